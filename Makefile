@@ -1,0 +1,46 @@
+# make run    sets up, then reads the demonstration records: table, results/submission.csv, results/findings.json
+# make test   sets up, then lint and the whole suite (real-data tests where ECG_DATA names unpacked recordings)
+# make train  sets up, then trains on ECG_DATA/aiijc or data/aiijc into runs/mi and prints every figure
+# make figures  prints the shipped bundle's figures again from its out-of-fold probabilities
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test test-slow lint train figures reference bench clean
+
+run: $(VENV)/.run
+	$(BIN)/python inference.py public_data
+
+test: lint
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.test
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+train: $(VENV)/.run
+	$(BIN)/python train.py $(ARGS)
+
+figures: $(VENV)/.run
+	$(BIN)/python -m cardiac.evaluate
+
+bench: $(VENV)/.run
+	$(BIN)/python benchmarks/networks.py
+
+$(VENV)/.run: requirements.txt
+	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed: make PYTHON=...'"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -o '^torch==[0-9.]*' requirements.txt)"
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.test: $(VENV)/.run requirements-test.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) results runs

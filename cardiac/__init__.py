@@ -1,0 +1,4 @@
+"""The core: arrays in, arrays out. In the order in which data flows:
+
+records -> signals -> windows -> (network) -> decisions -> reports, with labels, folds, metrics and datasets beside.
+"""

@@ -1,0 +1,204 @@
+"""Labelled collections on disk -> Dataset: which records there are, whose they are, and what is true of them."""
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cardiac.errors import DatasetError
+from cardiac.labels import COLUMNS, NORM, RECORD_COLUMN, SITES, scp_targets
+from cardiac.records import Record
+
+NOISE_FLAGS = ("baseline_drift", "static_noise", "burst_noise", "electrodes_problems")
+OLD_AGE = 300.0  # PTB-XL writes 300 for every age above 89
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Records with their truth, all in one order.
+
+    table : one row a record: record_id, patient_id, age (years, NaN), sex (0 male, 1 female, NaN), noisy (bool, PTB-XL
+        flags noise), ptbxl_infarction (1, 0 or NaN), strat_fold (1 to 10 or NaN).
+    sources : a path, or a Record in memory, for each.  infarction : bool (n,).  sites : bool (n, 6).
+    layout : "task", "ptb-xl" or "simulated".
+    """
+
+    table: pd.DataFrame
+    sources: Sequence[Path | Record]
+    infarction: np.ndarray
+    sites: np.ndarray
+    layout: str
+
+    @property
+    def patients(self) -> np.ndarray:
+        return self.table["patient_id"].to_numpy()
+
+
+def read_dataset(folder: str | Path, min_likelihood: float = 50.0) -> Dataset:
+    """The data set in a folder, in the task's layout or in PTB-XL's.
+
+    The task's: `train/*.npy` or `*.npy` beside train_gts_final.csv (sites) and train_meta.csv (patients).
+    PTB-XL's: ptbxl_database.csv with records500/ or records100/; SCP codes of at least `min_likelihood` percent stand
+    for infarction and sites as `labels.SCP_SITES` has it.
+    Raises DatasetError.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: there is no such folder: give the data set's folder with --data")
+    if (folder / "ptbxl_database.csv").is_file():
+        return _read_ptbxl(folder, min_likelihood)
+    for place in (folder, folder / "train"):
+        if (place / "train_gts_final.csv").is_file() or (place / "train_gts.csv").is_file():
+            return _read_task(place, min_likelihood)
+    raise DatasetError(
+        f"{folder}: neither train_gts_final.csv nor ptbxl_database.csv lies here or in train/: give the data set's folder"
+    )
+
+
+def read_folds(path: str | Path) -> pd.Series:
+    """Fold of each record, int by record_id, from a folds file (record_id, fold)."""
+    table = _read_csv(Path(path), ["record_id", "fold"], text=["record_id"])
+    return table.set_index("record_id")["fold"]
+
+
+def read_out_of_fold(path: str | Path) -> pd.DataFrame:
+    """Out-of-fold probabilities by record_id: fold, mi and the six sites."""
+    table = _read_csv(Path(path), ["record_id", "fold", "mi", *SITES], text=["record_id"])
+    return table.set_index("record_id")
+
+
+def read_template(path: str | Path) -> pd.DataFrame:
+    """The rows and columns of a submission form, in its own order.
+
+    Raises DatasetError for a missing or unknown column, a record named twice, or no row at all.
+    """
+    path = Path(path)
+    table = _read_csv(path, [RECORD_COLUMN, *COLUMNS.values()], text=[RECORD_COLUMN])
+    unknown = [name for name in table.columns if name not in (RECORD_COLUMN, *COLUMNS.values())]
+    if unknown:
+        raise DatasetError(f"{path.name}: column {unknown[0]!r} is not one of the form's: take it out")
+    if table.empty:
+        raise DatasetError(f"{path.name}: the form has no row: name the records to be filled in")
+    return table
+
+
+def _read_csv(path: Path, needed: Sequence[str], text: Sequence[str] = ()) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(text, str), encoding="utf-8-sig", low_memory=False)
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DatasetError(f"{path.name}: cannot be read as a CSV table ({reason}): check the file") from error
+    missing = [name for name in needed if name not in table.columns]
+    if missing:
+        raise DatasetError(f"{path.name}: column {missing[0]!r} is missing: the table needs {', '.join(needed)}")
+    for name in text:
+        if table[name].isna().any():
+            raise DatasetError(
+                f"{path.name}: row {int(table[name].isna().argmax()) + 2} names no record: fill in {name}"
+            )
+        if table[name].duplicated().any():
+            twice = table[name][table[name].duplicated()].iloc[0]
+            raise DatasetError(f"{path.name}: record {twice!r} stands there twice: keep one row")
+    return table
+
+
+def _read_task(folder: Path, min_likelihood: float) -> Dataset:
+    if not (folder / "train_gts_final.csv").is_file():
+        raise DatasetError(
+            f"{folder}: train_gts_final.csv is missing, and without it no site can be learnt: put it there"
+        )
+    truth = _read_csv(folder / "train_gts_final.csv", [RECORD_COLUMN, *COLUMNS.values()], text=[RECORD_COLUMN])
+    meta = _read_csv(folder / "train_meta.csv", [RECORD_COLUMN, "patient_id"], text=[RECORD_COLUMN])
+    table = truth[[RECORD_COLUMN]].merge(meta, on=RECORD_COLUMN, how="left")
+    if table["patient_id"].isna().any():
+        nameless = table.loc[table["patient_id"].isna(), RECORD_COLUMN].iloc[0]
+        raise DatasetError(f"train_meta.csv: record {nameless!r} has no patient_id, and folds go by patient: add it")
+    for name in ("age", "sex"):
+        table[name] = table.get(name, np.nan)
+    table = table.merge(_ptbxl_opinion(folder / "train_ptbxl.csv", min_likelihood), on=RECORD_COLUMN, how="left")
+    table["noisy"] = table["noisy"].eq(True)
+    table = table.rename(columns={RECORD_COLUMN: "record_id"})
+    paths = [folder / f"{record}.npy" for record in table["record_id"]]
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        raise DatasetError(
+            f"{folder}: {len(missing)} labelled recordings are missing (first {missing[0]}): unpack them all"
+        )
+    sites = truth[[COLUMNS[site] for site in SITES]].to_numpy() == 1
+    infarction = sites.any(axis=1)
+    torn = infarction == (truth[COLUMNS[NORM]].to_numpy() == 1)
+    if torn.any():
+        raise DatasetError(
+            f"train_gts_final.csv: record {truth[RECORD_COLUMN][torn].iloc[0]!r} has both a site and норма, or neither: "
+            "set one of them"
+        )
+    _check_binary(folder / "train_gts.csv", truth[RECORD_COLUMN], infarction)
+    return Dataset(table, paths, infarction, sites, "task")
+
+
+def _check_binary(path: Path, record_ids: pd.Series, infarction: np.ndarray) -> None:
+    """Refuse a train_gts.csv that contradicts the sites."""
+    if not path.is_file():
+        return
+    binary = _read_csv(path, [RECORD_COLUMN, "myocard"], text=[RECORD_COLUMN]).set_index(RECORD_COLUMN)["myocard"]
+    told = binary.reindex(record_ids).to_numpy()
+    differs = ~np.isnan(told.astype(float)) & (told != infarction)
+    if differs.any():
+        raise DatasetError(
+            f"{path.name}: record {record_ids[differs].iloc[0]!r} differs from train_gts_final.csv: mend one"
+        )
+
+
+def _ptbxl_opinion(path: Path, min_likelihood: float) -> pd.DataFrame:
+    """PTB-XL's own word on the task's records: infarction code, noise flags, strat_fold. Empty where there is no file."""
+    names = [RECORD_COLUMN, "ptbxl_infarction", "noisy", "strat_fold"]
+    if not path.is_file():
+        return pd.DataFrame({name: pd.Series(dtype=str if name == RECORD_COLUMN else float) for name in names})
+    table = _read_csv(path, [RECORD_COLUMN, "scp_codes", *NOISE_FLAGS], text=[RECORD_COLUMN])
+    opinions = [scp_targets(_codes(codes), min_likelihood)[0] for codes in table["scp_codes"]]
+    table["ptbxl_infarction"] = np.array(opinions, dtype=float)
+    table["noisy"] = table[list(NOISE_FLAGS)].notna().any(axis=1)
+    return table[names]
+
+
+def _read_ptbxl(folder: Path, min_likelihood: float) -> Dataset:
+    database = _read_csv(folder / "ptbxl_database.csv", ["ecg_id", "patient_id", "scp_codes", "strat_fold"])
+    column = "filename_hr" if (folder / "records500").is_dir() else "filename_lr"
+    if column not in database:
+        raise DatasetError(f"ptbxl_database.csv: column {column!r} is missing: take PTB-XL's own table")
+    present = np.array([(folder / f"{name}.hea").is_file() for name in database[column]])
+    if not present.any():
+        raise DatasetError(
+            f"{folder}: none of the recordings that ptbxl_database.csv names is here: unpack records500/"
+        )
+    database = database[present].reset_index(drop=True)
+    targets = [scp_targets(_codes(codes), min_likelihood) for codes in database["scp_codes"]]
+    flags = [name for name in NOISE_FLAGS if name in database]
+    infarction = np.array([is_infarction for is_infarction, _ in targets])
+    table = pd.DataFrame(
+        {
+            "record_id": [Path(name).name for name in database[column]],
+            "patient_id": database["patient_id"],
+            "age": database.get("age", np.nan),
+            "sex": database.get("sex", np.nan),
+            "noisy": database[flags].notna().any(axis=1),
+            "ptbxl_infarction": infarction.astype(float),
+            "strat_fold": database["strat_fold"],
+        }
+    )
+    paths = [folder / f"{name}.hea" for name in database[column]]
+    return Dataset(table, paths, infarction, np.stack([sites for _, sites in targets]), "ptb-xl")
+
+
+def _codes(text: str) -> dict[str, float]:
+    """PTB-XL's scp_codes cell, a Python literal, as code -> likelihood in percent."""
+    try:
+        codes = ast.literal_eval(text)
+        return {str(code): float(likelihood) for code, likelihood in codes.items()}
+    except (ValueError, SyntaxError, AttributeError, TypeError) as error:
+        raise DatasetError(
+            f"ptbxl_database.csv: scp_codes {text!r:.60} is not a table of codes: take PTB-XL's own"
+        ) from error

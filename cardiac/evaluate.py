@@ -1,0 +1,208 @@
+"""Every figure of a detector from its out-of-fold probabilities, by the protocol; prints them from a bundle's folder.
+
+python -m cardiac.evaluate --data data/aiijc --bundle checkpoints/mi/hybrid
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from cardiac import metrics
+from cardiac.datasets import Dataset, read_dataset, read_out_of_fold
+from cardiac.decisions import MIN_POSITIVES, columns, cross_fit_thresholds, decide_sites
+from cardiac.errors import CardiacError, DatasetError
+from cardiac.folds import check_folds
+from cardiac.labels import NORM, SITES
+from cardiac.metrics import Figure
+
+LEARNABLE = tuple(site for site in SITES if site != "lateral")  # lateral has two positives
+Figures = dict[str, dict[str, Figure]]
+
+PROTOCOL = (
+    "Out of fold, folds grouped by patient; thresholds fitted on the other folds' out-of-fold probabilities; "
+    f"95 % intervals from {metrics.N_DRAWS:,} bootstrap draws of patients."
+)
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """What the models that did not see a record's patient say of it: fold (n,), mi (n,), sites (n, 6)."""
+
+    fold: np.ndarray
+    mi: np.ndarray
+    sites: np.ndarray
+
+
+def evaluate(dataset: Dataset, out_of_fold: OutOfFold) -> Figures:
+    """All figures of the protocol, by group and name.
+
+    Raises DatasetError where a patient stands in two folds.
+    """
+    check_folds(out_of_fold.fold, dataset.patients)
+    weights = metrics.bootstrap_weights(dataset.patients)
+    threshold = cross_fit_thresholds(out_of_fold.mi[:, None], dataset.infarction[:, None], out_of_fold.fold)[:, 0]
+    present = out_of_fold.mi >= threshold
+    return {
+        "infarction": _infarction(out_of_fold.mi, present, dataset.infarction, weights),
+        "sites on true infarctions": _sites(dataset, out_of_fold, weights),
+        "end to end": _end_to_end(dataset, out_of_fold, present, weights),
+        "sub-groups": _subgroups(dataset, out_of_fold.mi, present, weights),
+    }
+
+
+def _f1(present: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
+    return float(metrics.f1_scores(present[:, None], targets[:, None], weights)[0])
+
+
+def _macro_f1(present: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
+    return float(metrics.f1_scores(present, targets, weights).mean())
+
+
+def _infarction(mi: np.ndarray, present: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> dict[str, Figure]:
+    measures: dict[str, Callable[[np.ndarray], float]] = {
+        "AUC": partial(metrics.roc_auc, mi, targets),
+        "average precision": partial(metrics.average_precision, mi, targets),
+        "F1": partial(_f1, present, targets),
+        "sensitivity": partial(metrics.sensitivity, present, targets),
+        "specificity": partial(metrics.specificity, present, targets),
+        "Brier score": partial(metrics.brier_score, mi, targets),
+        "expected calibration error": partial(metrics.calibration_error, mi, targets),
+        "F1 of always infarction": partial(_f1, np.ones_like(targets), targets),
+    }
+    return {name: metrics.with_interval(measure, weights, targets) for name, measure in measures.items()}
+
+
+def _sites(dataset: Dataset, out_of_fold: OutOfFold, weights: np.ndarray) -> dict[str, Figure]:
+    """Per-site F1 over the records that have an infarction."""
+    true = dataset.infarction
+    targets, weights = dataset.sites[true], weights[:, true]
+    thresholds = cross_fit_thresholds(out_of_fold.sites[true], targets, out_of_fold.fold[true])
+    over = out_of_fold.sites[true] >= thresholds
+    figures = {
+        site: metrics.with_interval(partial(_f1, over[:, place], targets[:, place]), weights, targets[:, place])
+        for place, site in enumerate(SITES)
+    }
+    learnable = [SITES.index(site) for site in LEARNABLE]
+    everything = np.ones_like(targets)
+    macros = {
+        "macro-F1, six sites": (over, list(range(6))),
+        "macro-F1, five without lateral": (over, learnable),
+        "macro-F1, six sites, of every site": (everything, list(range(6))),
+        "macro-F1, five without lateral, of every site": (everything, learnable),
+    }
+    for name, (claimed, places) in macros.items():
+        measure = partial(_macro_f1, claimed[:, places], targets[:, places])
+        figures[name] = metrics.with_interval(measure, weights, targets[:, places])
+    return figures
+
+
+def _end_to_end(
+    dataset: Dataset, out_of_fold: OutOfFold, present: np.ndarray, weights: np.ndarray
+) -> dict[str, Figure]:
+    """Seven columns over all records, under each way to treat an infarction without a site over its threshold."""
+    truth = columns(dataset.infarction, dataset.sites)
+    thresholds = _site_thresholds(dataset, out_of_fold)
+    chosen = columns(present, decide_sites(out_of_fold.sites, thresholds, thresholds))
+    figures = {
+        name: metrics.with_interval(partial(_f1, chosen[:, place], truth[:, place]), weights, truth[:, place])
+        for place, name in enumerate((*SITES, NORM))
+    }
+    over = out_of_fold.sites >= thresholds
+    ways = {
+        "macro-F1, seven columns": chosen,
+        "macro-F1, without a site: the most probable": columns(
+            present,
+            decide_sites(out_of_fold.sites, thresholds, np.ones_like(thresholds)) & ~over.any(1)[:, None] | over,
+        ),
+        "macro-F1, without a site: norm": columns(present & over.any(axis=1), over),
+        "macro-F1 of every site": columns(np.ones_like(present), np.ones_like(over)),
+    }
+    for name, claimed in ways.items():
+        figures[name] = metrics.with_interval(partial(_macro_f1, claimed, truth), weights, truth)
+    return figures
+
+
+def _site_thresholds(dataset: Dataset, out_of_fold: OutOfFold) -> np.ndarray:
+    """For every record, infarction or not, the site thresholds fitted on the other folds' infarctions, (n, 6)."""
+    thresholds = np.empty(out_of_fold.sites.shape)
+    true = dataset.infarction
+    fitted = cross_fit_thresholds(out_of_fold.sites[true], dataset.sites[true], out_of_fold.fold[true])
+    for fold in np.unique(out_of_fold.fold):
+        thresholds[out_of_fold.fold == fold] = fitted[out_of_fold.fold[true] == fold][0]
+    return thresholds
+
+
+def _subgroups(dataset: Dataset, mi: np.ndarray, present: np.ndarray, weights: np.ndarray) -> dict[str, Figure]:
+    """Infarction AUC and F1 in parts of the records, thresholds as for all."""
+    table, targets = dataset.table, dataset.infarction
+    opinion = table["ptbxl_infarction"].to_numpy(dtype=float)
+    groups = {
+        "men": table["sex"].to_numpy() == 0,
+        "women": table["sex"].to_numpy() == 1,
+        "under 65": table["age"].to_numpy() < 65,
+        "65 and over": table["age"].to_numpy() >= 65,
+        "flagged noisy": table["noisy"].to_numpy(dtype=bool),
+        "not flagged noisy": ~table["noisy"].to_numpy(dtype=bool),
+        "PTB-XL agrees": opinion == targets,
+        "PTB-XL disagrees": ~np.isnan(opinion) & (opinion != targets),
+    }
+    figures = {}
+    for name, member in groups.items():
+        if member.any():
+            part = weights[:, member]
+            auc = partial(metrics.roc_auc, mi[member], targets[member])
+            f1 = partial(_f1, present[member], targets[member])
+            figures[f"AUC, {name}"] = metrics.with_interval(auc, part, targets[member])
+            figures[f"F1, {name}"] = metrics.with_interval(f1, part, targets[member])
+    return figures
+
+
+def format_figures(figures: Figures) -> str:
+    """The figures as Markdown tables, one a group, under the protocol's sentence."""
+    lines = [PROTOCOL]
+    for group, rows in figures.items():
+        lines += ["", f"| {group} | value | 95 % interval | positives of |", "|---|---|---|---|"]
+        for name, figure in rows.items():
+            interval = f"{figure.low:.3f} to {figure.high:.3f}"
+            lines.append(f"| {name} | {figure.value:.3f} | {interval} | {figure.positives} of {figure.n} |")
+    lines += [
+        "",
+        f"A site with fewer than {MIN_POSITIVES} positives takes the threshold fitted over all sites together.",
+    ]
+    return "\n".join(lines)
+
+
+def as_plain(figures: Figures) -> dict[str, dict[str, dict[str, float]]]:
+    """The figures as plain data for metrics.json."""
+    return {group: {name: asdict(figure) for name, figure in rows.items()} for group, rows in figures.items()}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the figures of a bundle's out-of-fold probabilities. 0, or 1 with a sentence on standard error."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = Path(os.environ.get("ECG_DATA", "data")) / "aiijc"
+    parser.add_argument("--data", type=Path, default=default, help="the data set's folder (%(default)s)")
+    parser.add_argument("--bundle", type=Path, default=Path("checkpoints/mi/hybrid"), help="the bundle (%(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        dataset = read_dataset(options.data)
+        table = read_out_of_fold(options.bundle / "out_of_fold.csv")
+        table = table.reindex(dataset.table["record_id"])
+        if table["fold"].isna().any():
+            raise DatasetError("out_of_fold.csv: not all labelled records stand in it: take the data it was made from")
+    except CardiacError as error:
+        print(error, file=sys.stderr)
+        return 1
+    content = OutOfFold(table["fold"].to_numpy(int), table["mi"].to_numpy(), table[list(SITES)].to_numpy())
+    print(format_figures(evaluate(dataset, content)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

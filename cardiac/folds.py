@@ -1,0 +1,48 @@
+"""Folds in which no patient stands on two sides."""
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from cardiac.errors import DatasetError
+
+
+def draw_folds(targets: np.ndarray, patients: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
+    """Fold of every record, (n,) int from 0: stratified by the pattern of targets, grouped by patient.
+
+    targets : multi-hot (n, n_outputs).  patients : (n,).
+    Patterns rarer than n_folds are stratified with their rarest target, so that these spread over the folds too.
+    Raises DatasetError where there are fewer patients than folds.
+    """
+    if len(np.unique(patients)) < n_folds:
+        raise DatasetError(f"{len(np.unique(patients))} patients do not fill {n_folds} folds: give more records")
+    strata = _strata(np.asarray(targets, dtype=int), n_folds)
+    splitter = StratifiedGroupKFold(n_splits=n_folds, shuffle=True, random_state=seed)
+    folds = np.full(len(targets), -1)
+    for fold, (_, held) in enumerate(splitter.split(np.zeros(len(targets)), strata, patients)):
+        folds[held] = fold
+    return folds
+
+
+def check_folds(folds: np.ndarray, patients: np.ndarray) -> None:
+    """Refuse folds that put a patient on two sides. Raises DatasetError naming the patient."""
+    order = np.lexsort((folds, patients))
+    same_patient = patients[order][1:] == patients[order][:-1]
+    leaks = same_patient & (folds[order][1:] != folds[order][:-1])
+    if leaks.any():
+        patient = patients[order][1:][leaks][0]
+        raise DatasetError(f"patient {patient} stands in two folds: draw the folds by patient_id")
+
+
+def _strata(targets: np.ndarray, n_folds: int) -> np.ndarray:
+    """An integer a stratum, (n,): the pattern, or its rarest target where the pattern is rarer than the folds."""
+    patterns, stratum, counts = np.unique(targets, axis=0, return_inverse=True, return_counts=True)
+    rarity = targets.sum(axis=0)
+    for index in np.flatnonzero(counts < n_folds):
+        present = np.flatnonzero(patterns[index])
+        rarest = present[np.argmin(rarity[present])] if len(present) else -1
+        stratum[stratum == index] = len(patterns) + rarest
+    # A stratum that is still smaller than the folds joins the largest one: it cannot be spread evenly anyway.
+    labels, sizes = np.unique(stratum, return_counts=True)
+    for label in labels[sizes < n_folds]:
+        stratum[stratum == label] = labels[np.argmax(sizes)]
+    return stratum

@@ -1,0 +1,94 @@
+"""Figures of merit, and their intervals over patients.
+
+Every metric takes a weight for each record: 1 for the figure itself, the number of times its patient was drawn for a
+bootstrap draw.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+N_DRAWS = 1_000
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A value with its 95 % interval and the number of positives that it stands on."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    positives: int
+
+
+def _ratio(numerator: np.ndarray | float, denominator: np.ndarray | float) -> np.ndarray:
+    """numerator / denominator, and 0 where the denominator is 0."""
+    return np.divide(numerator, denominator, out=np.zeros(np.shape(denominator)), where=np.asarray(denominator) > 0)
+
+
+def f1_scores(present: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """F1 of each output; 0 for an output without positives, true or claimed. bool (n, k), (n, k), (n,) -> (k,)."""
+    hits = weights @ (present & targets)
+    return _ratio(2.0 * hits, weights @ present.astype(float) + weights @ targets.astype(float))
+
+
+def sensitivity(present: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
+    """Share of the positives that are found. bool (n,), bool (n,), (n,)."""
+    return float(_ratio(weights @ (present & targets), weights @ targets.astype(float)))
+
+
+def specificity(present: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
+    """Share of the negatives that are left alone. bool (n,), bool (n,), (n,)."""
+    return sensitivity(~present, ~targets, weights)
+
+
+def roc_auc(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
+    """Area under the ROC curve: chance that a positive scores above a negative, ties counting half (Hanley 1982)."""
+    _, level = np.unique(scores, return_inverse=True)
+    positives = np.bincount(level, weights * targets)
+    negatives = np.bincount(level, weights * ~targets)
+    below = np.cumsum(negatives) - negatives
+    return float(_ratio(positives @ (below + negatives / 2), positives.sum() * negatives.sum()))
+
+
+def average_precision(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
+    """Sum over thresholds of the gain in recall times the precision there, as scikit-learn defines it."""
+    _, level = np.unique(-scores, return_inverse=True)
+    positives = np.bincount(level, weights * targets)
+    let_in = np.cumsum(np.bincount(level, weights))
+    precision = _ratio(np.cumsum(positives), let_in)
+    return float(_ratio(positives @ precision, positives.sum()))
+
+
+def brier_score(probabilities: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
+    """Mean squared distance of probability and truth (Brier 1950)."""
+    return float(weights @ (probabilities - targets) ** 2 / weights.sum())
+
+
+def calibration_error(probabilities: np.ndarray, targets: np.ndarray, weights: np.ndarray, n_bins: int = 10) -> float:
+    """Expected calibration error over bins of equal width (Naeini et al. 2015)."""
+    bins = np.minimum((probabilities * n_bins).astype(int), n_bins - 1)
+    gaps = np.bincount(bins, weights * (probabilities - targets), minlength=n_bins)
+    return float(np.abs(gaps).sum() / weights.sum())
+
+
+def bootstrap_weights(patients: np.ndarray, n_draws: int = N_DRAWS, seed: int = 0) -> np.ndarray:
+    """How often each record stands in each draw of patients with replacement. (n,) -> (n_draws, n)."""
+    _, index = np.unique(patients, return_inverse=True)
+    n_patients = index.max() + 1
+    draws = np.random.default_rng(seed).integers(0, n_patients, (n_draws, n_patients))
+    return np.stack([np.bincount(draw, minlength=n_patients) for draw in draws])[:, index].astype(float)
+
+
+def with_interval(metric: Callable[[np.ndarray], float], weights: np.ndarray, targets: np.ndarray) -> Figure:
+    """The metric over the records as they are, and between the 2.5th and 97.5th percentile of its bootstrap draws.
+
+    metric : from weights (n,) to a number.  weights : (n_draws, n), from `bootstrap_weights`.  targets : bool (n,) or
+    (n, k), counted as positives.
+    """
+    draws = np.array([metric(draw) for draw in weights])
+    low, high = np.percentile(draws, [2.5, 97.5])
+    value = metric(np.ones(weights.shape[1]))
+    return Figure(float(value), float(low), float(high), len(targets), int(targets.sum()))

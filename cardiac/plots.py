@@ -1,0 +1,111 @@
+"""Pictures: the ECG on paper with its finding, and the curves of a training. Nothing here touches a file."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from cardiac.decisions import Finding
+from cardiac.labels import LEADS
+from cardiac.records import Record
+
+MM_PER_S, MM_PER_MV, MM_PER_INCH = 25.0, 10.0, 25.4
+ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
+RHYTHM = "II"
+SHOWN_S = 10.0
+LEFT_MM, RIGHT_MM, TOP_MM, ROW_MM, FOOT_MM = 15.0, 5.0, 24.0, 30.0, 9.0
+PAPER, FINE, COARSE, INK = "#fffaf7", "#f6d5cd", "#e9a899", "#1b1b1f"
+
+
+def draw_ecg(record: Record, finding: Finding | None = None) -> Figure:
+    """The record's first ten seconds on ECG paper, 25 mm/s and 10 mm/mV: 3 x 4 leads and a rhythm strip of lead II.
+
+    One millimetre of the figure is one millimetre of paper. Each lead is shown about its own median.
+    """
+    width = LEFT_MM + SHOWN_S * MM_PER_S + RIGHT_MM
+    height = TOP_MM + 4 * ROW_MM + FOOT_MM
+    figure = Figure(figsize=(width / MM_PER_INCH, height / MM_PER_INCH), dpi=110, facecolor=PAPER)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, width)
+    axes.set_ylim(0, height)
+    axes.axis("off")
+    _draw_grid(axes, width, height - TOP_MM + 5)
+    part_s = min(SHOWN_S, record.duration_s) / len(ROWS[0])
+    for row, leads in enumerate(ROWS):
+        base = height - TOP_MM - (row + 0.5) * ROW_MM
+        _draw_calibration(axes, base)
+        for column, lead in enumerate(leads):
+            at_mm = LEFT_MM + column * part_s * MM_PER_S
+            _draw_lead(axes, record, lead, column * part_s, part_s, at_mm, base)
+    base = height - TOP_MM - 3.5 * ROW_MM
+    _draw_calibration(axes, base)
+    _draw_lead(axes, record, RHYTHM, 0.0, 4 * part_s, LEFT_MM, base)
+    _draw_text(axes, record, finding, width, height)
+    return figure
+
+
+def _draw_grid(axes: Any, width: float, height: float) -> None:
+    for step, colour, weight in ((1.0, FINE, 0.35), (5.0, COARSE, 0.6)):
+        upright = [((x, 0), (x, height)) for x in np.arange(0, width + step / 2, step)]
+        level = [((0, y), (width, y)) for y in np.arange(0, height + step / 2, step)]
+        axes.add_collection(LineCollection(upright + level, colors=colour, linewidths=weight, zorder=0))
+
+
+def _draw_calibration(axes: Any, base: float) -> None:
+    """A rectangle of 1 mV and 0.2 s before the row."""
+    x = np.array([2, 4, 4, 9, 9, 11])
+    axes.plot(x, base + np.array([0, 0, MM_PER_MV, MM_PER_MV, 0, 0]), color=INK, linewidth=0.9)
+
+
+def _draw_lead(
+    axes: Any, record: Record, lead: str, start_s: float, length_s: float, at_mm: float, base: float
+) -> None:
+    first, last = round(start_s * record.fs_hz), round((start_s + length_s) * record.fs_hz)
+    trace = record.signal[LEADS.index(lead)]
+    part = trace[first:last] - np.median(trace)
+    along = at_mm + np.arange(len(part)) / record.fs_hz * MM_PER_S
+    axes.plot(along, base + part * MM_PER_MV, color=INK, linewidth=0.8, solid_joinstyle="round")
+    axes.plot([at_mm, at_mm], [base - 3, base + 3], color=INK, linewidth=0.6)
+    axes.text(at_mm + 1.5, base + ROW_MM / 2 - 5, lead, color=INK, fontsize=9, fontweight="bold")
+
+
+def _draw_text(axes: Any, record: Record, finding: Finding | None, width: float, height: float) -> None:
+    axes.text(5, height - 7, record.record_id, color=INK, fontsize=12, fontweight="bold", va="center")
+    if finding is not None:
+        axes.text(5, height - 13.5, summary(finding), color=INK, fontsize=10.5, va="center")
+    settled = f"{record.duration_s:.1f} s at {record.fs_hz:g} Hz"
+    axes.text(width - 5, height - 7, settled, color=INK, fontsize=9, ha="right", va="center")
+    foot = f"{MM_PER_S:g} mm/s   {MM_PER_MV:g} mm/mV   An aid for research and a second look; not a medical device."
+    if finding is not None and finding.notes:
+        foot += "   Note: " + "; ".join(note.text for note in finding.notes)
+    axes.text(5, 4, foot[:190], color=INK, fontsize=7.5, va="center")
+
+
+def summary(finding: Finding) -> str:
+    """The finding in a line: what was found, and how its probability stands to the threshold."""
+    held = f"probability {finding.mi.probability:.2f}, threshold {finding.mi.threshold:.2f}"
+    if not finding.mi.present:
+        return f"No infarction found ({held})"
+    sites = ", ".join(f"{site} {finding.localizations[site].probability:.2f}" for site in finding.sites)
+    return f"Infarction ({held})   Site, given an infarction: {sites}"
+
+
+def draw_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+    """Training and held-out loss by epoch, one panel a stage, one colour a fold. histories : by "stage-part"."""
+    stages = sorted({part.rpartition("-")[0] for part in histories})
+    figure = Figure(figsize=(5.5 * len(stages), 4), dpi=110, layout="constrained")
+    for axes, stage in zip(np.atleast_1d(figure.subplots(1, len(stages))), stages, strict=True):
+        for place, (part, history) in enumerate(histories.items()):
+            if part.rpartition("-")[0] != stage:
+                continue
+            epochs, colour = [epoch["epoch"] for epoch in history], f"C{place % 6}"
+            label = part.rpartition("-")[2].replace("fold", "fold ")
+            axes.plot(epochs, [epoch["train_loss"] for epoch in history], color=colour, label=label)
+            if history and history[0]["held_loss"] is not None:
+                axes.plot(epochs, [epoch["held_loss"] for epoch in history], color=colour, linestyle=":")
+        axes.set(title=stage, xlabel="epoch", ylabel="loss (dotted: held out)")
+        axes.legend(fontsize=8, frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure

@@ -1,0 +1,120 @@
+"""The only door out: Findings -> findings.json, submission.csv, the table and the pictures."""
+
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cardiac.decisions import Finding
+from cardiac.errors import CardiacError
+from cardiac.labels import COLUMNS, NORM, RECORD_COLUMN
+from cardiac.records import Record
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write under a temporary name, then put in place: a reader sees the old file or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def open_folder(folder: str | Path) -> Path:
+    """The folder, made where it is missing and tried by writing into it. Raises CardiacError where that fails."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial = folder / f".trial.{os.getpid()}"
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise CardiacError(f"{folder}: cannot be written to ({error.strerror}): choose another folder") from error
+    return folder
+
+
+def finding_document(finding: Finding, bundle: Mapping[str, str]) -> dict[str, Any]:
+    """One object of findings.json. bundle : name and sha256 of what decided."""
+
+    def judged(judgement: Any) -> dict[str, Any]:
+        return {
+            "probability": round(judgement.probability, 6),
+            "threshold": round(judgement.threshold, 6),
+            "present": judgement.present,
+        }
+
+    return {
+        "record": finding.record_id,
+        "mi": judged(finding.mi),
+        "localizations": {site: judged(judgement) for site, judgement in finding.localizations.items()},
+        "norm": finding.norm,
+        "quality": {"status": finding.quality, "reasons": [note.text for note in finding.notes]},
+        "fs_hz": finding.fs_hz,
+        "duration_s": finding.duration_s,
+        "bundle": dict(bundle),
+    }
+
+
+def error_document(record_id: str, error: Exception) -> dict[str, Any]:
+    """The object that stands in findings.json for a record that could not be read: no decision, and why."""
+    return {"record": record_id, "error": str(error)}
+
+
+def write_documents(documents: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """findings.json: an array of documents, UTF-8."""
+    replace_file(path, (json.dumps(list(documents), ensure_ascii=False, indent=1) + "\n").encode())
+
+
+def submission(findings: Sequence[Finding], template: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The seven 0/1 columns by record, in the template's order of rows and columns where there is one, else by name.
+
+    A row of the template whose record has no finding is left out: nothing was decided on it.
+    """
+    rows = {
+        finding.record_id: {COLUMNS[site]: int(site in finding.sites) for site in finding.localizations}
+        | {COLUMNS[NORM]: int(finding.norm)}
+        for finding in findings
+    }
+    order = sorted(rows) if template is None else [name for name in template[RECORD_COLUMN] if name in rows]
+    names = [RECORD_COLUMN, *COLUMNS.values()] if template is None else list(template.columns)
+    return pd.DataFrame([{RECORD_COLUMN: name, **rows[name]} for name in order], columns=names)
+
+
+def write_submission(findings: Sequence[Finding], path: Path, template: pd.DataFrame | None = None) -> int:
+    """submission.csv as the task asks for it; returns the number of rows."""
+    table = submission(findings, template)
+    replace_file(path, table.to_csv(index=False, lineterminator="\n").encode())
+    return len(table)
+
+
+def findings_table(findings: Sequence[Finding]) -> str:
+    """Record, infarction probability and sites, aligned for a terminal."""
+    width = max([len(finding.record_id) for finding in findings] + [len("record")])
+    lines = [f"{'record':<{width}}  MI prob.  finding"]
+    for finding in findings:
+        told = ", ".join(finding.sites) if finding.mi.present else "no infarction found"
+        mark = "  (!)" if finding.quality != "ok" else ""
+        lines.append(f"{finding.record_id:<{width}}  {finding.mi.probability:8.3f}  {told}{mark}")
+    return "\n".join(lines)
+
+
+def write_ecg(record: Record, finding: Finding, path: Path) -> None:
+    """The record on ECG paper with its finding, as PNG."""
+    from cardiac.plots import draw_ecg  # matplotlib is slow to import and only pictures need it
+
+    _write_figure(draw_ecg(record, finding), path)
+
+
+def write_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
+    """Loss by epoch of every training, as PNG."""
+    from cardiac.plots import draw_curves
+
+    _write_figure(draw_curves(histories), path)
+
+
+def _write_figure(figure: Any, path: Path) -> None:
+    content = io.BytesIO()
+    figure.savefig(content, format="png", metadata={"Software": None})
+    replace_file(path, content.getvalue())

@@ -1,0 +1,71 @@
+"""From a record as it was read to the signal that the networks take: one path, for training and inference alike."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+from scipy import signal as dsp
+
+from cardiac.errors import RecordError
+from cardiac.labels import LEADS
+
+# A record whose rate, after rounding, would need a larger resampling ratio is refused rather than read for minutes.
+MAX_RATIO_TERM = 5_000
+FLAT_MV = 0.005
+
+
+@dataclass(frozen=True)
+class SignalSpec:
+    """What the networks were trained on; stands in the card.
+
+    fs_hz : sampling rate.  band_hz : pass band of a zero-phase Butterworth filter of order 2, run forth and back;
+    0 for the lower or the upper edge leaves it open.
+    """
+
+    fs_hz: float
+    band_hz: tuple[float, float]
+    leads: tuple[str, ...] = LEADS
+    unit: str = "mV"
+
+
+def prepare_signal(signal: np.ndarray, fs_hz: float, spec: SignalSpec) -> np.ndarray:
+    """The signal at the spec's rate and in its band.
+
+    signal : (n_leads, n_samples), mV at fs_hz.
+    Returns float32 (n_leads, round(n_samples * spec.fs_hz / fs_hz)), mV.
+    Raises RecordError for a rate that cannot be resampled.
+    """
+    resampled = resample(np.asarray(signal, dtype=np.float64), fs_hz, spec.fs_hz)
+    low_hz, high_hz = spec.band_hz
+    edges = [edge for edge in (low_hz, high_hz) if edge > 0]
+    if not edges:
+        return resampled.astype(np.float32)
+    kind = "bandpass" if len(edges) == 2 else "highpass" if low_hz > 0 else "lowpass"
+    sections = _butterworth(tuple(edges), kind, spec.fs_hz)
+    padding = min(int(spec.fs_hz), resampled.shape[1] - 1)
+    return dsp.sosfiltfilt(sections, resampled, axis=1, padlen=padding).astype(np.float32)
+
+
+def resample(signal: np.ndarray, fs_hz: float, to_hz: float) -> np.ndarray:
+    """The signal at another rate, by polyphase filtering. (n_leads, n) -> (n_leads, round(n * to_hz / fs_hz))."""
+    if fs_hz == to_hz:
+        return signal
+    ratio = (Fraction(to_hz) / Fraction(fs_hz)).limit_denominator(MAX_RATIO_TERM)
+    if ratio == 0 or ratio.numerator > MAX_RATIO_TERM:
+        raise RecordError(f"a sampling rate of {fs_hz:g} Hz cannot be brought to {to_hz:g} Hz: state the true rate")
+    n_samples = round(signal.shape[1] * to_hz / fs_hz)
+    resampled = dsp.resample_poly(signal, ratio.numerator, ratio.denominator, axis=1, padtype="line")
+    if resampled.shape[1] < n_samples:  # resample_poly rounds up, so only a limited ratio comes here
+        resampled = np.pad(resampled, ((0, 0), (0, n_samples - resampled.shape[1])), mode="edge")
+    return resampled[:, :n_samples]
+
+
+def flat_leads(signal: np.ndarray, leads: tuple[str, ...] = LEADS) -> list[str]:
+    """Names of the leads that never move by more than 5 µV. signal : (n_leads, n_samples), mV."""
+    return [lead for lead, moves in zip(leads, np.ptp(signal, axis=1), strict=True) if moves <= FLAT_MV]
+
+
+@lru_cache(maxsize=8)
+def _butterworth(edges_hz: tuple[float, ...], kind: str, fs_hz: float) -> np.ndarray:
+    return dsp.butter(2, edges_hz, btype=kind, fs=fs_hz, output="sos")

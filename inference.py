@@ -1,0 +1,201 @@
+"""Read 12-lead ECGs and say whether there is an infarction, and where.
+
+    python inference.py public_data                        # a folder: table, results/submission.csv, results/findings.json
+    python inference.py a.npy b.hea --plots --out findings # files, with a picture of each on ECG paper
+
+From Python:
+
+    from inference import Detector
+    finding = Detector.load().predict(signal, fs_hz=500, leads=["I", "II", ...])   # signal (12, n) in mV
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from cardiac import reports
+from cardiac.datasets import read_template
+from cardiac.decisions import Finding, Thresholds, decide
+from cardiac.errors import BundleError, CardiacError, DatasetError, RecordError, naming
+from cardiac.labels import RECORD_COLUMN, SITES
+from cardiac.records import Record, find_records, read_record, record_from_array
+from cardiac.signals import SignalSpec, prepare_signal
+from cardiac.windows import cut_windows, pool_windows
+from utils import ROOT, Bundle, load_bundle, run_network
+
+DEFAULT_BUNDLE = ROOT / "checkpoints/mi/hybrid"
+TEMPLATE = "sample_submission.csv"
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A bundle made ready: how signals are prepared, the stages' networks, the thresholds."""
+
+    bundle: Bundle
+    spec: SignalSpec
+    thresholds: Thresholds
+    batch_size: int = 256
+
+    @classmethod
+    def load(cls, folder: str | Path = DEFAULT_BUNDLE, batch_size: int = 256) -> "Detector":
+        """The detector in a bundle's folder, by default the shipped one. Raises BundleError."""
+        bundle = load_bundle(folder)
+        try:
+            content, held = bundle.card["signal"], bundle.card["thresholds"]
+            spec = SignalSpec(content["fs_hz"], tuple(content["band_hz"]), tuple(content["leads"]), content["unit"])
+            by_site = [tuple(held[key][site] for site in SITES) for key in ("sites", "site_scale")]
+            return cls(bundle, spec, Thresholds(held["mi"], *by_site), batch_size)
+        except (KeyError, TypeError) as error:
+            raise BundleError(f"{folder}: card.json says nothing of {error}: copy the bundle again") from error
+
+    def predict(self, signal: np.ndarray, fs_hz: float, leads: Sequence[str] | None = None) -> Finding:
+        """The Finding for samples in memory.
+
+        signal : (12, n_samples), mV, of at least one window (1.6 s).  fs_hz : its sampling rate.  leads : names of its
+        rows in any order; without them the order of `labels.LEADS`.
+        Raises RecordError.
+        """
+        return predict_record(record_from_array(signal, fs_hz, leads), self)
+
+
+def predict_record(source: str | Path | Record, detector: Detector, fs_hz: float | None = None) -> Finding:
+    """From a file, or a Record already read, to its Finding: the whole way.
+
+    fs_hz : rate of a file that states none.
+    Raises RecordError where no decision must be made.
+    """
+    record = read_record(source, fs_hz)  # leads in order, mV
+    with naming(record.record_id):
+        signal = prepare_signal(record.signal, record.fs_hz, detector.spec)  # (12, n), mV
+        probabilities = {}
+        for name, stage in detector.bundle.card["stages"].items():  # detect, then localize
+            windows, _ = cut_windows(signal, stage["window"], stage["hop"], stage["tail"])  # (w, 12, window)
+            logits = run_network(detector.bundle.networks[name], windows, detector.batch_size)  # (w, n_outputs)
+            pooled = pool_windows(logits, stage["pool"])  # (n_outputs,)
+            probabilities |= dict(zip(stage["outputs"], map(float, pooled), strict=True))
+    return decide(record, probabilities, detector.thresholds)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one file: a finding, or the error that stands in its place."""
+
+    record_id: str
+    path: Path
+    record: Record | None = None
+    finding: Finding | None = None
+    error: RecordError | None = None
+
+
+def predict_folder(paths: Sequence[str | Path], detector: Detector, fs_hz: float | None = None) -> Iterator[Outcome]:
+    """An Outcome for every recording in files and folders, one after another; a bad one stops none of the others.
+
+    Raises RecordError where a folder holds no recording.
+    """
+    return _predict_all(_named(paths), detector, fs_hz)
+
+
+def _predict_all(named: Sequence[tuple[Path, str]], detector: Detector, fs_hz: float | None) -> Iterator[Outcome]:
+    for path, record_id in tqdm(named, desc="records", unit="record", disable=None):
+        try:
+            record = read_record(path, fs_hz, record_id)
+            yield Outcome(record_id, path, record, predict_record(record, detector))
+        except RecordError as error:
+            yield Outcome(record_id, path, error=error)
+
+
+def _named(paths: Sequence[str | Path]) -> list[tuple[Path, str]]:
+    """Every recording with its name: the file's, or, where two share one, their whole paths."""
+    found: dict[Path, None] = {}
+    for path in map(Path, paths):
+        found |= dict.fromkeys(find_records(path) if path.is_dir() else [path])
+    counts = Counter(path.stem for path in found)
+    return [(path, path.stem if counts[path.stem] == 1 else path.as_posix()) for path in found]
+
+
+def _template(paths: Sequence[Path], given: Path | None, names: Sequence[str]) -> pd.DataFrame | None:
+    """The form to fill in: the one given, or the one that lies in a folder given; every row must be a record here."""
+    lying = [path / TEMPLATE for path in paths if (path / TEMPLATE).is_file()]
+    path = given or (lying[0] if len(lying) == 1 else None)
+    if path is None:
+        return None
+    template = read_template(path)
+    unknown = sorted(set(template[RECORD_COLUMN]) - set(names))
+    if unknown:
+        raise DatasetError(
+            f"{path.name}: {len(unknown)} of its records are not among the recordings (first {unknown[0]!r}): "
+            "give the folder that the form belongs to"
+        )
+    return template
+
+
+def _write(outcomes: Sequence[Outcome], detector: Detector, out: Path, template: pd.DataFrame | None) -> None:
+    """findings.json, submission.csv and the table; what was left out is said on standard error."""
+    bundle = {"name": detector.bundle.card["name"], "sha256": detector.bundle.sha256}
+    findings = [outcome.finding for outcome in outcomes if outcome.finding]
+    documents = [
+        reports.finding_document(outcome.finding, bundle)
+        if outcome.finding
+        else reports.error_document(outcome.record_id, outcome.error)
+        for outcome in outcomes
+    ]
+    reports.write_documents(documents, out / "findings.json")
+    n_rows = reports.write_submission(findings, out / "submission.csv", template)
+    print(reports.findings_table(findings))
+    n_found = sum(finding.mi.present for finding in findings)
+    print(f"\n{len(findings)} records read, {n_found} with an infarction; {n_rows} rows in {out / 'submission.csv'}.")
+    print("An aid for research and a second look; not a medical device.")
+    if template is not None and n_rows < len(findings):
+        print(f"{len(findings) - n_rows} findings are not asked for by the form: see findings.json", file=sys.stderr)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what the command line asks; 1 where a record could not be read, else 0. Raises CardiacError."""
+    named = _named(options.paths)
+    template = _template(options.paths, options.template, [name for _, name in named])
+    out = reports.open_folder(options.out)
+    pictures = reports.open_folder(out / "plots") if options.plots else None
+    detector = Detector.load(options.bundle, options.batch_size)
+    outcomes = []
+    for outcome in _predict_all(named, detector, options.fs_hz):
+        outcomes.append(replace(outcome, record=None))  # samples are not kept: memory stays flat
+        if pictures and outcome.finding:
+            reports.write_ecg(outcome.record, outcome.finding, pictures / f"{outcome.record_id.replace('/', '_')}.png")
+    _write(outcomes, detector, out, template)
+    errors = [outcome.error for outcome in outcomes if outcome.error]
+    for error in errors:
+        print(f"not read: {error}", file=sys.stderr)
+    return 1 if errors else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line. 0; 1 where a record could not be read, 2 where the command cannot be carried out."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="a recording (.npy, .hea) or a folder of them"
+    )
+    parser.add_argument("--out", type=Path, default=Path("results"), help="folder for what is written (%(default)s)")
+    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help="folder of the weights and their card")
+    parser.add_argument("--template", type=Path, help="submission form whose order of rows and columns is kept")
+    parser.add_argument("--fs-hz", type=float, help="sampling rate of files that state none (500)")
+    parser.add_argument("--batch-size", type=int, default=256, help="windows in one pass of a network (%(default)s)")
+    parser.add_argument("--plots", action="store_true", help="draw each record on ECG paper into OUT/plots")
+    options = parser.parse_args(arguments)
+    if options.batch_size < 1:
+        parser.error("--batch-size must be at least 1")
+    try:
+        return run(options)
+    except CardiacError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

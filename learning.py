@@ -1,0 +1,137 @@
+"""One network's way from fresh weights to its last epoch, for every detector; knows no waveform and no label."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from utils import pick_device, run_network
+
+log = logging.getLogger("train")
+Report = Callable[[dict[str, Any]], None]
+History = list[dict[str, Any]]
+Batch = tuple[np.ndarray, np.ndarray]  # inputs (b, ...) float32, targets (b, n_outputs) float32
+Draw = Callable[[np.ndarray, np.random.Generator], Batch]
+KEPT = ("network", "average", "optimizer", "schedule")
+
+
+def seed_of(seed: int, part: str, epoch: int) -> int:
+    """The seed of one epoch of one training; epoch 0 is that of the fresh weights."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {part} {epoch}".encode()).digest()[:4])
+
+
+class NetworkTraining:
+    """A training that can be stopped at any time: every epoch is kept in `folder`, and `run` goes on from the last.
+
+    Each epoch draws from generators seeded by (seed, part, epoch) alone, so a resumed training ends in the same
+    weights as one that was never stopped.
+
+    settings : the config's train section.  part : this training's name.  rows : what is learnt from, as indices, each
+    as often as an epoch takes it.  draw : (rows, generator) -> inputs and targets of a batch.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        settings: Mapping[str, Any],
+        part: str,
+        rows: np.ndarray,
+        draw: Draw,
+        n_epochs: int,
+        positive_weight: float,
+        folder: Path,
+    ) -> None:
+        self.device = pick_device()
+        self.network = network.to(self.device)
+        self.settings, self.part, self.rows, self.draw, self.n_epochs = settings, part, rows, draw, n_epochs
+        self.positive_weight = torch.tensor(positive_weight, device=self.device)
+        self.state = folder / part / "state.pt"
+        self.n_batches = -(-len(rows) // settings["batch_size"])
+        self.history: History = []
+        averaging = get_ema_multi_avg_fn(settings["average_decay"])
+        self.average = AveragedModel(self.network, multi_avg_fn=averaging, use_buffers=True)
+        rate = settings["learning_rate"]
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), rate, weight_decay=settings["weight_decay"])
+        self.schedule = (
+            OneCycleLR(self.optimizer, rate, total_steps=n_epochs * self.n_batches)
+            if settings["one_cycle"]
+            else ConstantLR(self.optimizer, factor=1.0)
+        )
+
+    @property
+    def trained(self) -> nn.Module:
+        """The network that is kept: the average of the weights, or the last ones where averaging is off."""
+        return (self.average.module if self.settings["average_decay"] > 0 else self.network).eval()
+
+    def run(self, held: Batch | None = None, report: Report | None = None) -> nn.Module:
+        """Train to the last epoch; returns `trained`.
+
+        held : inputs and targets whose loss is drawn as a curve. It chooses nothing: the number of epochs is fixed.
+        """
+        self._load()
+        bar = tqdm(total=self.n_epochs, initial=len(self.history), desc=self.part, unit="epoch")
+        with bar:
+            while len(self.history) < self.n_epochs:
+                started = time.monotonic()
+                epoch = len(self.history) + 1
+                losses = {"train_loss": self._epoch(epoch), "held_loss": self._held_loss(held) if held else None}
+                seconds = round(time.monotonic() - started, 2)
+                self.history.append({"epoch": epoch, **losses, "seconds": seconds})
+                self._save()
+                log.info("%s %s", self.part, self.history[-1])
+                bar.set_postfix(loss=f"{losses['train_loss']:.3f}")
+                bar.update()
+                if report:
+                    report({"part": self.part, **self.history[-1]})
+        return self.trained
+
+    def _epoch(self, epoch: int) -> float:
+        seed = seed_of(self.settings["seed"], self.part, epoch)
+        torch.manual_seed(seed)
+        rng = np.random.default_rng(seed)
+        self.network.train()
+        losses = []
+        for rows in np.array_split(rng.permutation(self.rows), self.n_batches):
+            inputs, targets = (torch.from_numpy(array).to(self.device) for array in self.draw(rows, rng))
+            loss = self._loss(self.network(inputs), targets)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.settings["clip_norm"])
+            self.optimizer.step()
+            self.schedule.step()
+            self.average.update_parameters(self.network)
+            losses.append(loss.item())
+        return float(np.mean(losses))
+
+    def _loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        smoothing = self.settings["label_smoothing"]
+        softened = targets * (1 - smoothing) + smoothing / 2
+        return binary_cross_entropy_with_logits(logits, softened, pos_weight=self.positive_weight)
+
+    def _held_loss(self, held: Batch) -> float:
+        inputs, targets = held
+        logits = torch.from_numpy(run_network(self.trained, inputs)).to(self.device)
+        return self._loss(logits, torch.from_numpy(targets).to(self.device)).item()
+
+    def _save(self) -> None:
+        self.state.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.state.with_suffix(".tmp")
+        torch.save({**{name: getattr(self, name).state_dict() for name in KEPT}, "history": self.history}, temporary)
+        temporary.replace(self.state)
+
+    def _load(self) -> None:
+        if self.state.is_file():
+            content = torch.load(self.state, weights_only=True, map_location=self.device)
+            for name in KEPT:
+                getattr(self, name).load_state_dict(content[name])
+            self.history = content["history"]

@@ -1,0 +1,208 @@
+"""The run bench: seed, device, settings, networks run over windows, bundles. Knows no waveform."""
+
+import difflib
+import hashlib
+import inspect
+import json
+import random
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import nn
+
+from cardiac.errors import BundleError, ConfigError
+from cardiac.reports import replace_file
+from models import NETWORKS, build_model
+
+ROOT = Path(__file__).resolve().parent
+WEIGHTS, CARD = "weights.safetensors", "card.json"
+CARD_KEYS = ("name", "signal", "stages", "thresholds", "weights_sha256")
+NETWORK_SECTION = "_network"  # sections of this ending hold a network's name and the arguments of its class
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy's global generator and torch."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The named device; "auto" is CUDA where there is one, else the CPU."""
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+
+
+@torch.inference_mode()
+def run_network(network: nn.Module, windows: np.ndarray, batch_size: int = 256) -> np.ndarray:
+    """Logits of windows, in evaluation mode. (n, n_leads, window) float32 -> (n, n_outputs) float32."""
+    network.eval()
+    device = next(network.parameters()).device
+    batches = (
+        network(torch.from_numpy(windows[start : start + batch_size]).to(device)).float().cpu().numpy()
+        for start in range(0, len(windows), batch_size)
+    )
+    return np.concatenate(list(batches))
+
+
+Config = dict[str, dict[str, Any]]
+
+
+def load_config(path: str | Path, settings: Sequence[str] = (), defaults: str | Path | None = None) -> Config:
+    """Settings by section and key, from a TOML file and from `section.key=value` texts.
+
+    defaults : a file that has every section and key there is; what `path` leaves out is taken from it.
+    Raises ConfigError for an unknown key (with near names), or a value of another kind than the default's.
+    """
+    config = _read_toml(Path(defaults or path))
+    if defaults is not None:
+        for section, values in _read_toml(Path(path)).items():
+            _check_section(config, section)
+            if (
+                section.endswith(NETWORK_SECTION)
+                and values.get("name", config[section]["name"]) != config[section]["name"]
+            ):
+                config[section] = {"name": values["name"]}  # another network: no argument of the default's is its own
+            for key, value in values.items():
+                _set(config, section, key, value)
+    for text in settings:
+        name, equals, raw = text.partition("=")
+        section, dot, key = name.strip().partition(".")
+        if not equals or not dot:
+            raise ConfigError(f"--set {text}: write section.key=value, for example train.epochs=10")
+        _check_section(config, section)
+        _set(config, section, key, _parse_value(raw.strip()))
+    return config
+
+
+def _read_toml(path: Path) -> Config:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as TOML ({error}): check the file") from error
+    loose = [name for name, values in content.items() if not isinstance(values, dict)]
+    if loose:
+        raise ConfigError(f"{path}: {loose[0]} stands outside a section: put it under one")
+    return content
+
+
+def _parse_value(raw: str) -> object:
+    try:
+        return tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        return raw  # a bare word is a text
+
+
+def _check_section(config: Config, section: str) -> None:
+    if section not in config:
+        raise ConfigError(f"there is no section {section!r}{_near(section, config)}")
+
+
+def _set(config: Config, section: str, key: str, value: object) -> None:
+    """Put one value in its place, as the kind of value that stands there."""
+    known: Mapping[str, object] = config[section]
+    if section.endswith(NETWORK_SECTION):
+        known = _network_arguments(str(value) if key == "name" else config[section]["name"]) | known
+    if key not in known:
+        raise ConfigError(f"there is no setting {section}.{key}{_near(key, known, section)}")
+    default = known[key]
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if isinstance(default, tuple) and isinstance(value, list):
+        value = tuple(value)
+    if default is not inspect.Parameter.empty and type(value) is not type(default):
+        raise ConfigError(f"{section}.{key} is {value!r}: give a value like {default!r}")
+    config[section][key] = value
+
+
+def _network_arguments(name: str) -> dict[str, object]:
+    """Argument -> default of a network's class."""
+    if name not in NETWORKS:
+        raise ConfigError(f"there is no network {name!r}{_near(name, NETWORKS)}")
+    return {key: parameter.default for key, parameter in inspect.signature(NETWORKS[name]).parameters.items()}
+
+
+def _near(name: str, known: Mapping[str, object], section: str = "") -> str:
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or sorted(known)
+    return ": did you mean " + " or ".join(f"{section}.{key}" if section else key for key in close) + "?"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Networks by stage and the card that says how they are used. sha256 : of the weights file."""
+
+    card: dict[str, Any]
+    networks: dict[str, nn.Module]
+    sha256: str
+
+
+def save_bundle(folder: str | Path, networks: Mapping[str, nn.Module], card: Mapping[str, Any]) -> None:
+    """Write weights and card; the weights' checksum is put into the card, each file replaced at once."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        f"{stage}.{name}": tensor.detach().cpu().contiguous()
+        for stage, network in networks.items()
+        for name, tensor in network.state_dict().items()
+    }
+    weights = save_tensors(tensors)
+    text = json.dumps({**card, "weights_sha256": hashlib.sha256(weights).hexdigest()}, indent=2, ensure_ascii=False)
+    replace_file(folder / WEIGHTS, weights)
+    replace_file(folder / CARD, (text + "\n").encode())
+
+
+def load_bundle(folder: str | Path, device: str = "auto") -> Bundle:
+    """The bundle in a folder, its weights checked against the card, its networks in evaluation mode.
+
+    Raises BundleError where a file is missing or damaged, or weights, card and network do not fit.
+    """
+    folder = Path(folder)
+    card = _read_card(folder)
+    try:
+        weights = (folder / WEIGHTS).read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"{folder}: {WEIGHTS} is missing or unreadable: give a bundle's folder with --bundle"
+        ) from error
+    sha256 = hashlib.sha256(weights).hexdigest()
+    if sha256 != card["weights_sha256"]:
+        raise BundleError(
+            f"{folder}: {WEIGHTS} is not the file that {CARD} was written for (checksum): copy both again"
+        )
+    try:
+        tensors = load_tensors(weights)
+        networks = {stage: _rebuild(stage, content["network"], tensors) for stage, content in card["stages"].items()}
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = str(error).splitlines()[0][:160]
+        raise BundleError(
+            f"{folder}: the weights do not fit the card's networks ({reason}): copy the bundle again"
+        ) from error
+    target = pick_device(device)
+    return Bundle(card, {stage: network.to(target).eval() for stage, network in networks.items()}, sha256)
+
+
+def _read_card(folder: Path) -> dict[str, Any]:
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BundleError(f"{folder}: {CARD} is missing or unreadable: give a bundle's folder with --bundle") from error
+    except ValueError as error:
+        raise BundleError(f"{folder}: {CARD} is not JSON ({error}): copy the bundle again") from error
+    missing = [key for key in CARD_KEYS if not isinstance(card, dict) or key not in card]
+    if missing:
+        raise BundleError(f"{folder}: {CARD} says nothing of {missing[0]!r}: copy the bundle again")
+    return card
+
+
+def _rebuild(stage: str, network: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> nn.Module:
+    built = build_model(**network)
+    prefix = f"{stage}."
+    built.load_state_dict({name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)})
+    return built
