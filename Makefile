@@ -7,7 +7,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-slow lint train figures reference bench clean
+.PHONY: run test test-slow lint train figures bench clean
 
 run: $(VENV)/.run
 	$(BIN)/python inference.py public_data

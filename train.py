@@ -28,7 +28,7 @@ from tqdm import tqdm
 from cardiac.augment import add_noisy_copies, augment, mix, random_windows
 from cardiac.datasets import Dataset, read_dataset, read_folds
 from cardiac.decisions import fit_thresholds
-from cardiac.errors import CardiacError, ConfigError
+from cardiac.errors import CardiacError, ConfigError, DatasetError
 from cardiac.evaluate import PROTOCOL, Figures, OutOfFold, as_plain, evaluate, format_figures
 from cardiac.folds import check_folds, draw_folds
 from cardiac.labels import LEADS, SITES
@@ -75,6 +75,8 @@ def fit(config: Config, dataset: Dataset, out: Path, resume: bool = False, repor
     report : called after every epoch with {"part", "epoch", "train_loss", "held_loss", "seconds"}.
     Raises CardiacError for data or settings that do not fit; a stopped run goes on with `resume`.
     """
+    if not dataset.sites.any() or dataset.infarction.all():
+        raise DatasetError("records with an infarction at a site and records without one are needed: give more records")
     _open_run(config, out, resume)
     seed_everything(config["train"]["seed"])
     spec = SignalSpec(config["signal"]["fs_hz"], (config["signal"]["low_hz"], config["signal"]["high_hz"]))
@@ -186,7 +188,8 @@ def _cross_validate(
         held = np.flatnonzero(folds == fold)
         rows = stage.rows[folds[stage.rows] != fold]
         training = _training(config, stage, f"{stage.name}-fold{fold}", signals, rows, out)
-        network = training.run(_middles(stage, signals, np.intersect1d(held, stage.rows)), report)
+        watched = np.intersect1d(held, stage.rows)
+        network = training.run(_middles(stage, signals, watched) if len(watched) else None, report)
         histories[training.part] = training.history
         pooled[held] = _predict(network, stage, [signals[row] for row in held], training.part)
     training = _training(config, stage, f"{stage.name}-all", signals, stage.rows, out)

@@ -91,13 +91,17 @@ def fit_thresholds(probabilities: np.ndarray, targets: np.ndarray, min_positives
 
 
 def cross_fit_thresholds(
-    probabilities: np.ndarray, targets: np.ndarray, folds: np.ndarray, **options: int
+    probabilities: np.ndarray, targets: np.ndarray, folds: np.ndarray, taught: np.ndarray | None = None
 ) -> np.ndarray:
-    """For every record the thresholds fitted on the other folds alone, (n, n_outputs)."""
+    """For every record the thresholds fitted on the other folds alone, (n, n_outputs).
+
+    taught : bool (n,), the records that thresholds may be fitted on; all of them without it.
+    """
+    taught = np.ones(len(folds), dtype=bool) if taught is None else taught
     thresholds = np.empty(probabilities.shape)
     for fold in np.unique(folds):
-        held = folds == fold
-        thresholds[held] = fit_thresholds(probabilities[~held], targets[~held], **options)
+        others = taught & (folds != fold)
+        thresholds[folds == fold] = fit_thresholds(probabilities[others], targets[others])
     return thresholds
 
 

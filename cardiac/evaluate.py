@@ -48,10 +48,12 @@ def evaluate(dataset: Dataset, out_of_fold: OutOfFold) -> Figures:
     weights = metrics.bootstrap_weights(dataset.patients)
     threshold = cross_fit_thresholds(out_of_fold.mi[:, None], dataset.infarction[:, None], out_of_fold.fold)[:, 0]
     present = out_of_fold.mi >= threshold
+    site_thresholds = cross_fit_thresholds(out_of_fold.sites, dataset.sites, out_of_fold.fold, dataset.infarction)
+    over = out_of_fold.sites >= site_thresholds
     return {
         "infarction": _infarction(out_of_fold.mi, present, dataset.infarction, weights),
-        "sites on true infarctions": _sites(dataset, out_of_fold, weights),
-        "end to end": _end_to_end(dataset, out_of_fold, present, weights),
+        "sites on true infarctions": _sites(dataset, over, weights),
+        "end to end": _end_to_end(dataset, out_of_fold, site_thresholds, present, weights),
         "sub-groups": _subgroups(dataset, out_of_fold.mi, present, weights),
     }
 
@@ -78,12 +80,10 @@ def _infarction(mi: np.ndarray, present: np.ndarray, targets: np.ndarray, weight
     return {name: metrics.with_interval(measure, weights, targets) for name, measure in measures.items()}
 
 
-def _sites(dataset: Dataset, out_of_fold: OutOfFold, weights: np.ndarray) -> dict[str, Figure]:
+def _sites(dataset: Dataset, over: np.ndarray, weights: np.ndarray) -> dict[str, Figure]:
     """Per-site F1 over the records that have an infarction."""
     true = dataset.infarction
-    targets, weights = dataset.sites[true], weights[:, true]
-    thresholds = cross_fit_thresholds(out_of_fold.sites[true], targets, out_of_fold.fold[true])
-    over = out_of_fold.sites[true] >= thresholds
+    targets, over, weights = dataset.sites[true], over[true], weights[:, true]
     figures = {
         site: metrics.with_interval(partial(_f1, over[:, place], targets[:, place]), weights, targets[:, place])
         for place, site in enumerate(SITES)
@@ -103,22 +103,21 @@ def _sites(dataset: Dataset, out_of_fold: OutOfFold, weights: np.ndarray) -> dic
 
 
 def _end_to_end(
-    dataset: Dataset, out_of_fold: OutOfFold, present: np.ndarray, weights: np.ndarray
+    dataset: Dataset, out_of_fold: OutOfFold, thresholds: np.ndarray, present: np.ndarray, weights: np.ndarray
 ) -> dict[str, Figure]:
     """Seven columns over all records, under each way to treat an infarction without a site over its threshold."""
     truth = columns(dataset.infarction, dataset.sites)
-    thresholds = _site_thresholds(dataset, out_of_fold)
     chosen = columns(present, decide_sites(out_of_fold.sites, thresholds, thresholds))
     figures = {
         name: metrics.with_interval(partial(_f1, chosen[:, place], truth[:, place]), weights, truth[:, place])
         for place, name in enumerate((*SITES, NORM))
     }
     over = out_of_fold.sites >= thresholds
+    most_probable = np.eye(len(SITES), dtype=bool)[out_of_fold.sites.argmax(axis=1)]
     ways = {
         "macro-F1, seven columns": chosen,
         "macro-F1, without a site: the most probable": columns(
-            present,
-            decide_sites(out_of_fold.sites, thresholds, np.ones_like(thresholds)) & ~over.any(1)[:, None] | over,
+            present, np.where(over.any(1)[:, None], over, most_probable)
         ),
         "macro-F1, without a site: norm": columns(present & over.any(axis=1), over),
         "macro-F1 of every site": columns(np.ones_like(present), np.ones_like(over)),
@@ -126,16 +125,6 @@ def _end_to_end(
     for name, claimed in ways.items():
         figures[name] = metrics.with_interval(partial(_macro_f1, claimed, truth), weights, truth)
     return figures
-
-
-def _site_thresholds(dataset: Dataset, out_of_fold: OutOfFold) -> np.ndarray:
-    """For every record, infarction or not, the site thresholds fitted on the other folds' infarctions, (n, 6)."""
-    thresholds = np.empty(out_of_fold.sites.shape)
-    true = dataset.infarction
-    fitted = cross_fit_thresholds(out_of_fold.sites[true], dataset.sites[true], out_of_fold.fold[true])
-    for fold in np.unique(out_of_fold.fold):
-        thresholds[out_of_fold.fold == fold] = fitted[out_of_fold.fold[true] == fold][0]
-    return thresholds
 
 
 def _subgroups(dataset: Dataset, mi: np.ndarray, present: np.ndarray, weights: np.ndarray) -> dict[str, Figure]:
@@ -167,10 +156,10 @@ def format_figures(figures: Figures) -> str:
     """The figures as Markdown tables, one a group, under the protocol's sentence."""
     lines = [PROTOCOL]
     for group, rows in figures.items():
-        lines += ["", f"| {group} | value | 95 % interval | positives of |", "|---|---|---|---|"]
+        lines += ["", f"| {group} | value | 95 % interval | positives | records |", "|---|---|---|---|---|"]
         for name, figure in rows.items():
             interval = f"{figure.low:.3f} to {figure.high:.3f}"
-            lines.append(f"| {name} | {figure.value:.3f} | {interval} | {figure.positives} of {figure.n} |")
+            lines.append(f"| {name} | {figure.value:.3f} | {interval} | {figure.positives} | {figure.n} |")
     lines += [
         "",
         f"A site with fewer than {MIN_POSITIVES} positives takes the threshold fitted over all sites together.",

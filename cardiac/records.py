@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -64,7 +65,10 @@ def read_record(source: "str | Path | Record", fs_hz: float | None = None, recor
         if not path.exists():
             raise RecordError("there is no such file: check the path")
         if suffix == ".npy":
-            return _settle(record_id, _read_npy(path), fs_hz)
+            try:
+                return _settle(record_id, _read_npy(path), fs_hz)
+            except OSError as error:
+                raise RecordError(f"cannot be opened ({error.strerror}): check its permissions") from error
         if suffix in (".hea", ".dat"):
             return _settle(record_id, *_read_wfdb(path.with_suffix("")))
         raise RecordError("files of this kind are not read: give a .npy file or a WFDB header (.hea)")
@@ -126,21 +130,24 @@ def _settle(
 
 def _read_npy(path: Path) -> np.ndarray:
     """The array of a .npy file, whose header is believed only as far as the file's own size bears it out."""
-    try:
-        with path.open("rb") as file:
-            version = npy_format.read_magic(file)
-            read_header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-            shape, column_major, dtype = read_header(file)
-            start = file.tell()
-            if dtype.hasobject or dtype.kind not in "fiu":
-                raise RecordError(f"holds {dtype} and not plain numbers, and is never unpickled: save it as float32")
-            needed, present = math.prod(shape) * dtype.itemsize, path.stat().st_size - start
-            if needed != present:
-                raise RecordError(f"its header states {needed} bytes of samples and {present} are there: copy it again")
-            samples = np.fromfile(file, dtype=dtype, count=math.prod(shape))
-    except (ValueError, OSError, SyntaxError, TypeError, OverflowError, RecursionError, MemoryError) as error:
-        raise RecordError(f"cannot be read as a NumPy array ({_first_line(error)}): save it with numpy.save") from error
+    with path.open("rb") as file:
+        shape, column_major, dtype = _read_npy_header(file)
+        if dtype.hasobject or dtype.kind not in "fiu":
+            raise RecordError(f"holds {dtype} and not plain numbers, and is never unpickled: save it as float32")
+        needed, present = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
+        if needed != present:
+            raise RecordError(f"its header states {needed} bytes of samples and {present} are there: copy it again")
+        samples = np.fromfile(file, dtype=dtype, count=math.prod(shape))
     return samples.reshape(shape, order="F" if column_major else "C")
+
+
+def _read_npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    try:
+        version = npy_format.read_magic(file)
+        read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+        return read(file)
+    except Exception as error:  # NumPy hands the header to Python's own parser, which raises whatever it runs into
+        raise RecordError(f"is not a NumPy array ({_first_line(error)}): save it with numpy.save") from error
 
 
 def _read_wfdb(stem: Path) -> tuple[np.ndarray, float, list[str], str]:
@@ -164,10 +171,8 @@ def _read_wfdb(stem: Path) -> tuple[np.ndarray, float, list[str], str]:
 
 
 def _check_wfdb_header(header: object, stem: Path) -> None:
-    """Refuse a header that points out of its folder or claims more samples than its files can hold."""
+    """Refuse a header whose files are not there or hold fewer samples than it claims; wfdb itself refuses paths."""
     names = set(getattr(header, "file_name", None) or [])
-    if any(Path(name).name != name for name in names):
-        raise RecordError("its header names a signal file in another folder: put both in one folder")
     missing = [name for name in sorted(names) if not (stem.parent / name).is_file()]
     if missing:
         raise RecordError(f"its signal file {missing[0]} is missing: put it beside the header")
@@ -180,6 +185,8 @@ def _check_wfdb_header(header: object, stem: Path) -> None:
 def _orient(array: np.ndarray, expected: int, notes: list[Note]) -> np.ndarray:
     if array.dtype.kind not in "fiu":
         raise RecordError(f"holds {array.dtype} and not numbers: give float32 samples in mV")
+    if array.size == 0:
+        raise RecordError(f"holds no sample (shape {array.shape}): export the recording again")
     if array.ndim != 2:
         raise RecordError(f"has shape {array.shape}: give one recording as {expected} leads x samples")
     if array.shape[0] == expected:
@@ -223,11 +230,11 @@ def _settle_unit(signal: np.ndarray, unit: str, notes: list[Note]) -> np.ndarray
     if factor is None:
         raise RecordError(f"its unit {unit!r} is not known: give mV, µV or V")
     signal = signal * factor
-    if len(flat_leads(signal)) == len(LEADS):
+    moving = np.ptp(signal, axis=1) > 0
+    if not moving.any():
         raise RecordError("no lead carries a signal (all are flat): check the electrodes or the export")
-    low, high = np.percentile(signal, [0.1, 99.9], axis=1)
-    swings = (high - low)[np.ptp(signal, axis=1) > 0]
-    swing = float(np.median(swings))
+    low, high = np.percentile(signal[moving], [0.1, 99.9], axis=1)
+    swing = float(np.median(high - low))
     if MV_RANGE[0] <= swing <= MV_RANGE[1]:
         return signal
     if UV_RANGE[0] <= swing <= UV_RANGE[1]:
@@ -235,7 +242,7 @@ def _settle_unit(signal: np.ndarray, unit: str, notes: list[Note]) -> np.ndarray
         return signal / 1_000.0
     raise RecordError(
         f"amplitudes of {swing:.3g} mV (peak to peak, middle lead) are not an ECG's (0.4 to 6 mV): "
-        "check unit and gain and give mV"
+        "check unit, gain and electrodes, and give mV"
     )
 
 

@@ -189,13 +189,13 @@ def _infarction(
     stretch = np.sqrt(rr_s / LOOP_RR_S)
     same = np.ones(len(beats_s))
     initial = _gaussians(beats_s - 0.028, 0.013 * same, n_samples, fs_hz)
-    main = _gaussians(beats_s, 0.014 * same, n_samples, fs_hz)
+    main = _gaussians(beats_s, 0.015 * same, n_samples, fs_hz)
     st_rise = sigmoid((0.09 - np.abs(_since_beat(beats_s, n_samples, fs_hz) - 0.145)) / 0.012)
     t_wave = _gaussians(beats_s + 0.255 * stretch, 0.045 * stretch, n_samples, fs_hz)
     facing = np.array(FACING[site])[:, None]
     chest = np.array([lead.startswith("V") for lead in INDEPENDENT])[:, None]
-    q_depth = np.where(chest, rng.uniform(0.7, 1.0), rng.uniform(0.35, 0.55))
-    r_loss = np.where(chest, rng.uniform(0.4, 0.7), rng.uniform(0.2, 0.35))
+    q_depth = np.where(chest, rng.uniform(0.5, 0.75), rng.uniform(0.3, 0.5))
+    r_loss = np.where(chest, rng.uniform(0.8, 1.2), rng.uniform(0.25, 0.4))
     st_mv = np.where(chest, 1.0, 0.6) * (0.06 + 0.28 * (1 - age))
     t_mv = np.where(chest, 1.0, 0.55) * (0.65 * age - 0.1)
     return facing * (st_mv * st_rise - q_depth * initial - r_loss * main - t_mv * t_wave)

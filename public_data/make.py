@@ -1,7 +1,7 @@
 """Make the demonstration records of this folder again: the same bytes on every machine.
 
-    python public_data/make.py           # write them here
-    python public_data/make.py --check   # only compare what is here with what would be made
+python public_data/make.py           # write them here
+python public_data/make.py --check   # only compare what is here with what would be made
 """
 
 import argparse
@@ -28,7 +28,9 @@ def simulate_all() -> dict[str, Simulated]:
     """The 28 records by name: ten healthy hearts and three infarctions at each site, shuffled."""
     sites = [None] * N_HEALTHY + [site for site in SITES for _ in range(N_PER_SITE)]
     order = np.random.default_rng(SEED).permutation(len(sites))
-    return {f"sim_{place:02d}": simulate_record(SEED + place, sites[index]) for place, index in enumerate(order, start=1)}
+    return {
+        f"sim_{place:02d}": simulate_record(SEED + place, sites[index]) for place, index in enumerate(order, start=1)
+    }
 
 
 def make_files(simulated: dict[str, Simulated]) -> dict[str, bytes]:

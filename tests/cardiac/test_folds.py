@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from cardiac.errors import DatasetError
+from cardiac.folds import check_folds, draw_folds
+
+rng = np.random.default_rng(0)
+PATIENTS = np.repeat(np.arange(150), 2)
+TARGETS = np.repeat(rng.random((150, 3)) < (0.3, 0.1, 0.01), 2, axis=0)
+
+
+def test_no_patient_crosses_folds_and_none_is_left_out():
+    folds = draw_folds(TARGETS, PATIENTS, 5, seed=1)
+    assert set(folds) == {0, 1, 2, 3, 4}
+    check_folds(folds, PATIENTS)
+    assert all(len(set(folds[patient == PATIENTS])) == 1 for patient in range(150))
+
+
+def test_folds_are_alike():
+    folds = draw_folds(TARGETS, PATIENTS, 5, seed=1)
+    shares = np.array([TARGETS[folds == fold].mean(axis=0) for fold in range(5)])
+    assert np.ptp(shares[:, 0]) < 0.08
+    assert np.ptp(np.bincount(folds)) <= 6
+
+
+def test_same_seed_same_folds_other_seed_others():
+    assert np.array_equal(draw_folds(TARGETS, PATIENTS, 5, 1), draw_folds(TARGETS, PATIENTS, 5, 1))
+    assert not np.array_equal(draw_folds(TARGETS, PATIENTS, 5, 1), draw_folds(TARGETS, PATIENTS, 5, 2))
+
+
+def test_a_leak_is_refused_by_name():
+    folds = draw_folds(TARGETS, PATIENTS, 5, 1)
+    folds[7] = (folds[7] + 1) % 5
+    with pytest.raises(DatasetError, match=f"patient {PATIENTS[7]} "):
+        check_folds(folds, PATIENTS)
+
+
+def test_too_few_patients():
+    with pytest.raises(DatasetError, match="3 patients do not fill 5 folds"):
+        draw_folds(TARGETS[:6], PATIENTS[:6], 5, 1)

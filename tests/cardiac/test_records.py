@@ -1,0 +1,246 @@
+"""What the door lets in, and the sentence for what it does not."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+import wfdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cardiac.errors import RecordError
+from cardiac.labels import LEADS
+from cardiac.records import find_records, read_record, record_from_array
+
+
+def save(path, array):
+    np.save(path, array)
+    return path
+
+
+def write_wfdb(folder, signal, leads=LEADS, units="mV", fs=500, name="record"):
+    wfdb.wrsamp(
+        name, fs=fs, units=[units] * len(leads), sig_name=list(leads), p_signal=signal.T.astype(float),
+        fmt=["16"] * len(leads), write_dir=str(folder),
+    )  # fmt: skip
+    return folder / f"{name}.hea"
+
+
+def test_npy_is_read_as_it_is(tmp_path, signal):
+    record = read_record(save(tmp_path / "a.npy", signal))
+    assert record.record_id == "a"
+    assert np.array_equal(record.signal, signal)
+    assert record.signal.dtype == np.float32
+    assert record.fs_hz == 500
+    assert [note.level for note in record.notes] == ["info"]
+    assert "500 Hz" in record.notes[0].text
+    assert read_record(tmp_path / "a.npy", fs_hz=250).duration_s == 20
+    assert read_record(tmp_path / "a.npy", fs_hz=250).notes == ()
+
+
+@pytest.mark.parametrize("dtype", ["<f8", ">f4", "<f2", "<i2", ">i4"])
+def test_any_number_type(tmp_path, signal, dtype):
+    in_uv = np.dtype(dtype).kind == "i"
+    record = read_record(save(tmp_path / "a.npy", (signal * 1000 if in_uv else signal).round(3).astype(dtype)))
+    assert np.abs(record.signal - signal).max() < 2e-3
+
+
+def test_column_major_is_read(tmp_path, signal):
+    assert np.array_equal(read_record(save(tmp_path / "a.npy", np.asfortranarray(signal))).signal, signal)
+
+
+def test_npy_and_wfdb_agree(tmp_path, signal):
+    of_wfdb = read_record(write_wfdb(tmp_path, signal))
+    assert np.abs(of_wfdb.signal - signal).max() < 1e-4
+    assert of_wfdb.fs_hz == 500
+    assert of_wfdb.notes == ()  # a header states rate, unit and names
+
+
+def test_wfdb_leads_go_by_name_and_unit_by_header(tmp_path, signal):
+    order = np.random.default_rng(1).permutation(12)
+    names = [LEADS[place].upper() for place in order]
+    shuffled = read_record(write_wfdb(tmp_path, signal[order] * 1000, names, "uV", 1000))
+    assert np.abs(shuffled.signal - signal).max() < 1e-3
+    assert shuffled.fs_hz == 1000
+
+
+def test_extra_leads_are_left_aside_and_said(tmp_path, signal):
+    record = read_record(write_wfdb(tmp_path, np.vstack([signal[:3], signal]), ["vx", "vy", "vz", *LEADS]))
+    assert np.abs(record.signal - signal).max() < 1e-4
+    assert "vx, vy, vz" in record.notes[0].text
+
+
+def test_named_leads_in_any_order(signal):
+    order = np.random.default_rng(0).permutation(12)
+    record = record_from_array(signal[order], 500, [LEADS[place] for place in order])
+    assert np.array_equal(record.signal, signal)
+
+
+def test_turned_array_is_turned_back_and_said(tmp_path, signal):
+    record = read_record(save(tmp_path / "a.npy", signal.T))
+    assert np.array_equal(record.signal, signal)
+    assert any("samples x leads" in note.text and note.level == "warning" for note in record.notes)
+
+
+def test_microvolts_are_divided_and_said(tmp_path, signal):
+    record = read_record(save(tmp_path / "a.npy", signal * 1000))
+    assert np.abs(record.signal - signal).max() < 1e-4
+    assert any("microvolts" in note.text and note.level == "warning" for note in record.notes)
+
+
+def test_one_flat_lead_is_a_warning(signal):
+    dead = signal.copy()
+    dead[8] = 0.1
+    assert any("no signal on V3" in note.text for note in record_from_array(dead, 500).notes)
+
+
+def _with(signal, value, lead=3, sample=77):
+    changed = signal.copy()
+    changed[lead, sample] = value
+    return changed
+
+
+WRONG_ARRAYS = {
+    "11 leads": (lambda s: s[:11], "11 leads"),
+    "13 leads": (lambda s: np.vstack([s, s[:1]]), "13 leads"),
+    "one lead": (lambda s: s[0], "one recording as 12 leads"),
+    "two recordings": (lambda s: np.stack([s, s]), "one recording as 12 leads"),
+    "NaN": (lambda s: _with(s, np.nan), "1 samples are NaN or infinite, the first in lead aVR at sample 77"),
+    "infinite": (lambda s: _with(s, np.inf), "NaN or infinite"),
+    "all flat": (np.zeros_like, "all are flat"),
+    "all constant": (lambda s: np.ones_like(s) * np.arange(12)[:, None], "all are flat"),
+    "volts": (lambda s: s / 1000, "check unit, gain"),
+    "between units": (lambda s: s * 40, "check unit, gain"),
+    "nanovolts": (lambda s: s * 1e6, "check unit, gain"),
+    "text": (lambda s: np.full((12, 5000), "a"), "not plain numbers"),
+    "complex": (lambda s: s.astype(complex), "not plain numbers"),
+    "truth values": (lambda s: s > 0, "not plain numbers"),
+    "records": (lambda s: np.zeros((12, 5000), dtype=[("a", "f4")]), "not plain numbers"),
+    "nothing": (lambda s: np.zeros((12, 0)), "no sample"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_ARRAYS)
+def test_wrong_arrays_get_one_sentence(tmp_path, signal, case):
+    change, told = WRONG_ARRAYS[case]
+    with pytest.raises(RecordError, match=told) as caught:
+        read_record(save(tmp_path / "bad.npy", change(signal)))
+    assert str(caught.value).startswith("bad.npy: ")
+    assert "\n" not in str(caught.value)
+
+
+class Trap:
+    """Unpickling this would leave a mark."""
+
+    opened = False
+
+    def __reduce__(self):
+        return (setattr, (Trap, "opened", True))
+
+
+def test_pickled_arrays_are_never_loaded(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([Trap()], dtype=object), allow_pickle=True)
+    with pytest.raises(RecordError, match="never unpickled"):
+        read_record(tmp_path / "a.npy")
+    assert not Trap.opened
+
+
+def forged(header: str) -> bytes:
+    text = header.encode() + b" " * (-(len(header) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not an array",
+        b"\x93NUMPY",
+        b"\x93NUMPY\x09\x00" + b"\x00" * 20,
+        forged("{'descr': '<f4', 'fortran_order': False, 'shape': (12, 5000000000000), }"),
+        forged("{'descr': '<f4', 'fortran_order': False, 'shape': (12, -5), }"),
+        forged("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 5000), }"),
+        forged("{'descr': '<f4', 'fortran_order': False, 'shape': (12, 5000), }") + b"\x00" * 100,
+        forged("{'descr': 'O', 'fortran_order': False, 'shape': (12, 5000), }"),
+        forged("{'descr': '<f4', 'shape': (12, 5000), }"),
+        forged("__import__('os').abort()"),
+        forged("(" * 3000),
+    ],
+)
+def test_forged_and_truncated_files(tmp_path, content):
+    (tmp_path / "a.npy").write_bytes(content)
+    with pytest.raises(RecordError, match=r"a\.npy: "):
+        read_record(tmp_path / "a.npy")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=300))
+def test_no_bytes_give_anything_but_a_record_or_a_sentence(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "fuzz.npy"
+    whole = io.BytesIO()
+    np.save(whole, np.zeros((12, 3), np.float32))
+    path.write_bytes(whole.getvalue()[: 300 - len(content)] + content)
+    with pytest.raises(RecordError):
+        read_record(path)
+
+
+def test_wfdb_faults(tmp_path, signal):
+    header = write_wfdb(tmp_path, signal)
+    text = header.read_text()
+    header.write_text(text.replace("record.dat", "../record.dat"))
+    with pytest.raises(RecordError, match="cannot be read as a WFDB record"):
+        read_record(header)
+    header.write_text(text.replace("12 500 5000", "12 500 900000000000"))
+    with pytest.raises(RecordError, match="900000000000|copy it again"):
+        read_record(header)
+    header.write_text("nonsense\n")
+    with pytest.raises(RecordError, match="cannot be read as a WFDB record"):
+        read_record(header)
+    header.write_text(text)
+    (tmp_path / "record.dat").unlink()
+    with pytest.raises(RecordError, match=r"record\.dat is missing"):
+        read_record(header)
+
+
+def test_wfdb_missing_lead_and_unknown_unit(tmp_path, signal):
+    with pytest.raises(RecordError, match="lead V6 is missing"):
+        read_record(write_wfdb(tmp_path, signal[:11], LEADS[:11]))
+    with pytest.raises(RecordError, match="not known"):
+        read_record(write_wfdb(tmp_path, signal, units="mmHg"))
+
+
+@pytest.mark.parametrize("fs_hz", [0, -500, float("nan"), float("inf"), 1e6, 50])
+def test_impossible_rates(signal, fs_hz):
+    with pytest.raises(RecordError, match="give the true rate"):
+        record_from_array(signal, fs_hz)
+
+
+def test_doubled_lead_names(signal):
+    with pytest.raises(RecordError, match="stands there twice"):
+        record_from_array(np.vstack([signal, signal[:1]]), 500, [*LEADS, "I"])
+
+
+def test_unreadable_file(tmp_path):
+    (tmp_path / "a.npy").mkdir()
+    with pytest.raises(RecordError, match=r"a\.npy: cannot be opened"):
+        read_record(tmp_path / "a.npy")
+
+
+def test_other_kinds_and_missing_files(tmp_path):
+    with pytest.raises(RecordError, match="no such file"):
+        read_record(tmp_path / "a.npy")
+    (tmp_path / "a.pdf").write_bytes(b"%PDF")
+    with pytest.raises(RecordError, match="not read"):
+        read_record(tmp_path / "a.pdf")
+
+
+def test_folders_are_searched(tmp_path, signal):
+    with pytest.raises(RecordError, match="no recording"):
+        find_records(tmp_path)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    for name in ("b.npy", "deep/a.npy", ".hidden/c.npy", "deep/.d.npy"):
+        save(tmp_path / name, signal)
+    (tmp_path / "notes.txt").write_text("x")
+    assert [path.relative_to(tmp_path).as_posix() for path in find_records(tmp_path)] == ["b.npy", "deep/a.npy"]

@@ -1,0 +1,116 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+
+from cardiac import reports
+from cardiac.decisions import Thresholds, decide
+from cardiac.errors import CardiacError, RecordError
+from cardiac.labels import COLUMNS, LEADS, SITES
+from cardiac.plots import MM_PER_INCH, draw_ecg
+from cardiac.records import Note, Record
+
+BUNDLE = {"name": "b", "sha256": "0" * 64}
+NAMES = list(COLUMNS.values())
+
+
+def finding(name: str, mi: float = 0.9, site: str = "inferior"):
+    record = Record(name, np.zeros((12, 5000), np.float32), 500.0, (Note("warning", "turned"),))
+    probabilities = {"mi": mi} | {each: 0.7 if each == site else 0.1 for each in SITES}
+    return decide(record, probabilities, Thresholds(0.4, (0.5,) * 6, (0.5,) * 6))
+
+
+def test_document_has_the_agreed_form():
+    document = json.loads(json.dumps(reports.finding_document(finding("a"), BUNDLE)))
+    assert list(document) == ["record", "mi", "localizations", "norm", "quality", "fs_hz", "duration_s", "bundle"]
+    assert document["mi"] == {"probability": 0.9, "threshold": 0.4, "present": True}
+    assert list(document["localizations"]) == list(SITES)
+    assert document["localizations"]["inferior"]["present"] is True
+    assert document["norm"] is False
+    assert document["quality"] == {"status": "warning", "reasons": ["turned"]}
+    assert document["bundle"] == BUNDLE
+
+
+def test_error_document():
+    assert reports.error_document("a", RecordError("bad")) == {"record": "a", "error": "bad"}
+
+
+def test_submission_by_name_and_by_template():
+    findings = [finding("b"), finding("a", mi=0.1), finding("c", site="septal")]
+    table = reports.submission(findings)
+    assert list(table.columns) == ["record_name", *NAMES]
+    assert table.values.tolist() == [
+        ["a", 0, 0, 0, 0, 0, 0, 1],
+        ["b", 0, 0, 0, 0, 0, 1, 0],
+        ["c", 1, 0, 0, 0, 0, 0, 0],
+    ]
+    template = pd.DataFrame({"норма": 0, "record_name": ["c", "lost", "a"], **dict.fromkeys(NAMES[:-1], 0)})
+    filled = reports.submission(findings, template)
+    assert list(filled.columns) == list(template.columns)
+    assert list(filled["record_name"]) == ["c", "a"]  # nothing was decided on "lost"
+    assert list(filled["норма"]) == [0, 1]
+
+
+def test_written_submission_is_utf8_without_surprises(tmp_path):
+    assert reports.write_submission([finding("a")], tmp_path / "s.csv") == 1
+    assert (tmp_path / "s.csv").read_bytes().decode() == "record_name," + ",".join(NAMES) + "\na,0,0,0,0,0,1,0\n"
+    reports.write_submission([], tmp_path / "s.csv")
+    assert (tmp_path / "s.csv").read_text(encoding="utf-8").strip() == "record_name," + ",".join(NAMES)
+
+
+def test_table_marks_what_wants_a_look():
+    text = reports.findings_table([finding("long_name_of_a_record"), finding("b", 0.05)])
+    assert "0.900  inferior  (!)" in text
+    assert "0.050  no infarction found  (!)" in text
+
+
+def test_folders_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CardiacError, match="choose another folder"):
+        reports.open_folder(tmp_path / "file" / "out")
+    assert list(reports.open_folder(tmp_path / "new" / "out").iterdir()) == []
+
+
+def test_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "a"
+    reports.replace_file(path, b"old")
+    with pytest.raises(TypeError):
+        reports.replace_file(path, "not bytes")
+    assert path.read_bytes() == b"old"
+
+
+def test_paper_is_to_scale(inferior):
+    """A millimetre of the figure is a millimetre of paper: 1 s of the rhythm strip is 25 mm, 1 mV is 10 mm."""
+    figure = draw_ecg(inferior.record, finding("a"))
+    axes = figure.axes[0]
+    width, height = figure.get_size_inches() * MM_PER_INCH
+    assert (axes.get_xlim(), axes.get_ylim()) == ((0, width), (0, height))
+    strip = max(axes.lines, key=lambda line: len(line.get_xdata()))
+    along, up = strip.get_data()
+    assert len(along) == 5000
+    assert along[500] - along[0] == pytest.approx(25)
+    lead = inferior.record.signal[LEADS.index("II")]
+    assert np.allclose(up - up[0], (lead - lead[0]) * 10, atol=1e-3)
+
+
+def test_all_leads_and_the_finding_are_written_on_the_paper(inferior):
+    texts = [text.get_text() for text in draw_ecg(inferior.record, finding("a")).axes[0].texts]
+    assert sorted(set(texts) & set(LEADS)) == sorted(LEADS)
+    assert any("Infarction" in text and "inferior 0.70" in text for text in texts)
+    assert any("25 mm/s" in text and "10 mm/mV" in text and "not a medical device" in text for text in texts)
+
+
+@pytest.mark.parametrize("n_samples", [800, 5000, 20_000])
+def test_pictures_of_any_length(tmp_path, inferior, n_samples):
+    signal = np.tile(inferior.record.signal, 4)[:, :n_samples]
+    reports.write_ecg(Record("a", signal, 500.0), finding("a"), tmp_path / "a.png")
+    assert imread(tmp_path / "a.png").std() > 0.05
+
+
+def test_curves(tmp_path):
+    history = [{"epoch": n, "train_loss": 1 / n, "held_loss": None} for n in (1, 2, 3)]
+    held = [{**epoch, "held_loss": 0.5} for epoch in history]
+    reports.write_curves({"detect-fold0": held, "detect-all": history}, tmp_path / "c.png")
+    assert imread(tmp_path / "c.png").std() > 0.01

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from cardiac.errors import RecordError
+from cardiac.signals import SignalSpec, flat_leads, prepare_signal, resample
+
+SPEC = SignalSpec(500.0, (0.5, 45.0))
+
+
+def tone(hz: float, fs_hz: float, seconds: float = 10.0) -> np.ndarray:
+    at_s = np.arange(round(seconds * fs_hz)) / fs_hz
+    return np.tile(np.sin(2 * np.pi * hz * at_s), (12, 1))
+
+
+def middle(signal: np.ndarray) -> np.ndarray:
+    return signal[:, signal.shape[1] // 4 : -signal.shape[1] // 4]
+
+
+@pytest.mark.parametrize(("hz", "least", "most"), [(0.05, 0, 0.02), (2, 0.98, 1.02), (20, 0.95, 1.02), (150, 0, 0.01)])
+def test_band(hz, least, most):
+    """A tone inside the band passes, one outside is taken away."""
+    kept = np.abs(middle(prepare_signal(tone(hz, 500), 500, SPEC))).max()
+    assert least <= kept <= most
+
+
+def test_no_delay():
+    """Forth and back: a tone in the band comes out in phase."""
+    before, after = tone(10, 500), prepare_signal(tone(10, 500), 500, SPEC)
+    assert np.corrcoef(middle(before)[0], middle(after)[0])[0, 1] > 0.9999
+
+
+@pytest.mark.parametrize("fs_hz", [100.0, 250.0, 257.0, 360.0, 500.0, 1000.0, 1024.0])
+def test_resampled_tone_is_the_tone_at_the_other_rate(fs_hz):
+    there = resample(tone(7, fs_hz), fs_hz, 500.0)
+    assert there.shape == (12, 5000)
+    assert np.abs(middle(there) - middle(tone(7, 500))).max() < 0.01
+
+
+def test_r_peaks_stay_in_place_when_resampled(inferior):
+    """At 1,000 Hz every peak of lead V4 comes back within one sample of 500 Hz."""
+    signal = inferior.record.signal[9:10].astype(float)
+    back = resample(resample(signal, 500.0, 1000.0), 1000.0, 500.0)
+    for peak in inferior.r_peaks[1:-1]:
+        near = slice(peak - 20, peak + 20)
+        assert abs(int(np.argmax(np.abs(signal[0, near]))) - int(np.argmax(np.abs(back[0, near])))) <= 1
+
+
+def test_short_signals_are_filtered_too():
+    assert prepare_signal(tone(5, 500, 0.1), 500, SPEC).shape == (12, 50)
+
+
+def test_open_band_changes_nothing():
+    signal = tone(5, 500)
+    assert np.allclose(prepare_signal(signal, 500, SignalSpec(500.0, (0.0, 0.0))), signal, atol=1e-6)
+
+
+def test_impossible_rate_is_refused():
+    with pytest.raises(RecordError, match="state the true rate"):
+        resample(tone(5, 500), 1e-3, 500.0)
+
+
+def test_flat_leads_are_named():
+    signal = tone(5, 500)
+    signal[[0, 7]] = 0.2
+    assert flat_leads(signal) == ["I", "V2"]

@@ -1,0 +1,286 @@
+"""The whole path with the shipped bundle: the same finding by every way, one sentence for what is wrong."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import wfdb
+
+import inference
+from cardiac.errors import BundleError, RecordError, SignalTooShort
+from cardiac.labels import LEADS, SITES
+from cardiac.records import record_from_array
+from cardiac.simulate import simulate_record
+
+FIELDS = ["record", "mi", "localizations", "norm", "quality", "fs_hz", "duration_s", "bundle"]
+
+
+def probabilities(finding) -> list[float]:
+    return [finding.mi.probability, *(judgement.probability for judgement in finding.localizations.values())]
+
+
+@pytest.fixture(scope="module")
+def findings(root, tmp_path_factory):
+    """findings.json, submission.csv and what was printed for public_data, by the command line."""
+    out = tmp_path_factory.mktemp("out")
+    command = [sys.executable, "inference.py", "public_data", "--out", str(out)]
+    told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    return (
+        json.loads((out / "findings.json").read_text(encoding="utf-8")),
+        pd.read_csv(out / "submission.csv"),
+        told.stdout,
+    )
+
+
+def test_demonstration_records(findings, root):
+    documents, submission, printed = findings
+    assert [list(document) for document in documents] == [FIELDS] * 28
+    form = pd.read_csv(root / "public_data/sample_submission.csv")
+    assert list(submission.columns) == list(form.columns)
+    assert list(submission["record_name"]) == list(form["record_name"])
+    columns = submission.drop(columns="record_name")
+    assert columns.isin([0, 1]).all(axis=None)
+    assert (columns.sum(axis=1) >= 1).all()
+    assert "28 records read" in printed
+    assert "not a medical device" in printed
+
+
+def test_documents_and_submission_say_the_same(findings):
+    documents, submission, printed = findings
+    rows = submission.set_index("record_name")
+    for document in documents:
+        told = [int(document["localizations"][site]["present"]) for site in SITES] + [int(document["norm"])]
+        assert rows.loc[document["record"]].tolist() == told
+        assert document["mi"]["present"] == (document["mi"]["probability"] >= document["mi"]["threshold"])
+        assert document["norm"] != document["mi"]["present"]
+        assert f"{document['record']}  {document['mi']['probability']:8.3f}" in printed
+
+
+def test_python_gives_what_the_command_line_gives(findings, detector, root):
+    for document in findings[0][:5]:
+        signal = np.load(root / f"public_data/test/{document['record']}.npy")
+        finding = detector.predict(signal, fs_hz=500)
+        assert finding.mi.probability == pytest.approx(document["mi"]["probability"], abs=1e-6)
+        assert finding.sites == tuple(s for s in SITES if document["localizations"][s]["present"])
+
+
+def test_healthy_and_plain_infarctions_are_told_apart(findings, root):
+    """Ranking, not thresholds: over the simulated records infarctions score above healthy hearts (AUC over 0.7)."""
+    truth = pd.read_csv(root / "public_data/truth.csv").set_index("record_name")["норма"]
+    score = pd.Series({document["record"]: document["mi"]["probability"] for document in findings[0]})
+    sick, well = score[truth == 0], score[truth == 1]
+    assert np.mean([one > other for one in sick for other in well]) > 0.7
+
+
+def test_the_same_alone_in_a_batch_and_with_one_thread(detector, signal):
+    whole = probabilities(detector.predict(signal, 500))
+    one_by_one = inference.Detector(detector.bundle, detector.spec, detector.thresholds, batch_size=1)
+    assert probabilities(one_by_one.predict(signal, 500)) == pytest.approx(whole, abs=1e-5)
+    torch.set_num_threads(1)
+    try:
+        assert probabilities(detector.predict(signal, 500)) == pytest.approx(whole, abs=1e-5)
+    finally:
+        torch.set_num_threads(2)
+
+
+def test_file_kinds_lead_orders_and_units_agree(detector, signal, tmp_path):
+    np.save(tmp_path / "a.npy", signal)
+    base = probabilities(inference.predict_record(tmp_path / "a.npy", detector))
+    order = np.random.default_rng(3).permutation(12)
+    names = [LEADS[place] for place in order]
+    wfdb.wrsamp(
+        "w", fs=500, units=["mV"] * 12, sig_name=names, p_signal=signal[order].T.astype(float), fmt=["16"] * 12,
+        write_dir=str(tmp_path),
+    )  # fmt: skip
+    ways = {
+        "wfdb": inference.predict_record(tmp_path / "w.hea", detector),
+        "leads in another order": detector.predict(signal[order], 500, leads=names),
+        "microvolts": detector.predict(signal * 1000, 500),
+        "turned": detector.predict(signal.T, 500),
+        "double": detector.predict(signal.astype(float), 500),
+    }
+    for way, finding in ways.items():
+        assert probabilities(finding) == pytest.approx(base, abs=2e-3), way
+
+
+def test_every_sample_counts(detector, inferior):
+    """A change in the last 50 samples alone reaches the probabilities."""
+    changed = inferior.record.signal.copy()
+    changed[:, -50:] += np.random.default_rng(0).standard_normal((12, 50)).astype(np.float32)
+    before, after = (probabilities(detector.predict(each, 500)) for each in (inferior.record.signal, changed))
+    assert np.abs(np.subtract(before, after)).max() > 1e-6
+
+
+@pytest.mark.parametrize("n_samples", [800, 801, 1234, 5000, 12_345])
+def test_any_length_from_a_window_up(detector, signal, n_samples):
+    finding = detector.predict(np.tile(signal, 3)[:, :n_samples], 500)
+    assert finding.duration_s == n_samples / 500
+    assert all(0 <= probability <= 1 for probability in probabilities(finding))
+
+
+@pytest.mark.parametrize("fs_hz", [250, 1000])
+def test_another_sampling_rate_gives_nearly_the_same(detector, fs_hz):
+    """The same heart sampled at another rate; what was quantised differs, so not to the last digit."""
+    at_500 = probabilities(detector.predict(simulate_record(7, "inferior", 500, noise=0).record.signal, 500))
+    other = probabilities(detector.predict(simulate_record(7, "inferior", fs_hz, noise=0).record.signal, fs_hz))
+    assert other == pytest.approx(at_500, abs=0.05)
+
+
+def test_too_short_is_refused_by_name(detector, signal):
+    with pytest.raises(SignalTooShort, match="array: the signal has 799 samples and a window needs 800"):
+        detector.predict(signal[:, :799], 500)
+
+
+def test_wrong_arrays_from_python(detector, signal):
+    with pytest.raises(RecordError, match="11 leads"):
+        detector.predict(signal[:11], 500)
+    with pytest.raises(RecordError, match="lead V6 is missing"):
+        detector.predict(signal, 500, leads=[*LEADS[:11], "V7"])
+
+
+def test_a_stated_rate_takes_the_note_away(detector, signal, tmp_path):
+    np.save(tmp_path / "a.npy", signal)
+    assert any("500 Hz" in note.text for note in inference.predict_record(tmp_path / "a.npy", detector).notes)
+    assert inference.predict_record(tmp_path / "a.npy", detector, fs_hz=500).notes == ()
+
+
+@pytest.fixture
+def mixed(tmp_path, signal):
+    """A folder with two good recordings and four bad ones."""
+    folder = tmp_path / "mixed"
+    (folder / "deep").mkdir(parents=True)
+    np.save(folder / "good.npy", signal)
+    np.save(folder / "deep/turned.npy", signal.T)
+    np.save(folder / "short.npy", signal[:, :700])
+    np.save(folder / "deep/eleven.npy", signal[:11])
+    np.save(folder / "hole.npy", np.where(signal == signal.max(), np.nan, signal))
+    (folder / "torn.npy").write_bytes((folder / "good.npy").read_bytes()[:5000])
+    return folder
+
+
+def command(*arguments) -> int:
+    return inference.main([str(argument) for argument in arguments])
+
+
+def test_bad_records_stop_none_of_the_others(mixed, tmp_path, capsys):
+    assert command(mixed, "--out", tmp_path / "out") == 1
+    documents = {d["record"]: d for d in json.loads((tmp_path / "out/findings.json").read_text(encoding="utf-8"))}
+    bad = {name for name, document in documents.items() if "error" in document}
+    assert bad == {"short", "eleven", "hole", "torn"}
+    for name in bad:
+        assert list(documents[name]) == ["record", "error"]
+        assert "\n" not in documents[name]["error"]
+    assert documents["turned"]["quality"]["status"] == "warning"
+    assert list(pd.read_csv(tmp_path / "out/submission.csv")["record_name"]) == ["good", "turned"]
+    told = capsys.readouterr().err
+    assert sum(line.startswith("not read: ") for line in told.splitlines()) == 4
+    assert "Traceback" not in told
+
+
+def test_a_record_that_cannot_be_read_is_never_norm(tmp_path, capsys):
+    (tmp_path / "bad.npy").write_bytes(b"junk")
+    assert command(tmp_path / "bad.npy", "--out", tmp_path / "out") == 1
+    assert len((tmp_path / "out/submission.csv").read_text(encoding="utf-8").splitlines()) == 1
+    assert "norm" not in json.loads((tmp_path / "out/findings.json").read_text(encoding="utf-8"))[0]
+    assert command(tmp_path / "missing.npy", "--out", tmp_path / "out") == 1
+    assert "missing.npy: there is no such file" in capsys.readouterr().err
+
+
+def test_records_of_one_name_keep_apart(tmp_path, signal):
+    for name in ("a/x.npy", "b/x.npy", "b/y.npy"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        np.save(tmp_path / name, signal)
+    assert command(tmp_path / "a", tmp_path / "b", tmp_path / "a/x.npy", "--out", tmp_path / "out") == 0
+    names = list(pd.read_csv(tmp_path / "out/submission.csv")["record_name"])
+    assert names == [(tmp_path / "a/x.npy").as_posix(), (tmp_path / "b/x.npy").as_posix(), "y"]
+
+
+def write_form(path, records, **changes):
+    table = pd.DataFrame({"record_name": records})
+    for column in inference.reports.COLUMNS.values():
+        table[column] = 0
+    table.assign(**changes).to_csv(path, index=False)
+    return path
+
+
+def test_template_order_and_records_it_does_not_ask_for(mixed, tmp_path, capsys):
+    form = write_form(tmp_path / "form.csv", ["turned", "good"])
+    assert command(mixed, "--template", form, "--out", tmp_path / "out") == 1
+    assert list(pd.read_csv(tmp_path / "out/submission.csv")["record_name"]) == ["turned", "good"]
+    only = write_form(tmp_path / "form.csv", ["good"])
+    command(mixed, "--template", only, "--out", tmp_path / "out")
+    assert list(pd.read_csv(tmp_path / "out/submission.csv")["record_name"]) == ["good"]
+    assert "1 findings are not asked for" in capsys.readouterr().err
+
+
+def test_a_form_in_the_folder_is_taken(mixed, tmp_path):
+    write_form(mixed / "sample_submission.csv", ["turned", "good", "short"])
+    command(mixed, "--out", tmp_path / "out")
+    assert list(pd.read_csv(tmp_path / "out/submission.csv")["record_name"]) == ["turned", "good"]
+
+
+def test_wrong_templates_are_found_before_the_work(mixed, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(inference, "_predict_all", pytest.fail)
+    unknown = write_form(tmp_path / "form.csv", ["good", "stranger"])
+    assert command(mixed, "--template", unknown, "--out", tmp_path / "out") == 2
+    assert "'stranger'" in capsys.readouterr().err
+    assert command(mixed, "--template", tmp_path / "none.csv", "--out", tmp_path / "out") == 2
+    twice = write_form(tmp_path / "form.csv", ["good", "good"])
+    assert command(mixed, "--template", twice, "--out", tmp_path / "out") == 2
+    assert "stands there twice" in capsys.readouterr().err
+
+
+def test_unwritable_out_and_empty_folder_are_found_before_the_work(mixed, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(inference, "_predict_all", pytest.fail)
+    (tmp_path / "file").touch()
+    assert command(mixed, "--out", tmp_path / "file") == 2
+    assert "choose another folder" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert command(tmp_path / "empty", "--out", tmp_path / "out") == 2
+    assert "no recording" in capsys.readouterr().err
+
+
+def test_damaged_bundles_are_refused(mixed, tmp_path, capsys):
+    bundle = tmp_path / "bundle"
+    shutil.copytree(inference.DEFAULT_BUNDLE, bundle)
+    card = json.loads((bundle / "card.json").read_text(encoding="utf-8"))
+    del card["thresholds"]["sites"]["septal"]
+    (bundle / "card.json").write_text(json.dumps(card))
+    with pytest.raises(BundleError, match="septal"):
+        inference.Detector.load(bundle)
+    with (bundle / "weights.safetensors").open("ab") as file:
+        file.write(b"\0")
+    assert command(mixed, "--bundle", bundle, "--out", tmp_path / "out") == 2
+    assert "checksum" in capsys.readouterr().err
+    assert command(mixed, "--bundle", tmp_path / "none", "--out", tmp_path / "out") == 2
+
+
+@pytest.mark.parametrize("arguments", [[], ["x", "--batch-size", "0"], ["x", "--fs-hz", "fast"], ["x", "--unheard"]])
+def test_usage_errors(arguments):
+    with pytest.raises(SystemExit) as caught:
+        inference.main(arguments)
+    assert caught.value.code == 2
+
+
+def test_pictures_are_drawn_on_request(mixed, tmp_path):
+    command(mixed / "good.npy", "--plots", "--out", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out/plots").iterdir()] == ["good.png"]
+
+
+def test_samples_are_not_kept(detector, mixed):
+    """Outcomes of a folder hold their record only until the next one is asked for by the command line."""
+    outcomes = list(inference.predict_folder([mixed / "good.npy"], detector))
+    assert outcomes[0].record is not None
+    assert record_from_array(outcomes[0].record.signal, 500).duration_s == 10
+
+
+def test_shipped_bundle_is_small_and_tensors_alone(root):
+    folder = root / "checkpoints/mi/hybrid"
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 20 * 2**20
+    assert not list(folder.glob("*.p*kl")) + list(folder.glob("*.pt"))
