@@ -27,9 +27,10 @@ train: $(VENV)/.run
 
 figures: $(VENV)/.run
 	$(BIN)/python -m cardiac.evaluate
+	$(BIN)/python -m benchmarks.simulated
 
 bench: $(VENV)/.run
-	$(BIN)/python benchmarks/networks.py
+	$(BIN)/python -m benchmarks.networks
 
 $(VENV)/.run: requirements.txt
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed: make PYTHON=...'"

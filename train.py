@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,11 +84,11 @@ def fit(config: Config, dataset: Dataset, out: Path, resume: bool = False, repor
     folds = _assign_folds(config, dataset, out)
     signals, checksum = _prepare_all(dataset, spec)
     probabilities, networks, histories = {}, {}, {}
-    for stage in _stages(config, dataset):
-        probabilities[stage.name], networks[stage.name], history = _cross_validate(
-            config, stage, signals, folds, out, report
-        )
-        histories |= history
+    with _logged(out):
+        for stage in _stages(config, dataset):
+            trained = _cross_validate(config, stage, signals, folds, out, report)
+            probabilities[stage.name], networks[stage.name], history = trained
+            histories |= history
     out_of_fold = OutOfFold(folds, probabilities["detect"][:, 0], probabilities["localize"])
     figures = evaluate(dataset, out_of_fold)
     training = _provenance(config, dataset, checksum, folds, histories)
@@ -212,10 +213,20 @@ def _open_run(config: Config, out: Path, resume: bool) -> None:
         state.mkdir(exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{out}: cannot be written ({error.strerror}): choose another --out") from error
+
+
+@contextmanager
+def _logged(out: Path) -> Iterator[None]:
+    """Write what the training tells into train.log for as long as this lasts."""
     handler = logging.FileHandler(out / "train.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    log.handlers = [handler]
+    log.addHandler(handler)
     log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()
 
 
 def _card(config: Config, dataset: Dataset, found: OutOfFold, spec: SignalSpec, name: str) -> dict[str, Any]:

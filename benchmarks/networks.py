@@ -1,6 +1,6 @@
 """Parameters and speed of our networks and of the reference solution's, on random windows, as a table.
 
-python benchmarks/networks.py
+python -m benchmarks.networks
 """
 
 import argparse

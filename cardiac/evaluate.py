@@ -152,14 +152,20 @@ def _subgroups(dataset: Dataset, mi: np.ndarray, present: np.ndarray, weights: n
     return figures
 
 
+def format_rows(head: str, rows: dict[str, Figure]) -> list[str]:
+    """The lines of a Markdown table of figures."""
+    lines = [f"| {head} | value | 95 % interval | positives | records |", "|---|---|---|---|---|"]
+    for name, figure in rows.items():
+        interval = f"{figure.low:.3f} to {figure.high:.3f}"
+        lines.append(f"| {name} | {figure.value:.3f} | {interval} | {figure.positives} | {figure.n} |")
+    return lines
+
+
 def format_figures(figures: Figures) -> str:
     """The figures as Markdown tables, one a group, under the protocol's sentence."""
     lines = [PROTOCOL]
     for group, rows in figures.items():
-        lines += ["", f"| {group} | value | 95 % interval | positives | records |", "|---|---|---|---|---|"]
-        for name, figure in rows.items():
-            interval = f"{figure.low:.3f} to {figure.high:.3f}"
-            lines.append(f"| {name} | {figure.value:.3f} | {interval} | {figure.positives} | {figure.n} |")
+        lines += ["", *format_rows(group, rows)]
     lines += [
         "",
         f"A site with fewer than {MIN_POSITIVES} positives takes the threshold fitted over all sites together.",

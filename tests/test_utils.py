@@ -66,7 +66,7 @@ def test_a_file_changes_only_what_it_names(root, tmp_path):
     assert config["train"]["batch_size"] == 8
     assert config["detect"] == load_config(root / DEFAULTS)["detect"]
     (tmp_path / "own.toml").write_text("[train]\nbatchsize = 8\n")
-    with pytest.raises(ConfigError, match="train.batch_size"):
+    with pytest.raises(ConfigError, match=r"train\.batch_size"):
         load_config(tmp_path / "own.toml", defaults=root / DEFAULTS)
 
 

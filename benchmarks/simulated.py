@@ -1,0 +1,51 @@
+"""How the shipped detector reads the simulated records of public_data, whose truth is known, as a table.
+
+    python -m benchmarks.simulated
+
+The detector has never been trained on a simulated record, so this checks it against textbook signs, not against people.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cardiac.decisions import Finding
+from cardiac.evaluate import format_rows
+from cardiac.labels import COLUMNS, NORM, RECORD_COLUMN, SITES
+from cardiac.metrics import Figure, bootstrap_weights, f1_scores, with_interval
+from inference import DEFAULT_BUNDLE, Detector, predict_folder
+from utils import ROOT
+
+
+def score(findings: dict[str, Finding], truth: pd.DataFrame) -> dict[str, Figure]:
+    """F1 of infarction and of each site over all records, with intervals. truth : the seven columns by record."""
+    names = list(truth.index)
+    claimed = np.array(
+        [[findings[name].mi.present, *(site in findings[name].sites for site in SITES)] for name in names]
+    )
+    true = np.column_stack([truth[COLUMNS[NORM]] == 0, *(truth[COLUMNS[site]] == 1 for site in SITES)])
+    weights = bootstrap_weights(np.arange(len(names)))
+    figures = {}
+    for place, name in enumerate(("infarction", *SITES)):
+        one = [place]
+        figures[f"F1, {name}"] = with_interval(
+            lambda w, one=one: float(f1_scores(claimed[:, one], true[:, one], w)[0]), weights, true[:, place]
+        )
+    return figures
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help="folder of the weights and their card")
+    detector = Detector.load(parser.parse_args().bundle)
+    truth = pd.read_csv(ROOT / "public_data/truth.csv").set_index(RECORD_COLUMN)
+    outcomes = predict_folder([ROOT / "public_data/test"], detector)
+    figures = score({outcome.record_id: outcome.finding for outcome in outcomes}, truth)
+    print("\n".join(format_rows("simulated records", figures)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""What the README says is so: its figures, its example, its files."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from cardiac.evaluate import format_rows
+from cardiac.metrics import Figure
+
+GROUPS = ("infarction", "sites on true infarctions", "end to end")
+
+
+@pytest.fixture(scope="module")
+def readme(root) -> str:
+    return (root / "README.md").read_text(encoding="utf-8")
+
+
+def test_figures_are_those_of_the_shipped_bundle(readme, root):
+    metrics = json.loads((root / "checkpoints/mi/hybrid/metrics.json").read_text(encoding="utf-8"))
+    for group in GROUPS:
+        rows = {name: Figure(**figure) for name, figure in metrics["figures"][group].items()}
+        for line in format_rows(group, rows):
+            assert line in readme
+
+
+def test_figures_on_simulated_records_are_what_the_command_prints(readme, root):
+    command = [sys.executable, "-m", "benchmarks.simulated"]
+    told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    rows = [line for line in told.splitlines() if line.startswith("| F1")]
+    assert len(rows) == 7
+    for line in rows:
+        assert line in readme
+
+
+def test_the_python_example_runs(readme, root):
+    example = re.search(r"```python\n(.*?)```", readme, re.DOTALL).group(1)
+    told = subprocess.run([sys.executable, "-c", example], cwd=root, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("True")
+    assert "inferior" in told.stdout
+
+
+def test_what_it_names_is_there(readme, root):
+    for path in re.findall(r"\]\(([^)#]+)\)", readme):
+        assert (root / path).exists(), path
+    makefile = (root / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"`make ([a-z-]+)`", readme):
+        assert f"\n{target}:" in makefile, target
+    for room in re.findall(r"^\| `([a-z_./]+)` \|", readme, re.MULTILINE):
+        assert (root / room).exists() or room == "submission.csv" or room == "findings.json", room
