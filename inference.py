@@ -10,6 +10,7 @@ From Python:
 """
 
 import argparse
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -80,7 +81,7 @@ def predict_record(source: str | Path | Record, detector: Detector, fs_hz: float
             logits = run_network(detector.bundle.networks[name], windows, detector.batch_size)  # (w, n_outputs)
             pooled = pool_windows(logits, stage["pool"])  # (n_outputs,)
             probabilities |= dict(zip(stage["outputs"], map(float, pooled), strict=True))
-    return decide(record, probabilities, detector.thresholds)
+        return decide(record, probabilities, detector.thresholds)
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,12 @@ def _named(paths: Sequence[str | Path]) -> list[tuple[Path, str]]:
     for path in map(Path, paths):
         found |= dict.fromkeys(find_records(path) if path.is_dir() else [path])
     counts = Counter(path.stem for path in found)
-    return [(path, path.stem if counts[path.stem] == 1 else path.as_posix()) for path in found]
+    return [(path, _printable(path.stem if counts[path.stem] == 1 else path.as_posix())) for path in found]
+
+
+def _printable(name: str) -> str:
+    """The name with a mark for every byte that is not UTF-8, so that it can be written and printed."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _template(paths: Sequence[Path], given: Path | None, names: Sequence[str]) -> pd.DataFrame | None:
@@ -157,26 +163,30 @@ def _write(outcomes: Sequence[Outcome], detector: Detector, out: Path, template:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what the command line asks; 1 where a record could not be read, else 0. Raises CardiacError."""
+    """Do what the command line asks; 1 where a record could not be read, 130 when stopped, else 0."""
     named = _named(options.paths)
     template = _template(options.paths, options.template, [name for _, name in named])
     out = reports.open_folder(options.out)
     pictures = reports.open_folder(out / "plots") if options.plots else None
     detector = Detector.load(options.bundle, options.batch_size)
     outcomes = []
-    for outcome in _predict_all(named, detector, options.fs_hz):
-        outcomes.append(replace(outcome, record=None))  # samples are not kept: memory stays flat
-        if pictures and outcome.finding:
-            reports.write_ecg(outcome.record, outcome.finding, pictures / f"{outcome.record_id.replace('/', '_')}.png")
+    try:
+        for outcome in _predict_all(named, detector, options.fs_hz):
+            outcomes.append(replace(outcome, record=None))  # samples are not kept: memory stays flat
+            if pictures and outcome.finding:
+                name = outcome.record_id.replace("/", "_")
+                reports.write_ecg(outcome.record, outcome.finding, pictures / f"{name}.png")
+    except KeyboardInterrupt:
+        print(f"\nStopped after {len(outcomes)} of {len(named)} records: these are written.", file=sys.stderr)
     _write(outcomes, detector, out, template)
     errors = [outcome.error for outcome in outcomes if outcome.error]
     for error in errors:
         print(f"not read: {error}", file=sys.stderr)
-    return 1 if errors else 0
+    return 130 if len(outcomes) < len(named) else 1 if errors else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line. 0; 1 where a record could not be read, 2 where the command cannot be carried out."""
+    """The command line. 0; 1 where a record could not be read, 2 for what cannot be carried out, 130 when stopped."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="a recording (.npy, .hea) or a folder of them"

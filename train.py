@@ -79,6 +79,7 @@ def fit(config: Config, dataset: Dataset, out: Path, resume: bool = False, repor
     if not dataset.sites.any() or dataset.infarction.all():
         raise DatasetError("records with an infarction at a site and records without one are needed: give more records")
     _open_run(config, out, resume)
+    revision = _code_revision()  # now: the files may change while the networks learn
     seed_everything(config["train"]["seed"])
     spec = SignalSpec(config["signal"]["fs_hz"], (config["signal"]["low_hz"], config["signal"]["high_hz"]))
     folds = _assign_folds(config, dataset, out)
@@ -91,7 +92,7 @@ def fit(config: Config, dataset: Dataset, out: Path, resume: bool = False, repor
             histories |= history
     out_of_fold = OutOfFold(folds, probabilities["detect"][:, 0], probabilities["localize"])
     figures = evaluate(dataset, out_of_fold)
-    training = _provenance(config, dataset, checksum, folds, histories)
+    training = {"code_revision": revision, **_provenance(config, dataset, checksum, folds, histories)}
     card = _card(config, dataset, out_of_fold, spec, out.name) | {"training": training}
     _write_run(out, networks, card, figures, dataset, out_of_fold, histories)
     return FitResult(out, figures, training["training_s"])
@@ -248,13 +249,20 @@ def _card(config: Config, dataset: Dataset, found: OutOfFold, spec: SignalSpec, 
     }
 
 
+def _code_revision() -> str:
+    """The commit of this code, with "-dirty" where files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    except OSError:  # no git here
+        return "unknown"
+    return told.stdout.strip() or "unknown"
+
+
 def _provenance(
     config: Config, dataset: Dataset, checksum: str, folds: np.ndarray, histories: Mapping[str, History]
 ) -> dict[str, Any]:
-    """Where the weights come from: data, folds, settings, code, machine, time."""
-    revision = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    """Where the weights come from: data, folds, settings, machine, time."""
     return {
         "layout": dataset.layout,
         "records": len(dataset.infarction),
@@ -262,7 +270,6 @@ def _provenance(
         "data_sha256": checksum,
         "folds_sha256": hashlib.sha256(folds.astype("<i8").tobytes()).hexdigest(),
         "config": config,
-        "code_revision": revision.stdout.strip() or "unknown",
         "torch": torch.__version__,
         "device": str(pick_device()),
         "threads": torch.get_num_threads(),

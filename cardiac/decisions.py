@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cardiac.errors import RecordError
 from cardiac.labels import SITES
 from cardiac.records import Note, Record
 
@@ -124,7 +125,10 @@ def decide(record: Record, probabilities: Mapping[str, float], thresholds: Thres
     """The Finding from a record's pooled probabilities (`mi` and the six sites).
 
     A record without an infarction is `norm` and has no site; an infarction has at least one.
+    Raises RecordError where a probability is not a number: nothing must be decided on it.
     """
+    if not all(np.isfinite(probability) for probability in probabilities.values()):
+        raise RecordError("the networks gave no number for it: check the recording for extreme values")
     mi = Judgement(probabilities["mi"], thresholds.mi, probabilities["mi"] >= thresholds.mi)
     of_sites = np.array([[probabilities[site] for site in SITES]])
     present = decide_sites(of_sites, np.array(thresholds.sites), np.array(thresholds.site_scale))[0] & mi.present

@@ -15,6 +15,9 @@ from cardiac.signals import flat_leads
 
 TASK_FS_HZ = 500.0
 FS_RANGE_HZ = (100.0, 10_000.0)
+LONGEST_S = 3_600.0  # a longer recording does not fit into memory with all its windows
+LARGEST_BYTES = 2 * 2**30
+LARGEST_MV = 1_000.0  # no electrode on a body gives a volt
 SUFFIXES = (".npy", ".hea")
 
 # Peak-to-peak amplitude of the middle lead over 1,681 + 449 real records: 0.4 to 5.7 mV. What lies far outside is in
@@ -64,6 +67,8 @@ def read_record(source: "str | Path | Record", fs_hz: float | None = None, recor
     with naming(path.name):
         if not path.exists():
             raise RecordError("there is no such file: check the path")
+        if not path.is_file():
+            raise RecordError("is not a plain file: give a recording or a folder of them")
         if suffix == ".npy":
             try:
                 return _settle(record_id, _read_npy(path), fs_hz)
@@ -118,10 +123,12 @@ def _settle(
     signal = _order_leads(signal, leads, notes)
     _check_finite(signal)
     signal = _settle_unit(signal.astype(np.float64), unit, notes)
+    _check_range(signal)
     if fs_hz is None:
         fs_hz = TASK_FS_HZ
         notes.append(Note("info", f"the file states no sampling rate: read as {TASK_FS_HZ:g} Hz"))
     fs_hz = _check_rate(fs_hz)
+    _check_length(signal.shape[1], fs_hz)
     flat = flat_leads(signal)
     if flat:
         notes.append(Note("warning", f"no signal on {', '.join(flat)}: the decision rests on the other leads"))
@@ -137,6 +144,8 @@ def _read_npy(path: Path) -> np.ndarray:
         needed, present = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
         if needed != present:
             raise RecordError(f"its header states {needed} bytes of samples and {present} are there: copy it again")
+        if present > LARGEST_BYTES:
+            raise RecordError(f"holds {present / 2**30:.1f} GiB and up to 2 GiB are read: cut it into parts")
         samples = np.fromfile(file, dtype=dtype, count=math.prod(shape))
     return samples.reshape(shape, order="F" if column_major else "C")
 
@@ -180,6 +189,7 @@ def _check_wfdb_header(header: object, stem: Path) -> None:
     claimed = (header.sig_len or 0) * header.n_sig
     if names and claimed > 16 * n_bytes:  # the densest WFDB formats hold less than sixteen samples in a byte
         raise RecordError(f"its header states {claimed} samples and its files hold {n_bytes} bytes: copy it again")
+    _check_length(header.sig_len or 0, _check_rate(header.fs))
 
 
 def _orient(array: np.ndarray, expected: int, notes: list[Note]) -> np.ndarray:
@@ -244,6 +254,20 @@ def _settle_unit(signal: np.ndarray, unit: str, notes: list[Note]) -> np.ndarray
         f"amplitudes of {swing:.3g} mV (peak to peak, middle lead) are not an ECG's (0.4 to 6 mV): "
         "check unit, gain and electrodes, and give mV"
     )
+
+
+def _check_range(signal: np.ndarray) -> None:
+    largest = np.abs(signal).max()
+    if largest > LARGEST_MV:
+        lead, sample = np.unravel_index(np.abs(signal).argmax(), signal.shape)
+        raise RecordError(
+            f"holds {largest:.3g} mV in lead {LEADS[lead]} at sample {sample}, which no electrode gives: export it again"
+        )
+
+
+def _check_length(n_samples: int, fs_hz: float) -> None:
+    if n_samples / fs_hz > LONGEST_S:
+        raise RecordError(f"is {n_samples / fs_hz / 60:.0f} minutes long and up to 60 are read: cut it into parts")
 
 
 def _check_rate(fs_hz: float) -> float:

@@ -64,7 +64,8 @@ def error_document(record_id: str, error: Exception) -> dict[str, Any]:
 
 def write_documents(documents: Sequence[Mapping[str, Any]], path: Path) -> None:
     """findings.json: an array of documents, UTF-8."""
-    replace_file(path, (json.dumps(list(documents), ensure_ascii=False, indent=1) + "\n").encode())
+    text = json.dumps(list(documents), ensure_ascii=False, indent=1) + "\n"
+    replace_file(path, text.encode("utf-8", "replace"))  # a file's name may hold what is not UTF-8
 
 
 def submission(findings: Sequence[Finding], template: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -1,9 +1,11 @@
 """The whole path with the shipped bundle: the same finding by every way, one sentence for what is wrong."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -199,6 +201,30 @@ def test_records_of_one_name_keep_apart(tmp_path, signal):
     assert command(tmp_path / "a", tmp_path / "b", tmp_path / "a/x.npy", "--out", tmp_path / "out") == 0
     names = list(pd.read_csv(tmp_path / "out/submission.csv")["record_name"])
     assert names == [(tmp_path / "a/x.npy").as_posix(), (tmp_path / "b/x.npy").as_posix(), "y"]
+
+
+def test_names_that_are_not_utf8(tmp_path, signal):
+    folder = os.fsencode(tmp_path / "odd")
+    Path(os.fsdecode(folder)).mkdir()
+    np.save(os.fsdecode(folder + b"/a\xff.npy"), signal)
+    Path(os.fsdecode(folder + b"/b\xff.npy")).write_bytes(b"junk")
+    assert command(tmp_path / "odd", "--out", tmp_path / "out") == 1
+    documents = json.loads((tmp_path / "out/findings.json").read_text(encoding="utf-8"))
+    assert [document["record"] for document in documents] == ["a\ufffd", "b\ufffd"]
+    assert "NumPy array" in documents[1]["error"]
+
+
+def test_stopped_by_hand_what_was_read_is_written(mixed, tmp_path, capsys, monkeypatch):
+    whole = inference._predict_all
+
+    def stopped(*arguments):
+        yield next(whole(*arguments))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inference, "_predict_all", stopped)
+    assert command(mixed, "--out", tmp_path / "out") == 130
+    assert "Stopped after 1 of 6" in capsys.readouterr().err
+    assert len(json.loads((tmp_path / "out/findings.json").read_text(encoding="utf-8"))) == 1
 
 
 def write_form(path, records, **changes):

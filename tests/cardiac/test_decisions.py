@@ -14,6 +14,7 @@ from cardiac.decisions import (
     decide_sites,
     fit_thresholds,
 )
+from cardiac.errors import RecordError
 from cardiac.labels import SITES
 from cardiac.records import Note, Record
 
@@ -113,6 +114,13 @@ def test_an_infarction_without_a_site_over_its_threshold_names_the_likeliest_and
     found = finding(0.8, [0.1, 0.2, 0.0, 0.0, 0.3, 0.2])
     assert found.sites == ("anteroseptal",)
     assert "no site passed" in found.notes[-1].text
+
+
+def test_no_number_is_no_decision():
+    with pytest.raises(RecordError, match="gave no number"):
+        finding(float("nan"), [0.1] * 6)
+    with pytest.raises(RecordError, match="gave no number"):
+        finding(0.9, [0.1] * 5 + [float("nan")])
 
 
 def test_columns_always_hold_a_decision():

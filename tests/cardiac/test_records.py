@@ -1,6 +1,7 @@
 """What the door lets in, and the sentence for what it does not."""
 
 import io
+import os
 import struct
 
 import numpy as np
@@ -113,6 +114,8 @@ WRONG_ARRAYS = {
     "volts": (lambda s: s / 1000, "check unit, gain"),
     "between units": (lambda s: s * 40, "check unit, gain"),
     "nanovolts": (lambda s: s * 1e6, "check unit, gain"),
+    "a spike beyond float32": (lambda s: _with(s.astype(float), 1e300), r"1e\+300 mV in lead aVR at sample 77"),
+    "a spike of two volts": (lambda s: _with(s, -2000), "2e.03 mV in lead aVR"),
     "text": (lambda s: np.full((12, 5000), "a"), "not plain numbers"),
     "complex": (lambda s: s.astype(complex), "not plain numbers"),
     "truth values": (lambda s: s > 0, "not plain numbers"),
@@ -216,6 +219,21 @@ def test_impossible_rates(signal, fs_hz):
         record_from_array(signal, fs_hz)
 
 
+def test_too_long_is_refused_before_it_is_read(tmp_path, signal):
+    with pytest.raises(RecordError, match="83 minutes long and up to 60 are read"):
+        record_from_array(np.tile(signal, 100), 100)
+    header = write_wfdb(tmp_path, signal)
+    header.write_text(header.read_text().replace("12 500 5000", "12 500 2000000"))
+    (tmp_path / "record.dat").write_bytes(b"\0" * 4_000_000)
+    with pytest.raises(RecordError, match="67 minutes long"):
+        read_record(header)
+    with (tmp_path / "a.npy").open("wb") as file:
+        file.write(forged("{'descr': '<f4', 'fortran_order': False, 'shape': (12, 100000000000), }"))
+        file.truncate(file.tell() + 12 * 10**11 * 4)  # a sparse file, as large as its header says
+    with pytest.raises(RecordError, match="up to 2 GiB are read"):
+        read_record(tmp_path / "a.npy")
+
+
 def test_doubled_lead_names(signal):
     with pytest.raises(RecordError, match="stands there twice"):
         record_from_array(np.vstack([signal, signal[:1]]), 500, [*LEADS, "I"])
@@ -223,8 +241,11 @@ def test_doubled_lead_names(signal):
 
 def test_unreadable_file(tmp_path):
     (tmp_path / "a.npy").mkdir()
-    with pytest.raises(RecordError, match=r"a\.npy: cannot be opened"):
+    with pytest.raises(RecordError, match=r"a\.npy: is not a plain file"):
         read_record(tmp_path / "a.npy")
+    os.mkfifo(tmp_path / "b.npy")  # opening it would wait for ever
+    with pytest.raises(RecordError, match=r"b\.npy: is not a plain file"):
+        read_record(tmp_path / "b.npy")
 
 
 def test_other_kinds_and_missing_files(tmp_path):
