@@ -143,9 +143,10 @@ def _template(paths: Sequence[Path], given: Path | None, names: Sequence[str]) -
 
 
 def _write(outcomes: Sequence[Outcome], detector: Detector, out: Path, template: pd.DataFrame | None) -> None:
-    """findings.json, submission.csv and the table; what was left out is said on standard error."""
+    """The table first, for a disk may be full; then findings.json and submission.csv."""
     bundle = {"name": detector.bundle.card["name"], "sha256": detector.bundle.sha256}
     findings = [outcome.finding for outcome in outcomes if outcome.finding]
+    print(reports.findings_table(findings))
     documents = [
         reports.finding_document(outcome.finding, bundle)
         if outcome.finding
@@ -154,7 +155,6 @@ def _write(outcomes: Sequence[Outcome], detector: Detector, out: Path, template:
     ]
     reports.write_documents(documents, out / "findings.json")
     n_rows = reports.write_submission(findings, out / "submission.csv", template)
-    print(reports.findings_table(findings))
     n_found = sum(finding.mi.present for finding in findings)
     print(f"\n{len(findings)} records read, {n_found} with an infarction; {n_rows} rows in {out / 'submission.csv'}.")
     print("An aid for research and a second look; not a medical device.")
@@ -169,7 +169,7 @@ def run(options: argparse.Namespace) -> int:
     out = reports.open_folder(options.out)
     pictures = reports.open_folder(out / "plots") if options.plots else None
     detector = Detector.load(options.bundle, options.batch_size)
-    outcomes = []
+    outcomes, status = [], 0
     try:
         for outcome in _predict_all(named, detector, options.fs_hz):
             outcomes.append(replace(outcome, record=None))  # samples are not kept: memory stays flat
@@ -177,12 +177,17 @@ def run(options: argparse.Namespace) -> int:
                 name = outcome.record_id.replace("/", "_")
                 reports.write_ecg(outcome.record, outcome.finding, pictures / f"{name}.png")
     except KeyboardInterrupt:
-        print(f"\nStopped after {len(outcomes)} of {len(named)} records: these are written.", file=sys.stderr)
+        status = 130
+    except CardiacError as error:  # a picture could not be written
+        print(error, file=sys.stderr)
+        status = 2
+    if status:
+        print(f"Stopped after {len(outcomes)} of {len(named)} records: writing these.", file=sys.stderr)
     _write(outcomes, detector, out, template)
     errors = [outcome.error for outcome in outcomes if outcome.error]
     for error in errors:
         print(f"not read: {error}", file=sys.stderr)
-    return 130 if len(outcomes) < len(named) else 1 if errors else 0
+    return status or int(bool(errors))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 """One network's way from fresh weights to its last epoch, for every detector; knows no waveform and no label."""
 
 import hashlib
+import io
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from cardiac.reports import replace_file
 from utils import pick_device, run_network
 
 log = logging.getLogger("train")
@@ -124,10 +126,10 @@ class NetworkTraining:
         return self._loss(logits, torch.from_numpy(targets).to(self.device)).item()
 
     def _save(self) -> None:
+        content = io.BytesIO()
+        torch.save({**{name: getattr(self, name).state_dict() for name in KEPT}, "history": self.history}, content)
         self.state.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.state.with_suffix(".tmp")
-        torch.save({**{name: getattr(self, name).state_dict() for name in KEPT}, "history": self.history}, temporary)
-        temporary.replace(self.state)
+        replace_file(self.state, content.getvalue())
 
     def _load(self) -> None:
         if self.state.is_file():

@@ -68,7 +68,8 @@ def _draw_lead(
     along = at_mm + np.arange(len(part)) / record.fs_hz * MM_PER_S
     axes.plot(along, base + part * MM_PER_MV, color=INK, linewidth=0.8, solid_joinstyle="round")
     axes.plot([at_mm, at_mm], [base - 3, base + 3], color=INK, linewidth=0.6)
-    axes.text(at_mm + 1.5, base + ROW_MM / 2 - 5, lead, color=INK, fontsize=9, fontweight="bold")
+    box = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.6, "alpha": 0.8}
+    axes.text(at_mm + 1.5, base + ROW_MM / 2 - 5, lead, color=INK, fontsize=9, fontweight="bold", bbox=box, zorder=4)
 
 
 def _draw_text(axes: Any, record: Record, finding: Finding | None, width: float, height: float) -> None:

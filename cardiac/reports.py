@@ -16,10 +16,19 @@ from cardiac.records import Record
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write under a temporary name, then put in place: a reader sees the old file or the new one, never a part."""
+    """Write under a temporary name, then put in place: a reader sees the old file or the new one, never a part.
+
+    Raises CardiacError where that fails (disk full, folder gone); the old file stays.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise CardiacError(
+            f"{path}: cannot be written ({error.strerror}): make room or choose another folder"
+        ) from error
 
 
 def open_folder(folder: str | Path) -> Path:

@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "models": set(),
     "cardiac": {"cardiac"},
     "utils": {"models", "cardiac"},
-    "learning": {"utils"},
+    "learning": {"cardiac", "utils"},
     "train": {"models", "cardiac", "utils", "learning"},
     "inference": {"cardiac", "utils"},
 }

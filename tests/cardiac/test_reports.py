@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -73,12 +74,21 @@ def test_folders_that_cannot_be_written(tmp_path):
     assert list(reports.open_folder(tmp_path / "new" / "out").iterdir()) == []
 
 
-def test_replaced_whole_or_not_at_all(tmp_path):
+def test_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    """A disk that fills up while writing leaves the old file as it was."""
     path = tmp_path / "a"
     reports.replace_file(path, b"old")
-    with pytest.raises(TypeError):
-        reports.replace_file(path, "not bytes")
+
+    def disk_full(self, content):
+        with self.open("wb") as file:
+            file.write(content[:2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", disk_full)
+    with pytest.raises(CardiacError, match="No space left on device"):
+        reports.replace_file(path, b"newer")
     assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_paper_is_to_scale(inferior):
