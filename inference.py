@@ -143,18 +143,20 @@ def _template(paths: Sequence[Path], given: Path | None, names: Sequence[str]) -
 
 
 def _write(outcomes: Sequence[Outcome], detector: Detector, out: Path, template: pd.DataFrame | None) -> None:
-    """The table first, for a disk may be full; then findings.json and submission.csv."""
+    """findings.json, submission.csv and the table, which is printed even where the disk is full."""
     bundle = {"name": detector.bundle.card["name"], "sha256": detector.bundle.sha256}
     findings = [outcome.finding for outcome in outcomes if outcome.finding]
-    print(reports.findings_table(findings))
     documents = [
         reports.finding_document(outcome.finding, bundle)
         if outcome.finding
         else reports.error_document(outcome.record_id, outcome.error)
         for outcome in outcomes
     ]
-    reports.write_documents(documents, out / "findings.json")
-    n_rows = reports.write_submission(findings, out / "submission.csv", template)
+    try:
+        reports.write_documents(documents, out / "findings.json")
+        n_rows = reports.write_submission(findings, out / "submission.csv", template)
+    finally:
+        print(reports.findings_table(findings))
     n_found = sum(finding.mi.present for finding in findings)
     print(f"\n{len(findings)} records read, {n_found} with an infarction; {n_rows} rows in {out / 'submission.csv'}.")
     print("An aid for research and a second look; not a medical device.")
@@ -210,6 +212,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CardiacError as error:
         print(error, file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader of the table, `head` say, has gone; the files are written
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 if __name__ == "__main__":

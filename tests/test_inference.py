@@ -294,6 +294,17 @@ def test_usage_errors(arguments):
     assert caught.value.code == 2
 
 
+def test_a_reader_that_leaves_early_costs_nothing(root, tmp_path):
+    """`python inference.py FOLDER | head -1`: no traceback, and the files are there."""
+    told = subprocess.run(
+        f"{sys.executable} inference.py public_data --out {tmp_path} | head -1",
+        shell=True, cwd=root, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert told.stdout.startswith("record")
+    assert "Traceback" not in told.stderr
+    assert len(pd.read_csv(tmp_path / "submission.csv")) == 28
+
+
 def test_pictures_are_drawn_on_request(mixed, tmp_path):
     command(mixed / "good.npy", "--plots", "--out", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out/plots").iterdir()] == ["good.png"]
