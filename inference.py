@@ -13,9 +13,10 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,11 +25,11 @@ from tqdm import tqdm
 from cardiac import reports
 from cardiac.datasets import read_template
 from cardiac.decisions import Finding, Thresholds, decide
-from cardiac.errors import BundleError, CardiacError, DatasetError, RecordError, naming
+from cardiac.errors import BundleError, CardiacError, ConfigError, DatasetError, RecordError, naming
 from cardiac.labels import RECORD_COLUMN, SITES
 from cardiac.records import Record, find_records, read_record, record_from_array
 from cardiac.signals import SignalSpec, prepare_signal
-from cardiac.windows import cut_windows, pool_windows
+from cardiac.windows import WindowPlan, cut_windows, pool_windows
 from utils import ROOT, Bundle, load_bundle, run_network
 
 DEFAULT_BUNDLE = ROOT / "checkpoints/mi/hybrid"
@@ -41,6 +42,7 @@ class Detector:
 
     bundle: Bundle
     spec: SignalSpec
+    stages: Mapping[str, WindowPlan]
     thresholds: Thresholds
     batch_size: int = 256
 
@@ -49,12 +51,11 @@ class Detector:
         """The detector in a bundle's folder, by default the shipped one. Raises BundleError."""
         bundle = load_bundle(folder)
         try:
-            content, held = bundle.card["signal"], bundle.card["thresholds"]
-            spec = SignalSpec(content["fs_hz"], tuple(content["band_hz"]), tuple(content["leads"]), content["unit"])
-            by_site = [tuple(held[key][site] for site in SITES) for key in ("sites", "site_scale")]
-            return cls(bundle, spec, Thresholds(held["mi"], *by_site), batch_size)
-        except (KeyError, TypeError) as error:
-            raise BundleError(f"{folder}: card.json says nothing of {error}: copy the bundle again") from error
+            return cls(bundle, *_read_card(bundle.card), batch_size)
+        except ConfigError as error:
+            raise BundleError(f"{folder}: card.json cannot be used ({error}): copy the bundle again") from error
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BundleError(f"{folder}: card.json is not whole ({error!r}): copy the bundle again") from error
 
     def predict(self, signal: np.ndarray, fs_hz: float, leads: Sequence[str] | None = None) -> Finding:
         """The Finding for samples in memory.
@@ -64,6 +65,23 @@ class Detector:
         Raises RecordError.
         """
         return predict_record(record_from_array(signal, fs_hz, leads), self)
+
+
+def _read_card(card: Mapping[str, Any]) -> tuple[SignalSpec, dict[str, WindowPlan], Thresholds]:
+    """What the card says of signals, windows and thresholds. Raises ConfigError, KeyError or TypeError."""
+    content, held = card["signal"], card["thresholds"]
+    spec = SignalSpec(content["fs_hz"], tuple(content["band_hz"]), tuple(content["leads"]), content["unit"])
+    stages = {
+        name: WindowPlan(stage["window"], stage["hop"], stage["tail"], stage["pool"])
+        for name, stage in card["stages"].items()
+    }
+    outputs = [output for stage in card["stages"].values() for output in stage["outputs"]]
+    if outputs != ["mi", *SITES] or any(
+        len(stage["outputs"]) != stage["network"]["n_outputs"] for stage in card["stages"].values()
+    ):
+        raise ConfigError(f"the outputs {outputs} are not mi and the six sites in order")
+    by_site = [tuple(held[key][site] for site in SITES) for key in ("sites", "site_scale")]
+    return spec, stages, Thresholds(held["mi"], *by_site)
 
 
 def predict_record(source: str | Path | Record, detector: Detector, fs_hz: float | None = None) -> Finding:
@@ -76,11 +94,11 @@ def predict_record(source: str | Path | Record, detector: Detector, fs_hz: float
     with naming(record.record_id):
         signal = prepare_signal(record.signal, record.fs_hz, detector.spec)  # (12, n), mV
         probabilities = {}
-        for name, stage in detector.bundle.card["stages"].items():  # detect, then localize
-            windows, _ = cut_windows(signal, stage["window"], stage["hop"], stage["tail"])  # (w, 12, window)
+        for name, plan in detector.stages.items():  # detect, then localize
+            windows, _ = cut_windows(signal, plan)  # (w, 12, window)
             logits = run_network(detector.bundle.networks[name], windows, detector.batch_size)  # (w, n_outputs)
-            pooled = pool_windows(logits, stage["pool"])  # (n_outputs,)
-            probabilities |= dict(zip(stage["outputs"], map(float, pooled), strict=True))
+            pooled = pool_windows(logits, plan)  # (n_outputs,)
+            probabilities |= dict(zip(detector.bundle.card["stages"][name]["outputs"], map(float, pooled), strict=True))
         return decide(record, probabilities, detector.thresholds)
 
 

@@ -37,11 +37,14 @@ from cardiac.records import read_record
 from cardiac.reports import replace_file, write_curves
 from cardiac.signals import SignalSpec, prepare_signal
 from cardiac.simulate import simulate_dataset
-from cardiac.windows import cut_windows, pool_windows
+from cardiac.windows import WindowPlan, cut_windows, pool_windows
 from learning import Batch, History, NetworkTraining, Report, seed_of
 from models import build_model
 from utils import CARD, ROOT, Config, load_bundle, load_config, pick_device, run_network, save_bundle, seed_everything
 
+PLAN = ("window", "hop", "tail", "pool")
+AT_LEAST = {"data.n_folds": 2, "train.batch_size": 1}
+AT_LEAST |= {f"{stage}.{key}": 1 for stage in ("detect", "localize") for key in ("epochs", "windows_per_record")}
 OUTPUTS = {"detect": ("mi",), "localize": SITES}
 log = logging.getLogger("train")  # the epochs, as `learning` tells them
 
@@ -59,12 +62,13 @@ class FitResult:
 class Stage:
     """One of the two networks' tasks: which rows of the data set teach it what.
 
-    settings : the config's section.  network : arguments of `build_model`.  targets : float32 (n, n_outputs).
-    rows : indices of the records that it is trained on.
+    settings : the config's section.  plan : its windows.  network : arguments of `build_model`.
+    targets : float32 (n, n_outputs).  rows : indices of the records that it is trained on.
     """
 
     name: str
     settings: Mapping[str, Any]
+    plan: WindowPlan
     network: Mapping[str, Any]
     targets: np.ndarray
     rows: np.ndarray
@@ -78,15 +82,16 @@ def fit(config: Config, dataset: Dataset, out: Path, resume: bool = False, repor
     """
     if not dataset.sites.any() or dataset.infarction.all():
         raise DatasetError("records with an infarction at a site and records without one are needed: give more records")
+    spec = SignalSpec(config["signal"]["fs_hz"], (config["signal"]["low_hz"], config["signal"]["high_hz"]))
+    stages = _stages(config, dataset)
     _open_run(config, out, resume)
     revision = _code_revision()  # now: the files may change while the networks learn
     seed_everything(config["train"]["seed"])
-    spec = SignalSpec(config["signal"]["fs_hz"], (config["signal"]["low_hz"], config["signal"]["high_hz"]))
     folds = _assign_folds(config, dataset, out)
     signals, checksum = _prepare_all(dataset, spec)
     probabilities, networks, histories = {}, {}, {}
     with _logged(out):
-        for stage in _stages(config, dataset):
+        for stage in stages:
             trained = _cross_validate(config, stage, signals, folds, out, report)
             probabilities[stage.name], networks[stage.name], history = trained
             histories |= history
@@ -98,12 +103,20 @@ def fit(config: Config, dataset: Dataset, out: Path, resume: bool = False, repor
     return FitResult(out, figures, training["training_s"])
 
 
-def _stages(config: Config, dataset: Dataset) -> Iterator[Stage]:
+def _stages(config: Config, dataset: Dataset) -> list[Stage]:
+    """Both stages. Raises ConfigError for settings that nothing could be trained by."""
+    for name, least in AT_LEAST.items():
+        section, key = name.split(".")
+        if config[section][key] < least:
+            raise ConfigError(f"{name} is {config[section][key]}: give at least {least}")
+    stages = []
     truth = {"detect": dataset.infarction[:, None], "localize": dataset.sites}
     rows = {"detect": np.arange(len(dataset.infarction)), "localize": np.flatnonzero(dataset.sites.any(axis=1))}
     for name, outputs in OUTPUTS.items():
         network = {**config[f"{name}_network"], "n_leads": len(LEADS), "n_outputs": len(outputs)}
-        yield Stage(name, config[name], network, truth[name].astype(np.float32), rows[name])
+        plan = WindowPlan(*(config[name][key] for key in PLAN))
+        stages.append(Stage(name, config[name], plan, network, truth[name].astype(np.float32), rows[name]))
+    return stages
 
 
 def _prepare_all(dataset: Dataset, spec: SignalSpec) -> tuple[list[np.ndarray], str]:
@@ -172,11 +185,10 @@ def _middles(stage: Stage, signals: list[np.ndarray], rows: np.ndarray) -> Batch
 
 def _predict(network: nn.Module, stage: Stage, signals: list[np.ndarray], part: str) -> np.ndarray:
     """Pooled probabilities of records, (n, n_outputs), as inference gives them."""
-    chosen = stage.settings
     pooled = []
     for signal in tqdm(signals, desc=f"{part} held out", unit="record", leave=False):
-        windows, _ = cut_windows(signal, chosen["window"], chosen["hop"], chosen["tail"])
-        pooled.append(pool_windows(run_network(network, windows), chosen["pool"]))
+        windows, _ = cut_windows(signal, stage.plan)
+        pooled.append(pool_windows(run_network(network, windows), stage.plan))
     return np.stack(pooled)
 
 
@@ -235,14 +247,13 @@ def _card(config: Config, dataset: Dataset, found: OutOfFold, spec: SignalSpec, 
     sites = fit_thresholds(found.sites[dataset.infarction], dataset.sites[dataset.infarction])
     by_site = dict(zip(SITES, map(float, sites), strict=True))
     mi = float(fit_thresholds(found.mi[:, None], dataset.infarction[:, None])[0])
-    chosen = ("window", "hop", "tail", "pool")
     return {
         "name": name,
         "use": "An aid for research and a second look at 12-lead ECGs; not a medical device.",
         "signal": {"fs_hz": spec.fs_hz, "band_hz": list(spec.band_hz), "leads": list(spec.leads), "unit": spec.unit},
         "stages": {
             stage.name: {"network": dict(stage.network), "outputs": list(OUTPUTS[stage.name])}
-            | {key: stage.settings[key] for key in chosen}
+            | {key: stage.settings[key] for key in PLAN}
             for stage in _stages(config, dataset)
         },
         "thresholds": {"mi": mi, "sites": by_site, "site_scale": by_site},

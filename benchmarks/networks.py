@@ -9,7 +9,7 @@ import time
 import numpy as np
 import torch
 
-from cardiac.windows import window_starts
+from cardiac.windows import WindowPlan, window_starts
 from models import build_model
 from utils import ROOT, Config, load_config, pick_device, run_network, seed_everything
 
@@ -18,11 +18,11 @@ N_SAMPLES = 5_000  # ten seconds at 500 Hz
 
 def time_record(config: Config, stage: str, one_by_one: bool, repeats: int) -> tuple[int, int, float]:
     """Windows a record, parameters, and the median seconds that one record's windows take."""
-    chosen = config[stage]
+    plan = WindowPlan(*(config[stage][key] for key in ("window", "hop", "tail", "pool")))
     network = build_model(**config[f"{stage}_network"], n_leads=12, n_outputs=1 if stage == "detect" else 6)
     network.to(pick_device())
-    n_windows = len(window_starts(N_SAMPLES, chosen["window"], chosen["hop"], chosen["tail"]))
-    windows = np.random.default_rng(0).standard_normal((n_windows, 12, chosen["window"])).astype(np.float32)
+    n_windows = len(window_starts(N_SAMPLES, plan))
+    windows = np.random.default_rng(0).standard_normal((n_windows, 12, plan.window)).astype(np.float32)
     seconds = []
     for _ in range(repeats + 1):
         started = time.perf_counter()

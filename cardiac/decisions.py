@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cardiac.errors import RecordError
+from cardiac.errors import ConfigError, RecordError
 from cardiac.labels import SITES
 from cardiac.records import Note, Record
 
@@ -50,12 +50,17 @@ class Thresholds:
     """What `decide` holds probabilities against.
 
     mi : infarction.  sites : (6,).  site_scale : (6,), fixed divisors by which sites are ranked when none passes its
-    threshold (see `decide_sites`).
+    threshold (see `decide_sites`). All above 0 and up to 1; raises ConfigError for any other.
     """
 
     mi: float
     sites: tuple[float, ...]
     site_scale: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        for value in (self.mi, *self.sites, *self.site_scale):
+            if not (isinstance(value, int | float) and 0 < value <= 1):
+                raise ConfigError(f"a threshold of {value!r} is not a number above 0 and up to 1")
 
 
 def best_threshold(probabilities: np.ndarray, targets: np.ndarray) -> float:

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import signal as dsp
 
-from cardiac.errors import RecordError
+from cardiac.errors import ConfigError, RecordError
 from cardiac.labels import LEADS
 
 # A record whose rate, after rounding, would need a larger resampling ratio is refused rather than read for minutes.
@@ -21,12 +21,23 @@ class SignalSpec:
 
     fs_hz : sampling rate.  band_hz : pass band of a zero-phase Butterworth filter of order 2, run forth and back;
     0 for the lower or the upper edge leaves it open.
+    Raises ConfigError for a band that does not lie under half the rate, other leads than the twelve, or another unit.
     """
 
     fs_hz: float
     band_hz: tuple[float, float]
     leads: tuple[str, ...] = LEADS
     unit: str = "mV"
+
+    def __post_init__(self) -> None:
+        numbers = (self.fs_hz, *self.band_hz)
+        if len(numbers) != 3 or not all(isinstance(number, int | float) for number in numbers):
+            raise ConfigError(f"rate and band {numbers!r} must be three numbers in Hz")
+        low_hz, high_hz = self.band_hz
+        if not (0 <= low_hz < (high_hz or self.fs_hz / 2) < self.fs_hz and high_hz < self.fs_hz / 2):
+            raise ConfigError(f"the band {low_hz:g} to {high_hz:g} Hz does not lie under half of {self.fs_hz:g} Hz")
+        if tuple(self.leads) != LEADS or self.unit != "mV":
+            raise ConfigError(f"networks take {', '.join(LEADS)} in mV, not {', '.join(self.leads)} in {self.unit}")
 
 
 def prepare_signal(signal: np.ndarray, fs_hz: float, spec: SignalSpec) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The whole path with the shipped bundle: the same finding by every way, one sentence for what is wrong."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -82,7 +83,7 @@ def test_healthy_and_plain_infarctions_are_told_apart(findings, root):
 
 def test_the_same_alone_in_a_batch_and_with_one_thread(detector, signal):
     whole = probabilities(detector.predict(signal, 500))
-    one_by_one = inference.Detector(detector.bundle, detector.spec, detector.thresholds, batch_size=1)
+    one_by_one = dataclasses.replace(detector, batch_size=1)
     assert probabilities(one_by_one.predict(signal, 500)) == pytest.approx(whole, abs=1e-5)
     torch.set_num_threads(1)
     try:
@@ -285,6 +286,36 @@ def test_damaged_bundles_are_refused(mixed, tmp_path, capsys):
     assert command(mixed, "--bundle", bundle, "--out", tmp_path / "out") == 2
     assert "checksum" in capsys.readouterr().err
     assert command(mixed, "--bundle", tmp_path / "none", "--out", tmp_path / "out") == 2
+
+
+CARD_FAULTS = {
+    "hop in words": lambda card: card["stages"]["detect"].update(hop="100"),
+    "hop of nothing": lambda card: card["stages"]["localize"].update(hop=0),
+    "unknown pool": lambda card: card["stages"]["detect"].update(pool="median"),
+    "no window": lambda card: card["stages"]["detect"].pop("window"),
+    "stage missing": lambda card: card["stages"].pop("localize"),
+    "sites in another order": lambda card: card["stages"]["localize"]["outputs"].reverse(),
+    "threshold in words": lambda card: card["thresholds"].update(mi="0.4"),
+    "threshold of no number": lambda card: card["thresholds"]["sites"].update(septal=float("nan")),
+    "scale of nothing": lambda card: card["thresholds"]["site_scale"].update(septal=0),
+    "no thresholds": lambda card: card.update(thresholds=None),
+    "no rate": lambda card: card["signal"].update(fs_hz=0),
+    "band turned": lambda card: card["signal"].update(band_hz=[45, 0.5]),
+    "leads in another order": lambda card: card["signal"]["leads"].reverse(),
+    "signal a list": lambda card: card.update(signal=[]),
+    "stages a list": lambda card: card.update(stages=[]),
+}
+
+
+@pytest.mark.parametrize("case", CARD_FAULTS)
+def test_cards_that_cannot_be_used_are_refused(case, tmp_path):
+    shutil.copytree(inference.DEFAULT_BUNDLE, tmp_path / "bundle")
+    path = tmp_path / "bundle/card.json"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    CARD_FAULTS[case](card)
+    path.write_text(json.dumps(card), encoding="utf-8")
+    with pytest.raises(BundleError, match="copy the bundle again"):
+        inference.Detector.load(tmp_path / "bundle")
 
 
 @pytest.mark.parametrize("arguments", [[], ["x", "--batch-size", "0"], ["x", "--fs-hz", "fast"], ["x", "--unheard"]])

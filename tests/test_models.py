@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cardiac.windows import cut_windows
+from cardiac.windows import WindowPlan, cut_windows
 from models import ReferenceNet, build_model, sinusoidal_positions
 
 
@@ -48,7 +48,7 @@ def test_stem_features_of_windows_are_those_of_the_record():
     """No padding in the stem: windows may be cut before it or after it."""
     network = hybrid()
     record = torch.randn(12, 5000)
-    windows, starts = cut_windows(record.numpy(), 800, 100)
+    windows, starts = cut_windows(record.numpy(), WindowPlan(800, 100, "shift", "mean"))
     with torch.inference_mode():
         of_windows = network.stem(torch.from_numpy(windows))
         of_record = network.stem(record[None])[0]

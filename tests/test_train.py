@@ -161,7 +161,7 @@ def test_reference_network_trains(root, dataset, tmp_path):
         ["detect.epochs=1", "localize.epochs=1", "data.n_folds=2", "detect_network.window=800"],
         root / "configs/mi.toml",
     )
-    stage = next(iter(train._stages(config, dataset)))
+    stage = train._stages(config, dataset)[0]
     signals = [record.signal for record in dataset.sources]
     training = train._training(config, stage, "detect-all", signals, np.arange(6), tmp_path)
     assert not np.array_equal(training.network.mean, np.zeros((12, 800)))
@@ -177,11 +177,19 @@ def test_reference_network_trains(root, dataset, tmp_path):
     ("arguments", "status", "told"),
     [
         (["--set", "detect.epoch=3"], 2, "did you mean detect.epochs"),
+        (["--data", "SIMULATED", "--set", "detect.hop=0"], 2, "above 0"),
+        (["--data", "SIMULATED", "--set", "localize.pool=median"], 2, "mean, logit_mean, max"),
+        (["--data", "SIMULATED", "--set", "signal.high_hz=400"], 2, "half of 500 Hz"),
+        (["--data", "SIMULATED", "--set", "detect.epochs=0"], 2, "detect.epochs is 0: give at least 1"),
+        (["--data", "SIMULATED", "--set", "data.n_folds=1"], 2, "at least 2"),
         (["--config", "nowhere.toml"], 2, "cannot be read as TOML"),
         (["--data", "nowhere"], 1, "no such folder"),
     ],
 )
-def test_command_line_refusals(arguments, status, told, capsys, tmp_path):
+def test_command_line_refusals(arguments, status, told, capsys, tmp_path, dataset, monkeypatch):
+    """Each before the work and in one line."""
+    if "SIMULATED" in arguments:
+        monkeypatch.setattr(train, "_open_data", lambda *_: dataset)
     assert train.main([*arguments, "--out", str(tmp_path / "out")]) == status
     error = capsys.readouterr().err
     assert told in error

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cardiac.errors import RecordError
+from cardiac.errors import ConfigError, RecordError
 from cardiac.signals import SignalSpec, flat_leads, prepare_signal, resample
 
 SPEC = SignalSpec(500.0, (0.5, 45.0))
@@ -63,3 +63,22 @@ def test_flat_leads_are_named():
     signal = tone(5, 500)
     signal[[0, 7]] = 0.2
     assert flat_leads(signal) == ["I", "V2"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (500.0, (45.0, 0.5)),
+        (500.0, (0.5, 250.0)),
+        (500.0, (-1.0, 45.0)),
+        (0.0, (0.5, 45.0)),
+        (500.0, (0.5,)),
+        ("500", (0.5, 45.0)),
+        (float("nan"), (0.5, 45.0)),
+        (500.0, (0.5, 45.0), ("I", "II")),
+        (500.0, (0.5, 45.0), SPEC.leads, "uV"),
+    ],
+)
+def test_impossible_specs_are_refused(arguments):
+    with pytest.raises(ConfigError):
+        SignalSpec(*arguments)
