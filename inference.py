@@ -27,13 +27,14 @@ from cardiac.datasets import read_template
 from cardiac.decisions import Finding, Thresholds, decide
 from cardiac.errors import BundleError, CardiacError, ConfigError, DatasetError, RecordError, naming
 from cardiac.labels import RECORD_COLUMN, SITES
-from cardiac.records import Record, find_records, read_record, record_from_array
+from cardiac.records import FS_RANGE_HZ, Record, find_records, read_record, record_from_array
 from cardiac.signals import SignalSpec, prepare_signal
 from cardiac.windows import WindowPlan, cut_windows, pool_windows
 from utils import ROOT, Bundle, load_bundle, run_network
 
 DEFAULT_BUNDLE = ROOT / "checkpoints/mi/hybrid"
 TEMPLATE = "sample_submission.csv"
+FINDINGS, SUBMISSION = "findings.json", "submission.csv"
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,16 @@ class Detector:
         """The detector in a bundle's folder, by default the shipped one. Raises BundleError."""
         bundle = load_bundle(folder)
         try:
-            return cls(bundle, *_read_card(bundle.card), batch_size)
-        except ConfigError as error:
-            raise BundleError(f"{folder}: card.json cannot be used ({error}): copy the bundle again") from error
-        except (KeyError, TypeError, AttributeError) as error:
-            raise BundleError(f"{folder}: card.json is not whole ({error!r}): copy the bundle again") from error
+            spec, stages, thresholds = _read_card(bundle.card)
+            for name, plan in stages.items():
+                blank = np.zeros((1, len(spec.leads), plan.window), np.float32)
+                n_outputs = run_network(bundle.networks[name], blank).shape[1]
+                if n_outputs != len(bundle.card["stages"][name]["outputs"]):
+                    raise ConfigError(f"the network of {name} has {n_outputs} outputs")
+        except (ConfigError, KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+            raise BundleError(f"{folder}: card.json cannot be used ({reason}): copy the bundle again") from error
+        return cls(bundle, spec, stages, thresholds, batch_size)
 
     def predict(self, signal: np.ndarray, fs_hz: float, leads: Sequence[str] | None = None) -> Finding:
         """The Finding for samples in memory.
@@ -76,9 +82,7 @@ def _read_card(card: Mapping[str, Any]) -> tuple[SignalSpec, dict[str, WindowPla
         for name, stage in card["stages"].items()
     }
     outputs = [output for stage in card["stages"].values() for output in stage["outputs"]]
-    if outputs != ["mi", *SITES] or any(
-        len(stage["outputs"]) != stage["network"]["n_outputs"] for stage in card["stages"].values()
-    ):
+    if outputs != ["mi", *SITES]:
         raise ConfigError(f"the outputs {outputs} are not mi and the six sites in order")
     by_site = [tuple(held[key][site] for site in SITES) for key in ("sites", "site_scale")]
     return spec, stages, Thresholds(held["mi"], *by_site)
@@ -125,18 +129,26 @@ def _predict_all(named: Sequence[tuple[Path, str]], detector: Detector, fs_hz: f
     for path, record_id in tqdm(named, desc="records", unit="record", disable=None):
         try:
             record = read_record(path, fs_hz, record_id)
-            yield Outcome(record_id, path, record, predict_record(record, detector))
+            outcome = Outcome(record_id, path, record, predict_record(record, detector))
         except RecordError as error:
-            yield Outcome(record_id, path, error=error)
+            outcome = Outcome(record_id, path, error=error)
+        yield outcome
 
 
 def _named(paths: Sequence[str | Path]) -> list[tuple[Path, str]]:
     """Every recording with its name: the file's, or, where two share one, their whole paths."""
-    found: dict[Path, None] = {}
+    found: dict[str, Path] = {}  # by real path: a file that is named twice is read once
     for path in map(Path, paths):
-        found |= dict.fromkeys(find_records(path) if path.is_dir() else [path])
-    counts = Counter(path.stem for path in found)
-    return [(path, _printable(path.stem if counts[path.stem] == 1 else path.as_posix())) for path in found]
+        for each in find_records(path) if os.path.isdir(path) else [path]:  # noqa: PTH112 (False for a name too long)
+            found.setdefault(os.path.realpath(each), each)
+    counts = Counter(_printable(path.stem) for path in found.values())
+    named, taken = [], Counter()
+    for path in found.values():
+        name = _printable(path.stem)
+        name = name if counts[name] == 1 else _printable(path.as_posix())
+        taken[name] += 1
+        named.append((path, name if taken[name] == 1 else f"{name} ({taken[name]})"))
+    return named
 
 
 def _printable(name: str) -> str:
@@ -171,15 +183,26 @@ def _write(outcomes: Sequence[Outcome], detector: Detector, out: Path, template:
         for outcome in outcomes
     ]
     try:
-        reports.write_documents(documents, out / "findings.json")
-        n_rows = reports.write_submission(findings, out / "submission.csv", template)
+        reports.write_documents(documents, out / FINDINGS)
+        n_rows = reports.write_submission(findings, out / SUBMISSION, template)
     finally:
         print(reports.findings_table(findings))
     n_found = sum(finding.mi.present for finding in findings)
-    print(f"\n{len(findings)} records read, {n_found} with an infarction; {n_rows} rows in {out / 'submission.csv'}.")
+    print(f"\n{len(findings)} records read, {n_found} with an infarction; {n_rows} rows in {out / SUBMISSION}.")
     print("An aid for research and a second look; not a medical device.")
     if template is not None and n_rows < len(findings):
         print(f"{len(findings) - n_rows} findings are not asked for by the form: see findings.json", file=sys.stderr)
+
+
+def _draw(outcome: Outcome, folder: Path) -> int:
+    """Draw one record; 0, or 2 with a sentence where its picture cannot be written, which stops none of the others."""
+    name = outcome.record_id.replace("%", "%25").replace("/", "%2F")  # so that no two names meet in one file
+    try:
+        reports.write_ecg(outcome.record, outcome.finding, folder / f"{name}.png")
+    except CardiacError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
 
 
 def run(options: argparse.Namespace) -> int:
@@ -187,6 +210,9 @@ def run(options: argparse.Namespace) -> int:
     named = _named(options.paths)
     template = _template(options.paths, options.template, [name for _, name in named])
     out = reports.open_folder(options.out)
+    for name in (FINDINGS, SUBMISSION):
+        if (out / name).is_dir():
+            raise CardiacError(f"{out / name}: is a folder where a file is to be written: choose another --out")
     pictures = reports.open_folder(out / "plots") if options.plots else None
     detector = Detector.load(options.bundle, options.batch_size)
     outcomes, status = [], 0
@@ -194,15 +220,10 @@ def run(options: argparse.Namespace) -> int:
         for outcome in _predict_all(named, detector, options.fs_hz):
             outcomes.append(replace(outcome, record=None))  # samples are not kept: memory stays flat
             if pictures and outcome.finding:
-                name = outcome.record_id.replace("/", "_")
-                reports.write_ecg(outcome.record, outcome.finding, pictures / f"{name}.png")
+                status = max(status, _draw(outcome, pictures))
     except KeyboardInterrupt:
-        status = 130
-    except CardiacError as error:  # a picture could not be written
-        print(error, file=sys.stderr)
-        status = 2
-    if status:
         print(f"Stopped after {len(outcomes)} of {len(named)} records: writing these.", file=sys.stderr)
+        status = 130
     _write(outcomes, detector, out, template)
     errors = [outcome.error for outcome in outcomes if outcome.error]
     for error in errors:
@@ -225,6 +246,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.batch_size < 1:
         parser.error("--batch-size must be at least 1")
+    if options.fs_hz is not None and not FS_RANGE_HZ[0] <= options.fs_hz <= FS_RANGE_HZ[1]:
+        parser.error(f"--fs-hz must lie between {FS_RANGE_HZ[0]:g} and {FS_RANGE_HZ[1]:g}")
+    sys.stdout.reconfigure(errors="replace")  # a terminal without Cyrillic prints a mark in its place
     try:
         return run(options)
     except CardiacError as error:
@@ -233,6 +257,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of the table, `head` say, has gone; the files are written
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        print(f"cannot be written or read ({error}): look at the disk and at --out", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

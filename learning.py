@@ -1,10 +1,16 @@
-"""One network's way from fresh weights to its last epoch, for every detector; knows no waveform and no label."""
+"""Training that can be stopped and resumed, for every detector: one network's epochs, and the folder of a run.
+
+Knows no waveform and no label.
+"""
 
 import hashlib
 import io
+import json
 import logging
+import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +22,16 @@ from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from cardiac.reports import replace_file
-from utils import pick_device, run_network
+from cardiac.errors import CardiacError, ConfigError
+from cardiac.reports import open_folder, replace_file
+from utils import CARD, Config, pick_device, run_network
 
 log = logging.getLogger("train")
 Report = Callable[[dict[str, Any]], None]
 History = list[dict[str, Any]]
 Batch = tuple[np.ndarray, np.ndarray]  # inputs (b, ...) float32, targets (b, n_outputs) float32
 Draw = Callable[[np.ndarray, np.random.Generator], Batch]
+STATE, RUN = "state", "run.json"  # in a run's folder, until it is whole
 KEPT = ("network", "average", "optimizer", "schedule")
 
 
@@ -33,7 +41,7 @@ def seed_of(seed: int, part: str, epoch: int) -> int:
 
 
 class NetworkTraining:
-    """A training that can be stopped at any time: every epoch is kept in `folder`, and `run` goes on from the last.
+    """A training that can be stopped at any time: every epoch is kept in the run's folder, and `run` goes on from the last.
 
     Each epoch draws from generators seeded by (seed, part, epoch) alone, so a resumed training ends in the same
     weights as one that was never stopped.
@@ -57,7 +65,7 @@ class NetworkTraining:
         self.network = network.to(self.device)
         self.settings, self.part, self.rows, self.draw, self.n_epochs = settings, part, rows, draw, n_epochs
         self.positive_weight = torch.tensor(positive_weight, device=self.device)
-        self.state = folder / part / "state.pt"
+        self.state = folder / STATE / f"{part}.pt"
         self.n_batches = -(-len(rows) // settings["batch_size"])
         self.history: History = []
         averaging = get_ema_multi_avg_fn(settings["average_decay"])
@@ -132,8 +140,63 @@ class NetworkTraining:
         replace_file(self.state, content.getvalue())
 
     def _load(self) -> None:
-        if self.state.is_file():
+        if not self.state.is_file():
+            return
+        try:
             content = torch.load(self.state, weights_only=True, map_location=self.device)
             for name in KEPT:
                 getattr(self, name).load_state_dict(content[name])
             self.history = content["history"]
+        except Exception as error:  # a damaged file makes torch raise whatever it runs into
+            raise CardiacError(f"{self.state}: cannot be read: delete it to train this part from its start") from error
+
+
+def open_run(config: Config, out: Path, resume: bool) -> None:
+    """Make the run's folder, or find it as it was left. Raises ConfigError where it must not be touched."""
+    begun = (out / STATE).is_dir()
+    if begun and not resume:
+        raise ConfigError(f"{out} holds a run that was stopped: add --resume to go on, or choose another --out")
+    if not begun and (out / CARD).is_file():
+        raise ConfigError(f"{out} holds a finished bundle: choose another --out, or delete it first")
+    if begun and _read_run(out)["config"] != json.loads(json.dumps(config)):
+        raise ConfigError(f"{out} was begun with other settings: take those again, or choose another --out")
+    try:
+        open_folder(out)
+    except CardiacError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _read_run(out: Path) -> dict[str, Any]:
+    try:
+        told = json.loads((out / RUN).read_text(encoding="utf-8"))
+        return {"config": told["config"], "data_sha256": told["data_sha256"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{out / RUN}: cannot be read, so the run cannot go on: choose another --out") from error
+
+
+def begin_run(out: Path, config: Config, checksum: str) -> None:
+    """Note what this run is of, before its first epoch; a run that goes on must be of the same recordings."""
+    if not (out / STATE).is_dir():
+        replace_file(out / RUN, json.dumps({"config": config, "data_sha256": checksum}, indent=2).encode())
+    elif _read_run(out)["data_sha256"] != checksum:
+        raise ConfigError(f"{out} was begun with other recordings or labels: take those again, or choose another --out")
+
+
+@contextmanager
+def logged(out: Path) -> Iterator[None]:
+    """Write what the training tells into train.log for as long as this lasts."""
+    handler = logging.FileHandler(out / "train.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+
+
+def end_run(out: Path) -> None:
+    """Take away the epochs' states: the run is whole, and what it made is written."""
+    shutil.rmtree(out / STATE, ignore_errors=True)
+    (out / RUN).unlink()

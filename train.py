@@ -9,13 +9,10 @@ python train.py                                       # without data: a small de
 import argparse
 import hashlib
 import json
-import logging
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,15 +35,38 @@ from cardiac.reports import replace_file, write_curves
 from cardiac.signals import SignalSpec, prepare_signal
 from cardiac.simulate import simulate_dataset
 from cardiac.windows import WindowPlan, cut_windows, pool_windows
-from learning import Batch, History, NetworkTraining, Report, seed_of
+from learning import Batch, History, NetworkTraining, Report, begin_run, end_run, logged, open_run, seed_of
 from models import build_model
-from utils import CARD, ROOT, Config, load_bundle, load_config, pick_device, run_network, save_bundle, seed_everything
+from utils import ROOT, Config, load_bundle, load_config, pick_device, run_network, save_bundle, seed_everything
 
 PLAN = ("window", "hop", "tail", "pool")
-AT_LEAST = {"data.n_folds": 2, "train.batch_size": 1}
-AT_LEAST |= {f"{stage}.{key}": 1 for stage in ("detect", "localize") for key in ("epochs", "windows_per_record")}
+# Settings that must lie within bounds, both included; NaN lies in none.
+BOUNDS: dict[str, tuple[float, float]] = {
+    "data.n_folds": (2, 1_000),
+    "data.min_likelihood": (0, 100),
+    "train.seed": (0, 2**32 - 1),
+    "train.batch_size": (1, 100_000),
+    "train.learning_rate": (1e-12, 10),
+    "train.weight_decay": (0, 10),
+    "train.clip_norm": (1e-9, 1e9),
+    "train.average_decay": (0, 0.99999),
+    "train.label_smoothing": (0, 0.99),
+    "train.mixup": (0, 100),
+    "train.gain": (0, 1),
+    "train.noise_mv": (0, 100),
+    "train.lead_drop": (0, 1),
+    "train.noisy_copies": (0, 100),
+}
+BOUNDS |= {
+    f"{stage}.{key}": bounds
+    for stage in ("detect", "localize")
+    for key, bounds in {
+        "epochs": (1, 100_000),
+        "windows_per_record": (1, 10_000),
+        "positive_weight": (1e-6, 1e6),
+    }.items()
+}
 OUTPUTS = {"detect": ("mi",), "localize": SITES}
-log = logging.getLogger("train")  # the epochs, as `learning` tells them
 
 
 @dataclass(frozen=True)
@@ -84,13 +104,15 @@ def fit(config: Config, dataset: Dataset, out: Path, resume: bool = False, repor
         raise DatasetError("records with an infarction at a site and records without one are needed: give more records")
     spec = SignalSpec(config["signal"]["fs_hz"], (config["signal"]["low_hz"], config["signal"]["high_hz"]))
     stages = _stages(config, dataset)
-    _open_run(config, out, resume)
+    open_run(config, out, resume)
     revision = _code_revision()  # now: the files may change while the networks learn
     seed_everything(config["train"]["seed"])
     folds = _assign_folds(config, dataset, out)
-    signals, checksum = _prepare_all(dataset, spec)
+    _check_taught(stages, folds)
+    signals, checksum = _prepare_all(dataset, spec, max(stage.plan.window for stage in stages))
+    begin_run(out, config, checksum)
     probabilities, networks, histories = {}, {}, {}
-    with _logged(out):
+    with logged(out):
         for stage in stages:
             trained = _cross_validate(config, stage, signals, folds, out, report)
             probabilities[stage.name], networks[stage.name], history = trained
@@ -105,22 +127,35 @@ def fit(config: Config, dataset: Dataset, out: Path, resume: bool = False, repor
 
 def _stages(config: Config, dataset: Dataset) -> list[Stage]:
     """Both stages. Raises ConfigError for settings that nothing could be trained by."""
-    for name, least in AT_LEAST.items():
+    for name, (low, high) in BOUNDS.items():
         section, key = name.split(".")
-        if config[section][key] < least:
-            raise ConfigError(f"{name} is {config[section][key]}: give at least {least}")
+        if not low <= config[section][key] <= high:
+            raise ConfigError(f"{name} is {config[section][key]}: give a number from {low:g} to {high:g}")
     stages = []
     truth = {"detect": dataset.infarction[:, None], "localize": dataset.sites}
     rows = {"detect": np.arange(len(dataset.infarction)), "localize": np.flatnonzero(dataset.sites.any(axis=1))}
     for name, outputs in OUTPUTS.items():
         network = {**config[f"{name}_network"], "n_leads": len(LEADS), "n_outputs": len(outputs)}
         plan = WindowPlan(*(config[name][key] for key in PLAN))
+        _try_network(f"{name}_network", network, plan.window)
         stages.append(Stage(name, config[name], plan, network, truth[name].astype(np.float32), rows[name]))
     return stages
 
 
-def _prepare_all(dataset: Dataset, spec: SignalSpec) -> tuple[list[np.ndarray], str]:
-    """Prepared signals in the data set's order, and a SHA-256 over names, truth and samples as they were read."""
+def _try_network(section: str, network: Mapping[str, Any], window: int) -> None:
+    """Build it and run it over a blank window, so that what cannot work is said now."""
+    try:
+        run_network(build_model(**network), np.zeros((1, len(LEADS), window), np.float32))
+    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(f"{section} cannot be built for windows of {window} samples ({reason}): change it") from error
+
+
+def _prepare_all(dataset: Dataset, spec: SignalSpec, longest: int) -> tuple[list[np.ndarray], str]:
+    """Prepared signals in the data set's order, and a SHA-256 over names, truth and samples as they were read.
+
+    Raises DatasetError for a record with fewer samples than the longest window.
+    """
     signals, digest = [], hashlib.sha256()
     truth = np.column_stack([dataset.infarction, dataset.sites])
     named = zip(dataset.sources, dataset.table["record_id"], truth, strict=True)
@@ -128,6 +163,10 @@ def _prepare_all(dataset: Dataset, spec: SignalSpec) -> tuple[list[np.ndarray], 
         record = read_record(source)
         digest.update(record_id.encode() + targets.tobytes() + record.signal.tobytes())
         signals.append(prepare_signal(record.signal, record.fs_hz, spec))
+        if signals[-1].shape[1] < longest:
+            raise DatasetError(
+                f"{record_id}: has {signals[-1].shape[1]} samples and a window needs {longest}: take it out"
+            )
     return signals, digest.hexdigest()
 
 
@@ -142,6 +181,10 @@ def _assign_folds(config: Config, dataset: Dataset, out: Path) -> np.ndarray:
         complete = [series for series in known if series.notna().all()]
         if complete:
             folds = complete[0].to_numpy(int)
+            if folds.max() + 1 != n_folds:
+                raise ConfigError(
+                    f"the folds of these records are {folds.max() + 1} and data.n_folds is {n_folds}: set it so"
+                )
         else:
             targets = np.column_stack([dataset.infarction, dataset.sites])
             folds = draw_folds(targets, dataset.patients, n_folds, config["train"]["seed"])
@@ -149,6 +192,15 @@ def _assign_folds(config: Config, dataset: Dataset, out: Path) -> np.ndarray:
             replace_file(drawn, table.to_csv(index=False).encode())
     check_folds(folds, dataset.patients)
     return folds
+
+
+def _check_taught(stages: list[Stage], folds: np.ndarray) -> None:
+    """Refuse folds that leave a training nothing to learn from."""
+    for stage in stages:
+        for fold in np.unique(folds):
+            taught = stage.targets[stage.rows[folds[stage.rows] != fold]]
+            if not taught.any():
+                raise DatasetError(f"without fold {fold} there is no infarction left to learn from: give more records")
 
 
 def _training(
@@ -170,9 +222,7 @@ def _training(
         return add_noisy_copies(windows, targets, rng, settings["noisy_copies"])
 
     chosen = stage.settings
-    return NetworkTraining(
-        network, settings, part, taken, draw, chosen["epochs"], chosen["positive_weight"], out / "state"
-    )
+    return NetworkTraining(network, settings, part, taken, draw, chosen["epochs"], chosen["positive_weight"], out)
 
 
 def _middles(stage: Stage, signals: list[np.ndarray], rows: np.ndarray) -> Batch:
@@ -209,37 +259,6 @@ def _cross_validate(
     training = _training(config, stage, f"{stage.name}-all", signals, stage.rows, out)
     network = training.run(report=report)
     return pooled, network, histories | {training.part: training.history}
-
-
-def _open_run(config: Config, out: Path, resume: bool) -> None:
-    """Make the run's folder, or find it as it was left. Raises ConfigError where it must not be touched."""
-    settings, state = out / "run.json", out / "state"
-    if state.is_dir() and not resume:
-        raise ConfigError(f"{out} holds a run that was stopped: add --resume to go on, or choose another --out")
-    if not state.is_dir() and (out / CARD).is_file():
-        raise ConfigError(f"{out} holds a finished bundle: choose another --out, or delete it first")
-    if state.is_dir() and json.loads(settings.read_text(encoding="utf-8")) != json.loads(json.dumps(config)):
-        raise ConfigError(f"{out} was begun with other settings: take those again, or choose another --out")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        replace_file(settings, json.dumps(config, indent=2).encode())
-        state.mkdir(exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{out}: cannot be written ({error.strerror}): choose another --out") from error
-
-
-@contextmanager
-def _logged(out: Path) -> Iterator[None]:
-    """Write what the training tells into train.log for as long as this lasts."""
-    handler = logging.FileHandler(out / "train.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        handler.close()
 
 
 def _card(config: Config, dataset: Dataset, found: OutOfFold, spec: SignalSpec, name: str) -> dict[str, Any]:
@@ -306,8 +325,7 @@ def _write_run(
     write_curves(histories, out / "curves.png")
     save_bundle(out, networks, card)
     load_bundle(out)  # what was written can be read, or this says so now
-    shutil.rmtree(out / "state")
-    (out / "run.json").unlink()
+    end_run(out)
 
 
 def _open_data(folder: Path | None, config: Config) -> Dataset | None:

@@ -76,7 +76,7 @@ def load_config(path: str | Path, settings: Sequence[str] = (), defaults: str | 
         name, equals, raw = text.partition("=")
         section, dot, key = name.strip().partition(".")
         if not equals or not dot:
-            raise ConfigError(f"--set {text}: write section.key=value, for example train.epochs=10")
+            raise ConfigError(f"--set {text}: write section.key=value, for example train.gain=0.1")
         _check_section(config, section)
         _set(config, section, key, _parse_value(raw.strip()))
     return config
@@ -85,7 +85,7 @@ def load_config(path: str | Path, settings: Sequence[str] = (), defaults: str | 
 def _read_toml(path: Path) -> Config:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read as TOML ({error}): check the file") from error
     loose = [name for name, values in content.items() if not isinstance(values, dict)]
     if loose:
@@ -96,7 +96,7 @@ def _read_toml(path: Path) -> Config:
 def _parse_value(raw: str) -> object:
     try:
         return tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return raw  # a bare word is a text
 
 
@@ -179,8 +179,8 @@ def load_bundle(folder: str | Path, device: str = "auto") -> Bundle:
     try:
         tensors = load_tensors(weights)
         networks = {stage: _rebuild(stage, content["network"], tensors) for stage, content in card["stages"].items()}
-    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = str(error).splitlines()[0][:160]
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise BundleError(
             f"{folder}: the weights do not fit the card's networks ({reason}): copy the bundle again"
         ) from error
@@ -193,7 +193,7 @@ def _read_card(folder: Path) -> dict[str, Any]:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except OSError as error:
         raise BundleError(f"{folder}: {CARD} is missing or unreadable: give a bundle's folder with --bundle") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{folder}: {CARD} is not JSON ({error}): copy the bundle again") from error
     missing = [key for key in CARD_KEYS if not isinstance(card, dict) or key not in card]
     if missing:

@@ -1,6 +1,8 @@
 """Labelled collections on disk -> Dataset: which records there are, whose they are, and what is true of them."""
 
 import ast
+import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +48,7 @@ def read_dataset(folder: str | Path, min_likelihood: float = 50.0) -> Dataset:
     Raises DatasetError.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 (False for a name that no disk takes)
         raise DatasetError(f"{folder}: there is no such folder: give the data set's folder with --data")
     if (folder / "ptbxl_database.csv").is_file():
         return _read_ptbxl(folder, min_likelihood)
@@ -60,8 +62,11 @@ def read_dataset(folder: str | Path, min_likelihood: float = 50.0) -> Dataset:
 
 def read_folds(path: str | Path) -> pd.Series:
     """Fold of each record, int by record_id, from a folds file (record_id, fold)."""
-    table = _read_csv(Path(path), ["record_id", "fold"], text=["record_id"])
-    return table.set_index("record_id")["fold"]
+    path = Path(path)
+    table = _read_csv(path, ["record_id", "fold"], text=["record_id"])
+    if not table["fold"].isin(range(len(table))).all():
+        raise DatasetError(f"{path.name}: a fold is not a whole number from 0: take the folds as they were drawn")
+    return table.set_index("record_id")["fold"].astype(int)
 
 
 def read_out_of_fold(path: str | Path) -> pd.DataFrame:
@@ -76,7 +81,7 @@ def read_template(path: str | Path) -> pd.DataFrame:
     Raises DatasetError for a missing or unknown column, a record named twice, or no row at all.
     """
     path = Path(path)
-    table = _read_csv(path, [RECORD_COLUMN, *COLUMNS.values()], text=[RECORD_COLUMN])
+    table = _read_csv(path, [RECORD_COLUMN, *COLUMNS.values()], text=[RECORD_COLUMN], blanks=False)
     unknown = [name for name in table.columns if name not in (RECORD_COLUMN, *COLUMNS.values())]
     if unknown:
         raise DatasetError(f"{path.name}: column {unknown[0]!r} is not one of the form's: take it out")
@@ -85,20 +90,25 @@ def read_template(path: str | Path) -> pd.DataFrame:
     return table
 
 
-def _read_csv(path: Path, needed: Sequence[str], text: Sequence[str] = ()) -> pd.DataFrame:
+def _read_csv(path: Path, needed: Sequence[str], text: Sequence[str] = (), blanks: bool = True) -> pd.DataFrame:
+    """A table with the needed columns. text : read as text, filled in and each once.  blanks : "NA" means no value."""
+    kinds = dict.fromkeys(text, str)
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(text, str), encoding="utf-8-sig", low_memory=False)
-    except (OSError, ValueError, pd.errors.ParserError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the head
+            table = pd.read_csv(
+                path, dtype=kinds, encoding="utf-8-sig", low_memory=False, index_col=False, keep_default_na=blanks
+            )
+    except (OSError, ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DatasetError(f"{path.name}: cannot be read as a CSV table ({reason}): check the file") from error
     missing = [name for name in needed if name not in table.columns]
     if missing:
         raise DatasetError(f"{path.name}: column {missing[0]!r} is missing: the table needs {', '.join(needed)}")
     for name in text:
-        if table[name].isna().any():
-            raise DatasetError(
-                f"{path.name}: row {int(table[name].isna().argmax()) + 2} names no record: fill in {name}"
-            )
+        empty = table[name].isna() | (table[name] == "")
+        if empty.any():
+            raise DatasetError(f"{path.name}: row {int(empty.argmax()) + 2} names no record: fill in {name}")
         if table[name].duplicated().any():
             twice = table[name][table[name].duplicated()].iloc[0]
             raise DatasetError(f"{path.name}: record {twice!r} stands there twice: keep one row")
@@ -117,7 +127,7 @@ def _read_task(folder: Path, min_likelihood: float) -> Dataset:
         nameless = table.loc[table["patient_id"].isna(), RECORD_COLUMN].iloc[0]
         raise DatasetError(f"train_meta.csv: record {nameless!r} has no patient_id, and folds go by patient: add it")
     for name in ("age", "sex"):
-        table[name] = table.get(name, np.nan)
+        table[name] = _numbers(table, name)
     table = table.merge(_ptbxl_opinion(folder / "train_ptbxl.csv", min_likelihood), on=RECORD_COLUMN, how="left")
     table["noisy"] = table["noisy"].eq(True)
     table = table.rename(columns={RECORD_COLUMN: "record_id"})
@@ -126,6 +136,11 @@ def _read_task(folder: Path, min_likelihood: float) -> Dataset:
     if missing:
         raise DatasetError(
             f"{folder}: {len(missing)} labelled recordings are missing (first {missing[0]}): unpack them all"
+        )
+    odd = ~truth[list(COLUMNS.values())].isin([0, 1]).all(axis=1)
+    if odd.any():
+        raise DatasetError(
+            f"train_gts_final.csv: record {truth[RECORD_COLUMN][odd].iloc[0]!r} has a cell that is not 0 or 1"
         )
     sites = truth[[COLUMNS[site] for site in SITES]].to_numpy() == 1
     infarction = sites.any(axis=1)
@@ -144,8 +159,8 @@ def _check_binary(path: Path, record_ids: pd.Series, infarction: np.ndarray) -> 
     if not path.is_file():
         return
     binary = _read_csv(path, [RECORD_COLUMN, "myocard"], text=[RECORD_COLUMN]).set_index(RECORD_COLUMN)["myocard"]
-    told = binary.reindex(record_ids).to_numpy()
-    differs = ~np.isnan(told.astype(float)) & (told != infarction)
+    told = pd.to_numeric(binary, errors="coerce").reindex(record_ids).to_numpy(dtype=float)
+    differs = ~np.isnan(told) & (told != infarction)
     if differs.any():
         raise DatasetError(
             f"{path.name}: record {record_ids[differs].iloc[0]!r} differs from train_gts_final.csv: mend one"
@@ -161,6 +176,7 @@ def _ptbxl_opinion(path: Path, min_likelihood: float) -> pd.DataFrame:
     opinions = [scp_targets(_codes(codes), min_likelihood)[0] for codes in table["scp_codes"]]
     table["ptbxl_infarction"] = np.array(opinions, dtype=float)
     table["noisy"] = table[list(NOISE_FLAGS)].notna().any(axis=1)
+    table["strat_fold"] = _numbers(table, "strat_fold")
     return table[names]
 
 
@@ -176,21 +192,31 @@ def _read_ptbxl(folder: Path, min_likelihood: float) -> Dataset:
         )
     database = database[present].reset_index(drop=True)
     targets = [scp_targets(_codes(codes), min_likelihood) for codes in database["scp_codes"]]
+    strat_fold = _numbers(database, "strat_fold")
+    if not strat_fold.isin(range(1, 11)).all() or database["patient_id"].isna().any():
+        raise DatasetError(
+            "ptbxl_database.csv: a strat_fold is not 1 to 10, or a patient_id is empty: take PTB-XL's own"
+        )
     flags = [name for name in NOISE_FLAGS if name in database]
     infarction = np.array([is_infarction for is_infarction, _ in targets])
     table = pd.DataFrame(
         {
             "record_id": [Path(name).name for name in database[column]],
             "patient_id": database["patient_id"],
-            "age": database.get("age", np.nan),
-            "sex": database.get("sex", np.nan),
+            "age": _numbers(database, "age"),
+            "sex": _numbers(database, "sex"),
             "noisy": database[flags].notna().any(axis=1),
             "ptbxl_infarction": infarction.astype(float),
-            "strat_fold": database["strat_fold"],
+            "strat_fold": strat_fold,
         }
     )
     paths = [folder / f"{name}.hea" for name in database[column]]
     return Dataset(table, paths, infarction, np.stack([sites for _, sites in targets]), "ptb-xl")
+
+
+def _numbers(table: pd.DataFrame, name: str) -> pd.Series:
+    """A column as numbers; NaN where it is missing, empty or text."""
+    return pd.to_numeric(table[name], errors="coerce") if name in table else pd.Series(np.nan, index=table.index)
 
 
 def _codes(text: str) -> dict[str, float]:

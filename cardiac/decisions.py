@@ -59,7 +59,7 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         for value in (self.mi, *self.sites, *self.site_scale):
-            if not (isinstance(value, int | float) and 0 < value <= 1):
+            if not (type(value) in (int, float) and 0 < value <= 1):
                 raise ConfigError(f"a threshold of {value!r} is not a number above 0 and up to 1")
 
 

@@ -1,6 +1,7 @@
 """The only door in for recordings: any file -> Record, with leads in order, in mV, and what was settled on the way."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +17,15 @@ from cardiac.signals import flat_leads
 TASK_FS_HZ = 500.0
 FS_RANGE_HZ = (100.0, 10_000.0)
 LONGEST_S = 3_600.0  # a longer recording does not fit into memory with all its windows
+MOST_SAMPLES = 7_200_000  # a lead: an hour at 2,000 Hz
 LARGEST_BYTES = 2 * 2**30
-LARGEST_MV = 1_000.0  # no electrode on a body gives a volt
+LARGEST_MV = 100.0  # from the lead's median; the largest of the real records is 27
 SUFFIXES = (".npy", ".hea")
 
 # Peak-to-peak amplitude of the middle lead over 1,681 + 449 real records: 0.4 to 5.7 mV. What lies far outside is in
 # another unit; what lies in between could be either and is refused rather than guessed.
 MV_RANGE = (0.02, 20.0)
+LEAD_SWING_MV = 50.0  # of any one lead; the largest of the real records is 32
 UV_RANGE = (50.0, 50_000.0)
 MV_PER_UNIT = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "nv": 1e-6}
 
@@ -65,17 +68,19 @@ def read_record(source: "str | Path | Record", fs_hz: float | None = None, recor
     record_id = record_id or path.stem
     suffix = path.suffix.lower()
     with naming(path.name):
-        if not path.exists():
-            raise RecordError("there is no such file: check the path")
-        if not path.is_file():
-            raise RecordError("is not a plain file: give a recording or a folder of them")
-        if suffix == ".npy":
-            try:
+        try:
+            if not path.exists():
+                raise RecordError("there is no such file: check the path")
+            if not path.is_file():
+                raise RecordError("is not a plain file: give a recording or a folder of them")
+            if suffix == ".npy":
                 return _settle(record_id, _read_npy(path), fs_hz)
-            except OSError as error:
-                raise RecordError(f"cannot be opened ({error.strerror}): check its permissions") from error
-        if suffix in (".hea", ".dat"):
-            return _settle(record_id, *_read_wfdb(path.with_suffix("")))
+            if suffix in (".hea", ".dat"):
+                return _settle(record_id, *_read_wfdb(path.with_suffix("")))
+        except OSError as error:
+            raise RecordError(f"cannot be opened ({error.strerror}): check path and permissions") from error
+        except MemoryError as error:
+            raise RecordError("does not fit into memory: cut it into parts") from error
         raise RecordError("files of this kind are not read: give a .npy file or a WFDB header (.hea)")
 
 
@@ -88,7 +93,7 @@ def find_records(folder: str | Path) -> list[Path]:
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
+        if path.suffix in SUFFIXES
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
@@ -111,24 +116,30 @@ def record_from_array(
     Raises RecordError.
     """
     with naming(record_id):
-        return _settle(record_id, np.asarray(array), fs_hz, leads, unit)
+        if isinstance(array, np.ma.MaskedArray):
+            array = array.astype(np.float64).filled(np.nan)  # what is masked is missing
+        try:
+            samples = np.asarray(array)
+        except ValueError as error:
+            raise RecordError("its rows are not of one length: give one recording as 12 leads x samples") from error
+        return _settle(record_id, samples, fs_hz, leads, unit)
 
 
 def _settle(
     record_id: str, array: np.ndarray, fs_hz: float | None, leads: Sequence[str] | None = None, unit: str = "mV"
 ) -> Record:
-    """Orientation, leads, finiteness, unit and rate, in this order; see `record_from_array`."""
+    """Rate, orientation, length, leads, finiteness, unit and range, in this order; see `record_from_array`."""
     notes: list[Note] = []
-    signal = _orient(array, len(LEADS) if leads is None else len(leads), notes)
-    signal = _order_leads(signal, leads, notes)
-    _check_finite(signal)
-    signal = _settle_unit(signal.astype(np.float64), unit, notes)
-    _check_range(signal)
     if fs_hz is None:
         fs_hz = TASK_FS_HZ
         notes.append(Note("info", f"the file states no sampling rate: read as {TASK_FS_HZ:g} Hz"))
     fs_hz = _check_rate(fs_hz)
+    signal = _orient(array, len(LEADS) if leads is None else len(leads), notes)
     _check_length(signal.shape[1], fs_hz)
+    signal = _order_leads(signal, leads, notes)
+    _check_finite(signal)
+    signal = _settle_unit(signal.astype(np.float64), unit, notes)
+    _check_range(signal)
     flat = flat_leads(signal)
     if flat:
         notes.append(Note("warning", f"no signal on {', '.join(flat)}: the decision rests on the other leads"))
@@ -141,6 +152,10 @@ def _read_npy(path: Path) -> np.ndarray:
         shape, column_major, dtype = _read_npy_header(file)
         if dtype.hasobject or dtype.kind not in "fiu":
             raise RecordError(f"holds {dtype} and not plain numbers, and is never unpickled: save it as float32")
+        if len(shape) != 2 or not all(type(size) is int and size >= 0 for size in shape):
+            raise RecordError(f"has shape {shape!s:.40}: give one recording as 12 leads x samples")
+        if 0 in shape:
+            raise RecordError(f"holds no sample (shape {shape!s:.40}): export the recording again")
         needed, present = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
         if needed != present:
             raise RecordError(f"its header states {needed} bytes of samples and {present} are there: copy it again")
@@ -163,20 +178,38 @@ def _read_wfdb(stem: Path) -> tuple[np.ndarray, float, list[str], str]:
     """Samples (n_leads, n_samples), rate, lead names and unit of a WFDB record."""
     import wfdb  # heavy, and needed for this format alone
 
+    _check_wfdb_text(stem.with_suffix(stem.suffix + ".hea"))
     try:
         header = wfdb.rdheader(str(stem))
         _check_wfdb_header(header, stem)
-        content = wfdb.rdrecord(str(stem))
-    except RecordError:
+        content = wfdb.rdrecord(str(stem), physical=False)
+        stated, found = content.checksum, content.calc_checksum()
+        content.dac(inplace=True)
+    except (RecordError, OSError, MemoryError):
         raise
     except Exception as error:  # wfdb raises what its parsing runs into: any of them means an unreadable record
         raise RecordError(f"cannot be read as a WFDB record ({_first_line(error)}): check .hea and .dat") from error
     if content.p_signal is None:
         raise RecordError("the WFDB record holds no signal: give a waveform record")
-    units = {unit.strip().lower() for unit in content.units}
-    if len(units) != 1:
+    if any(told and told % 65536 != sum_ % 65536 for told, sum_ in zip(stated, found, strict=True)):
+        raise RecordError("its samples are not those that its header was written for (checksum): copy both files again")
+    named = list(zip(content.sig_name, content.units, strict=True))
+    units = {unit.strip().lower() for name, unit in named if lead_name(name) in LEADS}
+    if not units:
+        raise RecordError(f"holds {', '.join(map(str, content.sig_name))} and none of the twelve leads: give an ECG")
+    if len(units) > 1:
         raise RecordError(f"its leads are in different units ({', '.join(sorted(units))}): give one unit")
     return content.p_signal.T, content.fs, content.sig_name, units.pop()
+
+
+def _check_wfdb_text(path: Path) -> None:
+    """Refuse a header that leaves rate or gain to wfdb's defaults (250 Hz, 200 a mV): they must be known."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if not lines or len(lines[0]) < 3 or not lines[0][2][0].isdigit():
+        raise RecordError("cannot be read as a WFDB record (no sampling rate in its header): write the true rate there")
+    if "/" not in lines[0][0] and any(len(line) < 3 or not re.match(r"0*\.?0*[1-9]", line[2]) for line in lines[1:]):
+        raise RecordError("its header states no gain for a lead (0 or none): write the true gain there")
 
 
 def _check_wfdb_header(header: object, stem: Path) -> None:
@@ -190,6 +223,8 @@ def _check_wfdb_header(header: object, stem: Path) -> None:
     if names and claimed > 16 * n_bytes:  # the densest WFDB formats hold less than sixteen samples in a byte
         raise RecordError(f"its header states {claimed} samples and its files hold {n_bytes} bytes: copy it again")
     _check_length(header.sig_len or 0, _check_rate(header.fs))
+    if any(abs(skew or 0) > header.sig_len for skew in getattr(header, "skew", None) or []):
+        raise RecordError("its header shifts a lead by more than the recording is long: copy it again")
 
 
 def _orient(array: np.ndarray, expected: int, notes: list[Note]) -> np.ndarray:
@@ -211,7 +246,7 @@ def _orient(array: np.ndarray, expected: int, notes: list[Note]) -> np.ndarray:
 def _order_leads(signal: np.ndarray, leads: Sequence[str] | None, notes: list[Note]) -> np.ndarray:
     if leads is None:
         return signal
-    names = [lead_name(lead) for lead in leads]
+    names = [lead_name(str(lead)) for lead in leads]
     missing = [lead for lead in LEADS if lead not in names]
     if missing:
         raise RecordError(f"lead {', '.join(missing)} is missing among {', '.join(names)}: give all twelve leads")
@@ -248,6 +283,8 @@ def _settle_unit(signal: np.ndarray, unit: str, notes: list[Note]) -> np.ndarray
     if MV_RANGE[0] <= swing <= MV_RANGE[1]:
         return signal
     if UV_RANGE[0] <= swing <= UV_RANGE[1]:
+        if ((high - low) < MV_RANGE[0] * 1_000 / 2).sum() > 1:
+            raise RecordError("some leads look like microvolts and some like millivolts: give all in mV")
         notes.append(Note("warning", f"amplitudes of {swing:.0f} are microvolts, not millivolts: divided by 1,000"))
         return signal / 1_000.0
     raise RecordError(
@@ -257,15 +294,25 @@ def _settle_unit(signal: np.ndarray, unit: str, notes: list[Note]) -> np.ndarray
 
 
 def _check_range(signal: np.ndarray) -> None:
-    largest = np.abs(signal).max()
+    """Refuse what no lead of a body gives: another unit on one lead, or a spike out of all proportion."""
+    if np.ptp(signal, axis=1).max() <= LEAD_SWING_MV:
+        return
+    swings = np.ptp(np.percentile(signal, [0.1, 99.9], axis=1), axis=0)
+    if swings.max() > LEAD_SWING_MV:
+        lead = LEADS[int(swings.argmax())]
+        raise RecordError(f"lead {lead} swings by {swings.max():.3g} mV, unlike the others: check its unit and gain")
+    deviation = np.abs(signal - np.median(signal, axis=1, keepdims=True))
+    largest = deviation.max()
     if largest > LARGEST_MV:
-        lead, sample = np.unravel_index(np.abs(signal).argmax(), signal.shape)
+        lead, sample = np.unravel_index(deviation.argmax(), signal.shape)
         raise RecordError(
             f"holds {largest:.3g} mV in lead {LEADS[lead]} at sample {sample}, which no electrode gives: export it again"
         )
 
 
 def _check_length(n_samples: int, fs_hz: float) -> None:
+    if n_samples > MOST_SAMPLES:
+        raise RecordError(f"has {n_samples:,} samples a lead and up to {MOST_SAMPLES:,} are read: cut it into parts")
     if n_samples / fs_hz > LONGEST_S:
         raise RecordError(f"is {n_samples / fs_hz / 60:.0f} minutes long and up to 60 are read: cut it into parts")
 

@@ -3,7 +3,9 @@
 import io
 import json
 import os
+import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,13 @@ def replace_file(path: Path, content: bytes) -> None:
 
     Raises CardiacError where that fails (disk full, folder gone); the old file stays.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{uuid.uuid4().hex}")
     try:
         temporary.write_bytes(content)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise CardiacError(
             f"{path}: cannot be written ({error.strerror}): make room or choose another folder"
         ) from error

@@ -202,17 +202,23 @@ def test_records_of_one_name_keep_apart(tmp_path, signal):
     assert command(tmp_path / "a", tmp_path / "b", tmp_path / "a/x.npy", "--out", tmp_path / "out") == 0
     names = list(pd.read_csv(tmp_path / "out/submission.csv")["record_name"])
     assert names == [(tmp_path / "a/x.npy").as_posix(), (tmp_path / "b/x.npy").as_posix(), "y"]
+    assert command(tmp_path / "a/x.npy", tmp_path / "b/../a/x.npy", "--out", tmp_path / "out") == 0
+    assert list(pd.read_csv(tmp_path / "out/submission.csv")["record_name"]) == ["x"]  # one file, named twice
 
 
 def test_names_that_are_not_utf8(tmp_path, signal):
     folder = os.fsencode(tmp_path / "odd")
     Path(os.fsdecode(folder)).mkdir()
     np.save(os.fsdecode(folder + b"/a\xff.npy"), signal)
+    np.save(os.fsdecode(folder + b"/a\xfe.npy"), signal)
     Path(os.fsdecode(folder + b"/b\xff.npy")).write_bytes(b"junk")
     assert command(tmp_path / "odd", "--out", tmp_path / "out") == 1
     documents = json.loads((tmp_path / "out/findings.json").read_text(encoding="utf-8"))
-    assert [document["record"] for document in documents] == ["a\ufffd", "b\ufffd"]
-    assert "NumPy array" in documents[1]["error"]
+    names = [document["record"] for document in documents]
+    assert len(set(names)) == 3
+    assert all("a\ufffd" in name for name in names[:2])
+    assert "NumPy array" in documents[2]["error"]
+    assert list(pd.read_csv(tmp_path / "out/submission.csv")["record_name"]) == sorted(names[:2])
 
 
 def test_stopped_by_hand_what_was_read_is_written(mixed, tmp_path, capsys, monkeypatch):
@@ -267,6 +273,8 @@ def test_unwritable_out_and_empty_folder_are_found_before_the_work(mixed, tmp_pa
     monkeypatch.setattr(inference, "_predict_all", pytest.fail)
     (tmp_path / "file").touch()
     assert command(mixed, "--out", tmp_path / "file") == 2
+    (tmp_path / "taken/findings.json").mkdir(parents=True)
+    assert command(mixed, "--out", tmp_path / "taken") == 2
     assert "choose another folder" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert command(tmp_path / "empty", "--out", tmp_path / "out") == 2
@@ -302,6 +310,9 @@ CARD_FAULTS = {
     "no rate": lambda card: card["signal"].update(fs_hz=0),
     "band turned": lambda card: card["signal"].update(band_hz=[45, 0.5]),
     "leads in another order": lambda card: card["signal"]["leads"].reverse(),
+    "another network": lambda card: card["stages"]["detect"]["network"].update(heads=5),
+    "a window that no network takes": lambda card: card["stages"]["detect"].update(window=10),
+    "threshold of yes": lambda card: card["thresholds"].update(mi=True),
     "signal a list": lambda card: card.update(signal=[]),
     "stages a list": lambda card: card.update(stages=[]),
 }
@@ -318,7 +329,17 @@ def test_cards_that_cannot_be_used_are_refused(case, tmp_path):
         inference.Detector.load(tmp_path / "bundle")
 
 
-@pytest.mark.parametrize("arguments", [[], ["x", "--batch-size", "0"], ["x", "--fs-hz", "fast"], ["x", "--unheard"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["x", "--batch-size", "0"],
+        ["x", "--fs-hz", "nan"],
+        ["x", "--fs-hz", "-500"],
+        ["x", "--fs-hz", "fast"],
+        ["x", "--unheard"],
+    ],
+)
 def test_usage_errors(arguments):
     with pytest.raises(SystemExit) as caught:
         inference.main(arguments)
@@ -339,6 +360,17 @@ def test_a_reader_that_leaves_early_costs_nothing(root, tmp_path):
 def test_pictures_are_drawn_on_request(mixed, tmp_path):
     command(mixed / "good.npy", "--plots", "--out", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out/plots").iterdir()] == ["good.png"]
+
+
+def test_every_record_has_its_own_picture_and_a_failing_one_stops_none(tmp_path, signal, capsys):
+    long = "%" * 100 + "x" * 151  # a picture's name writes % as %25, and so this one's is too long for a disk
+    for name in ("a/b/x.npy", "a/b_x.npy", f"{long}.npy", "y/x.npy"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        np.save(tmp_path / "in" / name, signal)
+    assert command(tmp_path / "in", "--plots", "--out", tmp_path / "out") == 2
+    assert len(list((tmp_path / "out/plots").iterdir())) == 3
+    assert len(pd.read_csv(tmp_path / "out/submission.csv")) == 4
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_samples_are_not_kept(detector, mixed):

@@ -1,5 +1,6 @@
 """Training on simulated records, small and short: what is written, what resumes, what is refused."""
 
+import dataclasses
 import json
 import shutil
 
@@ -13,7 +14,7 @@ from cardiac.datasets import Dataset
 from cardiac.errors import CardiacError, ConfigError
 from cardiac.folds import check_folds
 from cardiac.labels import SITES
-from cardiac.simulate import simulate_dataset
+from cardiac.simulate import simulate_dataset, simulate_record
 from inference import Detector
 from utils import load_config
 
@@ -122,6 +123,41 @@ def test_a_stopped_run_resumes_to_the_same_weights(small, dataset, fitted, tmp_p
     assert (out / "out_of_fold.csv").read_bytes() == (fitted[0].out / "out_of_fold.csv").read_bytes()
 
 
+def test_a_run_goes_on_with_the_same_recordings_only(small, dataset, tmp_path):
+    def stop(_):
+        raise Stop
+
+    with pytest.raises(Stop):
+        train.fit(small, dataset, tmp_path / "run", report=stop)
+    changed = dataclasses.replace(dataset, sources=[simulate_record(99).record, *dataset.sources[1:]])
+    with pytest.raises(ConfigError, match="other recordings"):
+        train.fit(small, changed, tmp_path / "run", resume=True)
+    (tmp_path / "run/state/detect-fold0.pt").write_bytes(b"junk")
+    with pytest.raises(CardiacError, match=r"detect-fold0\.pt: cannot be read"):
+        train.fit(small, dataset, tmp_path / "run", resume=True)
+    (tmp_path / "run/run.json").unlink()
+    with pytest.raises(ConfigError, match=r"run\.json: cannot be read"):
+        train.fit(small, dataset, tmp_path / "run", resume=True)
+
+
+def test_data_that_cannot_be_learnt_from(small, dataset, tmp_path):
+    short = dataclasses.replace(
+        dataset,
+        sources=[
+            dataclasses.replace(dataset.sources[0], signal=dataset.sources[0].signal[:, :700]),
+            *dataset.sources[1:],
+        ],
+    )
+    with pytest.raises(CardiacError, match="has 700 samples and a window needs 800"):
+        train.fit(small, short, tmp_path / "run")
+    one = np.zeros_like(dataset.sites)
+    one[1, 0] = True
+    single = dataclasses.replace(dataset, sites=one, infarction=one.any(axis=1))
+    with pytest.raises(CardiacError, match="no infarction left to learn from"):
+        train.fit(small, single, tmp_path / "run")
+    assert not (tmp_path / "run/state").exists()
+
+
 def test_another_seed_gives_other_weights(root, dataset, fitted, tmp_path):
     shutil.copy(fitted[0].out / "folds.csv", tmp_path)
     (tmp_path / "run").mkdir()
@@ -180,8 +216,13 @@ def test_reference_network_trains(root, dataset, tmp_path):
         (["--data", "SIMULATED", "--set", "detect.hop=0"], 2, "above 0"),
         (["--data", "SIMULATED", "--set", "localize.pool=median"], 2, "mean, logit_mean, max"),
         (["--data", "SIMULATED", "--set", "signal.high_hz=400"], 2, "half of 500 Hz"),
-        (["--data", "SIMULATED", "--set", "detect.epochs=0"], 2, "detect.epochs is 0: give at least 1"),
-        (["--data", "SIMULATED", "--set", "data.n_folds=1"], 2, "at least 2"),
+        (["--data", "SIMULATED", "--set", "detect.epochs=0"], 2, "detect.epochs is 0: give a number from 1"),
+        (["--data", "SIMULATED", "--set", "data.n_folds=1"], 2, "from 2 to"),
+        (["--data", "SIMULATED", "--set", "train.learning_rate=nan"], 2, "train.learning_rate is nan"),
+        (["--data", "SIMULATED", "--set", "detect.window=50"], 2, "cannot be built for windows of 50"),
+        (["--data", "SIMULATED", "--set", "detect_network.heads=5"], 2, "cannot be built"),
+        (["--data", "SIMULATED", "--set", "detect_network.name=reference"], 2, "window"),
+        (["--data", "SIMULATED", "--seed", "-1"], 2, "train.seed is -1"),
         (["--config", "nowhere.toml"], 2, "cannot be read as TOML"),
         (["--data", "nowhere"], 1, "no such folder"),
     ],
@@ -194,7 +235,7 @@ def test_command_line_refusals(arguments, status, told, capsys, tmp_path, datase
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out/state").exists()  # a corrected command may use the same folder
 
 
 def test_without_data_a_demonstration_is_trained_and_said(monkeypatch, capsys, tmp_path, root):

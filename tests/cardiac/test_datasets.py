@@ -76,6 +76,10 @@ FAULTS = {
         lambda f: pd.DataFrame({"record_name": ["b"], "myocard": [0]}).to_csv(f / "train_gts.csv", index=False),
         "'b' differs from train_gts_final.csv",
     ),
+    "half a site": (
+        lambda f: edit(f / "train_gts_final.csv", lambda t: t.assign(нижний=0.5)),
+        "'b' has a cell that is not 0 or 1",
+    ),
     "not text": (lambda f: (f / "train_gts_final.csv").write_bytes(b"\xff\xfe\x00"), "cannot be read as a CSV"),
 }
 
@@ -152,11 +156,32 @@ def test_template_keeps_its_order(tmp_path):
         ("", "cannot be read as a CSV"),
         (f"{HEAD}\n{ROW}\n", "row 2 names no record"),
         (f'{HEAD}\n"a{ROW}\n', "cannot be read as a CSV"),
+        (HEAD.replace(",", ";") + "\n", "column 'record_name' is missing"),
     ],
 )
 def test_wrong_templates(tmp_path, text, told):
     with pytest.raises(DatasetError, match=told):
         read_template(form(tmp_path, text))
+
+
+def test_a_comma_at_the_end_of_rows_does_no_harm(tmp_path):
+    assert read_template(form(tmp_path, f"{HEAD}\na{ROW},\nb{ROW},\n")).iloc[1].tolist() == ["b"] + [0] * 7
+
+
+def test_a_record_may_be_called_na(tmp_path):
+    assert list(read_template(form(tmp_path, f"{HEAD}\nNA{ROW}\nnull{ROW}\n"))["record_name"]) == ["NA", "null"]
+
+
+def test_text_in_columns_of_numbers_is_no_number(task):
+    edit(task / "train_meta.csv", lambda t: t.assign(age="old", sex="m"))
+    pd.DataFrame({"record_name": ["b"], "myocard": ["yes"]}).to_csv(task / "train_gts.csv", index=False)
+    assert read_dataset(task).table[["age", "sex"]].isna().all(axis=None)
+
+
+def test_folds_that_are_none(tmp_path):
+    (tmp_path / "folds.csv").write_text("record_id,fold\na,first\n")
+    with pytest.raises(DatasetError, match="not a whole number"):
+        read_folds(tmp_path / "folds.csv")
 
 
 def test_shipped_folds_file(root):

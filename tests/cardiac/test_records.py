@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import struct
 
 import numpy as np
@@ -116,6 +117,11 @@ WRONG_ARRAYS = {
     "nanovolts": (lambda s: s * 1e6, "check unit, gain"),
     "a spike beyond float32": (lambda s: _with(s.astype(float), 1e300), r"1e\+300 mV in lead aVR at sample 77"),
     "a spike of two volts": (lambda s: _with(s, -2000), "2e.03 mV in lead aVR"),
+    "one lead in another unit": (lambda s: s * np.where(np.arange(12) == 6, 1000, 1)[:, None], "lead V1 swings by"),
+    "half the leads in another unit": (
+        lambda s: s * np.where(np.arange(12) > 5, 1000, 1)[:, None],
+        "some leads look like microvolts",
+    ),
     "text": (lambda s: np.full((12, 5000), "a"), "not plain numbers"),
     "complex": (lambda s: s.astype(complex), "not plain numbers"),
     "truth values": (lambda s: s > 0, "not plain numbers"),
@@ -165,6 +171,10 @@ def forged(header: str) -> bytes:
         forged("{'descr': '<f4', 'fortran_order': False, 'shape': (12, -5), }"),
         forged("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 5000), }"),
         forged("{'descr': '<f4', 'fortran_order': False, 'shape': (12, 5000), }") + b"\x00" * 100,
+        forged("{'descr': '<f4', 'fortran_order': False, 'shape': (-12, -5000), }") + b"\x00" * 240_000,
+        forged("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 4), }") + b"\x00" * 16,
+        forged("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 100000000000000000000000), }"),
+        forged("{'descr': '<f4', 'fortran_order': False, 'shape': (" + "1, " * 100 + "), }") + b"\x00" * 4,
         forged("{'descr': 'O', 'fortran_order': False, 'shape': (12, 5000), }"),
         forged("{'descr': '<f4', 'shape': (12, 5000), }"),
         forged("__import__('os').abort()"),
@@ -206,6 +216,66 @@ def test_wfdb_faults(tmp_path, signal):
         read_record(header)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("12 500 5000", "12 -5 5000", "no sampling rate"),
+        ("12 500 5000", "12", "no sampling rate"),
+        ("record.dat 16 ", "record.dat 16:40000000 ", "copy it again|cannot be read"),
+        ("record.dat 16 ", "record.dat 212 ", "checksum|cannot be read"),
+        ("/mV", "x/mV", "is not known"),
+    ],
+)
+def test_wfdb_headers_that_lie(tmp_path, signal, old, new, told):
+    header = write_wfdb(tmp_path, signal)
+    header.write_text(header.read_text().replace(old, new))
+    with pytest.raises(RecordError, match=told):
+        read_record(header)
+
+
+def test_wfdb_without_a_gain(tmp_path, signal):
+    header = write_wfdb(tmp_path, signal)
+    lines = header.read_text().splitlines()
+    lines[3] = re.sub(r" [\d.]+\(", " 0(", lines[3], count=1)
+    header.write_text("\n".join(lines) + "\n")
+    with pytest.raises(RecordError, match="states no gain"):
+        read_record(header)
+
+
+def test_wfdb_samples_that_are_not_those_of_the_header(tmp_path, signal):
+    header = write_wfdb(tmp_path, signal)
+    content = bytearray((tmp_path / "record.dat").read_bytes())
+    content[30_000:90_000] = bytes(60_000)
+    (tmp_path / "record.dat").write_bytes(content)
+    with pytest.raises(RecordError, match="checksum"):
+        read_record(header)
+
+
+def test_wfdb_other_signals_may_have_other_units(tmp_path, signal):
+    header = write_wfdb(tmp_path, np.vstack([signal, signal[:1]]), [*LEADS, "ABP"])
+    lines = header.read_text().splitlines()
+    lines[-1] = lines[-1].replace("/mV", "/mmHg")
+    header.write_text("\n".join(lines) + "\n")
+    assert np.abs(read_record(header).signal - signal).max() < 1e-4
+    none = write_wfdb(tmp_path, signal[:2], ["ABP", "RESP"], name="other")
+    with pytest.raises(RecordError, match="none of the twelve leads"):
+        read_record(none)
+
+
+def test_python_arrays_that_are_none(signal):
+    with pytest.raises(RecordError, match="not of one length"):
+        record_from_array([[1.0, 2.0], [1.0]], 500)
+    with pytest.raises(RecordError, match="lead I, II"):
+        record_from_array(signal, 500, range(12))
+    with pytest.raises(RecordError, match="1 samples are NaN"):
+        record_from_array(np.ma.masked_array(signal, np.arange(60_000).reshape(12, 5000) == 7), 500)
+
+
+def test_names_that_no_disk_takes():
+    with pytest.raises(RecordError, match="cannot be opened"):
+        read_record("x" * 300 + ".npy")
+
+
 def test_wfdb_missing_lead_and_unknown_unit(tmp_path, signal):
     with pytest.raises(RecordError, match="lead V6 is missing"):
         read_record(write_wfdb(tmp_path, signal[:11], LEADS[:11]))
@@ -227,6 +297,8 @@ def test_too_long_is_refused_before_it_is_read(tmp_path, signal):
     (tmp_path / "record.dat").write_bytes(b"\0" * 4_000_000)
     with pytest.raises(RecordError, match="67 minutes long"):
         read_record(header)
+    with pytest.raises(RecordError, match="8,000,000 samples a lead"):
+        record_from_array(np.zeros((12, 8_000_000), np.int8), 10_000)
     with (tmp_path / "a.npy").open("wb") as file:
         file.write(forged("{'descr': '<f4', 'fortran_order': False, 'shape': (12, 100000000000), }"))
         file.truncate(file.tell() + 12 * 10**11 * 4)  # a sparse file, as large as its header says
