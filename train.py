@@ -120,7 +120,7 @@ def fit(config: Config, dataset: Dataset, out: Path, resume: bool = False, repor
     out_of_fold = OutOfFold(folds, probabilities["detect"][:, 0], probabilities["localize"])
     figures = evaluate(dataset, out_of_fold)
     training = {"code_revision": revision, **_provenance(config, dataset, checksum, folds, histories)}
-    card = _card(config, dataset, out_of_fold, spec, out.name) | {"training": training}
+    card = _card(stages, dataset, out_of_fold, spec, out.name) | {"training": training}
     _write_run(out, networks, card, figures, dataset, out_of_fold, histories)
     return FitResult(out, figures, training["training_s"])
 
@@ -261,7 +261,7 @@ def _cross_validate(
     return pooled, network, histories | {training.part: training.history}
 
 
-def _card(config: Config, dataset: Dataset, found: OutOfFold, spec: SignalSpec, name: str) -> dict[str, Any]:
+def _card(stages: list[Stage], dataset: Dataset, found: OutOfFold, spec: SignalSpec, name: str) -> dict[str, Any]:
     """All that inference must know, as plain data."""
     sites = fit_thresholds(found.sites[dataset.infarction], dataset.sites[dataset.infarction])
     by_site = dict(zip(SITES, map(float, sites), strict=True))
@@ -273,7 +273,7 @@ def _card(config: Config, dataset: Dataset, found: OutOfFold, spec: SignalSpec, 
         "stages": {
             stage.name: {"network": dict(stage.network), "outputs": list(OUTPUTS[stage.name])}
             | {key: stage.settings[key] for key in PLAN}
-            for stage in _stages(config, dataset)
+            for stage in stages
         },
         "thresholds": {"mi": mi, "sites": by_site, "site_scale": by_site},
     }
