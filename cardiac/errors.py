@@ -28,6 +28,11 @@ class ConfigError(CardiacError):
     """A setting that does not exist or has the wrong kind of value."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line of at most 160 characters; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+
+
 @contextmanager
 def naming(where: str) -> Iterator[None]:
     """Put the name of the recording before the message of a RecordError raised inside."""

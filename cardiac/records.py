@@ -5,12 +5,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy_format
 
-from cardiac.errors import RecordError, naming
+from cardiac.errors import RecordError, first_line, naming
 from cardiac.labels import LEADS, lead_name
 from cardiac.signals import flat_leads
 
@@ -171,28 +171,30 @@ def _read_npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
         read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
         return read(file)
     except Exception as error:  # NumPy hands the header to Python's own parser, which raises whatever it runs into
-        raise RecordError(f"is not a NumPy array ({_first_line(error)}): save it with numpy.save") from error
+        raise RecordError(f"is not a NumPy array ({first_line(error)}): save it with numpy.save") from error
 
 
 def _read_wfdb(stem: Path) -> tuple[np.ndarray, float, list[str], str]:
     """Samples (n_leads, n_samples), rate, lead names and unit of a WFDB record."""
     import wfdb  # heavy, and needed for this format alone
 
-    _check_wfdb_text(stem.with_suffix(stem.suffix + ".hea"))
     try:
         header = wfdb.rdheader(str(stem))
+        _check_wfdb_text(stem.with_name(f"{stem.name}.hea"))
         _check_wfdb_header(header, stem)
-        content = wfdb.rdrecord(str(stem), physical=False)
-        stated, found = content.checksum, content.calc_checksum()
-        content.dac(inplace=True)
+        content = wfdb.rdrecord(str(stem), physical=False, m2s=False)
+        segments = getattr(content, "segments", [content])
+        _check_wfdb_sums([segment for segment in segments if segment is not None and segment.d_signal is not None])
+        if segments[0] is content:
+            content.dac(inplace=True)
+        else:
+            content = wfdb.rdrecord(str(stem))  # segments differ in gain, and wfdb joins them rightly in mV alone
     except (RecordError, OSError, MemoryError):
         raise
     except Exception as error:  # wfdb raises what its parsing runs into: any of them means an unreadable record
-        raise RecordError(f"cannot be read as a WFDB record ({_first_line(error)}): check .hea and .dat") from error
+        raise RecordError(f"cannot be read as a WFDB record ({first_line(error)}): check .hea and .dat") from error
     if content.p_signal is None:
         raise RecordError("the WFDB record holds no signal: give a waveform record")
-    if any(told and told % 65536 != sum_ % 65536 for told, sum_ in zip(stated, found, strict=True)):
-        raise RecordError("its samples are not those that its header was written for (checksum): copy both files again")
     named = list(zip(content.sig_name, content.units, strict=True))
     units = {unit.strip().lower() for name, unit in named if lead_name(name) in LEADS}
     if not units:
@@ -202,13 +204,26 @@ def _read_wfdb(stem: Path) -> tuple[np.ndarray, float, list[str], str]:
     return content.p_signal.T, content.fs, content.sig_name, units.pop()
 
 
-def _check_wfdb_text(path: Path) -> None:
+def _check_wfdb_sums(segments: Sequence[Any]) -> None:
+    """Refuse samples whose sums are not those of their header; a header that states 0 or none cannot be checked."""
+    for segment in segments:
+        sums = zip(segment.checksum or [], segment.calc_checksum(), strict=False)
+        if any(told and told % 65536 != found % 65536 for told, found in sums):
+            raise RecordError("its samples are not those that its header was written for (checksum): copy both again")
+
+
+def _check_wfdb_text(path: Path, is_segment: bool = False) -> None:
     """Refuse a header that leaves rate or gain to wfdb's defaults (250 Hz, 200 a mV): they must be known."""
     text = path.read_text(encoding="utf-8", errors="replace")
     lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not lines or len(lines[0]) < 3 or not lines[0][2][0].isdigit():
+    if not is_segment and (not lines or len(lines[0]) < 3 or not lines[0][2][0].isdigit()):
         raise RecordError("cannot be read as a WFDB record (no sampling rate in its header): write the true rate there")
-    if "/" not in lines[0][0] and any(len(line) < 3 or not re.match(r"0*\.?0*[1-9]", line[2]) for line in lines[1:]):
+    if "/" in lines[0][0]:
+        if is_segment:
+            raise RecordError("a segment of it is itself in segments: give the record that holds the samples")
+        for name in (line[0] for line in lines[1:] if line[0] != "~"):  # "~" is a gap
+            _check_wfdb_text(path.with_name(f"{name}.hea"), is_segment=True)
+    elif any(len(line) < 3 or not re.match(r"0*\.?0*[1-9]", line[2]) for line in lines[1:]):
         raise RecordError("its header states no gain for a lead (0 or none): write the true gain there")
 
 
@@ -322,7 +337,3 @@ def _check_rate(fs_hz: float) -> float:
     if not (isinstance(fs_hz, int | float | np.number) and low <= fs_hz <= high):
         raise RecordError(f"a sampling rate of {fs_hz} Hz is outside {low:g} to {high:g} Hz: give the true rate")
     return float(fs_hz)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

@@ -251,6 +251,35 @@ def test_wfdb_samples_that_are_not_those_of_the_header(tmp_path, signal):
         read_record(header)
 
 
+def write_segments(folder, signal):
+    """Two segments, which wfdb gives each its own gains, under one header."""
+    for name, part in (("first", signal[:, :2500]), ("second", signal[:, 2500:])):
+        write_wfdb(folder, part, name=name)
+    (folder / "whole.hea").write_text("whole/2 12 500 5000\nfirst 2500\nsecond 2500\n")
+    return folder / "whole.hea"
+
+
+def test_wfdb_segments_are_joined_each_by_its_own_gain(tmp_path, signal):
+    assert np.abs(read_record(write_segments(tmp_path, signal)).signal - signal).max() < 1e-4
+
+
+def test_wfdb_segments_are_checked_as_records_are(tmp_path, signal):
+    header = write_segments(tmp_path, signal)
+    content = bytearray((tmp_path / "second.dat").read_bytes())
+    content[1000:9000] = bytes(8000)
+    (tmp_path / "second.dat").write_bytes(content)
+    with pytest.raises(RecordError, match="checksum"):
+        read_record(header)
+    first = (tmp_path / "first.hea").read_text()
+    (tmp_path / "first.hea").write_text(re.sub(r" [\d.]+\(", " 0(", first, count=1))
+    with pytest.raises(RecordError, match="states no gain"):
+        read_record(header)
+    for name in ("whole", "../first", "missing"):
+        header.write_text(f"whole/2 12 500 5000\n{name} 2500\nsecond 2500\n")
+        with pytest.raises(RecordError, match=r"whole\.hea: "):
+            read_record(header)
+
+
 def test_wfdb_other_signals_may_have_other_units(tmp_path, signal):
     header = write_wfdb(tmp_path, np.vstack([signal, signal[:1]]), [*LEADS, "ABP"])
     lines = header.read_text().splitlines()
