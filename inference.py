@@ -25,7 +25,7 @@ from tqdm import tqdm
 from cardiac import reports
 from cardiac.datasets import read_template
 from cardiac.decisions import Finding, Thresholds, decide
-from cardiac.errors import BundleError, CardiacError, ConfigError, DatasetError, RecordError, naming
+from cardiac.errors import BundleError, CardiacError, ConfigError, DatasetError, RecordError, first_line, naming
 from cardiac.labels import RECORD_COLUMN, SITES
 from cardiac.records import FS_RANGE_HZ, Record, find_records, read_record, record_from_array
 from cardiac.signals import SignalSpec, prepare_signal
@@ -59,8 +59,9 @@ class Detector:
                 if n_outputs != len(bundle.card["stages"][name]["outputs"]):
                     raise ConfigError(f"the network of {name} has {n_outputs} outputs")
         except (ConfigError, KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
-            raise BundleError(f"{folder}: card.json cannot be used ({reason}): copy the bundle again") from error
+            raise BundleError(
+                f"{folder}: card.json cannot be used ({first_line(error)}): copy the bundle again"
+            ) from error
         return cls(bundle, spec, stages, thresholds, batch_size)
 
     def predict(self, signal: np.ndarray, fs_hz: float, leads: Sequence[str] | None = None) -> Finding:
@@ -77,10 +78,7 @@ def _read_card(card: Mapping[str, Any]) -> tuple[SignalSpec, dict[str, WindowPla
     """What the card says of signals, windows and thresholds. Raises ConfigError, KeyError or TypeError."""
     content, held = card["signal"], card["thresholds"]
     spec = SignalSpec(content["fs_hz"], tuple(content["band_hz"]), tuple(content["leads"]), content["unit"])
-    stages = {
-        name: WindowPlan(stage["window"], stage["hop"], stage["tail"], stage["pool"])
-        for name, stage in card["stages"].items()
-    }
+    stages = {name: WindowPlan.of(stage) for name, stage in card["stages"].items()}
     outputs = [output for stage in card["stages"].values() for output in stage["outputs"]]
     if outputs != ["mi", *SITES]:
         raise ConfigError(f"the outputs {outputs} are not mi and the six sites in order")

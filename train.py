@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from tqdm import tqdm
 from cardiac.augment import add_noisy_copies, augment, mix, random_windows
 from cardiac.datasets import Dataset, read_dataset, read_folds
 from cardiac.decisions import fit_thresholds
-from cardiac.errors import CardiacError, ConfigError, DatasetError
+from cardiac.errors import CardiacError, ConfigError, DatasetError, first_line
 from cardiac.evaluate import PROTOCOL, Figures, OutOfFold, as_plain, evaluate, format_figures
 from cardiac.folds import check_folds, draw_folds
 from cardiac.labels import LEADS, SITES
@@ -39,7 +39,6 @@ from learning import Batch, History, NetworkTraining, Report, begin_run, end_run
 from models import build_model
 from utils import ROOT, Config, load_bundle, load_config, pick_device, run_network, save_bundle, seed_everything
 
-PLAN = ("window", "hop", "tail", "pool")
 # Settings that must lie within bounds, both included; NaN lies in none.
 BOUNDS: dict[str, tuple[float, float]] = {
     "data.n_folds": (2, 1_000),
@@ -136,7 +135,7 @@ def _stages(config: Config, dataset: Dataset) -> list[Stage]:
     rows = {"detect": np.arange(len(dataset.infarction)), "localize": np.flatnonzero(dataset.sites.any(axis=1))}
     for name, outputs in OUTPUTS.items():
         network = {**config[f"{name}_network"], "n_leads": len(LEADS), "n_outputs": len(outputs)}
-        plan = WindowPlan(*(config[name][key] for key in PLAN))
+        plan = WindowPlan.of(config[name])
         _try_network(f"{name}_network", network, plan.window)
         stages.append(Stage(name, config[name], plan, network, truth[name].astype(np.float32), rows[name]))
     return stages
@@ -147,8 +146,9 @@ def _try_network(section: str, network: Mapping[str, Any], window: int) -> None:
     try:
         run_network(build_model(**network), np.zeros((1, len(LEADS), window), np.float32))
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigError(f"{section} cannot be built for windows of {window} samples ({reason}): change it") from error
+        raise ConfigError(
+            f"{section} cannot be built for windows of {window} samples ({first_line(error)}): change it"
+        ) from error
 
 
 def _prepare_all(dataset: Dataset, spec: SignalSpec, longest: int) -> tuple[list[np.ndarray], str]:
@@ -271,8 +271,7 @@ def _card(stages: list[Stage], dataset: Dataset, found: OutOfFold, spec: SignalS
         "use": "An aid for research and a second look at 12-lead ECGs; not a medical device.",
         "signal": {"fs_hz": spec.fs_hz, "band_hz": list(spec.band_hz), "leads": list(spec.leads), "unit": spec.unit},
         "stages": {
-            stage.name: {"network": dict(stage.network), "outputs": list(OUTPUTS[stage.name])}
-            | {key: stage.settings[key] for key in PLAN}
+            stage.name: {"network": dict(stage.network), "outputs": list(OUTPUTS[stage.name])} | asdict(stage.plan)
             for stage in stages
         },
         "thresholds": {"mi": mi, "sites": by_site, "site_scale": by_site},

@@ -18,7 +18,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from cardiac.errors import BundleError, ConfigError
+from cardiac.errors import BundleError, ConfigError, first_line
 from cardiac.reports import replace_file
 from models import NETWORKS, build_model
 
@@ -35,9 +35,9 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def pick_device(name: str = "auto") -> torch.device:
-    """The named device; "auto" is CUDA where there is one, else the CPU."""
-    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+def pick_device() -> torch.device:
+    """CUDA where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @torch.inference_mode()
@@ -158,7 +158,7 @@ def save_bundle(folder: str | Path, networks: Mapping[str, nn.Module], card: Map
     replace_file(folder / CARD, (text + "\n").encode())
 
 
-def load_bundle(folder: str | Path, device: str = "auto") -> Bundle:
+def load_bundle(folder: str | Path) -> Bundle:
     """The bundle in a folder, its weights checked against the card, its networks in evaluation mode.
 
     Raises BundleError where a file is missing or damaged, or weights, card and network do not fit.
@@ -180,12 +180,11 @@ def load_bundle(folder: str | Path, device: str = "auto") -> Bundle:
         tensors = load_tensors(weights)
         networks = {stage: _rebuild(stage, content["network"], tensors) for stage, content in card["stages"].items()}
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise BundleError(
-            f"{folder}: the weights do not fit the card's networks ({reason}): copy the bundle again"
+            f"{folder}: the weights do not fit the card's networks ({first_line(error)}): copy the bundle again"
         ) from error
-    target = pick_device(device)
-    return Bundle(card, {stage: network.to(target).eval() for stage, network in networks.items()}, sha256)
+    device = pick_device()
+    return Bundle(card, {stage: network.to(device).eval() for stage, network in networks.items()}, sha256)
 
 
 def _read_card(folder: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ N_SAMPLES = 5_000  # ten seconds at 500 Hz
 
 def time_record(config: Config, stage: str, one_by_one: bool, repeats: int) -> tuple[int, int, float]:
     """Windows a record, parameters, and the median seconds that one record's windows take."""
-    plan = WindowPlan(*(config[stage][key] for key in ("window", "hop", "tail", "pool")))
+    plan = WindowPlan.of(config[stage])
     network = build_model(**config[f"{stage}_network"], n_leads=12, n_outputs=1 if stage == "detect" else 6)
     network.to(pick_device())
     n_windows = len(window_starts(N_SAMPLES, plan))

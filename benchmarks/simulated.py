@@ -6,6 +6,7 @@ The detector has never been trained on a simulated record, so this checks it aga
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pandas as pd
 from cardiac.decisions import Finding
 from cardiac.evaluate import format_rows
 from cardiac.labels import COLUMNS, NORM, RECORD_COLUMN, SITES
-from cardiac.metrics import Figure, bootstrap_weights, f1_scores, with_interval
+from cardiac.metrics import Figure, bootstrap_weights, f1_score, with_interval
 from inference import DEFAULT_BUNDLE, Detector, predict_folder
 from utils import ROOT
 
@@ -29,10 +30,8 @@ def score(findings: dict[str, Finding], truth: pd.DataFrame) -> dict[str, Figure
     weights = bootstrap_weights(np.arange(len(names)))
     figures = {}
     for place, name in enumerate(("infarction", *SITES)):
-        one = [place]
-        figures[f"F1, {name}"] = with_interval(
-            lambda w, one=one: float(f1_scores(claimed[:, one], true[:, one], w)[0]), weights, true[:, place]
-        )
+        measure = partial(f1_score, claimed[:, place], true[:, place])
+        figures[f"F1, {name}"] = with_interval(measure, weights, true[:, place])
     return figures
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cardiac.errors import DatasetError
+from cardiac.errors import DatasetError, first_line
 from cardiac.labels import COLUMNS, NORM, RECORD_COLUMN, SITES, scp_targets
 from cardiac.records import Record
 
 NOISE_FLAGS = ("baseline_drift", "static_noise", "burst_noise", "electrodes_problems")
-OLD_AGE = 300.0  # PTB-XL writes 300 for every age above 89
 
 
 @dataclass(frozen=True)
@@ -100,8 +99,9 @@ def _read_csv(path: Path, needed: Sequence[str], text: Sequence[str] = (), blank
                 path, dtype=kinds, encoding="utf-8-sig", low_memory=False, index_col=False, keep_default_na=blanks
             )
     except (OSError, ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DatasetError(f"{path.name}: cannot be read as a CSV table ({reason}): check the file") from error
+        raise DatasetError(
+            f"{path.name}: cannot be read as a CSV table ({first_line(error)}): check the file"
+        ) from error
     missing = [name for name in needed if name not in table.columns]
     if missing:
         raise DatasetError(f"{path.name}: column {missing[0]!r} is missing: the table needs {', '.join(needed)}")

@@ -58,10 +58,6 @@ def evaluate(dataset: Dataset, out_of_fold: OutOfFold) -> Figures:
     }
 
 
-def _f1(present: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
-    return float(metrics.f1_scores(present[:, None], targets[:, None], weights)[0])
-
-
 def _macro_f1(present: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
     return float(metrics.f1_scores(present, targets, weights).mean())
 
@@ -70,12 +66,12 @@ def _infarction(mi: np.ndarray, present: np.ndarray, targets: np.ndarray, weight
     measures: dict[str, Callable[[np.ndarray], float]] = {
         "AUC": partial(metrics.roc_auc, mi, targets),
         "average precision": partial(metrics.average_precision, mi, targets),
-        "F1": partial(_f1, present, targets),
+        "F1": partial(metrics.f1_score, present, targets),
         "sensitivity": partial(metrics.sensitivity, present, targets),
         "specificity": partial(metrics.specificity, present, targets),
         "Brier score": partial(metrics.brier_score, mi, targets),
         "expected calibration error": partial(metrics.calibration_error, mi, targets),
-        "F1 of always infarction": partial(_f1, np.ones_like(targets), targets),
+        "F1 of always infarction": partial(metrics.f1_score, np.ones_like(targets), targets),
     }
     return {name: metrics.with_interval(measure, weights, targets) for name, measure in measures.items()}
 
@@ -85,7 +81,9 @@ def _sites(dataset: Dataset, over: np.ndarray, weights: np.ndarray) -> dict[str,
     true = dataset.infarction
     targets, over, weights = dataset.sites[true], over[true], weights[:, true]
     figures = {
-        site: metrics.with_interval(partial(_f1, over[:, place], targets[:, place]), weights, targets[:, place])
+        site: metrics.with_interval(
+            partial(metrics.f1_score, over[:, place], targets[:, place]), weights, targets[:, place]
+        )
         for place, site in enumerate(SITES)
     }
     learnable = [SITES.index(site) for site in LEARNABLE]
@@ -109,7 +107,9 @@ def _end_to_end(
     truth = columns(dataset.infarction, dataset.sites)
     chosen = columns(present, decide_sites(out_of_fold.sites, thresholds, thresholds))
     figures = {
-        name: metrics.with_interval(partial(_f1, chosen[:, place], truth[:, place]), weights, truth[:, place])
+        name: metrics.with_interval(
+            partial(metrics.f1_score, chosen[:, place], truth[:, place]), weights, truth[:, place]
+        )
         for place, name in enumerate((*SITES, NORM))
     }
     over = out_of_fold.sites >= thresholds
@@ -146,7 +146,7 @@ def _subgroups(dataset: Dataset, mi: np.ndarray, present: np.ndarray, weights: n
         if member.any():
             part = weights[:, member]
             auc = partial(metrics.roc_auc, mi[member], targets[member])
-            f1 = partial(_f1, present[member], targets[member])
+            f1 = partial(metrics.f1_score, present[member], targets[member])
             figures[f"AUC, {name}"] = metrics.with_interval(auc, part, targets[member])
             figures[f"F1, {name}"] = metrics.with_interval(f1, part, targets[member])
     return figures

@@ -34,6 +34,11 @@ def f1_scores(present: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> 
     return _ratio(2.0 * hits, weights @ present.astype(float) + weights @ targets.astype(float))
 
 
+def f1_score(present: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
+    """F1 of one output, as `f1_scores`. bool (n,), bool (n,), (n,)."""
+    return float(f1_scores(present[:, None], targets[:, None], weights)[0])
+
+
 def sensitivity(present: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
     """Share of the positives that are found. bool (n,), bool (n,), (n,)."""
     return float(_ratio(weights @ (present & targets), weights @ targets.astype(float)))

@@ -1,6 +1,8 @@
 """Windows of a signal, and from the windows' probabilities to the record's."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +23,11 @@ class WindowPlan:
     hop: int
     tail: str
     pool: str
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "WindowPlan":
+        """The plan in a config's section or a card's stage; other settings are passed over. Raises KeyError."""
+        return cls(*(settings[each.name] for each in fields(cls)))
 
     def __post_init__(self) -> None:
         if not all(type(size) is int and size > 0 for size in (self.window, self.hop)):
