@@ -68,8 +68,9 @@ def _draw_lead(
     along = at_mm + np.arange(len(part)) / record.fs_hz * MM_PER_S
     axes.plot(along, base + part * MM_PER_MV, color=INK, linewidth=0.8, solid_joinstyle="round")
     axes.plot([at_mm, at_mm], [base - 3, base + 3], color=INK, linewidth=0.6)
+    # above the grid and under the trace: nothing may hide a wave
     box = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.6, "alpha": 0.8}
-    axes.text(at_mm + 1.5, base + ROW_MM / 2 - 5, lead, color=INK, fontsize=9, fontweight="bold", bbox=box, zorder=4)
+    axes.text(at_mm + 1.5, base + ROW_MM / 2 - 5, lead, color=INK, fontsize=9, fontweight="bold", bbox=box, zorder=1)
 
 
 def _draw_text(axes: Any, record: Record, finding: Finding | None, width: float, height: float) -> None:
@@ -86,7 +87,7 @@ def _draw_text(axes: Any, record: Record, finding: Finding | None, width: float,
 
 def summary(finding: Finding) -> str:
     """The finding in a line: what was found, and how its probability stands to the threshold."""
-    held = f"probability {finding.mi.probability:.2f}, threshold {finding.mi.threshold:.2f}"
+    held = f"probability {finding.mi.probability:.3f}, threshold {finding.mi.threshold:.3f}"
     if not finding.mi.present:
         return f"No infarction found ({held})"
     sites = ", ".join(f"{site} {finding.localizations[site].probability:.2f}" for site in finding.sites)

@@ -10,7 +10,7 @@ from cardiac import reports
 from cardiac.decisions import Thresholds, decide
 from cardiac.errors import CardiacError, RecordError
 from cardiac.labels import COLUMNS, LEADS, SITES
-from cardiac.plots import MM_PER_INCH, draw_ecg
+from cardiac.plots import MM_PER_INCH, draw_ecg, summary
 from cardiac.records import Note, Record
 
 BUNDLE = {"name": "b", "sha256": "0" * 64}
@@ -110,6 +110,18 @@ def test_all_leads_and_the_finding_are_written_on_the_paper(inferior):
     assert sorted(set(texts) & set(LEADS)) == sorted(LEADS)
     assert any("Infarction" in text and "inferior 0.70" in text for text in texts)
     assert any("25 mm/s" in text and "10 mm/mV" in text and "not a medical device" in text for text in texts)
+
+
+def test_nothing_hides_a_wave(inferior):
+    """Every text that could cover a trace lies under it."""
+    axes = draw_ecg(inferior.record, finding("a")).axes[0]
+    boxed = [text for text in axes.texts if text.get_bbox_patch() is not None]
+    assert len(boxed) == 13  # twelve leads and the rhythm strip
+    assert max(text.get_zorder() for text in boxed) < min(line.get_zorder() for line in axes.lines)
+
+
+def test_a_probability_next_to_its_threshold_can_be_told_from_it():
+    assert "probability 0.399, threshold 0.400" in summary(finding("a", mi=0.399))
 
 
 @pytest.mark.parametrize("n_samples", [800, 5000, 20_000])
