@@ -24,13 +24,13 @@ from tqdm import tqdm
 
 from cardiac import reports
 from cardiac.datasets import read_template
-from cardiac.decisions import Finding, Thresholds, decide
+from cardiac.decisions import Finding, Rule, decide
 from cardiac.errors import BundleError, CardiacError, ConfigError, DatasetError, RecordError, first_line, naming
 from cardiac.labels import RECORD_COLUMN, SITES
 from cardiac.records import FS_RANGE_HZ, Record, find_records, read_record, record_from_array
 from cardiac.signals import SignalSpec, prepare_signal
-from cardiac.windows import WindowPlan, cut_windows, pool_windows
-from utils import ROOT, Bundle, load_bundle, run_network
+from cardiac.windows import WindowPlan, pool_windows, window_spread
+from utils import ROOT, Bundle, load_bundle, run_networks
 
 DEFAULT_BUNDLE = ROOT / "checkpoints/mi/hybrid"
 TEMPLATE = "sample_submission.csv"
@@ -39,30 +39,33 @@ FINDINGS, SUBMISSION = "findings.json", "submission.csv"
 
 @dataclass(frozen=True)
 class Detector:
-    """A bundle made ready: how signals are prepared, the stages' networks, the thresholds."""
+    """A bundle made ready: how signals are prepared, the stages' windows, the rule that decides."""
 
     bundle: Bundle
     spec: SignalSpec
+    section: int
     stages: Mapping[str, WindowPlan]
-    thresholds: Thresholds
-    batch_size: int = 256
+    rule: Rule
 
     @classmethod
-    def load(cls, folder: str | Path = DEFAULT_BUNDLE, batch_size: int = 256) -> "Detector":
+    def load(cls, folder: str | Path = DEFAULT_BUNDLE) -> "Detector":
         """The detector in a bundle's folder, by default the shipped one. Raises BundleError."""
         bundle = load_bundle(folder)
         try:
-            spec, stages, thresholds = _read_card(bundle.card)
-            for name, plan in stages.items():
-                blank = np.zeros((1, len(spec.leads), plan.window), np.float32)
-                n_outputs = run_network(bundle.networks[name], blank).shape[1]
-                if n_outputs != len(bundle.card["stages"][name]["outputs"]):
-                    raise ConfigError(f"the network of {name} has {n_outputs} outputs")
-        except (ConfigError, KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+            detector = cls(bundle, *_read_card(bundle.card))
+            blank = np.zeros((len(detector.spec.leads), detector.section), np.float32)
+            for name, logits in zip(detector.stages, detector.run(blank), strict=True):
+                if logits.shape[2] != len(bundle.card["stages"][name]["outputs"]):
+                    raise ConfigError(f"the network of {name} has {logits.shape[2]} outputs")
+        except (ConfigError, KeyError, TypeError, AttributeError, ValueError, RuntimeError, RecordError) as error:
             raise BundleError(
                 f"{folder}: card.json cannot be used ({first_line(error)}): copy the bundle again"
             ) from error
-        return cls(bundle, spec, stages, thresholds, batch_size)
+        return detector
+
+    def run(self, signals: np.ndarray) -> list[np.ndarray]:
+        """Logits of each stage's windows of prepared signals, as `utils.run_networks` gives them."""
+        return run_networks(self.bundle.networks, signals, [*self.stages.values()], self.section)
 
     def predict(self, signal: np.ndarray, fs_hz: float, leads: Sequence[str] | None = None) -> Finding:
         """The Finding for samples in memory.
@@ -74,16 +77,17 @@ class Detector:
         return predict_record(record_from_array(signal, fs_hz, leads), self)
 
 
-def _read_card(card: Mapping[str, Any]) -> tuple[SignalSpec, dict[str, WindowPlan], Thresholds]:
-    """What the card says of signals, windows and thresholds. Raises ConfigError, KeyError or TypeError."""
-    content, held = card["signal"], card["thresholds"]
-    spec = SignalSpec(content["fs_hz"], tuple(content["band_hz"]), tuple(content["leads"]), content["unit"])
+def _read_card(card: Mapping[str, Any]) -> tuple[SignalSpec, int, dict[str, WindowPlan], Rule]:
+    """What the card says of signals, windows and decisions. Raises ConfigError, KeyError or TypeError."""
+    content = card["signal"]
+    spec = SignalSpec(
+        content["fs_hz"], tuple(content["band_hz"]), tuple(content["leads"]), content["unit"], content["scale"]
+    )
     stages = {name: WindowPlan.of(stage) for name, stage in card["stages"].items()}
     outputs = [output for stage in card["stages"].values() for output in stage["outputs"]]
     if outputs != ["mi", *SITES]:
         raise ConfigError(f"the outputs {outputs} are not mi and the six sites in order")
-    by_site = [tuple(held[key][site] for site in SITES) for key in ("sites", "site_scale")]
-    return spec, stages, Thresholds(held["mi"], *by_site)
+    return spec, content["section"], stages, Rule.of(card["decisions"])
 
 
 def predict_record(source: str | Path | Record, detector: Detector, fs_hz: float | None = None) -> Finding:
@@ -94,14 +98,11 @@ def predict_record(source: str | Path | Record, detector: Detector, fs_hz: float
     """
     record = read_record(source, fs_hz)  # leads in order, mV
     with naming(record.record_id):
-        signal = prepare_signal(record.signal, record.fs_hz, detector.spec)  # (12, n), mV
-        probabilities = {}
-        for name, plan in detector.stages.items():  # detect, then localize
-            windows, _ = cut_windows(signal, plan)  # (w, 12, window)
-            logits = run_network(detector.bundle.networks[name], windows, detector.batch_size)  # (w, n_outputs)
-            pooled = pool_windows(logits, plan)  # (n_outputs,)
-            probabilities |= dict(zip(detector.bundle.card["stages"][name]["outputs"], map(float, pooled), strict=True))
-        return decide(record, probabilities, detector.thresholds)
+        signal = prepare_signal(record.signal, record.fs_hz, detector.spec)  # (12, n)
+        logits = detector.run(signal)  # of each stage's windows (networks, windows, outputs)
+        pooled = [pool_windows(*each) for each in zip(logits, detector.stages.values(), strict=True)]
+        probabilities = detector.rule.calibrate(np.concatenate(pooled))  # (7,)
+        return decide(record, probabilities, window_spread(logits[0]), detector.rule)
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,7 @@ def run(options: argparse.Namespace) -> int:
         if (out / name).is_dir():
             raise CardiacError(f"{out / name}: is a folder where a file is to be written: choose another --out")
     pictures = reports.open_folder(out / "plots") if options.plots else None
-    detector = Detector.load(options.bundle, options.batch_size)
+    detector = Detector.load(options.bundle)
     outcomes, status = [], 0
     try:
         for outcome in _predict_all(named, detector, options.fs_hz):
@@ -239,11 +240,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help="folder of the weights and their card")
     parser.add_argument("--template", type=Path, help="submission form whose order of rows and columns is kept")
     parser.add_argument("--fs-hz", type=float, help="sampling rate of files that state none (500)")
-    parser.add_argument("--batch-size", type=int, default=256, help="windows in one pass of a network (%(default)s)")
     parser.add_argument("--plots", action="store_true", help="draw each record on ECG paper into OUT/plots")
     options = parser.parse_args(arguments)
-    if options.batch_size < 1:
-        parser.error("--batch-size must be at least 1")
     if options.fs_hz is not None and not FS_RANGE_HZ[0] <= options.fs_hz <= FS_RANGE_HZ[1]:
         parser.error(f"--fs-hz must lie between {FS_RANGE_HZ[0]:g} and {FS_RANGE_HZ[1]:g}")
     sys.stdout.reconfigure(errors="replace")  # a terminal without Cyrillic prints a mark in its place

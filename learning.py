@@ -17,20 +17,21 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from cardiac.errors import CardiacError, ConfigError
 from cardiac.reports import open_folder, replace_file
-from utils import CARD, Config, pick_device, run_network
+from utils import CARD, Config, pick_device
 
 log = logging.getLogger("train")
 Report = Callable[[dict[str, Any]], None]
 History = list[dict[str, Any]]
-Batch = tuple[np.ndarray, np.ndarray]  # inputs (b, ...) float32, targets (b, n_outputs) float32
+Batch = tuple[np.ndarray, ...]  # inputs (b, ...) float32 first, then what the loss needs
 Draw = Callable[[np.ndarray, np.random.Generator], Batch]
+Loss = Callable[[nn.Module, tuple[torch.Tensor, ...]], torch.Tensor]  # of a batch's tensors, a number
+PRECISIONS = ("float32", "bfloat16")
 STATE, RUN = "state", "run.json"  # in a run's folder, until it is whole
 KEPT = ("network", "average", "optimizer", "schedule")
 
@@ -47,7 +48,7 @@ class NetworkTraining:
     weights as one that was never stopped.
 
     settings : the config's train section.  part : this training's name.  rows : what is learnt from, as indices, each
-    as often as an epoch takes it.  draw : (rows, generator) -> inputs and targets of a batch.
+    as often as an epoch takes it.  draw : (rows, generator) -> a batch.  loss : (network, batch) -> what is made small.
     """
 
     def __init__(
@@ -57,14 +58,13 @@ class NetworkTraining:
         part: str,
         rows: np.ndarray,
         draw: Draw,
-        n_epochs: int,
-        positive_weight: float,
+        loss: Loss,
         folder: Path,
     ) -> None:
         self.device = pick_device()
         self.network = network.to(self.device)
-        self.settings, self.part, self.rows, self.draw, self.n_epochs = settings, part, rows, draw, n_epochs
-        self.positive_weight = torch.tensor(positive_weight, device=self.device)
+        self.settings, self.part, self.rows, self.draw, self.loss = settings, part, rows, draw, loss
+        self.n_epochs = settings["epochs"]
         self.state = folder / STATE / f"{part}.pt"
         self.n_batches = -(-len(rows) // settings["batch_size"])
         self.history: History = []
@@ -73,7 +73,7 @@ class NetworkTraining:
         rate = settings["learning_rate"]
         self.optimizer = torch.optim.AdamW(self.network.parameters(), rate, weight_decay=settings["weight_decay"])
         self.schedule = (
-            OneCycleLR(self.optimizer, rate, total_steps=n_epochs * self.n_batches)
+            OneCycleLR(self.optimizer, rate, total_steps=self.n_epochs * self.n_batches)
             if settings["one_cycle"]
             else ConstantLR(self.optimizer, factor=1.0)
         )
@@ -86,7 +86,7 @@ class NetworkTraining:
     def run(self, held: Batch | None = None, report: Report | None = None) -> nn.Module:
         """Train to the last epoch; returns `trained`.
 
-        held : inputs and targets whose loss is drawn as a curve. It chooses nothing: the number of epochs is fixed.
+        held : a batch whose loss is drawn as a curve. It chooses nothing: the number of epochs is fixed.
         """
         self._load()
         bar = tqdm(total=self.n_epochs, initial=len(self.history), desc=self.part, unit="epoch")
@@ -112,8 +112,7 @@ class NetworkTraining:
         self.network.train()
         losses = []
         for rows in np.array_split(rng.permutation(self.rows), self.n_batches):
-            inputs, targets = (torch.from_numpy(array).to(self.device) for array in self.draw(rows, rng))
-            loss = self._loss(self.network(inputs), targets)
+            loss = self._loss(self.network, self.draw(rows, rng))
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(self.network.parameters(), self.settings["clip_norm"])
@@ -123,15 +122,15 @@ class NetworkTraining:
             losses.append(loss.item())
         return float(np.mean(losses))
 
-    def _loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        smoothing = self.settings["label_smoothing"]
-        softened = targets * (1 - smoothing) + smoothing / 2
-        return binary_cross_entropy_with_logits(logits, softened, pos_weight=self.positive_weight)
+    def _loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+        tensors = tuple(torch.from_numpy(array).to(self.device) for array in batch)
+        halved = self.settings["precision"] == "bfloat16"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=halved):
+            return self.loss(network, tensors)
 
+    @torch.inference_mode()
     def _held_loss(self, held: Batch) -> float:
-        inputs, targets = held
-        logits = torch.from_numpy(run_network(self.trained, inputs)).to(self.device)
-        return self._loss(logits, torch.from_numpy(targets).to(self.device)).item()
+        return self._loss(self.trained, held).item()
 
     def _save(self) -> None:
         content = io.BytesIO()

@@ -1,14 +1,20 @@
-"""Networks, and nothing else: `build_model("hybrid", n_leads=12, n_outputs=1)` gives a torch module.
+"""Networks, and nothing else: `build_model("hybrid", n_leads=12, n_outputs=[1, 6], windows=[160, 140])` gives one.
 
-Every network takes windows (batch, n_leads, window) in mV and gives logits (batch, n_outputs). No network knows a
-file, a threshold or a sampling rate: those stand in the bundle's card.
+Every network takes signals (batch, n_leads, n_samples) in mV and, for each of its stages, where its windows start; it
+gives for each stage logits (batch, n_windows, n_outputs). No network knows a file, a threshold or a sampling rate:
+those stand in the bundle's card.
 """
 
-import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad, scaled_dot_product_attention
+
+Starts = Sequence[Tensor]  # one a stage: first samples of the windows, (n_windows,) int64
+STRIDE = 4  # samples a frame: windows are cut from frames
+TOKEN = 4  # features of the stem a token, of two samples each
 
 
 class SqueezeExcitation(nn.Module):
@@ -26,13 +32,12 @@ class SqueezeExcitation(nn.Module):
 class ResidualBlock(nn.Module):
     """Two normalised convolutions with squeeze-excitation and a shortcut. (b, c_in, t) -> (b, c_out, t / stride)."""
 
-    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, dropout: float) -> None:
+    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv1d(c_in, c_out, kernel, stride, padding=kernel // 2, bias=False),
             nn.BatchNorm1d(c_out),
             nn.GELU(),
-            nn.Dropout(dropout),
             nn.Conv1d(c_out, c_out, kernel, padding=kernel // 2, bias=False),
             nn.BatchNorm1d(c_out),
             SqueezeExcitation(c_out),
@@ -50,89 +55,143 @@ class ResidualBlock(nn.Module):
         return self.activation(self.body(x) + self.shortcut(x))
 
 
-def sinusoidal_positions(n_tokens: int, width: int) -> Tensor:
-    """Positions (n_tokens, width) of Vaswani et al. 2017; a function of the place alone, so any length will do."""
-    place = torch.arange(n_tokens, dtype=torch.float32).unsqueeze(1)
-    rate = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-math.log(10_000.0) / width))
-    return torch.stack([torch.sin(place * rate), torch.cos(place * rate)], dim=2).flatten(1)
+class BandedAttention(nn.Module):
+    """A pre-norm transformer layer whose tokens look at most `span` tokens far. (b, t, width) -> (b, t, width).
 
+    A learnt number for every head and distance stands in place of positions (Shaw et al. 2018; Press et al. 2022), so
+    a beat is read alike wherever in the recording it lies and whatever the recording's length.
+    """
 
-class AttentionPooling(nn.Module):
-    """One vector a window: the tokens' mean under learnt weights. (b, t, c) -> (b, c)."""
-
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, heads: int, span: int) -> None:
         super().__init__()
-        self.score = nn.Linear(width, 1)
+        self.heads, self.span = heads, span
+        self.before = nn.LayerNorm(width)
+        self.queries_keys_values = nn.Linear(width, 3 * width)
+        self.distance = nn.Parameter(torch.zeros(heads, 2 * span + 1))
+        self.out = nn.Linear(width, width)
+        self.mix = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
+        self.dropout = nn.Dropout(0.1)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        weights = self.score(tokens).softmax(dim=1)  # (b, t, 1)
-        return (weights * tokens).sum(dim=1)
+        b, t, width = tokens.shape
+        split = self.queries_keys_values(self.before(tokens)).view(b, t, 3, self.heads, width // self.heads)
+        queries, keys, values = split.permute(2, 0, 3, 1, 4)  # each (b, heads, t, width / heads)
+        place = torch.arange(t, device=tokens.device)
+        apart = place[None, :] - place[:, None]  # (t, t)
+        bias = self.distance[:, apart.clamp(-self.span, self.span) + self.span]  # (heads, t, t)
+        bias = bias.masked_fill(apart.abs() > self.span, -1e4).to(queries.dtype)
+        attended = scaled_dot_product_attention(queries, keys, values, attn_mask=bias.expand(b, -1, -1, -1))
+        tokens = tokens + self.dropout(self.out(attended.transpose(1, 2).reshape(b, t, width)))
+        return tokens + self.mix(tokens)
 
 
 class TransformerBranch(nn.Module):
-    """A small pre-norm transformer over the stem's features. (b, c_in, t) -> (b, width)."""
+    """A small transformer over the stem's features, its tokens spread again. (b, c_in, t) -> (b, width, t / 2)."""
 
-    def __init__(self, c_in: int, width: int, depth: int, heads: int, patch: int, dropout: float) -> None:
+    def __init__(self, c_in: int, width: int, depth: int, heads: int, span: int) -> None:
         super().__init__()
-        self.embed = nn.Conv1d(c_in, width, patch, stride=patch)
-        layer = nn.TransformerEncoderLayer(
-            width, heads, 2 * width, dropout, activation="gelu", batch_first=True, norm_first=True
-        )
-        self.encoder = nn.TransformerEncoder(layer, depth, norm=nn.LayerNorm(width), enable_nested_tensor=False)
-        self.pool = AttentionPooling(width)
+        self.embed = nn.Conv1d(c_in, width, TOKEN, stride=TOKEN)
+        self.layers = nn.ModuleList(BandedAttention(width, heads, span) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        tokens = self.embed(x).transpose(1, 2)  # (b, c_in, t) -> (b, t / patch, width)
-        positions = sinusoidal_positions(tokens.shape[1], tokens.shape[2]).to(tokens)
-        return self.pool(self.encoder(tokens + positions))
+    def forward(self, features: Tensor) -> Tensor:
+        tokens = self.embed(features).transpose(1, 2)  # (b, c_in, t) -> (b, t / TOKEN, width)
+        for layer in self.layers:
+            tokens = layer(tokens)
+        return self.norm(tokens).transpose(1, 2).repeat_interleave(TOKEN // 2, dim=2)
+
+
+def sliding_max(frames: Tensor, length: int) -> Tensor:
+    """Greatest value among each frame and the `length` - 1 after it. (b, c, t) -> (b, c, t - length + 1)."""
+    reach = 1
+    while 2 * reach <= length:
+        frames = torch.maximum(frames[:, :, :-reach], frames[:, :, reach:])
+        reach *= 2
+    rest = length - reach
+    return torch.maximum(frames[:, :, : frames.shape[2] - rest], frames[:, :, rest:])
+
+
+class WindowHead(nn.Module):
+    """Logits of windows from the frames inside them: mean, maximum and attention-weighted mean, then one linear layer.
+
+    frames (b, c, t) -> logits (b, n_windows, n_outputs), float32.
+    """
+
+    def __init__(self, channels: int, n_outputs: int, n_frames: int, dropout: float) -> None:
+        super().__init__()
+        self.n_frames = n_frames
+        self.attention = nn.Conv1d(channels, 1, 1)
+        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(3 * channels, n_outputs))
+
+    def forward(self, frames: Tensor, starts: Tensor) -> Tensor:
+        first = starts // STRIDE
+        place = torch.arange(frames.shape[2], device=frames.device)[:, None] - first  # (t, n_windows)
+        inside = ((place >= 0) & (place < self.n_frames)).to(frames)
+        scores = self.attention(frames).float()
+        weights = (scores - scores.amax(dim=2, keepdim=True)).clamp_min(-15).exp()  # (b, 1, t)
+        mean = (frames @ inside).float() / self.n_frames  # (b, c, n_windows)
+        highest = sliding_max(frames, self.n_frames)[:, :, first].float()
+        attended = ((frames * weights.to(frames)) @ inside).float() / (weights @ inside.float())
+        return self.classifier(torch.cat([mean, highest, attended], dim=1).transpose(1, 2)).float()
 
 
 class HybridNet(nn.Module):
-    """A convolution branch and a transformer branch over one strided stem, joined before the classifier.
+    """One trunk of convolutions and a transformer, run once over the recording; windows are cut from its frames.
 
-    The stem takes every tenth sample (500 Hz -> 50 features a second) and pads nothing, so the features of a window
-    are those of the whole record at the same place: windows may be cut before the stem or after it. Both branches
-    end in pooling over time, so no weight depends on the window's length.
+    n_outputs, windows : of each stage, and its windows' length in samples.  n_auxiliary : further outputs a recording,
+    learnt beside the stages' and used by nothing else.  span : how far a token looks, in tokens of 8 samples.
     """
 
     def __init__(
         self,
         n_leads: int,
-        n_outputs: int,
-        stem_width: int = 64,
-        widths: tuple[int, ...] = (64, 96, 128),
+        n_outputs: Sequence[int],
+        windows: Sequence[int],
+        n_auxiliary: int = 0,
+        stem_width: int = 48,
+        widths: Sequence[int] = (64, 96, 128),
         kernel: int = 5,
         token_width: int = 96,
-        token_patch: int = 4,
         depth: int = 2,
         heads: int = 4,
-        dropout: float = 0.1,
+        span: int = 20,
+        hidden_width: int = 64,
         head_dropout: float = 0.3,
     ) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv1d(n_leads, stem_width // 2, 15, stride=5, bias=False),
-            nn.BatchNorm1d(stem_width // 2),
-            nn.GELU(),
-            nn.Conv1d(stem_width // 2, stem_width, 7, stride=2, bias=False),
-            nn.BatchNorm1d(stem_width),
-            nn.GELU(),
+            nn.Conv1d(n_leads, stem_width, 11, stride=2, padding=5, bias=False), nn.BatchNorm1d(stem_width), nn.GELU()
         )
-        ends = [stem_width, *widths]
+        ends = list(pairwise([stem_width, *widths]))
         self.convolution = nn.Sequential(
-            *(
-                ResidualBlock(c_in, c_out, kernel, 1 if place == 0 else 2, dropout)
-                for place, (c_in, c_out) in enumerate(pairwise(ends))
-            )
+            *(ResidualBlock(c_in, c_out, kernel, 2 if place == 1 else 1) for place, (c_in, c_out) in enumerate(ends))
         )
-        self.transformer = TransformerBranch(stem_width, token_width, depth, heads, token_patch, dropout)
-        self.classifier = nn.Sequential(nn.Dropout(head_dropout), nn.Linear(2 * ends[-1] + token_width, n_outputs))
+        self.transformer = TransformerBranch(stem_width, token_width, depth, heads, span)
+        self.join = nn.Sequential(nn.Conv1d(widths[-1] + token_width, hidden_width, 1), nn.GELU())
+        self.stages = nn.ModuleList(
+            WindowHead(hidden_width, each, window // STRIDE, head_dropout)
+            for each, window in zip(n_outputs, windows, strict=True)
+        )
+        self.auxiliary = (
+            WindowHead(hidden_width, n_auxiliary, windows[-1] // STRIDE, head_dropout) if n_auxiliary else None
+        )
 
-    def forward(self, windows: Tensor) -> Tensor:
-        features = self.stem(windows)  # (b, n_leads, window) -> (b, stem_width, window / 10)
-        shapes = self.convolution(features)  # (b, widths[-1], window / 40)
-        joined = torch.cat([shapes.mean(dim=2), shapes.amax(dim=2), self.transformer(features)], dim=1)
-        return self.classifier(joined)
+    def frames(self, signals: Tensor) -> Tensor:
+        """What the heads read. (b, n_leads, n) -> (b, hidden_width, n / STRIDE)."""
+        features = self.stem(pad(signals, (0, -signals.shape[2] % (2 * TOKEN))))  # (b, stem_width, n / 2)
+        return self.join(torch.cat([self.convolution(features), self.transformer(features)], dim=1))
+
+    def forward(self, signals: Tensor, starts: Starts) -> list[Tensor]:
+        frames = self.frames(signals)
+        return [head(frames, at) for head, at in zip(self.stages, starts, strict=True)]
+
+    def learn(self, signals: Tensor, starts: Starts) -> list[Tensor]:
+        """As `forward`, and behind it the auxiliary logits of the last stage's windows where there are any."""
+        frames = self.frames(signals)
+        heads = [*self.stages] if self.auxiliary is None else [*self.stages, self.auxiliary]
+        return [head(frames, at) for head, at in zip(heads, [*starts, starts[-1]], strict=False)]
 
 
 class ReferenceNet(nn.Module):
@@ -170,7 +229,35 @@ class ReferenceNet(nn.Module):
         return self.classifier(torch.cat([self.convolution(scaled), attended], dim=1))
 
 
-NETWORKS = {"hybrid": HybridNet, "reference": ReferenceNet}
+class ReferencePair(nn.Module):
+    """The reference solution's two networks, each over windows cut from the signal, under the interface of all."""
+
+    def __init__(self, n_leads: int, n_outputs: Sequence[int], windows: Sequence[int], heads: Sequence[int]) -> None:
+        super().__init__()
+        self.windows = list(windows)
+        given = zip(n_outputs, windows, heads, strict=True)
+        self.stages = nn.ModuleList(ReferenceNet(n_leads, *each) for each in given)
+
+    def forward(self, signals: Tensor, starts: Starts) -> list[Tensor]:
+        read = zip(self.stages, self.windows, starts, strict=True)
+        return [network(self.cut(signals, at, window)).unflatten(0, (len(signals), -1)) for network, window, at in read]
+
+    def set_scaling(self, signals: Tensor, starts: Starts) -> None:
+        """Take each network's scaling from the windows of signals (b, n_leads, n)."""
+        for network, window, at in zip(self.stages, self.windows, starts, strict=True):
+            network.set_scaling(self.cut(signals, at, window))
+
+    @staticmethod
+    def cut(signals: Tensor, starts: Tensor, window: int) -> Tensor:
+        """Windows of signals, (b, n_leads, n) -> (b * n_windows, n_leads, window)."""
+        windows = signals.unfold(2, window, 1)[:, :, starts]  # (b, n_leads, n_windows, window)
+        return windows.transpose(1, 2).flatten(0, 1)
+
+    def learn(self, signals: Tensor, starts: Starts) -> list[Tensor]:
+        return self.forward(signals, starts)
+
+
+NETWORKS = {"hybrid": HybridNet, "reference": ReferencePair}
 
 
 def build_model(name: str, **arguments: object) -> nn.Module:

@@ -1,8 +1,8 @@
-"""Train a detector from labelled recordings: five folds by patient, thresholds out of fold, then the bundle.
+"""Train a detector from labelled recordings: five folds by patient, calibration and thresholds out of fold, the bundle.
 
 python train.py --data data/aiijc                     # the infarction detector, into runs/mi
 python train.py --data data/aiijc --out DIR --resume  # go on where a stopped run left off
-python train.py --set detect.epochs=10 --seed 2       # change a setting
+python train.py --set train.epochs=10 --seed 2        # change a setting
 python train.py                                       # without data: a small demonstration on simulated records
 """
 
@@ -21,30 +21,40 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
-from cardiac.augment import add_noisy_copies, augment, mix, random_windows
-from cardiac.datasets import Dataset, read_dataset, read_folds
-from cardiac.decisions import fit_thresholds
+from cardiac.datasets import Dataset, read_companions, read_dataset, read_folds
+from cardiac.decisions import fit_rule
 from cardiac.errors import CardiacError, ConfigError, DatasetError, first_line
 from cardiac.evaluate import PROTOCOL, Figures, OutOfFold, as_plain, evaluate, format_figures
-from cardiac.folds import check_folds, draw_folds
-from cardiac.labels import LEADS, SITES
+from cardiac.folds import check_folds, companion_folds, draw_folds
+from cardiac.labels import AUXILIARY, LEADS, SITES
+from cardiac.lessons import Lessons, draw_batch, middle_batch, teach
 from cardiac.records import read_record
 from cardiac.reports import replace_file, write_curves
 from cardiac.signals import SignalSpec, prepare_signal
 from cardiac.simulate import simulate_dataset
-from cardiac.windows import WindowPlan, cut_windows, pool_windows
-from learning import Batch, History, NetworkTraining, Report, begin_run, end_run, logged, open_run, seed_of
+from cardiac.windows import WindowPlan, pool_windows, window_spread, window_starts
+from learning import PRECISIONS, History, NetworkTraining, Report, begin_run, end_run, logged, open_run, seed_of
 from models import build_model
-from utils import ROOT, Config, load_bundle, load_config, pick_device, run_network, save_bundle, seed_everything
+from utils import ROOT, Config, load_bundle, load_config, pick_device, run_networks, save_bundle, seed_everything
 
 # Settings that must lie within bounds, both included; NaN lies in none.
 BOUNDS: dict[str, tuple[float, float]] = {
     "data.n_folds": (2, 1_000),
     "data.min_likelihood": (0, 100),
+    "data.companion_present": (0, 1),
+    "data.companion_absent": (0, 1),
+    "detect.weight": (0, 1_000),
+    "localize.weight": (0, 1_000),
     "train.seed": (0, 2**32 - 1),
+    "train.members": (1, 100),
+    "train.epochs": (1, 100_000),
+    "train.infarction_repeats": (1, 100),
     "train.batch_size": (1, 100_000),
+    "train.auxiliary_weight": (0, 1_000),
+    "train.positive_weight": (1e-6, 1e6),
     "train.learning_rate": (1e-12, 10),
     "train.weight_decay": (0, 10),
     "train.clip_norm": (1e-9, 1e9),
@@ -52,20 +62,11 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "train.label_smoothing": (0, 0.99),
     "train.mixup": (0, 100),
     "train.gain": (0, 1),
-    "train.noise_mv": (0, 100),
+    "train.noise": (0, 100),
     "train.lead_drop": (0, 1),
     "train.noisy_copies": (0, 100),
 }
-BOUNDS |= {
-    f"{stage}.{key}": bounds
-    for stage in ("detect", "localize")
-    for key, bounds in {
-        "epochs": (1, 100_000),
-        "windows_per_record": (1, 10_000),
-        "positive_weight": (1e-6, 1e6),
-    }.items()
-}
-OUTPUTS = {"detect": ("mi",), "localize": SITES}
+STAGES = {"detect": ("mi",), "localize": SITES}
 
 
 @dataclass(frozen=True)
@@ -78,95 +79,96 @@ class FitResult:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One of the two networks' tasks: which rows of the data set teach it what.
+class Recipe:
+    """What a run trains: the stages' windows, the network's arguments, the longest section it is run over at once."""
 
-    settings : the config's section.  plan : its windows.  network : arguments of `build_model`.
-    targets : float32 (n, n_outputs).  rows : indices of the records that it is trained on.
-    """
+    config: Config
+    spec: SignalSpec
+    plans: dict[str, WindowPlan]
+    network: dict[str, Any]
 
-    name: str
-    settings: Mapping[str, Any]
-    plan: WindowPlan
-    network: Mapping[str, Any]
-    targets: np.ndarray
-    rows: np.ndarray
+    @property
+    def section(self) -> int:
+        return self.config["signal"]["section"]
 
 
 def fit(config: Config, dataset: Dataset, out: Path, resume: bool = False, report: Report | None = None) -> FitResult:
-    """Train both stages in folds and on all records; write bundle, figures, curves and out-of-fold probabilities.
+    """Train in folds and on all records; write bundle, figures, curves and out-of-fold probabilities.
 
     report : called after every epoch with {"part", "epoch", "train_loss", "held_loss", "seconds"}.
     Raises CardiacError for data or settings that do not fit; a stopped run goes on with `resume`.
     """
     if not dataset.sites.any() or dataset.infarction.all():
         raise DatasetError("records with an infarction at a site and records without one are needed: give more records")
-    spec = SignalSpec(config["signal"]["fs_hz"], (config["signal"]["low_hz"], config["signal"]["high_hz"]))
-    stages = _stages(config, dataset)
+    recipe = _recipe(config)
     open_run(config, out, resume)
     revision = _code_revision()  # now: the files may change while the networks learn
     seed_everything(config["train"]["seed"])
     folds = _assign_folds(config, dataset, out)
-    _check_taught(stages, folds)
-    signals, checksum = _prepare_all(dataset, spec, max(stage.plan.window for stage in stages))
+    _check_taught(dataset, folds)
+    signals, checksum = _prepare_all(dataset, recipe)
+    lessons = teach(dataset, signals, config["data"]["companion_present"], config["data"]["companion_absent"])
     begin_run(out, config, checksum)
-    probabilities, networks, histories = {}, {}, {}
     with logged(out):
-        for stage in stages:
-            trained = _cross_validate(config, stage, signals, folds, out, report)
-            probabilities[stage.name], networks[stage.name], history = trained
-            histories |= history
-    out_of_fold = OutOfFold(folds, probabilities["detect"][:, 0], probabilities["localize"])
-    figures = evaluate(dataset, out_of_fold)
+        found, networks, histories = _cross_validate(recipe, lessons, companion_folds(dataset, folds), out, report)
+    figures = evaluate(dataset, found, config["decide"])
     training = {"code_revision": revision, **_provenance(config, dataset, checksum, folds, histories)}
-    card = _card(stages, dataset, out_of_fold, spec, out.name) | {"training": training}
-    _write_run(out, networks, card, figures, dataset, out_of_fold, histories)
+    _write_run(out, networks, _card(recipe, dataset, found, out.name) | {"training": training}, figures, dataset, found)
+    write_curves(histories, out / "curves.png")
+    end_run(out)
     return FitResult(out, figures, training["training_s"])
 
 
-def _stages(config: Config, dataset: Dataset) -> list[Stage]:
-    """Both stages. Raises ConfigError for settings that nothing could be trained by."""
+def _recipe(config: Config) -> Recipe:
+    """What is to be trained. Raises ConfigError for settings that nothing could be trained by."""
     for name, (low, high) in BOUNDS.items():
         section, key = name.split(".")
         if not low <= config[section][key] <= high:
             raise ConfigError(f"{name} is {config[section][key]}: give a number from {low:g} to {high:g}")
-    stages = []
-    truth = {"detect": dataset.infarction[:, None], "localize": dataset.sites}
-    rows = {"detect": np.arange(len(dataset.infarction)), "localize": np.flatnonzero(dataset.sites.any(axis=1))}
-    for name, outputs in OUTPUTS.items():
-        network = {**config[f"{name}_network"], "n_leads": len(LEADS), "n_outputs": len(outputs)}
-        plan = WindowPlan.of(config[name])
-        _try_network(f"{name}_network", network, plan.window)
-        stages.append(Stage(name, config[name], plan, network, truth[name].astype(np.float32), rows[name]))
-    return stages
-
-
-def _try_network(section: str, network: Mapping[str, Any], window: int) -> None:
-    """Build it and run it over a blank window, so that what cannot work is said now."""
-    try:
-        run_network(build_model(**network), np.zeros((1, len(LEADS), window), np.float32))
+    if config["train"]["precision"] not in PRECISIONS:
+        raise ConfigError(f"train.precision is {config['train']['precision']!r}: use {' or '.join(PRECISIONS)}")
+    told = config["signal"]
+    spec = SignalSpec(told["fs_hz"], (told["low_hz"], told["high_hz"]), scale=told["scale"])
+    plans = {name: WindowPlan.of(config[name]) for name in STAGES}
+    widest, crop, section = (
+        max(plan.window for plan in plans.values()),
+        config["train"]["crop"],
+        config["signal"]["section"],
+    )
+    if not widest <= crop <= section:
+        raise ConfigError(f"train.crop is {crop}: give a number from {widest}, the longest window, to signal.section")
+    network = {
+        **config["network"],
+        "n_leads": len(LEADS),
+        "n_outputs": [len(outputs) for outputs in STAGES.values()],
+        "windows": [plan.window for plan in plans.values()],
+    }
+    if config["network"]["name"] == "hybrid":
+        network["n_auxiliary"] = len(AUXILIARY) if config["train"]["auxiliary_weight"] > 0 else 0
+    try:  # over a blank section, so that what cannot work is said now
+        run_networks([build_model(**network)], np.zeros((len(LEADS), crop), np.float32), [*plans.values()], section)
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise ConfigError(
-            f"{section} cannot be built for windows of {window} samples ({first_line(error)}): change it"
+            f"network cannot be built for windows of {network['windows']} samples ({first_line(error)}): change it"
         ) from error
+    return Recipe(config, spec, plans, network)
 
 
-def _prepare_all(dataset: Dataset, spec: SignalSpec, longest: int) -> tuple[list[np.ndarray], str]:
-    """Prepared signals in the data set's order, and a SHA-256 over names, truth and samples as they were read.
+def _prepare_all(dataset: Dataset, recipe: Recipe) -> tuple[list[np.ndarray], str]:
+    """Prepared signals of the data set and then its companions, and a SHA-256 over names, truth and samples as read.
 
-    Raises DatasetError for a record with fewer samples than the longest window.
+    Raises DatasetError for a record with fewer samples than a training section.
     """
-    signals, digest = [], hashlib.sha256()
-    truth = np.column_stack([dataset.infarction, dataset.sites])
-    named = zip(dataset.sources, dataset.table["record_id"], truth, strict=True)
-    for source, record_id, targets in tqdm(named, total=len(truth), desc="reading", unit="record"):
-        record = read_record(source)
-        digest.update(record_id.encode() + targets.tobytes() + record.signal.tobytes())
-        signals.append(prepare_signal(record.signal, record.fs_hz, spec))
-        if signals[-1].shape[1] < longest:
-            raise DatasetError(
-                f"{record_id}: has {signals[-1].shape[1]} samples and a window needs {longest}: take it out"
-            )
+    signals, digest, crop = [], hashlib.sha256(), recipe.config["train"]["crop"]
+    for part in (dataset, *dataset.companions):
+        truth = np.column_stack([part.infarction, part.sites])
+        named = zip(part.sources, part.table["record_id"], truth, strict=True)
+        for source, record_id, targets in tqdm(named, total=len(truth), desc=f"reading {part.layout}", unit="record"):
+            record = read_record(source)
+            digest.update(record_id.encode() + targets.tobytes() + record.signal.tobytes())
+            signals.append(prepare_signal(record.signal, record.fs_hz, recipe.spec))
+            if signals[-1].shape[1] < crop:
+                raise DatasetError(f"{record_id}: has {signals[-1].shape[1]} samples of {crop} needed: take it out")
     return signals, digest.hexdigest()
 
 
@@ -194,87 +196,95 @@ def _assign_folds(config: Config, dataset: Dataset, out: Path) -> np.ndarray:
     return folds
 
 
-def _check_taught(stages: list[Stage], folds: np.ndarray) -> None:
+def _check_taught(dataset: Dataset, folds: np.ndarray) -> None:
     """Refuse folds that leave a training nothing to learn from."""
-    for stage in stages:
-        for fold in np.unique(folds):
-            taught = stage.targets[stage.rows[folds[stage.rows] != fold]]
-            if not taught.any():
-                raise DatasetError(f"without fold {fold} there is no infarction left to learn from: give more records")
+    for fold in np.unique(folds):
+        if not dataset.sites[folds != fold].any():
+            raise DatasetError(f"without fold {fold} there is no infarction left to learn from: give more records")
 
 
-def _training(
-    config: Config, stage: Stage, part: str, signals: list[np.ndarray], rows: np.ndarray, out: Path
-) -> NetworkTraining:
-    """The training of one network on random windows of these rows."""
-    settings, window = config["train"], stage.settings["window"]
+def _training(recipe: Recipe, part: str, lessons: Lessons, rows: np.ndarray, out: Path) -> NetworkTraining:
+    """The training of one network on random sections of these rows."""
+    settings, plans = recipe.config["train"], [*recipe.plans.values()]
     seed = seed_of(settings["seed"], part, 0)
     torch.manual_seed(seed)
-    network = build_model(**stage.network)
-    taken = np.repeat(rows, stage.settings["windows_per_record"])
+    network = build_model(**recipe.network)
+    starts = [torch.from_numpy(window_starts(settings["crop"], plan)).to(pick_device()) for plan in plans]
     if hasattr(network, "set_scaling"):
-        network.set_scaling(torch.from_numpy(random_windows(signals, taken, window, np.random.default_rng(seed))))
+        sections, _, _ = draw_batch(lessons, rows, np.random.default_rng(seed), {**settings, "mixup": 0.0})
+        network.set_scaling(torch.from_numpy(sections), starts)
+    weights = [recipe.config[name]["weight"] for name in STAGES] + [settings["auxiliary_weight"]]
+    positive = torch.tensor(settings["positive_weight"], device=pick_device())
 
-    def draw(rows: np.ndarray, rng: np.random.Generator) -> Batch:
-        windows = random_windows(signals, rows, window, rng)
-        windows = augment(windows, rng, settings["gain"], settings["noise_mv"], settings["lead_drop"])
-        windows, targets = mix(windows, stage.targets[rows], rng, settings["mixup"])
-        return add_noisy_copies(windows, targets, rng, settings["noisy_copies"])
+    def loss(network: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        sections, targets, counts = batch
+        targets = targets * (1 - settings["label_smoothing"]) + settings["label_smoothing"] / 2
+        total, place = torch.zeros((), device=sections.device), 0
+        for weight, logits in zip(weights, network.learn(sections, starts), strict=False):  # (b, w, k), one a head
+            of_head = slice(place, place + logits.shape[2])
+            expected = targets[:, None, of_head].expand_as(logits)
+            losses = binary_cross_entropy_with_logits(logits, expected, reduction="none", pos_weight=positive)
+            count = counts[:, of_head]
+            total = total + weight * (losses.mean(dim=1) * count).sum() / count.sum().clamp_min(1)
+            place = of_head.stop
+        return total
 
-    chosen = stage.settings
-    return NetworkTraining(network, settings, part, taken, draw, chosen["epochs"], chosen["positive_weight"], out)
+    def draw(rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        return draw_batch(lessons, rows, rng, settings)
+
+    return NetworkTraining(network, settings, part, rows, draw, loss, out)
 
 
-def _middles(stage: Stage, signals: list[np.ndarray], rows: np.ndarray) -> Batch:
-    """One window from the middle of each record, with its targets."""
-    window = stage.settings["window"]
-    starts = [(signals[row].shape[1] - window) // 2 for row in rows]
-    windows = [signals[row][:, start : start + window] for row, start in zip(rows, starts, strict=True)]
-    return np.stack(windows), stage.targets[rows]
-
-
-def _predict(network: nn.Module, stage: Stage, signals: list[np.ndarray], part: str) -> np.ndarray:
-    """Pooled probabilities of records, (n, n_outputs), as inference gives them."""
-    pooled = []
+def _predict(recipe: Recipe, networks: list[nn.Module], signals: list[np.ndarray], part: str) -> np.ndarray:
+    """Of each record pooled probabilities, mi and the six sites, as inference gives them, and the spread; (n, 8)."""
+    plans, found = [*recipe.plans.values()], []
     for signal in tqdm(signals, desc=f"{part} held out", unit="record", leave=False):
-        windows, _ = cut_windows(signal, stage.plan)
-        pooled.append(pool_windows(run_network(network, windows), stage.plan))
-    return np.stack(pooled)
+        logits = run_networks(networks, signal, plans, recipe.section)
+        pooled = [pool_windows(each, plan) for each, plan in zip(logits, plans, strict=True)]
+        found.append(np.concatenate([*pooled, [window_spread(logits[0])]]))
+    return np.stack(found)
 
 
 def _cross_validate(
-    config: Config, stage: Stage, signals: list[np.ndarray], folds: np.ndarray, out: Path, report: Report | None
-) -> tuple[np.ndarray, nn.Module, dict[str, History]]:
-    """Out-of-fold probabilities (n, n_outputs), the network trained on all records, and every training's history."""
-    pooled = np.full((len(signals), len(OUTPUTS[stage.name])), np.nan)
-    histories = {}
-    for fold in np.unique(folds):
-        held = np.flatnonzero(folds == fold)
-        rows = stage.rows[folds[stage.rows] != fold]
-        training = _training(config, stage, f"{stage.name}-fold{fold}", signals, rows, out)
-        watched = np.intersect1d(held, stage.rows)
-        network = training.run(_middles(stage, signals, watched) if len(watched) else None, report)
-        histories[training.part] = training.history
-        pooled[held] = _predict(network, stage, [signals[row] for row in held], training.part)
-    training = _training(config, stage, f"{stage.name}-all", signals, stage.rows, out)
-    network = training.run(report=report)
-    return pooled, network, histories | {training.part: training.history}
+    recipe: Recipe, lessons: Lessons, folds: np.ndarray, out: Path, report: Report | None
+) -> tuple[OutOfFold, list[nn.Module], dict[str, History]]:
+    """Out-of-fold probabilities, the networks trained on all records, and every training's history.
+
+    folds : of the data set's records and then the companions', -1 for one that teaches in every fold.
+    """
+    n_records = lessons.n_records
+    found, histories = np.full((n_records, 2 + len(SITES)), np.nan), {}
+    members = range(recipe.config["train"]["members"])
+    for fold in [*np.unique(folds[:n_records]), None]:
+        rows = np.flatnonzero(folds != fold) if fold is not None else np.arange(len(folds))
+        located = rows[lessons.weights[rows, 1] > 0]
+        rows = np.concatenate([rows, np.tile(located, recipe.config["train"]["infarction_repeats"] - 1)])
+        held = np.flatnonzero(folds[:n_records] == fold) if fold is not None else np.array([], dtype=int)
+        networks = []
+        for member in members:
+            part = ("all" if fold is None else f"fold{fold}") + (f"-{member}" if member else "")
+            training = _training(recipe, part, lessons, rows, out)
+            watched = middle_batch(lessons, held, recipe.config["train"]["crop"]) if len(held) else None
+            networks.append(training.run(watched, report))
+            histories[part] = training.history
+        if len(held):
+            found[held] = _predict(recipe, networks, [lessons.signals[row] for row in held], f"fold{fold}")
+    return OutOfFold(folds[:n_records], found[:, 0], found[:, 1:-1], found[:, -1]), networks, histories
 
 
-def _card(stages: list[Stage], dataset: Dataset, found: OutOfFold, spec: SignalSpec, name: str) -> dict[str, Any]:
+def _card(recipe: Recipe, dataset: Dataset, found: OutOfFold, name: str) -> dict[str, Any]:
     """All that inference must know, as plain data."""
-    sites = fit_thresholds(found.sites[dataset.infarction], dataset.sites[dataset.infarction])
-    by_site = dict(zip(SITES, map(float, sites), strict=True))
-    mi = float(fit_thresholds(found.mi[:, None], dataset.infarction[:, None])[0])
+    spec = recipe.spec
+    rule = fit_rule(found.pooled, dataset.infarction, dataset.sites, recipe.config["decide"])
     return {
         "name": name,
         "use": "An aid for research and a second look at 12-lead ECGs; not a medical device.",
-        "signal": {"fs_hz": spec.fs_hz, "band_hz": list(spec.band_hz), "leads": list(spec.leads), "unit": spec.unit},
-        "stages": {
-            stage.name: {"network": dict(stage.network), "outputs": list(OUTPUTS[stage.name])} | asdict(stage.plan)
-            for stage in stages
-        },
-        "thresholds": {"mi": mi, "sites": by_site, "site_scale": by_site},
+        "signal": {"fs_hz": spec.fs_hz, "band_hz": list(spec.band_hz), "leads": list(spec.leads), "unit": spec.unit}
+        | {"scale": spec.scale, "section": recipe.section},
+        "network": recipe.network,
+        "members": recipe.config["train"]["members"],
+        "stages": {name: {"outputs": list(STAGES[name])} | asdict(plan) for name, plan in recipe.plans.items()},
+        "decisions": rule.as_plain(),
     }
 
 
@@ -296,6 +306,7 @@ def _provenance(
         "layout": dataset.layout,
         "records": len(dataset.infarction),
         "infarctions": int(dataset.infarction.sum()),
+        "companions": {each.layout: len(each.infarction) for each in dataset.companions},
         "data_sha256": checksum,
         "folds_sha256": hashlib.sha256(folds.astype("<i8").tobytes()).hexdigest(),
         "config": config,
@@ -308,33 +319,40 @@ def _provenance(
 
 def _write_run(
     out: Path,
-    networks: Mapping[str, nn.Module],
+    networks: list[nn.Module],
     card: Mapping[str, Any],
     figures: Figures,
     dataset: Dataset,
     found: OutOfFold,
-    histories: Mapping[str, History],
 ) -> None:
-    """Bundle, metrics.json, out_of_fold.csv and curves.png; then the epochs' states go, for the run is whole."""
+    """Bundle, metrics.json and out_of_fold.csv."""
     columns = {"record_id": dataset.table["record_id"], "fold": found.fold, "mi": found.mi}
-    table = pd.DataFrame(columns | dict(zip(SITES, found.sites.T, strict=True))).sort_values("record_id")
+    columns |= dict(zip(SITES, found.sites.T, strict=True)) | {"spread": found.spread}
+    table = pd.DataFrame(columns).sort_values("record_id")
     replace_file(out / "out_of_fold.csv", table.to_csv(index=False, float_format="%.5f").encode())
     metrics = {"protocol": PROTOCOL, "figures": as_plain(figures)}
     replace_file(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
-    write_curves(histories, out / "curves.png")
     save_bundle(out, networks, card)
     load_bundle(out)  # what was written can be read, or this says so now
-    end_run(out)
 
 
 def _open_data(folder: Path | None, config: Config) -> Dataset | None:
-    """The data set that was asked for, or that lies where the README puts it; None where there is none."""
-    if folder is not None:
-        return read_dataset(folder, config["data"]["min_likelihood"])
-    for place in (Path(os.environ.get("ECG_DATA", "data")) / "aiijc", Path("data/aiijc")):
-        if place.is_dir():
-            return read_dataset(place, config["data"]["min_likelihood"])
-    return None
+    """The data set that was asked for, or that lies where the README puts it; None where there is none.
+
+    Companions are looked for beside it; one that is missing is said, for the networks are the worse for it.
+    """
+    places = [folder] if folder else [Path(os.environ.get("ECG_DATA", "data")) / "aiijc", Path("data/aiijc")]
+    place = next((place for place in places if folder or place.is_dir()), None)
+    if place is None:
+        return None
+    dataset = read_dataset(place, config["data"]["min_likelihood"])
+    if dataset.layout != "task":
+        return dataset
+    beside = [place.resolve().parent / name for name in config["data"]["companions"]]
+    for each in beside:
+        if not each.is_dir():
+            print(f"{each.name} is not beside {place}: training without these records, which makes it worse.")
+    return read_companions(dataset, [each for each in beside if each.is_dir()])
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -20,12 +20,13 @@ from torch import nn
 
 from cardiac.errors import BundleError, ConfigError, first_line
 from cardiac.reports import replace_file
+from cardiac.windows import WindowPlan, cut_sections
 from models import NETWORKS, build_model
 
 ROOT = Path(__file__).resolve().parent
 WEIGHTS, CARD = "weights.safetensors", "card.json"
-CARD_KEYS = ("name", "signal", "stages", "thresholds", "weights_sha256")
-NETWORK_SECTION = "_network"  # sections of this ending hold a network's name and the arguments of its class
+CARD_KEYS = ("name", "signal", "network", "members", "stages", "decisions", "weights_sha256")
+NETWORK_SECTION = "network"  # holds a network's name and the arguments of its class
 
 
 def seed_everything(seed: int) -> None:
@@ -41,15 +42,27 @@ def pick_device() -> torch.device:
 
 
 @torch.inference_mode()
-def run_network(network: nn.Module, windows: np.ndarray, batch_size: int = 256) -> np.ndarray:
-    """Logits of windows, in evaluation mode. (n, n_leads, window) float32 -> (n, n_outputs) float32."""
-    network.eval()
-    device = next(network.parameters()).device
-    batches = (
-        network(torch.from_numpy(windows[start : start + batch_size]).to(device)).float().cpu().numpy()
-        for start in range(0, len(windows), batch_size)
-    )
-    return np.concatenate(list(batches))
+def run_networks(
+    networks: Sequence[nn.Module], signals: np.ndarray, plans: Sequence[WindowPlan], section: int
+) -> list[np.ndarray]:
+    """Logits of every window of one signal or of several of one length, in evaluation mode.
+
+    signals : (n_leads, n_samples) or (b, n_leads, n_samples).  section : how many samples are run over at once.
+    Returns for each plan float32 (n_networks, n_windows, n_outputs), or (b, n_networks, n_windows, n_outputs).
+    """
+    batch = signals[None] if signals.ndim == 2 else signals
+    device = next(networks[0].parameters()).device
+    parts = []
+    for each in cut_sections(batch, plans, section):
+        inputs = torch.from_numpy(np.ascontiguousarray(each.signal)).to(device)
+        starts = [torch.from_numpy(at).to(device) for at in each.starts]
+        parts.append([network.eval()(inputs, starts) for network in networks])
+    found = []
+    for stage in range(len(plans)):
+        of_members = [torch.cat([part[member][stage] for part in parts], dim=1) for member in range(len(networks))]
+        logits = torch.stack(of_members, dim=1).float().cpu().numpy()
+        found.append(logits[0] if signals.ndim == 2 else logits)
+    return found
 
 
 Config = dict[str, dict[str, Any]]
@@ -65,10 +78,7 @@ def load_config(path: str | Path, settings: Sequence[str] = (), defaults: str | 
     if defaults is not None:
         for section, values in _read_toml(Path(path)).items():
             _check_section(config, section)
-            if (
-                section.endswith(NETWORK_SECTION)
-                and values.get("name", config[section]["name"]) != config[section]["name"]
-            ):
+            if section == NETWORK_SECTION and values.get("name", config[section]["name"]) != config[section]["name"]:
                 config[section] = {"name": values["name"]}  # another network: no argument of the default's is its own
             for key, value in values.items():
                 _set(config, section, key, value)
@@ -108,7 +118,7 @@ def _check_section(config: Config, section: str) -> None:
 def _set(config: Config, section: str, key: str, value: object) -> None:
     """Put one value in its place, as the kind of value that stands there."""
     known: Mapping[str, object] = config[section]
-    if section.endswith(NETWORK_SECTION):
+    if section == NETWORK_SECTION:
         known = _network_arguments(str(value) if key == "name" else config[section]["name"]) | known
     if key not in known:
         raise ConfigError(f"there is no setting {section}.{key}{_near(key, known, section)}")
@@ -136,20 +146,20 @@ def _near(name: str, known: Mapping[str, object], section: str = "") -> str:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Networks by stage and the card that says how they are used. sha256 : of the weights file."""
+    """The members' networks and the card that says how they are used. sha256 : of the weights file."""
 
     card: dict[str, Any]
-    networks: dict[str, nn.Module]
+    networks: list[nn.Module]
     sha256: str
 
 
-def save_bundle(folder: str | Path, networks: Mapping[str, nn.Module], card: Mapping[str, Any]) -> None:
+def save_bundle(folder: str | Path, networks: Sequence[nn.Module], card: Mapping[str, Any]) -> None:
     """Write weights and card; the weights' checksum is put into the card, each file replaced at once."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
-        f"{stage}.{name}": tensor.detach().cpu().contiguous()
-        for stage, network in networks.items()
+        f"{member}.{name}": tensor.detach().cpu().contiguous()
+        for member, network in enumerate(networks)
         for name, tensor in network.state_dict().items()
     }
     weights = save_tensors(tensors)
@@ -178,13 +188,15 @@ def load_bundle(folder: str | Path) -> Bundle:
         )
     try:
         tensors = load_tensors(weights)
-        networks = {stage: _rebuild(stage, content["network"], tensors) for stage, content in card["stages"].items()}
+        networks = [_rebuild(member, card["network"], tensors) for member in range(card["members"])]
+        if not networks:
+            raise ValueError("no members")
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
         raise BundleError(
             f"{folder}: the weights do not fit the card's networks ({first_line(error)}): copy the bundle again"
         ) from error
     device = pick_device()
-    return Bundle(card, {stage: network.to(device).eval() for stage, network in networks.items()}, sha256)
+    return Bundle(card, [network.to(device).eval() for network in networks], sha256)
 
 
 def _read_card(folder: Path) -> dict[str, Any]:
@@ -200,8 +212,8 @@ def _read_card(folder: Path) -> dict[str, Any]:
     return card
 
 
-def _rebuild(stage: str, network: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> nn.Module:
+def _rebuild(member: int, network: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> nn.Module:
     built = build_model(**network)
-    prefix = f"{stage}."
+    prefix = f"{member}."
     built.load_state_dict({name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)})
     return built

@@ -1,57 +1,57 @@
-"""Changes to training windows that leave the diagnosis as it is."""
+"""Changes to training sections that leave the diagnosis as it is."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 
-def random_windows(
-    signals: Sequence[np.ndarray], rows: np.ndarray, window: int, rng: np.random.Generator
+def random_sections(
+    signals: Sequence[np.ndarray], rows: np.ndarray, length: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """One window cut at random from each named record.
+    """One section cut at random from each named recording.
 
-    signals : each (n_leads, n_samples), of any length from one window up.  rows : (b,).
-    Returns float32 (b, n_leads, window).
+    signals : each (n_leads, n_samples), of any length from one section up.  rows : (b,).
+    Returns float32 (b, n_leads, length).
     """
-    starts = [int(rng.integers(0, signals[row].shape[1] - window + 1)) for row in rows]
-    return np.stack([signals[row][:, start : start + window] for row, start in zip(rows, starts, strict=True)])
+    starts = [int(rng.integers(0, signals[row].shape[1] - length + 1)) for row in rows]
+    return np.stack([signals[row][:, start : start + length] for row, start in zip(rows, starts, strict=True)])
 
 
-def augment(
-    windows: np.ndarray, rng: np.random.Generator, gain: float, noise_mv: float, lead_drop: float
-) -> np.ndarray:
-    """Windows with another gain, white noise, and in some a lead missing; a new array (b, n_leads, window).
+def augment(sections: np.ndarray, rng: np.random.Generator, gain: float, noise: float, lead_drop: float) -> np.ndarray:
+    """Sections with another gain, white noise, and in some a lead missing; a new array (b, n_leads, length).
 
-    gain : half-width of the gain's uniform spread about 1.  noise_mv : greatest deviation of the noise.
-    lead_drop : share of windows that lose one lead.
+    gain : half-width of the gain's uniform spread about 1.  noise : greatest deviation of the noise, in the signals'
+    unit.  lead_drop : share of sections that lose one lead.
     """
-    n_windows, n_leads, _ = windows.shape
-    gains = rng.uniform(1 - gain, 1 + gain, (n_windows, 1, 1)).astype(np.float32)
-    deviations = rng.uniform(0, noise_mv, (n_windows, 1, 1)).astype(np.float32)
-    changed = windows * gains + deviations * rng.standard_normal(windows.shape, dtype=np.float32)
-    dropped = np.flatnonzero(rng.random(n_windows) < lead_drop)
+    n_sections, n_leads, _ = sections.shape
+    gains = rng.uniform(1 - gain, 1 + gain, (n_sections, 1, 1)).astype(np.float32)
+    deviations = rng.uniform(0, noise, (n_sections, 1, 1)).astype(np.float32)
+    changed = sections * gains + deviations * rng.standard_normal(sections.shape, dtype=np.float32)
+    dropped = np.flatnonzero(rng.random(n_sections) < lead_drop)
     changed[dropped, rng.integers(0, n_leads, len(dropped))] = 0.0
     return changed
 
 
 def mix(
-    windows: np.ndarray, targets: np.ndarray, rng: np.random.Generator, alpha: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mixup (Zhang et al. 2018): every window and its targets mixed with another's, the larger share its own."""
+    sections: np.ndarray, targets: np.ndarray, weights: np.ndarray, rng: np.random.Generator, alpha: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mixup (Zhang et al. 2018): every section, its targets and their weights mixed with another's, the larger share
+    its own. A target of weight 0 has no part in the mixed target.
+    """
     if alpha <= 0:
-        return windows, targets
-    share = rng.beta(alpha, alpha, (len(windows), 1, 1)).astype(np.float32)
+        return sections, targets, weights
+    share = rng.beta(alpha, alpha, (len(sections), 1)).astype(np.float32)
     share = np.maximum(share, 1 - share)
-    other = rng.permutation(len(windows))
-    mixed_targets = share[:, 0] * targets + (1 - share[:, 0]) * targets[other]
-    return share * windows + (1 - share) * windows[other], mixed_targets
+    other = rng.permutation(len(sections))
+    own_weights, other_weights = share * weights, (1 - share) * weights[other]
+    mixed_weights = own_weights + other_weights
+    mixed_targets = (own_weights * targets + other_weights * targets[other]) / np.maximum(mixed_weights, 1e-6)
+    return share[:, :, None] * sections + (1 - share)[:, :, None] * sections[other], mixed_targets, mixed_weights
 
 
-def add_noisy_copies(
-    windows: np.ndarray, targets: np.ndarray, rng: np.random.Generator, noise_mv: float
-) -> tuple[np.ndarray, np.ndarray]:
+def add_noisy_copies(sections: np.ndarray, rng: np.random.Generator, noise: float) -> np.ndarray:
     """The batch and a copy of it under white noise, as the task's reference solution doubles its batches; 0: as it is."""
-    if noise_mv <= 0:
-        return windows, targets
-    noisy = windows + noise_mv * rng.standard_normal(windows.shape, dtype=np.float32)
-    return np.concatenate([windows, noisy]), np.concatenate([targets, targets])
+    if noise <= 0:
+        return sections
+    noisy = sections + noise * rng.standard_normal(sections.shape, dtype=np.float32)
+    return np.concatenate([sections, noisy])

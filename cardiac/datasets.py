@@ -3,17 +3,31 @@
 import ast
 import os
 import warnings
+import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cardiac.errors import DatasetError, first_line
-from cardiac.labels import COLUMNS, NORM, RECORD_COLUMN, SITES, scp_targets
+from cardiac.labels import (
+    AUXILIARY,
+    COLUMNS,
+    LEADS,
+    NORM,
+    RECORD_COLUMN,
+    SCP_AUXILIARY,
+    SCP_SITES,
+    SITES,
+    scp_auxiliary,
+    scp_targets,
+)
 from cardiac.records import Record
 
+FILTERED_HZ, FILTERED_UNIT = 100.0, 1e-3  # of ptb-xl-filtered's signals.npz
+UNKNOWN = np.full(len(AUXILIARY), np.nan, dtype=np.float32)
 NOISE_FLAGS = ("baseline_drift", "static_noise", "burst_noise", "electrodes_problems")
 
 
@@ -24,7 +38,8 @@ class Dataset:
     table : one row a record: record_id, patient_id, age (years, NaN), sex (0 male, 1 female, NaN), noisy (bool, PTB-XL
         flags noise), ptbxl_infarction (1, 0 or NaN), strat_fold (1 to 10 or NaN).
     sources : a path, or a Record in memory, for each.  infarction : bool (n,).  sites : bool (n, 6).
-    layout : "task", "ptb-xl" or "simulated".
+    layout : "task", "ptb-xl", "ptb-xl-filtered" or "simulated".  codes : float32 (n, n_auxiliary), PTB-XL's word on
+    `labels.AUXILIARY`; NaN where there is none.  companions : records beside these that only teach, by other labels.
     """
 
     table: pd.DataFrame
@@ -32,6 +47,8 @@ class Dataset:
     infarction: np.ndarray
     sites: np.ndarray
     layout: str
+    codes: np.ndarray | None = None
+    companions: "tuple[Dataset, ...]" = ()
 
     @property
     def patients(self) -> np.ndarray:
@@ -59,6 +76,35 @@ def read_dataset(folder: str | Path, min_likelihood: float = 50.0) -> Dataset:
     )
 
 
+def read_companions(dataset: Dataset, folders: Sequence[str | Path]) -> Dataset:
+    """The data set with companions: PTB-XL's records in these folders, without those that stand in it already.
+
+    A folder holds PTB-XL's layout, or signals.npz beside labels.csv as in `ptb-xl-filtered`. Raises DatasetError.
+    """
+    known, companions = set(dataset.table["record_id"]), []
+    for folder in map(Path, folders):
+        if not folder.is_dir():
+            raise DatasetError(f"{folder}: there is no such folder: unpack it, or leave it out of data.companions")
+        filtered = (folder / "signals.npz").is_file()
+        companion = _read_filtered(folder) if filtered else _read_ptbxl(folder, min_likelihood=0.0)
+        new = ~companion.table["record_id"].isin(known).to_numpy()
+        companions.append(_rows(companion, new))
+        known |= set(companion.table["record_id"])
+    return replace(dataset, companions=tuple(companions))
+
+
+def _rows(dataset: Dataset, kept: np.ndarray) -> Dataset:
+    """These records of a data set alone. kept : bool (n,)."""
+    return replace(
+        dataset,
+        table=dataset.table[kept].reset_index(drop=True),
+        sources=[source for source, keep in zip(dataset.sources, kept, strict=True) if keep],
+        infarction=dataset.infarction[kept],
+        sites=dataset.sites[kept],
+        codes=None if dataset.codes is None else dataset.codes[kept],
+    )
+
+
 def read_folds(path: str | Path) -> pd.Series:
     """Fold of each record, int by record_id, from a folds file (record_id, fold)."""
     path = Path(path)
@@ -69,8 +115,8 @@ def read_folds(path: str | Path) -> pd.Series:
 
 
 def read_out_of_fold(path: str | Path) -> pd.DataFrame:
-    """Out-of-fold probabilities by record_id: fold, mi and the six sites."""
-    table = _read_csv(Path(path), ["record_id", "fold", "mi", *SITES], text=["record_id"])
+    """Out-of-fold probabilities by record_id: fold, mi, the six sites and the spread over windows."""
+    table = _read_csv(Path(path), ["record_id", "fold", "mi", *SITES, "spread"], text=["record_id"])
     return table.set_index("record_id")
 
 
@@ -151,7 +197,8 @@ def _read_task(folder: Path, min_likelihood: float) -> Dataset:
             "set one of them"
         )
     _check_binary(folder / "train_gts.csv", truth[RECORD_COLUMN], infarction)
-    return Dataset(table, paths, infarction, sites, "task")
+    codes = np.stack(table.pop("codes").map(lambda row: row if isinstance(row, np.ndarray) else UNKNOWN).to_list())
+    return Dataset(table, paths, infarction, sites, "task", codes)
 
 
 def _check_binary(path: Path, record_ids: pd.Series, infarction: np.ndarray) -> None:
@@ -169,12 +216,13 @@ def _check_binary(path: Path, record_ids: pd.Series, infarction: np.ndarray) -> 
 
 def _ptbxl_opinion(path: Path, min_likelihood: float) -> pd.DataFrame:
     """PTB-XL's own word on the task's records: infarction code, noise flags, strat_fold. Empty where there is no file."""
-    names = [RECORD_COLUMN, "ptbxl_infarction", "noisy", "strat_fold"]
+    names = [RECORD_COLUMN, "ptbxl_infarction", "noisy", "strat_fold", "codes"]
     if not path.is_file():
         return pd.DataFrame({name: pd.Series(dtype=str if name == RECORD_COLUMN else float) for name in names})
     table = _read_csv(path, [RECORD_COLUMN, "scp_codes", *NOISE_FLAGS], text=[RECORD_COLUMN])
-    opinions = [scp_targets(_codes(codes), min_likelihood)[0] for codes in table["scp_codes"]]
-    table["ptbxl_infarction"] = np.array(opinions, dtype=float)
+    told = [_codes(codes) for codes in table["scp_codes"]]
+    table["ptbxl_infarction"] = np.array([scp_targets(codes, min_likelihood)[0] for codes in told], dtype=float)
+    table["codes"] = [scp_auxiliary(codes) for codes in told]
     table["noisy"] = table[list(NOISE_FLAGS)].notna().any(axis=1)
     table["strat_fold"] = _numbers(table, "strat_fold")
     return table[names]
@@ -191,7 +239,8 @@ def _read_ptbxl(folder: Path, min_likelihood: float) -> Dataset:
             f"{folder}: none of the recordings that ptbxl_database.csv names is here: unpack records500/"
         )
     database = database[present].reset_index(drop=True)
-    targets = [scp_targets(_codes(codes), min_likelihood) for codes in database["scp_codes"]]
+    told = [_codes(codes) for codes in database["scp_codes"]]
+    targets = [scp_targets(codes, min_likelihood) for codes in told]
     strat_fold = _numbers(database, "strat_fold")
     if not strat_fold.isin(range(1, 11)).all() or database["patient_id"].isna().any():
         raise DatasetError(
@@ -211,7 +260,32 @@ def _read_ptbxl(folder: Path, min_likelihood: float) -> Dataset:
         }
     )
     paths = [folder / f"{name}.hea" for name in database[column]]
-    return Dataset(table, paths, infarction, np.stack([sites for _, sites in targets]), "ptb-xl")
+    auxiliary = np.stack([scp_auxiliary(codes) for codes in told])
+    return Dataset(table, paths, infarction, np.stack([sites for _, sites in targets]), "ptb-xl", auxiliary)
+
+
+def _read_filtered(folder: Path) -> Dataset:
+    """PTB-XL's records as `ptb-xl-filtered` has them: 100 Hz, unit variance in each lead, codes without likelihood."""
+    labels = _read_csv(folder / "labels.csv", ["ecg_id", "patient_id", "age", "sex", "strat_fold"])
+    try:
+        with np.load(folder / "signals.npz", allow_pickle=False) as content:
+            signals, ecg_ids = content["signals"], content["ecg_id"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{folder}: signals.npz cannot be read ({first_line(error)}): unpack it again") from error
+    if signals.shape[:2] != (len(labels), len(LEADS)) or (ecg_ids != labels["ecg_id"]).any():
+        raise DatasetError(f"{folder}: labels.csv and signals.npz are not of the same records: unpack both again")
+    record_ids = [f"{ecg_id:05d}_hr" for ecg_id in ecg_ids]
+    named = zip(record_ids, signals, strict=True)
+    sources = [Record(name, np.float32(FILTERED_UNIT) * signal, FILTERED_HZ) for name, signal in named]
+    named_codes = [name for name in labels.columns if name in SCP_SITES or name in SCP_AUXILIARY]
+    told = [{name: 100.0 for name in named_codes if row[name] == 1} for row in labels.to_dict("records")]
+    targets = [scp_targets(codes, 0.0) for codes in told]
+    infarction = np.array([is_infarction for is_infarction, _ in targets])
+    table = labels[["patient_id", "age", "sex", "strat_fold"]].assign(
+        record_id=record_ids, noisy=False, ptbxl_infarction=infarction.astype(float)
+    )
+    codes = np.stack([scp_auxiliary(each) for each in told])
+    return Dataset(table, sources, infarction, np.stack([each for _, each in targets]), "ptb-xl-filtered", codes)
 
 
 def _numbers(table: pd.DataFrame, name: str) -> pd.Series:

@@ -1,10 +1,12 @@
-"""Thresholds, and from probabilities to a Finding."""
+"""Calibration, thresholds and the band of doubt, fitted together; and from probabilities to a Finding."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from cardiac.calibration import Calibration, fit_calibration
 from cardiac.errors import ConfigError, RecordError
 from cardiac.labels import SITES
 from cardiac.records import Note, Record
@@ -24,12 +26,18 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Finding:
-    """What was concluded about one record. A site's probability is that of the site, given an infarction."""
+    """What was concluded about one record. A site's probability is that of the site, given an infarction.
+
+    uncertain : the probability of infarction lies in the rule's band of doubt; the decision stands all the same.
+    spread : standard deviation of the probability of infarction over windows and networks, before calibration.
+    """
 
     record_id: str
     mi: Judgement
     localizations: Mapping[str, Judgement]
     norm: bool
+    uncertain: bool
+    spread: float
     notes: tuple[Note, ...]
     fs_hz: float
     duration_s: float
@@ -63,6 +71,96 @@ class Thresholds:
                 raise ConfigError(f"a threshold of {value!r} is not a number above 0 and up to 1")
 
 
+@dataclass(frozen=True)
+class Rule:
+    """All that turns a record's pooled probabilities into a decision; stands in the card as `decisions`.
+
+    calibrations : of infarction and then the six sites.  thresholds : of calibrated probabilities.
+    doubt : (low, high); from low up to under high the finding is uncertain.
+    """
+
+    calibrations: tuple[Calibration, ...]
+    thresholds: Thresholds
+    doubt: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        low, high = self.doubt
+        if len(self.calibrations) != 1 + len(SITES) or not 0 <= low <= self.thresholds.mi <= high <= 1:
+            raise ConfigError(f"the band of doubt {self.doubt!r} does not hold the threshold {self.thresholds.mi!r}")
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> "Rule":
+        """The rule that a card writes. Raises KeyError, TypeError, ConfigError."""
+        held = content["thresholds"]
+        thresholds = Thresholds(
+            held["mi"], *(tuple(held[key][site] for site in SITES) for key in ("sites", "site_scale"))
+        )
+        calibrations = tuple(Calibration.of(content["calibration"][name]) for name in ("mi", *SITES))
+        return cls(calibrations, thresholds, (content["doubt"]["low"], content["doubt"]["high"]))
+
+    def as_plain(self) -> dict[str, Any]:
+        """The rule as plain data, as `of` reads it."""
+        named = dict(zip(("mi", *SITES), self.calibrations, strict=True))
+        of_sites = (self.thresholds.sites, self.thresholds.site_scale)
+        by_site = [dict(zip(SITES, values, strict=True)) for values in of_sites]
+        return {
+            "calibration": {
+                name: {"method": each.method, "parameters": list(each.parameters)} for name, each in named.items()
+            },
+            "thresholds": {"mi": self.thresholds.mi, "sites": by_site[0], "site_scale": by_site[1]},
+            "doubt": dict(zip(("low", "high"), self.doubt, strict=True)),
+        }
+
+    def calibrate(self, pooled: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities, (..., 7) -> (..., 7): infarction and the six sites."""
+        return np.stack([each(pooled[..., place]) for place, each in enumerate(self.calibrations)], axis=-1)
+
+
+def fit_rule(pooled: np.ndarray, infarction: np.ndarray, sites: np.ndarray, settings: Mapping[str, Any]) -> Rule:
+    """The rule of these records, none of which the networks behind their probabilities was taught.
+
+    pooled : (n, 7).  infarction : bool (n,).  sites : bool (n, 6).  settings : the config's decide section.
+    """
+    mi = fit_calibration(settings["calibration"], pooled[:, 0], infarction)
+    of_sites = _calibrate_sites(settings["site_calibration"], pooled[infarction, 1:], sites[infarction])
+    probabilities = mi(pooled[:, 0])
+    located = np.stack([each(pooled[infarction, 1 + place]) for place, each in enumerate(of_sites)], axis=1)
+    threshold = _shrunk(probabilities, infarction, settings["shrink"])
+    fitted = fit_thresholds(located, sites[infarction], settings["site_shrink"])
+    by_site = tuple(map(float, fitted))
+    doubt = fit_doubt(probabilities, infarction, threshold, settings["npv"], settings["ppv"])
+    return Rule((mi, *of_sites), Thresholds(threshold, by_site, by_site), doubt)
+
+
+def _calibrate_sites(method: str, pooled: np.ndarray, sites: np.ndarray) -> list[Calibration]:
+    """A calibration for each site, or, with too few positives, the one fitted over all sites together."""
+    shared = fit_calibration(method, pooled.ravel(), sites.ravel())
+    return [
+        fit_calibration(method, pooled[:, place], sites[:, place]) if sites[:, place].sum() >= MIN_POSITIVES else shared
+        for place in range(sites.shape[1])
+    ]
+
+
+def fit_doubt(
+    probabilities: np.ndarray, targets: np.ndarray, threshold: float, npv: float, ppv: float
+) -> tuple[float, float]:
+    """The narrowest band about the threshold outside of which decisions were as often right as asked for.
+
+    npv, ppv : of the records under the band the share without an infarction, and of those at or over it the share with
+    one. A bound that no record would lie beyond is 0 or 1.
+    """
+    order = np.argsort(probabilities, kind="stable")
+    ranked, truth = probabilities[order], targets[order]
+    n = len(ranked)
+    new = np.r_[True, ranked[1:] > ranked[:-1]]  # equal probabilities fall on the same side
+    missed_under = np.r_[0, np.cumsum(truth)[:-1]] / np.maximum(np.arange(n), 1)  # below place i
+    right_over = np.cumsum(truth[::-1])[::-1] / np.arange(n, 0, -1)  # from place i up
+    lows = np.flatnonzero(new & (ranked <= threshold) & (missed_under <= 1 - npv) & (np.arange(n) > 0))
+    highs = np.flatnonzero(new & (ranked >= threshold) & (right_over >= ppv))
+    low = float(ranked[lows[-1]]) if len(lows) else 0.0
+    return low, float(ranked[highs[0]]) if len(highs) else 1.0
+
+
 def best_threshold(probabilities: np.ndarray, targets: np.ndarray) -> float:
     """The threshold of greatest F1: the middle of the gap below the last probability that is let in.
 
@@ -80,15 +178,33 @@ def best_threshold(probabilities: np.ndarray, targets: np.ndarray) -> float:
     return float((ranked[last] + below) / 2)
 
 
-def fit_thresholds(probabilities: np.ndarray, targets: np.ndarray, min_positives: int = MIN_POSITIVES) -> np.ndarray:
+def expected_threshold(probabilities: np.ndarray) -> float:
+    """The threshold of greatest expected F1 if the probabilities are true: half of that F1 (Lipton et al. 2014)."""
+    ranked = -np.sort(-probabilities)
+    f1 = 2 * np.cumsum(ranked) / (np.arange(1, len(ranked) + 1) + ranked.sum())
+    return float(f1.max() / 2)
+
+
+def _shrunk(probabilities: np.ndarray, targets: np.ndarray, shrink: float) -> float:
+    """The best threshold drawn by `shrink` (0 to 1) towards the one that calibrated probabilities make one expect."""
+    if not targets.any():
+        return 1.0
+    best = best_threshold(probabilities, targets)
+    return best if shrink == 0 else (1 - shrink) * best + shrink * expected_threshold(probabilities)
+
+
+def fit_thresholds(
+    probabilities: np.ndarray, targets: np.ndarray, shrink: float = 0.0, min_positives: int = MIN_POSITIVES
+) -> np.ndarray:
     """Thresholds of greatest F1, one an output. (n, n_outputs), multi-hot (n, n_outputs) -> (n_outputs,).
 
-    An output with fewer than `min_positives` positives takes the threshold of greatest F1 over all outputs together.
+    shrink : how far each is drawn from the best of these records towards the one expected of calibrated probabilities.
+    An output with fewer than `min_positives` positives takes the threshold fitted over all outputs together.
     """
-    shared = best_threshold(probabilities.ravel(), targets.ravel())
+    shared = _shrunk(probabilities.ravel(), targets.ravel(), shrink)
     return np.array(
         [
-            best_threshold(probabilities[:, place], targets[:, place])
+            _shrunk(probabilities[:, place], targets[:, place], shrink)
             if targets[:, place].sum() >= min_positives
             else shared
             for place in range(targets.shape[1])
@@ -96,19 +212,32 @@ def fit_thresholds(probabilities: np.ndarray, targets: np.ndarray, min_positives
     )
 
 
-def cross_fit_thresholds(
-    probabilities: np.ndarray, targets: np.ndarray, folds: np.ndarray, taught: np.ndarray | None = None
-) -> np.ndarray:
-    """For every record the thresholds fitted on the other folds alone, (n, n_outputs).
+@dataclass(frozen=True)
+class CrossFitted:
+    """For every record what the rule of the other folds makes of it.
 
-    taught : bool (n,), the records that thresholds may be fitted on; all of them without it.
+    probabilities : (n, 7), calibrated.  mi_threshold : (n,).  site_thresholds : (n, 6).  doubt : (n, 2), low and high.
     """
-    taught = np.ones(len(folds), dtype=bool) if taught is None else taught
-    thresholds = np.empty(probabilities.shape)
+
+    probabilities: np.ndarray
+    mi_threshold: np.ndarray
+    site_thresholds: np.ndarray
+    doubt: np.ndarray
+
+
+def cross_fit(
+    pooled: np.ndarray, infarction: np.ndarray, sites: np.ndarray, folds: np.ndarray, settings: Mapping[str, Any]
+) -> CrossFitted:
+    """Rules fitted on the other folds alone, applied to each fold. Shapes as in `fit_rule`; folds (n,)."""
+    n = len(folds)
+    probabilities, thresholds, doubt = np.empty(pooled.shape), np.empty(pooled.shape), np.empty((n, 2))
     for fold in np.unique(folds):
-        others = taught & (folds != fold)
-        thresholds[folds == fold] = fit_thresholds(probabilities[others], targets[others])
-    return thresholds
+        held = folds == fold
+        rule = fit_rule(pooled[~held], infarction[~held], sites[~held], settings)
+        probabilities[held] = rule.calibrate(pooled[held])
+        thresholds[held] = [rule.thresholds.mi, *rule.thresholds.sites]
+        doubt[held] = rule.doubt
+    return CrossFitted(probabilities, thresholds[:, 0], thresholds[:, 1:], doubt)
 
 
 def decide_sites(probabilities: np.ndarray, thresholds: np.ndarray, site_scale: np.ndarray) -> np.ndarray:
@@ -126,28 +255,31 @@ def decide_sites(probabilities: np.ndarray, thresholds: np.ndarray, site_scale: 
     return present
 
 
-def decide(record: Record, probabilities: Mapping[str, float], thresholds: Thresholds) -> Finding:
-    """The Finding from a record's pooled probabilities (`mi` and the six sites).
+def decide(record: Record, probabilities: np.ndarray, spread: float, rule: Rule) -> Finding:
+    """The Finding from a record's calibrated probabilities (7,): of infarction, and of the six sites given one.
 
     A record without an infarction is `norm` and has no site; an infarction has at least one.
     Raises RecordError where a probability is not a number: nothing must be decided on it.
     """
-    if not all(np.isfinite(probability) for probability in probabilities.values()):
+    if not np.isfinite([*probabilities, spread]).all():
         raise RecordError("the networks gave no number for it: check the recording for extreme values")
-    mi = Judgement(probabilities["mi"], thresholds.mi, probabilities["mi"] >= thresholds.mi)
-    of_sites = np.array([[probabilities[site] for site in SITES]])
+    thresholds, probability = rule.thresholds, float(probabilities[0])
+    mi = Judgement(probability, thresholds.mi, probability >= thresholds.mi)
+    of_sites = probabilities[None, 1:]
     present = decide_sites(of_sites, np.array(thresholds.sites), np.array(thresholds.site_scale))[0] & mi.present
     notes = list(record.notes)
     if mi.present and not (of_sites[0] >= thresholds.sites).any():
         notes.append(Note("info", "no site passed its threshold: the likeliest one is named"))
+    judged = zip(SITES, of_sites[0], thresholds.sites, present, strict=True)
     return Finding(
         record_id=record.record_id,
         mi=mi,
         localizations={
-            site: Judgement(probabilities[site], thresholds.sites[place], bool(present[place]))
-            for place, site in enumerate(SITES)
+            site: Judgement(float(value), held, bool(is_present)) for site, value, held, is_present in judged
         },
         norm=not mi.present,
+        uncertain=rule.doubt[0] <= probability < rule.doubt[1],
+        spread=float(spread),
         notes=tuple(notes),
         fs_hz=record.fs_hz,
         duration_s=record.duration_s,

@@ -1,21 +1,20 @@
-"""Every figure of a detector from its out-of-fold probabilities, by the protocol; prints them from a bundle's folder.
-
-python -m cardiac.evaluate --data data/aiijc --bundle checkpoints/mi/hybrid
-"""
+"""Every figure of a detector from its out-of-fold probabilities, by the protocol."""
 
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cardiac import metrics
+from cardiac.calibration import METHODS
 from cardiac.datasets import Dataset, read_dataset, read_out_of_fold
-from cardiac.decisions import MIN_POSITIVES, columns, cross_fit_thresholds, decide_sites
+from cardiac.decisions import MIN_POSITIVES, columns, cross_fit, decide_sites
 from cardiac.errors import CardiacError, DatasetError
 from cardiac.folds import check_folds
 from cardiac.labels import NORM, SITES
@@ -23,38 +22,49 @@ from cardiac.metrics import Figure
 
 LEARNABLE = tuple(site for site in SITES if site != "lateral")  # lateral has two positives
 Figures = dict[str, dict[str, Figure]]
+Measure = Callable[[np.ndarray], float]  # of weights (n,)
 
 PROTOCOL = (
-    "Out of fold, folds grouped by patient; thresholds fitted on the other folds' out-of-fold probabilities; "
+    "Out of fold, folds grouped by patient; calibration and thresholds fitted on the other folds' probabilities; "
     f"95 % intervals from {metrics.N_DRAWS:,} bootstrap draws of patients."
 )
 
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """What the models that did not see a record's patient say of it: fold (n,), mi (n,), sites (n, 6)."""
+    """What the models that did not see a record's patient say of it, before calibration.
+
+    fold : (n,).  mi : (n,).  sites : (n, 6).  spread : (n,), of mi over windows and networks.
+    """
 
     fold: np.ndarray
     mi: np.ndarray
     sites: np.ndarray
+    spread: np.ndarray
+
+    @property
+    def pooled(self) -> np.ndarray:
+        """Infarction and the six sites side by side, (n, 7)."""
+        return np.column_stack([self.mi, self.sites])
 
 
-def evaluate(dataset: Dataset, out_of_fold: OutOfFold) -> Figures:
-    """All figures of the protocol, by group and name.
+def evaluate(dataset: Dataset, found: OutOfFold, settings: Mapping[str, Any]) -> Figures:
+    """All figures of the protocol, by group and name. settings : the config's decide section.
 
     Raises DatasetError where a patient stands in two folds.
     """
-    check_folds(out_of_fold.fold, dataset.patients)
+    check_folds(found.fold, dataset.patients)
     weights = metrics.bootstrap_weights(dataset.patients)
-    threshold = cross_fit_thresholds(out_of_fold.mi[:, None], dataset.infarction[:, None], out_of_fold.fold)[:, 0]
-    present = out_of_fold.mi >= threshold
-    site_thresholds = cross_fit_thresholds(out_of_fold.sites, dataset.sites, out_of_fold.fold, dataset.infarction)
-    over = out_of_fold.sites >= site_thresholds
+    fitted = cross_fit(found.pooled, dataset.infarction, dataset.sites, found.fold, settings)
+    mi, sites = fitted.probabilities[:, 0], fitted.probabilities[:, 1:]
+    present, over = mi >= fitted.mi_threshold, sites >= fitted.site_thresholds
     return {
-        "infarction": _infarction(out_of_fold.mi, present, dataset.infarction, weights),
+        "infarction": _infarction(found.mi, mi, present, dataset.infarction, weights),
+        "calibration": _calibration(found, dataset, settings, weights),
         "sites on true infarctions": _sites(dataset, over, weights),
-        "end to end": _end_to_end(dataset, out_of_fold, site_thresholds, present, weights),
-        "sub-groups": _subgroups(dataset, out_of_fold.mi, present, weights),
+        "end to end": _end_to_end(dataset, sites, fitted.site_thresholds, present, weights),
+        "doubt": _doubt(mi, fitted.doubt, present, dataset.infarction, weights),
+        "sub-groups": _subgroups(dataset, found.mi, present, weights),
     }
 
 
@@ -62,10 +72,13 @@ def _macro_f1(present: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> 
     return float(metrics.f1_scores(present, targets, weights).mean())
 
 
-def _infarction(mi: np.ndarray, present: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> dict[str, Figure]:
-    measures: dict[str, Callable[[np.ndarray], float]] = {
-        "AUC": partial(metrics.roc_auc, mi, targets),
-        "average precision": partial(metrics.average_precision, mi, targets),
+def _infarction(
+    scores: np.ndarray, mi: np.ndarray, present: np.ndarray, targets: np.ndarray, weights: np.ndarray
+) -> dict[str, Figure]:
+    """scores : before calibration, which changes no order within a fold.  mi : calibrated."""
+    measures: dict[str, Measure] = {
+        "AUC": partial(metrics.roc_auc, scores, targets),
+        "average precision": partial(metrics.average_precision, scores, targets),
         "F1": partial(metrics.f1_score, present, targets),
         "sensitivity": partial(metrics.sensitivity, present, targets),
         "specificity": partial(metrics.specificity, present, targets),
@@ -74,6 +87,47 @@ def _infarction(mi: np.ndarray, present: np.ndarray, targets: np.ndarray, weight
         "F1 of always infarction": partial(metrics.f1_score, np.ones_like(targets), targets),
     }
     return {name: metrics.with_interval(measure, weights, targets) for name, measure in measures.items()}
+
+
+def _calibration(
+    found: OutOfFold, dataset: Dataset, settings: Mapping[str, Any], weights: np.ndarray
+) -> dict[str, Figure]:
+    """Every calibration of infarction, each fitted on the other folds."""
+    figures, targets = {}, dataset.infarction
+    for method in METHODS:
+        chosen = {**settings, "calibration": method}
+        mi = cross_fit(found.pooled, targets, dataset.sites, found.fold, chosen).probabilities[:, 0]
+        measures = {"Brier score": metrics.brier_score, "calibration error": metrics.calibration_error}
+        measures["log loss"] = metrics.log_loss
+        for name, measure in measures.items():
+            figures[f"{name}, {method}"] = metrics.with_interval(partial(measure, mi, targets), weights, targets)
+    return figures
+
+
+def _doubt(
+    mi: np.ndarray, doubt: np.ndarray, present: np.ndarray, targets: np.ndarray, weights: np.ndarray
+) -> dict[str, Figure]:
+    """What the band of doubt leaves undecided, and how the rest is decided."""
+    low, high = doubt.T
+    sure, every = (mi < low) | (mi >= high), np.ones_like(targets)
+    measures: dict[str, tuple[Measure, np.ndarray]] = {
+        "share uncertain": (partial(metrics.sensitivity, ~sure, every), every),
+        "share without infarction under the band": (
+            partial(metrics.sensitivity, ~targets[mi < low], every[mi < low]),
+            mi < low,
+        ),
+        "share with infarction over the band": (
+            partial(metrics.sensitivity, targets[mi >= high], every[mi >= high]),
+            mi >= high,
+        ),
+        "F1 outside the band": (partial(metrics.f1_score, present[sure], targets[sure]), sure),
+        "F1 inside the band": (partial(metrics.f1_score, present[~sure], targets[~sure]), ~sure),
+    }
+    return {
+        name: metrics.with_interval(measure, weights[:, member], targets[member])
+        for name, (measure, member) in measures.items()
+        if member.any()
+    }
 
 
 def _sites(dataset: Dataset, over: np.ndarray, weights: np.ndarray) -> dict[str, Figure]:
@@ -101,19 +155,19 @@ def _sites(dataset: Dataset, over: np.ndarray, weights: np.ndarray) -> dict[str,
 
 
 def _end_to_end(
-    dataset: Dataset, out_of_fold: OutOfFold, thresholds: np.ndarray, present: np.ndarray, weights: np.ndarray
+    dataset: Dataset, sites: np.ndarray, thresholds: np.ndarray, present: np.ndarray, weights: np.ndarray
 ) -> dict[str, Figure]:
     """Seven columns over all records, under each way to treat an infarction without a site over its threshold."""
     truth = columns(dataset.infarction, dataset.sites)
-    chosen = columns(present, decide_sites(out_of_fold.sites, thresholds, thresholds))
+    chosen = columns(present, decide_sites(sites, thresholds, thresholds))
     figures = {
         name: metrics.with_interval(
             partial(metrics.f1_score, chosen[:, place], truth[:, place]), weights, truth[:, place]
         )
         for place, name in enumerate((*SITES, NORM))
     }
-    over = out_of_fold.sites >= thresholds
-    most_probable = np.eye(len(SITES), dtype=bool)[out_of_fold.sites.argmax(axis=1)]
+    over = sites >= thresholds
+    most_probable = np.eye(len(SITES), dtype=bool)[sites.argmax(axis=1)]
     ways = {
         "macro-F1, seven columns": chosen,
         "macro-F1, without a site: the most probable": columns(

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
+from cardiac.datasets import Dataset
 from cardiac.errors import DatasetError
 
 
@@ -31,6 +32,13 @@ def check_folds(folds: np.ndarray, patients: np.ndarray) -> None:
     if leaks.any():
         patient = patients[order][1:][leaks][0]
         raise DatasetError(f"patient {patient} stands in two folds: draw the folds by patient_id")
+
+
+def companion_folds(dataset: Dataset, folds: np.ndarray) -> np.ndarray:
+    """Folds of the data set's records and then of its companions': that of their patient, -1 for a patient of no fold."""
+    of_patient = dict(zip(dataset.patients, folds, strict=True))
+    others = [of_patient.get(patient, -1) for part in dataset.companions for patient in part.patients]
+    return np.concatenate([folds, np.array(others, dtype=int)])
 
 
 def _strata(targets: np.ndarray, n_folds: int) -> np.ndarray:

@@ -72,6 +72,12 @@ def brier_score(probabilities: np.ndarray, targets: np.ndarray, weights: np.ndar
     return float(weights @ (probabilities - targets) ** 2 / weights.sum())
 
 
+def log_loss(probabilities: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
+    """Mean negative logarithm of the probability given to the truth."""
+    given = np.where(targets, probabilities, 1 - probabilities)
+    return float(weights @ -np.log(np.maximum(given, 1e-12)) / weights.sum())
+
+
 def calibration_error(probabilities: np.ndarray, targets: np.ndarray, weights: np.ndarray, n_bins: int = 10) -> float:
     """Expected calibration error over bins of equal width (Naeini et al. 2015)."""
     bins = np.minimum((probabilities * n_bins).astype(int), n_bins - 1)

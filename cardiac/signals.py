@@ -13,6 +13,7 @@ from cardiac.labels import LEADS
 # A record whose rate, after rounding, would need a larger resampling ratio is refused rather than read for minutes.
 MAX_RATIO_TERM = 5_000
 FLAT_MV = 0.005
+SCALES = ("mV", "lead")
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class SignalSpec:
     """What the networks were trained on; stands in the card.
 
     fs_hz : sampling rate.  band_hz : pass band of a zero-phase Butterworth filter of order 2, run forth and back;
-    0 for the lower or the upper edge leaves it open.
+    0 for the lower or the upper edge leaves it open.  scale "mV": amplitudes as they are; "lead": every lead is divided
+    by its own standard deviation over the recording, so that neither a wrong gain nor an unknown one matters.
     Raises ConfigError for a band that does not lie under half the rate, other leads than the twelve, or another unit.
     """
 
@@ -28,6 +30,7 @@ class SignalSpec:
     band_hz: tuple[float, float]
     leads: tuple[str, ...] = LEADS
     unit: str = "mV"
+    scale: str = "mV"
 
     def __post_init__(self) -> None:
         numbers = (self.fs_hz, *self.band_hz)
@@ -38,24 +41,27 @@ class SignalSpec:
             raise ConfigError(f"the band {low_hz:g} to {high_hz:g} Hz does not lie under half of {self.fs_hz:g} Hz")
         if tuple(self.leads) != LEADS or self.unit != "mV":
             raise ConfigError(f"networks take {', '.join(LEADS)} in mV, not {', '.join(self.leads)} in {self.unit}")
+        if self.scale not in SCALES:
+            raise ConfigError(f"no scale is called {self.scale!r}: use one of {', '.join(SCALES)}")
 
 
 def prepare_signal(signal: np.ndarray, fs_hz: float, spec: SignalSpec) -> np.ndarray:
     """The signal at the spec's rate and in its band.
 
     signal : (n_leads, n_samples), mV at fs_hz.
-    Returns float32 (n_leads, round(n_samples * spec.fs_hz / fs_hz)), mV.
+    Returns float32 (n_leads, round(n_samples * spec.fs_hz / fs_hz)), mV or, by the spec's scale, of unit variance.
     Raises RecordError for a rate that cannot be resampled.
     """
     resampled = resample(np.asarray(signal, dtype=np.float64), fs_hz, spec.fs_hz)
-    low_hz, high_hz = spec.band_hz
-    edges = [edge for edge in (low_hz, high_hz) if edge > 0]
-    if not edges:
-        return resampled.astype(np.float32)
-    kind = "bandpass" if len(edges) == 2 else "highpass" if low_hz > 0 else "lowpass"
-    sections = _butterworth(tuple(edges), kind, spec.fs_hz)
-    padding = min(int(spec.fs_hz), resampled.shape[1] - 1)
-    return dsp.sosfiltfilt(sections, resampled, axis=1, padlen=padding).astype(np.float32)
+    edges = tuple(edge for edge in spec.band_hz if edge > 0)
+    if edges:
+        kind = "bandpass" if len(edges) == 2 else "highpass" if spec.band_hz[0] > 0 else "lowpass"
+        padding = min(int(spec.fs_hz), resampled.shape[1] - 1)
+        resampled = dsp.sosfiltfilt(_butterworth(edges, kind, spec.fs_hz), resampled, axis=1, padlen=padding)
+    if spec.scale == "lead":
+        deviations = resampled.std(axis=1, keepdims=True)
+        resampled = np.divide(resampled, deviations, out=np.zeros_like(resampled), where=deviations > FLAT_MV / 4)
+    return resampled.astype(np.float32)
 
 
 def resample(signal: np.ndarray, fs_hz: float, to_hz: float) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Windows of a signal, and from the windows' probabilities to the record's."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -38,6 +38,15 @@ class WindowPlan:
             raise ConfigError(f"no pooling is called {self.pool!r}: use one of {', '.join(POOLS)}")
 
 
+@dataclass(frozen=True)
+class Section:
+    """A part of a signal from sample `first` on, and where in it each plan's windows start."""
+
+    first: int
+    signal: np.ndarray
+    starts: list[np.ndarray]
+
+
 def window_starts(n_samples: int, plan: WindowPlan) -> np.ndarray:
     """First sample of every window, (n_windows,).
 
@@ -56,26 +65,40 @@ def window_starts(n_samples: int, plan: WindowPlan) -> np.ndarray:
     return starts if starts[-1] == last else np.append(starts, last)
 
 
-def cut_windows(signal: np.ndarray, plan: WindowPlan) -> tuple[np.ndarray, np.ndarray]:
-    """Windows of a signal; the last one is shifted back so that no sample is lost (tail "shift").
+def cut_sections(signal: np.ndarray, plans: Sequence[WindowPlan], longest: int) -> Iterator[Section]:
+    """Sections of signals, each of at most `longest` samples, so that every window of every plan lies in just one.
 
-    signal : (n_leads, n_samples), mV.
-    Returns windows (n_windows, n_leads, window), a copy, and starts (n_windows,).
-    Raises SignalTooShort where n_samples < window.
+    The networks run once over a section and cut its windows from what they found there; memory does not grow with the
+    recording. signal : (..., n_leads, n_samples), mV.
+    Raises SignalTooShort where a plan's window does not fit, ConfigError where one is longer than a section.
     """
-    starts = window_starts(signal.shape[1], plan)
-    views = np.lib.stride_tricks.sliding_window_view(signal, plan.window, axis=1)  # (n_leads, n - window + 1, window)
-    return np.ascontiguousarray(views[:, starts].swapaxes(0, 1)), starts
+    n_samples, widest = signal.shape[-1], max(plan.window for plan in plans)
+    starts = [window_starts(n_samples, plan) for plan in plans]
+    step = longest - widest + 1
+    if step < 1:
+        raise ConfigError(f"a window of {widest} samples does not fit into sections of {longest}")
+    n_sections = 1 if n_samples <= longest else -(-(n_samples - longest) // step) + 1
+    for place in range(n_sections):
+        first = max(0, min(place * step, n_samples - longest))
+        within = [each[np.minimum(each // step, n_sections - 1) == place] - first for each in starts]
+        yield Section(first, signal[..., first : first + longest], within)
 
 
 def pool_windows(logits: np.ndarray, plan: WindowPlan) -> np.ndarray:
-    """The record's probabilities from its windows' logits. (n_windows, n_outputs) -> (n_outputs,), float64.
+    """The record's probabilities from its windows' logits. (n_networks, n_windows, n_outputs) -> (n_outputs,), float64.
 
-    pool "mean" of the windows' probabilities; "logit_mean" (the reference's: mean first, then the sigmoid); "max".
+    pool "mean" of the windows' probabilities; "logit_mean" (the reference's: mean first, then the sigmoid); "max" over
+    windows of the networks' mean.
     """
     if plan.pool == "logit_mean":
-        return sigmoid(np.asarray(logits, dtype=np.float64).mean(axis=0))
-    return sigmoid(logits).max(axis=0) if plan.pool == "max" else sigmoid(logits).mean(axis=0)
+        return sigmoid(np.asarray(logits, dtype=np.float64).mean(axis=(0, 1)))
+    probabilities = sigmoid(logits).mean(axis=0)  # (n_windows, n_outputs)
+    return probabilities.max(axis=0) if plan.pool == "max" else probabilities.mean(axis=0)
+
+
+def window_spread(logits: np.ndarray) -> float:
+    """Standard deviation of the first output's probability over networks and windows. (n_networks, n_windows, ...)."""
+    return float(sigmoid(logits[..., 0]).std())
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

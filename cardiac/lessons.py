@@ -1,0 +1,66 @@
+"""What each recording teaches, and training batches drawn from it. Arrays in, arrays out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cardiac.augment import add_noisy_copies, augment, mix, random_sections
+from cardiac.datasets import Dataset
+from cardiac.labels import AUXILIARY
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Prepared signals with targets for every output, and how much each target counts.
+
+    signals : each (n_leads, n_samples), mV.  targets, weights : float32 (n, n_outputs); a weight of 0 stands where the
+    target is not known.  n_records : the first so many are the data set's own, the others its companions.
+    """
+
+    signals: Sequence[np.ndarray]
+    targets: np.ndarray
+    weights: np.ndarray
+    n_records: int
+
+
+def teach(dataset: Dataset, signals: Sequence[np.ndarray], present: float, absent: float) -> Lessons:
+    """What a data set and its companions teach: infarction, the six sites, and PTB-XL's codes, side by side.
+
+    Sites are taught by the data set's infarctions alone. A companion carries other readers' labels, so its infarction
+    is a soft target: `present` where PTB-XL has a code for one, `absent` where not.
+    """
+    targets, weights = [], []
+    for part in (dataset, *dataset.companions):
+        own, n = part is dataset, len(part.infarction)
+        codes = np.full((n, len(AUXILIARY)), np.nan) if part.codes is None else part.codes
+        mi = part.infarction if own else np.where(part.infarction, present, absent)
+        located = np.repeat((part.infarction & own)[:, None], part.sites.shape[1], axis=1)
+        targets.append(np.column_stack([mi, part.sites, np.nan_to_num(codes)]))
+        weights.append(np.column_stack([np.ones(n), located, ~np.isnan(codes)]))
+    stacked = (np.concatenate(each).astype(np.float32) for each in (targets, weights))
+    return Lessons(signals, *stacked, len(dataset.infarction))
+
+
+def draw_batch(
+    lessons: Lessons, rows: np.ndarray, rng: np.random.Generator, settings: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sections cut at random from the named recordings and changed as the train section of the settings says.
+
+    rows : (b,). Returns sections (b, n_leads, crop), targets and weights (b, n_outputs), all float32.
+    """
+    sections = random_sections(lessons.signals, rows, settings["crop"], rng)
+    sections = augment(sections, rng, settings["gain"], settings["noise"], settings["lead_drop"])
+    targets, weights = lessons.targets[rows], lessons.weights[rows]
+    sections, targets, weights = mix(sections, targets, weights, rng, settings["mixup"])
+    sections = add_noisy_copies(sections, rng, settings["noisy_copies"])
+    doubled = len(sections) // len(targets)
+    return sections, np.tile(targets, (doubled, 1)), np.tile(weights, (doubled, 1))
+
+
+def middle_batch(lessons: Lessons, rows: np.ndarray, crop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One section from the middle of each named recording, as it is, with its targets and weights."""
+    starts = [(lessons.signals[row].shape[1] - crop) // 2 for row in rows]
+    sections = [lessons.signals[row][:, start : start + crop] for row, start in zip(rows, starts, strict=True)]
+    return np.stack(sections), lessons.targets[rows], lessons.weights[rows]
