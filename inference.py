@@ -2,6 +2,7 @@
 
     python inference.py public_data                        # a folder: table, results/submission.csv, results/findings.json
     python inference.py a.npy b.hea --plots --out findings # files, with a picture of each on ECG paper
+    python inference.py a.npy --plots --evidence           # and which leads and moments carried each finding
 
 From Python:
 
@@ -26,6 +27,7 @@ from cardiac import reports
 from cardiac.datasets import read_template
 from cardiac.decisions import Finding, Rule, decide
 from cardiac.errors import BundleError, CardiacError, ConfigError, DatasetError, RecordError, first_line, naming
+from cardiac.evidence import Evidence, gather_evidence
 from cardiac.labels import RECORD_COLUMN, SITES
 from cardiac.records import FS_RANGE_HZ, Record, find_records, read_record, record_from_array
 from cardiac.signals import SignalSpec, prepare_signal
@@ -105,30 +107,45 @@ def predict_record(source: str | Path | Record, detector: Detector, fs_hz: float
         return decide(record, probabilities, window_spread(logits[0]), detector.rule)
 
 
+def explain_record(record: Record, finding: Finding, detector: Detector) -> dict[str, Evidence]:
+    """Which leads and moments carried the finding: for `mi`, and for every site that was found."""
+    signal = prepare_signal(record.signal, record.fs_hz, detector.spec)
+    plans = [*detector.stages.values()]
+    return gather_evidence(signal, detector.run, plans, detector.spec.fs_hz, ("mi", *finding.sites))
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one file: a finding, or the error that stands in its place."""
+    """What came of one file: a finding, and its evidence where asked for, or the error that stands in its place."""
 
     record_id: str
     path: Path
     record: Record | None = None
     finding: Finding | None = None
+    evidence: Mapping[str, Evidence] | None = None
     error: RecordError | None = None
 
 
-def predict_folder(paths: Sequence[str | Path], detector: Detector, fs_hz: float | None = None) -> Iterator[Outcome]:
+def predict_folder(
+    paths: Sequence[str | Path], detector: Detector, fs_hz: float | None = None, evidence: bool = False
+) -> Iterator[Outcome]:
     """An Outcome for every recording in files and folders, one after another; a bad one stops none of the others.
 
     Raises RecordError where a folder holds no recording.
     """
-    return _predict_all(_named(paths), detector, fs_hz)
+    return _predict_all(_named(paths), detector, fs_hz, evidence)
 
 
-def _predict_all(named: Sequence[tuple[Path, str]], detector: Detector, fs_hz: float | None) -> Iterator[Outcome]:
+def _predict_all(
+    named: Sequence[tuple[Path, str]], detector: Detector, fs_hz: float | None, evidence: bool
+) -> Iterator[Outcome]:
     for path, record_id in tqdm(named, desc="records", unit="record", disable=None):
         try:
             record = read_record(path, fs_hz, record_id)
-            outcome = Outcome(record_id, path, record, predict_record(record, detector))
+            finding = predict_record(record, detector)
+            outcome = Outcome(record_id, path, record, finding)
+            if evidence:
+                outcome = replace(outcome, evidence=explain_record(record, finding, detector))
         except RecordError as error:
             outcome = Outcome(record_id, path, error=error)
         yield outcome
@@ -176,7 +193,7 @@ def _write(outcomes: Sequence[Outcome], detector: Detector, out: Path, template:
     bundle = {"name": detector.bundle.card["name"], "sha256": detector.bundle.sha256}
     findings = [outcome.finding for outcome in outcomes if outcome.finding]
     documents = [
-        reports.finding_document(outcome.finding, bundle)
+        reports.finding_document(outcome.finding, bundle, outcome.evidence)
         if outcome.finding
         else reports.error_document(outcome.record_id, outcome.error)
         for outcome in outcomes
@@ -197,7 +214,7 @@ def _draw(outcome: Outcome, folder: Path) -> int:
     """Draw one record; 0, or 2 with a sentence where its picture cannot be written, which stops none of the others."""
     name = outcome.record_id.replace("%", "%25").replace("/", "%2F")  # so that no two names meet in one file
     try:
-        reports.write_ecg(outcome.record, outcome.finding, folder / f"{name}.png")
+        reports.write_ecg(outcome.record, outcome.finding, folder / f"{name}.png", outcome.evidence)
     except CardiacError as error:
         print(error, file=sys.stderr)
         return 2
@@ -216,7 +233,7 @@ def run(options: argparse.Namespace) -> int:
     detector = Detector.load(options.bundle)
     outcomes, status = [], 0
     try:
-        for outcome in _predict_all(named, detector, options.fs_hz):
+        for outcome in _predict_all(named, detector, options.fs_hz, options.evidence):
             outcomes.append(replace(outcome, record=None))  # samples are not kept: memory stays flat
             if pictures and outcome.finding:
                 status = max(status, _draw(outcome, pictures))
@@ -241,6 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--template", type=Path, help="submission form whose order of rows and columns is kept")
     parser.add_argument("--fs-hz", type=float, help="sampling rate of files that state none (500)")
     parser.add_argument("--plots", action="store_true", help="draw each record on ECG paper into OUT/plots")
+    parser.add_argument("--evidence", action="store_true", help="say which leads and moments carried each finding")
     options = parser.parse_args(arguments)
     if options.fs_hz is not None and not FS_RANGE_HZ[0] <= options.fs_hz <= FS_RANGE_HZ[1]:
         parser.error(f"--fs-hz must lie between {FS_RANGE_HZ[0]:g} and {FS_RANGE_HZ[1]:g}")

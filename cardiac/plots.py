@@ -1,13 +1,16 @@
 """Pictures: the ECG on paper with its finding, and the curves of a training. Nothing here touches a file."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from cardiac.decisions import Finding
+from cardiac.evidence import Evidence
 from cardiac.labels import LEADS
 from cardiac.records import Record
 
@@ -17,12 +20,15 @@ RHYTHM = "II"
 SHOWN_S = 10.0
 LEFT_MM, RIGHT_MM, TOP_MM, ROW_MM, FOOT_MM = 15.0, 5.0, 24.0, 30.0, 9.0
 PAPER, FINE, COARSE, INK = "#fffaf7", "#f6d5cd", "#e9a899", "#1b1b1f"
+FOR, AGAINST = "#b3261e", "#2b5fb8"  # evidence for the finding, and against it
+BAR_MM = 12.0  # of the lead that speaks most
 
 
-def draw_ecg(record: Record, finding: Finding | None = None) -> Figure:
+def draw_ecg(record: Record, finding: Finding | None = None, evidence: Evidence | None = None) -> Figure:
     """The record's first ten seconds on ECG paper, 25 mm/s and 10 mm/mV: 3 x 4 leads and a rhythm strip of lead II.
 
-    One millimetre of the figure is one millimetre of paper. Each lead is shown about its own median.
+    One millimetre of the figure is one millimetre of paper. Each lead is shown about its own median. With evidence a
+    bar beside each lead's name shows what the lead adds, and a strip under each trace the probability moment by moment.
     """
     width = LEFT_MM + SHOWN_S * MM_PER_S + RIGHT_MM
     height = TOP_MM + 4 * ROW_MM + FOOT_MM
@@ -39,10 +45,15 @@ def draw_ecg(record: Record, finding: Finding | None = None) -> Figure:
         for column, lead in enumerate(leads):
             at_mm = LEFT_MM + column * part_s * MM_PER_S
             _draw_lead(axes, record, lead, column * part_s, part_s, at_mm, base)
+            if evidence is not None:
+                _draw_weight(axes, evidence, lead, at_mm, base)
+                _draw_moments(axes, evidence, column * part_s, part_s, at_mm, base)
     base = height - TOP_MM - 3.5 * ROW_MM
     _draw_calibration(axes, base)
     _draw_lead(axes, record, RHYTHM, 0.0, 4 * part_s, LEFT_MM, base)
-    _draw_text(axes, record, finding, width, height)
+    if evidence is not None:
+        _draw_moments(axes, evidence, 0.0, 4 * part_s, LEFT_MM, base)
+    _draw_text(axes, record, finding, evidence, width, height)
     return figure
 
 
@@ -73,21 +84,52 @@ def _draw_lead(
     axes.text(at_mm + 1.5, base + ROW_MM / 2 - 5, lead, color=INK, fontsize=9, fontweight="bold", bbox=box, zorder=1)
 
 
-def _draw_text(axes: Any, record: Record, finding: Finding | None, width: float, height: float) -> None:
+def _draw_weight(axes: Any, evidence: Evidence, lead: str, at_mm: float, base: float) -> None:
+    """A bar beside the lead's name: what it adds to the logit, against the lead that speaks loudest."""
+    value = evidence.leads[LEADS.index(lead)] / max(np.abs(evidence.leads).max(), 1e-9)
+    start, level = at_mm + 11.0, base + ROW_MM / 2 - 4.2
+    colour = FOR if value > 0 else AGAINST
+    axes.plot([start, start + BAR_MM * abs(value)], [level, level], color=colour, linewidth=3, solid_capstyle="butt")
+
+
+def moments(evidence: Evidence, at_s: np.ndarray) -> np.ndarray:
+    """Mean probability of the windows that hold each moment, (n,); NaN where none does. at_s : (n,), seconds."""
+    since = at_s[:, None] - evidence.starts_s
+    holds = (since >= 0) & (since < evidence.window_s)
+    counts = holds.sum(axis=1)
+    return np.where(counts > 0, holds @ evidence.probabilities / np.maximum(counts, 1), np.nan)
+
+
+def _draw_moments(axes: Any, evidence: Evidence, start_s: float, length_s: float, at_mm: float, base: float) -> None:
+    """A strip under the trace, the darker the more probable an infarction is at that moment."""
+    edges = np.arange(start_s, start_s + length_s + 1e-9, 0.1)
+    level = np.nan_to_num(moments(evidence, (edges[:-1] + edges[1:]) / 2))
+    along, under = at_mm + (edges - start_s) * MM_PER_S, base - ROW_MM / 2 + 2.2
+    lines = [((left, under), (right, under)) for left, right in pairwise(along)]
+    colours = [(*to_rgb(FOR), 0.08 + 0.82 * each) for each in level]
+    axes.add_collection(LineCollection(lines, colors=colours, linewidths=5, capstyle="butt", zorder=1))
+
+
+def _draw_text(
+    axes: Any, record: Record, finding: Finding | None, evidence: Evidence | None, width: float, height: float
+) -> None:
     axes.text(5, height - 7, record.record_id, color=INK, fontsize=12, fontweight="bold", va="center")
     if finding is not None:
         axes.text(5, height - 13.5, summary(finding), color=INK, fontsize=10.5, va="center")
     settled = f"{record.duration_s:.1f} s at {record.fs_hz:g} Hz"
     axes.text(width - 5, height - 7, settled, color=INK, fontsize=9, ha="right", va="center")
     foot = f"{MM_PER_S:g} mm/s   {MM_PER_MV:g} mm/mV   An aid for research and a second look; not a medical device."
+    if evidence is not None:
+        foot += "   Bars: what a lead speaks for (red) or against (blue). Strips: probability at the moment."
     if finding is not None and finding.notes:
         foot += "   Note: " + "; ".join(note.text for note in finding.notes)
-    axes.text(5, 4, foot[:190], color=INK, fontsize=7.5, va="center")
+    axes.text(5, 4, foot[:230], color=INK, fontsize=7.5, va="center")
 
 
 def summary(finding: Finding) -> str:
     """The finding in a line: what was found, and how its probability stands to the threshold."""
     held = f"probability {finding.mi.probability:.3f}, threshold {finding.mi.threshold:.3f}"
+    held += "; uncertain" if finding.uncertain else ""
     if not finding.mi.present:
         return f"No infarction found ({held})"
     sites = ", ".join(f"{site} {finding.localizations[site].probability:.2f}" for site in finding.sites)
@@ -95,19 +137,15 @@ def summary(finding: Finding) -> str:
 
 
 def draw_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
-    """Training and held-out loss by epoch, one panel a stage, one colour a fold. histories : by "stage-part"."""
-    stages = sorted({part.rpartition("-")[0] for part in histories})
-    figure = Figure(figsize=(5.5 * len(stages), 4), dpi=110, layout="constrained")
-    for axes, stage in zip(np.atleast_1d(figure.subplots(1, len(stages))), stages, strict=True):
-        for place, (part, history) in enumerate(histories.items()):
-            if part.rpartition("-")[0] != stage:
-                continue
-            epochs, colour = [epoch["epoch"] for epoch in history], f"C{place % 6}"
-            label = part.rpartition("-")[2].replace("fold", "fold ")
-            axes.plot(epochs, [epoch["train_loss"] for epoch in history], color=colour, label=label)
-            if history and history[0]["held_loss"] is not None:
-                axes.plot(epochs, [epoch["held_loss"] for epoch in history], color=colour, linestyle=":")
-        axes.set(title=stage, xlabel="epoch", ylabel="loss (dotted: held out)")
-        axes.legend(fontsize=8, frameon=False)
-        axes.spines[["top", "right"]].set_visible(False)
+    """Training and held-out loss by epoch, one colour a training. histories : by part, "fold0", ... and "all"."""
+    figure = Figure(figsize=(7, 4.2), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    for place, (part, history) in enumerate(histories.items()):
+        epochs, colour = [epoch["epoch"] for epoch in history], f"C{place % 10}"
+        axes.plot(epochs, [epoch["train_loss"] for epoch in history], color=colour, label=part.replace("fold", "fold "))
+        if history and history[0]["held_loss"] is not None:
+            axes.plot(epochs, [epoch["held_loss"] for epoch in history], color=colour, linestyle=":")
+    axes.set(xlabel="epoch", ylabel="loss (dotted: held out, other mixture of targets)")
+    axes.legend(fontsize=8, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
     return figure

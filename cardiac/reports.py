@@ -13,6 +13,7 @@ import pandas as pd
 
 from cardiac.decisions import Finding
 from cardiac.errors import CardiacError
+from cardiac.evidence import Evidence, evidence_document
 from cardiac.labels import COLUMNS, NORM, RECORD_COLUMN
 from cardiac.records import Record
 
@@ -47,8 +48,10 @@ def open_folder(folder: str | Path) -> Path:
     return folder
 
 
-def finding_document(finding: Finding, bundle: Mapping[str, str]) -> dict[str, Any]:
-    """One object of findings.json. bundle : name and sha256 of what decided."""
+def finding_document(
+    finding: Finding, bundle: Mapping[str, str], evidence: Mapping[str, Evidence] | None = None
+) -> dict[str, Any]:
+    """One object of findings.json. bundle : name and sha256 of what decided.  evidence : by output, where asked for."""
 
     def judged(judgement: Any) -> dict[str, Any]:
         return {
@@ -62,11 +65,13 @@ def finding_document(finding: Finding, bundle: Mapping[str, str]) -> dict[str, A
         "mi": judged(finding.mi),
         "localizations": {site: judged(judgement) for site, judgement in finding.localizations.items()},
         "norm": finding.norm,
+        "uncertain": finding.uncertain,
+        "spread": round(finding.spread, 6),
         "quality": {"status": finding.quality, "reasons": [note.text for note in finding.notes]},
         "fs_hz": finding.fs_hz,
         "duration_s": finding.duration_s,
         "bundle": dict(bundle),
-    }
+    } | ({"evidence": evidence_document(evidence)} if evidence else {})
 
 
 def error_document(record_id: str, error: Exception) -> dict[str, Any]:
@@ -108,16 +113,16 @@ def findings_table(findings: Sequence[Finding]) -> str:
     lines = [f"{'record':<{width}}  MI prob.  finding"]
     for finding in findings:
         told = ", ".join(finding.sites) if finding.mi.present else "no infarction found"
-        mark = "  (!)" if finding.quality != "ok" else ""
-        lines.append(f"{finding.record_id:<{width}}  {finding.mi.probability:8.3f}  {told}{mark}")
+        marks = ("  uncertain" if finding.uncertain else "") + ("  (!)" if finding.quality != "ok" else "")
+        lines.append(f"{finding.record_id:<{width}}  {finding.mi.probability:8.3f}  {told}{marks}")
     return "\n".join(lines)
 
 
-def write_ecg(record: Record, finding: Finding, path: Path) -> None:
-    """The record on ECG paper with its finding, as PNG."""
+def write_ecg(record: Record, finding: Finding, path: Path, evidence: Mapping[str, Evidence] | None = None) -> None:
+    """The record on ECG paper with its finding, and the evidence for it where there is any, as PNG."""
     from cardiac.plots import draw_ecg  # matplotlib is slow to import and only pictures need it
 
-    _write_figure(draw_ecg(record, finding), path)
+    _write_figure(draw_ecg(record, finding, (evidence or {}).get("mi")), path)
 
 
 def write_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
