@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -199,3 +200,13 @@ def end_run(out: Path) -> None:
     """Take away the epochs' states: the run is whole, and what it made is written."""
     shutil.rmtree(out / STATE, ignore_errors=True)
     (out / RUN).unlink()
+
+
+def code_revision(root: Path) -> str:
+    """The commit of the code in a folder, with "-dirty" where files differ from it; "unknown" without git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return told.stdout.strip() or "unknown"

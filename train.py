@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -36,7 +35,18 @@ from cardiac.reports import replace_file, write_curves
 from cardiac.signals import SignalSpec, prepare_signal
 from cardiac.simulate import simulate_dataset
 from cardiac.windows import WindowPlan, pool_windows, window_spread, window_starts
-from learning import PRECISIONS, History, NetworkTraining, Report, begin_run, end_run, logged, open_run, seed_of
+from learning import (
+    PRECISIONS,
+    History,
+    NetworkTraining,
+    Report,
+    begin_run,
+    code_revision,
+    end_run,
+    logged,
+    open_run,
+    seed_of,
+)
 from models import build_model
 from utils import ROOT, Config, load_bundle, load_config, pick_device, run_networks, save_bundle, seed_everything
 
@@ -62,6 +72,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "train.label_smoothing": (0, 0.99),
     "train.mixup": (0, 100),
     "train.gain": (0, 1),
+    "train.unknown_gain": (0, 10),
     "train.noise": (0, 100),
     "train.lead_drop": (0, 1),
     "train.noisy_copies": (0, 100),
@@ -92,17 +103,20 @@ class Recipe:
         return self.config["signal"]["section"]
 
 
-def fit(config: Config, dataset: Dataset, out: Path, resume: bool = False, report: Report | None = None) -> FitResult:
+def fit(
+    config: Config, dataset: Dataset, out: Path, resume: bool = False, report: Report | None = None, bundle: bool = True
+) -> FitResult:
     """Train in folds and on all records; write bundle, figures, curves and out-of-fold probabilities.
 
-    report : called after every epoch with {"part", "epoch", "train_loss", "held_loss", "seconds"}.
+    report : called after every epoch with {"part", "epoch", "train_loss", "held_loss", "seconds"}.  bundle : False
+    trains the folds alone and writes what they say, which is all that settings are compared by.
     Raises CardiacError for data or settings that do not fit; a stopped run goes on with `resume`.
     """
     if not dataset.sites.any() or dataset.infarction.all():
         raise DatasetError("records with an infarction at a site and records without one are needed: give more records")
     recipe = _recipe(config)
     open_run(config, out, resume)
-    revision = _code_revision()  # now: the files may change while the networks learn
+    revision = code_revision(ROOT)  # now: the files may change while the networks learn
     seed_everything(config["train"]["seed"])
     folds = _assign_folds(config, dataset, out)
     _check_taught(dataset, folds)
@@ -110,10 +124,15 @@ def fit(config: Config, dataset: Dataset, out: Path, resume: bool = False, repor
     lessons = teach(dataset, signals, config["data"]["companion_present"], config["data"]["companion_absent"])
     begin_run(out, config, checksum)
     with logged(out):
-        found, networks, histories = _cross_validate(recipe, lessons, companion_folds(dataset, folds), out, report)
+        of_all = companion_folds(dataset, folds)
+        found, histories = _cross_validate(recipe, lessons, of_all, out, report)
+        networks = _train(recipe, lessons, of_all, None, out, report, histories) if bundle else []
     figures = evaluate(dataset, found, config["decide"])
     training = {"code_revision": revision, **_provenance(config, dataset, checksum, folds, histories)}
-    _write_run(out, networks, _card(recipe, dataset, found, out.name) | {"training": training}, figures, dataset, found)
+    _write_found(out, dataset, found, figures)
+    if bundle:
+        save_bundle(out, networks, _card(recipe, dataset, found, out.name) | {"training": training})
+        load_bundle(out)  # what was written can be read, or this says so now
     write_curves(histories, out / "curves.png")
     end_run(out)
     return FitResult(out, figures, training["training_s"])
@@ -245,31 +264,44 @@ def _predict(recipe: Recipe, networks: list[nn.Module], signals: list[np.ndarray
     return np.stack(found)
 
 
+def _train(
+    recipe: Recipe,
+    lessons: Lessons,
+    folds: np.ndarray,
+    fold: int | None,
+    out: Path,
+    report: Report | None,
+    histories: dict[str, History],
+) -> list[nn.Module]:
+    """The members' networks that see all but one fold, or all where it is None; their histories are put in."""
+    rows = np.flatnonzero(folds != fold) if fold is not None else np.arange(len(folds))
+    located = rows[lessons.weights[rows, 1] > 0]
+    rows = np.concatenate([rows, np.tile(located, recipe.config["train"]["infarction_repeats"] - 1)])
+    held = np.flatnonzero(folds[: lessons.n_records] == fold) if fold is not None else None
+    watched = None if held is None else middle_batch(lessons, held, recipe.config["train"]["crop"])
+    networks = []
+    for member in range(recipe.config["train"]["members"]):
+        part = ("all" if fold is None else f"fold{fold}") + (f"-{member}" if member else "")
+        training = _training(recipe, part, lessons, rows, out)
+        networks.append(training.run(watched, report))
+        histories[part] = training.history
+    return networks
+
+
 def _cross_validate(
     recipe: Recipe, lessons: Lessons, folds: np.ndarray, out: Path, report: Report | None
-) -> tuple[OutOfFold, list[nn.Module], dict[str, History]]:
-    """Out-of-fold probabilities, the networks trained on all records, and every training's history.
+) -> tuple[OutOfFold, dict[str, History]]:
+    """Out-of-fold probabilities, and every training's history.
 
     folds : of the data set's records and then the companions', -1 for one that teaches in every fold.
     """
-    n_records = lessons.n_records
-    found, histories = np.full((n_records, 2 + len(SITES)), np.nan), {}
-    members = range(recipe.config["train"]["members"])
-    for fold in [*np.unique(folds[:n_records]), None]:
-        rows = np.flatnonzero(folds != fold) if fold is not None else np.arange(len(folds))
-        located = rows[lessons.weights[rows, 1] > 0]
-        rows = np.concatenate([rows, np.tile(located, recipe.config["train"]["infarction_repeats"] - 1)])
-        held = np.flatnonzero(folds[:n_records] == fold) if fold is not None else np.array([], dtype=int)
-        networks = []
-        for member in members:
-            part = ("all" if fold is None else f"fold{fold}") + (f"-{member}" if member else "")
-            training = _training(recipe, part, lessons, rows, out)
-            watched = middle_batch(lessons, held, recipe.config["train"]["crop"]) if len(held) else None
-            networks.append(training.run(watched, report))
-            histories[part] = training.history
-        if len(held):
-            found[held] = _predict(recipe, networks, [lessons.signals[row] for row in held], f"fold{fold}")
-    return OutOfFold(folds[:n_records], found[:, 0], found[:, 1:-1], found[:, -1]), networks, histories
+    own, histories = folds[: lessons.n_records], {}
+    found = np.full((len(own), 2 + len(SITES)), np.nan)
+    for fold in np.unique(own):
+        networks = _train(recipe, lessons, folds, fold, out, report, histories)
+        held = np.flatnonzero(own == fold)
+        found[held] = _predict(recipe, networks, [lessons.signals[row] for row in held], f"fold{fold}")
+    return OutOfFold(own, found[:, 0], found[:, 1:-1], found[:, -1]), histories
 
 
 def _card(recipe: Recipe, dataset: Dataset, found: OutOfFold, name: str) -> dict[str, Any]:
@@ -286,16 +318,6 @@ def _card(recipe: Recipe, dataset: Dataset, found: OutOfFold, name: str) -> dict
         "stages": {name: {"outputs": list(STAGES[name])} | asdict(plan) for name, plan in recipe.plans.items()},
         "decisions": rule.as_plain(),
     }
-
-
-def _code_revision() -> str:
-    """The commit of this code, with "-dirty" where files differ from it."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    except OSError:  # no git here
-        return "unknown"
-    return told.stdout.strip() or "unknown"
 
 
 def _provenance(
@@ -317,23 +339,14 @@ def _provenance(
     }
 
 
-def _write_run(
-    out: Path,
-    networks: list[nn.Module],
-    card: Mapping[str, Any],
-    figures: Figures,
-    dataset: Dataset,
-    found: OutOfFold,
-) -> None:
-    """Bundle, metrics.json and out_of_fold.csv."""
+def _write_found(out: Path, dataset: Dataset, found: OutOfFold, figures: Figures) -> None:
+    """metrics.json and out_of_fold.csv."""
     columns = {"record_id": dataset.table["record_id"], "fold": found.fold, "mi": found.mi}
     columns |= dict(zip(SITES, found.sites.T, strict=True)) | {"spread": found.spread}
     table = pd.DataFrame(columns).sort_values("record_id")
     replace_file(out / "out_of_fold.csv", table.to_csv(index=False, float_format="%.5f").encode())
     metrics = {"protocol": PROTOCOL, "figures": as_plain(figures)}
     replace_file(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
-    save_bundle(out, networks, card)
-    load_bundle(out)  # what was written can be read, or this says so now
 
 
 def _open_data(folder: Path | None, config: Config) -> Dataset | None:

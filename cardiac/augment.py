@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+N_LIMB = 6  # the first leads
+
 
 def random_sections(
     signals: Sequence[np.ndarray], rows: np.ndarray, length: int, rng: np.random.Generator
@@ -30,6 +32,16 @@ def augment(sections: np.ndarray, rng: np.random.Generator, gain: float, noise: 
     dropped = np.flatnonzero(rng.random(n_sections) < lead_drop)
     changed[dropped, rng.integers(0, n_leads, len(dropped))] = 0.0
     return changed
+
+
+def lead_gains(deviations: np.ndarray, n_leads: int, rng: np.random.Generator) -> np.ndarray:
+    """Random gains, float32 (b, n_leads, 1): one for the limb leads together, which hang together, one a chest lead.
+
+    deviations : (b,), of the gains' logarithms.
+    """
+    steps = rng.standard_normal((len(deviations), n_leads)) * deviations[:, None]
+    steps[:, :N_LIMB] = steps[:, :1]
+    return np.exp(steps)[:, :, None].astype(np.float32)
 
 
 def mix(

@@ -1,12 +1,14 @@
 """Labelled collections on disk -> Dataset: which records there are, whose they are, and what is true of them."""
 
 import ast
+import json
 import os
 import warnings
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +27,7 @@ from cardiac.labels import (
     scp_targets,
 )
 from cardiac.records import Record
+from cardiac.signals import restore_gains
 
 FILTERED_HZ, FILTERED_UNIT = 100.0, 1e-3  # of ptb-xl-filtered's signals.npz
 UNKNOWN = np.full(len(AUXILIARY), np.nan, dtype=np.float32)
@@ -118,6 +121,17 @@ def read_out_of_fold(path: str | Path) -> pd.DataFrame:
     """Out-of-fold probabilities by record_id: fold, mi, the six sites and the spread over windows."""
     table = _read_csv(Path(path), ["record_id", "fold", "mi", *SITES, "spread"], text=["record_id"])
     return table.set_index("record_id")
+
+
+def read_decide_settings(path: str | Path) -> dict[str, Any]:
+    """How a bundle's decisions were fitted: the decide section of the settings in its card.json."""
+    path = Path(path)
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["training"]["config"]["decide"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{path}: does not say how its decisions were fitted: give a bundle that was trained"
+        ) from error
 
 
 def read_template(path: str | Path) -> pd.DataFrame:
@@ -216,13 +230,15 @@ def _check_binary(path: Path, record_ids: pd.Series, infarction: np.ndarray) -> 
 
 def _ptbxl_opinion(path: Path, min_likelihood: float) -> pd.DataFrame:
     """PTB-XL's own word on the task's records: infarction code, noise flags, strat_fold. Empty where there is no file."""
-    names = [RECORD_COLUMN, "ptbxl_infarction", "noisy", "strat_fold", "codes"]
+    names = [RECORD_COLUMN, "ptbxl_infarction", "noisy", "strat_fold", "codes", "ptbxl_codes", "report"]
     if not path.is_file():
         return pd.DataFrame({name: pd.Series(dtype=str if name == RECORD_COLUMN else float) for name in names})
     table = _read_csv(path, [RECORD_COLUMN, "scp_codes", *NOISE_FLAGS], text=[RECORD_COLUMN])
     told = [_codes(codes) for codes in table["scp_codes"]]
     table["ptbxl_infarction"] = np.array([scp_targets(codes, min_likelihood)[0] for codes in told], dtype=float)
     table["codes"] = [scp_auxiliary(codes) for codes in told]
+    table["ptbxl_codes"] = [", ".join(f"{code} {likelihood:g}" for code, likelihood in codes.items()) for codes in told]
+    table["report"] = table.get("report", "")
     table["noisy"] = table[list(NOISE_FLAGS)].notna().any(axis=1)
     table["strat_fold"] = _numbers(table, "strat_fold")
     return table[names]
@@ -265,7 +281,10 @@ def _read_ptbxl(folder: Path, min_likelihood: float) -> Dataset:
 
 
 def _read_filtered(folder: Path) -> Dataset:
-    """PTB-XL's records as `ptb-xl-filtered` has them: 100 Hz, unit variance in each lead, codes without likelihood."""
+    """PTB-XL's records as `ptb-xl-filtered` has them: 100 Hz, unit variance in each lead, codes without likelihood.
+
+    The amplitudes are lost: `signals.restore_gains` makes them up, and training varies them.
+    """
     labels = _read_csv(folder / "labels.csv", ["ecg_id", "patient_id", "age", "sex", "strat_fold"])
     try:
         with np.load(folder / "signals.npz", allow_pickle=False) as content:
@@ -276,7 +295,7 @@ def _read_filtered(folder: Path) -> Dataset:
         raise DatasetError(f"{folder}: labels.csv and signals.npz are not of the same records: unpack both again")
     record_ids = [f"{ecg_id:05d}_hr" for ecg_id in ecg_ids]
     named = zip(record_ids, signals, strict=True)
-    sources = [Record(name, np.float32(FILTERED_UNIT) * signal, FILTERED_HZ) for name, signal in named]
+    sources = [Record(name, restore_gains(FILTERED_UNIT * signal), FILTERED_HZ) for name, signal in named]
     named_codes = [name for name in labels.columns if name in SCP_SITES or name in SCP_AUXILIARY]
     told = [{name: 100.0 for name in named_codes if row[name] == 1} for row in labels.to_dict("records")]
     targets = [scp_targets(codes, 0.0) for codes in told]

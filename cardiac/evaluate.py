@@ -1,4 +1,8 @@
-"""Every figure of a detector from its out-of-fold probabilities, by the protocol."""
+"""Every figure of a detector from its out-of-fold probabilities, by the protocol.
+
+python -m cardiac.evaluate                                        # prints the figures of the shipped bundle
+python -m cardiac.evaluate --html results/report.html             # and writes them with charts and the worst errors
+"""
 
 import argparse
 import os
@@ -10,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from cardiac import metrics
 from cardiac.calibration import METHODS
-from cardiac.datasets import Dataset, read_dataset, read_out_of_fold
+from cardiac.datasets import Dataset, read_dataset, read_decide_settings, read_out_of_fold
 from cardiac.decisions import MIN_POSITIVES, columns, cross_fit, decide_sites
 from cardiac.errors import CardiacError, DatasetError
 from cardiac.folds import check_folds
@@ -232,24 +237,46 @@ def as_plain(figures: Figures) -> dict[str, dict[str, dict[str, float]]]:
     return {group: {name: asdict(figure) for name, figure in rows.items()} for group, rows in figures.items()}
 
 
+def read_found(bundle: Path, dataset: Dataset) -> OutOfFold:
+    """A bundle's out-of-fold probabilities in the data set's order. Raises DatasetError where a record has none."""
+    table = read_out_of_fold(bundle / "out_of_fold.csv").reindex(dataset.table["record_id"])
+    if table["fold"].isna().any():
+        raise DatasetError("out_of_fold.csv: not all labelled records stand in it: take the data it was made from")
+    columns_of = (table["fold"].to_numpy(int), table["mi"].to_numpy(), table[list(SITES)].to_numpy())
+    return OutOfFold(*columns_of, table["spread"].to_numpy())
+
+
+def _write_page(options: argparse.Namespace, dataset: Dataset, found: OutOfFold, settings: Mapping[str, Any]) -> None:
+    from cardiac.charts import Scored  # matplotlib is slow to import and only the page needs it
+    from cardiac.page import build_page
+    from cardiac.reports import open_folder, replace_file
+
+    open_folder(options.html.parent)
+    fitted = cross_fit(found.pooled, dataset.infarction, dataset.sites, found.fold, settings)
+    scored = Scored(dataset.infarction, dataset.sites, found.mi, found.spread, fitted)
+    bar = partial(tqdm, desc="worst errors", unit="record", disable=None)
+    page = build_page(options.bundle.name, dataset, scored, evaluate(dataset, found, settings), bar, options.errors)
+    replace_file(options.html, page.encode())
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Print the figures of a bundle's out-of-fold probabilities. 0, or 1 with a sentence on standard error."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = Path(os.environ.get("ECG_DATA", "data")) / "aiijc"
     parser.add_argument("--data", type=Path, default=default, help="the data set's folder (%(default)s)")
     parser.add_argument("--bundle", type=Path, default=Path("checkpoints/mi/hybrid"), help="the bundle (%(default)s)")
+    parser.add_argument("--html", type=Path, help="file to write the report into, with charts and the worst errors")
+    parser.add_argument("--errors", type=int, default=30, help="how many of the worst errors are drawn (%(default)s)")
     options = parser.parse_args(arguments)
     try:
         dataset = read_dataset(options.data)
-        table = read_out_of_fold(options.bundle / "out_of_fold.csv")
-        table = table.reindex(dataset.table["record_id"])
-        if table["fold"].isna().any():
-            raise DatasetError("out_of_fold.csv: not all labelled records stand in it: take the data it was made from")
+        settings, found = read_decide_settings(options.bundle / "card.json"), read_found(options.bundle, dataset)
+        print(format_figures(evaluate(dataset, found, settings)))
+        if options.html:
+            _write_page(options, dataset, found, settings)
     except CardiacError as error:
         print(error, file=sys.stderr)
         return 1
-    content = OutOfFold(table["fold"].to_numpy(int), table["mi"].to_numpy(), table[list(SITES)].to_numpy())
-    print(format_figures(evaluate(dataset, content)))
     return 0
 
 

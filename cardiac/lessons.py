@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cardiac.augment import add_noisy_copies, augment, mix, random_sections
+from cardiac.augment import add_noisy_copies, augment, lead_gains, mix, random_sections
 from cardiac.datasets import Dataset
 from cardiac.labels import AUXILIARY
 
@@ -16,12 +16,14 @@ class Lessons:
     """Prepared signals with targets for every output, and how much each target counts.
 
     signals : each (n_leads, n_samples), mV.  targets, weights : float32 (n, n_outputs); a weight of 0 stands where the
-    target is not known.  n_records : the first so many are the data set's own, the others its companions.
+    target is not known.  amplitude_known : bool (n,); False where the leads' gains were made up.  n_records : the first
+    so many are the data set's own, the others its companions.
     """
 
     signals: Sequence[np.ndarray]
     targets: np.ndarray
     weights: np.ndarray
+    amplitude_known: np.ndarray
     n_records: int
 
 
@@ -31,7 +33,7 @@ def teach(dataset: Dataset, signals: Sequence[np.ndarray], present: float, absen
     Sites are taught by the data set's infarctions alone. A companion carries other readers' labels, so its infarction
     is a soft target: `present` where PTB-XL has a code for one, `absent` where not.
     """
-    targets, weights = [], []
+    targets, weights, known = [], [], []
     for part in (dataset, *dataset.companions):
         own, n = part is dataset, len(part.infarction)
         codes = np.full((n, len(AUXILIARY)), np.nan) if part.codes is None else part.codes
@@ -39,8 +41,9 @@ def teach(dataset: Dataset, signals: Sequence[np.ndarray], present: float, absen
         located = np.repeat((part.infarction & own)[:, None], part.sites.shape[1], axis=1)
         targets.append(np.column_stack([mi, part.sites, np.nan_to_num(codes)]))
         weights.append(np.column_stack([np.ones(n), located, ~np.isnan(codes)]))
+        known.append(np.full(n, part.layout != "ptb-xl-filtered"))
     stacked = (np.concatenate(each).astype(np.float32) for each in (targets, weights))
-    return Lessons(signals, *stacked, len(dataset.infarction))
+    return Lessons(signals, *stacked, np.concatenate(known), len(dataset.infarction))
 
 
 def draw_batch(
@@ -52,6 +55,7 @@ def draw_batch(
     """
     sections = random_sections(lessons.signals, rows, settings["crop"], rng)
     sections = augment(sections, rng, settings["gain"], settings["noise"], settings["lead_drop"])
+    sections *= lead_gains(~lessons.amplitude_known[rows] * settings["unknown_gain"], sections.shape[1], rng)
     targets, weights = lessons.targets[rows], lessons.weights[rows]
     sections, targets, weights = mix(sections, targets, weights, rng, settings["mixup"])
     sections = add_noisy_copies(sections, rng, settings["noisy_copies"])

@@ -89,7 +89,9 @@ def _draw_weight(axes: Any, evidence: Evidence, lead: str, at_mm: float, base: f
     value = evidence.leads[LEADS.index(lead)] / max(np.abs(evidence.leads).max(), 1e-9)
     start, level = at_mm + 11.0, base + ROW_MM / 2 - 4.2
     colour = FOR if value > 0 else AGAINST
-    axes.plot([start, start + BAR_MM * abs(value)], [level, level], color=colour, linewidth=3, solid_capstyle="butt")
+    axes.plot(
+        [start, start + BAR_MM * abs(value)], [level, level], color=colour, linewidth=3, solid_capstyle="butt", zorder=1
+    )
 
 
 def moments(evidence: Evidence, at_s: np.ndarray) -> np.ndarray:
@@ -107,7 +109,7 @@ def _draw_moments(axes: Any, evidence: Evidence, start_s: float, length_s: float
     along, under = at_mm + (edges - start_s) * MM_PER_S, base - ROW_MM / 2 + 2.2
     lines = [((left, under), (right, under)) for left, right in pairwise(along)]
     colours = [(*to_rgb(FOR), 0.08 + 0.82 * each) for each in level]
-    axes.add_collection(LineCollection(lines, colors=colours, linewidths=5, capstyle="butt", zorder=1))
+    axes.add_collection(LineCollection(lines, colors=colours, linewidths=3.5, capstyle="butt", zorder=1))
 
 
 def _draw_text(

@@ -1,8 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from cardiac.errors import DatasetError
-from cardiac.folds import check_folds, draw_folds
+from cardiac.folds import check_folds, companion_folds, draw_folds
+from cardiac.simulate import simulate_dataset
 
 rng = np.random.default_rng(0)
 PATIENTS = np.repeat(np.arange(150), 2)
@@ -38,3 +41,14 @@ def test_a_leak_is_refused_by_name():
 def test_too_few_patients():
     with pytest.raises(DatasetError, match="3 patients do not fill 5 folds"):
         draw_folds(TARGETS[:6], PATIENTS[:6], 5, 1)
+
+
+def test_companions_go_with_their_patient():
+    """One of a patient in a fold takes that fold; one of a patient of none teaches everywhere and gets -1."""
+    dataset, other, third = (simulate_dataset(n, seed=1) for n in (6, 4, 2))
+    other.table["patient_id"] = [4, 100, 0, 4]
+    third.table["patient_id"] = [200, 5]
+    together = dataclasses.replace(dataset, companions=(other, third))
+    folds = np.array([0, 1, 2, 0, 1, 2])
+    assert companion_folds(together, folds).tolist() == [*folds, 1, -1, 0, 1, -1, 2]
+    assert companion_folds(dataset, folds).tolist() == folds.tolist()

@@ -1,6 +1,6 @@
 import numpy as np
 
-from cardiac.labels import COLUMNS, LEADS, NORM, SITES, lead_name, scp_targets
+from cardiac.labels import AUXILIARY, COLUMNS, LEADS, NORM, SITES, lead_name, scp_auxiliary, scp_targets
 
 
 def test_columns_are_those_of_the_form(root):
@@ -30,3 +30,25 @@ def test_scp_codes():
     assert named({"IMI": 35.0}, 15.0) == (True, ["inferior"])
     assert named({"INJAS": 100.0}) == (False, [])
     assert scp_targets({}, 50.0)[1].dtype == np.bool_
+
+
+def stated(codes: dict[str, float]) -> dict[str, float]:
+    """The auxiliary targets above 0."""
+    targets = scp_auxiliary(codes)
+    assert targets.shape == (len(AUXILIARY),)
+    assert targets.dtype == np.float32
+    return {name: round(float(value), 3) for name, value in zip(AUXILIARY, targets, strict=True) if value > 0}
+
+
+def test_auxiliary_targets_by_hand():
+    """A statement counts whole from 50 % up and where PTB-XL gives no likelihood; a wall's infarction by its own."""
+    assert stated({}) == {}
+    assert stated({"NORM": 80.0, "SR": 0.0}) == {"NORM": 1.0}
+    assert stated({"AFIB": 0.0, "LVH": 35.0, "NDT": 50.0}) == {"AFIB": 1.0, "LVH": 0.35, "NDT": 1.0}
+    assert stated({"ILMI": 35.0}) == {
+        "ILMI": 0.35, "infarction, any": 0.35, "infarction, inferior": 0.35, "infarction, lateral": 0.35,
+    }  # fmt: skip
+    assert stated({"PMI": 100.0}) == {"infarction, any": 1.0}  # a wall of its own
+    assert stated({"ASMI": 80.0, "IMI": 15.0}) == {
+        "ASMI": 1.0, "IMI": 0.15, "infarction, any": 0.8, "infarction, anterior": 0.8, "infarction, inferior": 0.15,
+    }  # fmt: skip

@@ -1,0 +1,137 @@
+"""Is the evidence true to the detector? Leads taken away by it and at random, and the leads that speak for each site.
+
+    python -m benchmarks.evidence --data data/aiijc
+
+Over all true infarctions of the training part, which the shipped networks were taught: this asks whether the evidence
+says what the networks look at, not whether they are right.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from cardiac.datasets import Dataset, read_dataset
+from cardiac.errors import CardiacError
+from cardiac.evidence import lead_values, output_logits
+from cardiac.labels import LEADS, SITES
+from cardiac.metrics import bootstrap_weights, with_interval
+from cardiac.records import read_record
+from cardiac.signals import prepare_signal
+from cardiac.windows import sigmoid
+from inference import DEFAULT_BUNDLE, Detector
+
+TAKEN = (1, 2, 3, 4, 6)  # leads taken away
+EXPECTED = {"inferior": ("II", "III", "aVF"), "anteroseptal": ("V1", "V2", "V3", "V4")}
+
+
+def occlusion_values(signal: np.ndarray, detector: Detector) -> np.ndarray:
+    """Logit with all leads less that without each one alone, (7, 12)."""
+    plans = [*detector.stages.values()]
+    kept = np.concatenate([np.ones((1, 12)), 1 - np.eye(12)])
+    logits = output_logits(detector.run(signal * kept[:, :, None].astype(np.float32)), plans)
+    return (logits[:1] - logits[1:]).T
+
+
+def probability_without(signal: np.ndarray, orders: np.ndarray, detector: Detector) -> np.ndarray:
+    """Probability of infarction after the first 1, 2, 3, 4 and 6 leads of each order are flat, (n_orders, 5)."""
+    kept = np.ones((len(orders), len(TAKEN), 12), np.float32)
+    for place, order in enumerate(orders):
+        for step, count in enumerate(TAKEN):
+            kept[place, step, order[:count]] = 0
+    found = detector.run(signal * kept.reshape(-1, 12, 1))
+    return sigmoid(output_logits(found, [*detector.stages.values()])[:, 0]).reshape(len(orders), len(TAKEN))
+
+
+def measure(dataset: Dataset, detector: Detector, n_random: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Loss of probability by way of choosing leads, each (n, 5), and Shapley values (n, 7, 12), of true infarctions."""
+    ways: dict[str, list[np.ndarray]] = {}
+    values, plans = [], [*detector.stages.values()]
+    rng = np.random.default_rng(0)
+    for source in tqdm(
+        [dataset.sources[row] for row in np.flatnonzero(dataset.infarction)], unit="record", disable=None
+    ):
+        record = read_record(source)
+        signal = prepare_signal(record.signal, record.fs_hz, detector.spec)
+        values.append(lead_values(signal, detector.run, plans))
+        many = lead_values(signal, detector.run, plans, n_orders=16)
+        orders = {"Shapley, 2 orders": values[-1][0], "Shapley, 16 orders": many[0]}
+        orders["occlusion of single leads"] = occlusion_values(signal, detector)[0]
+        chosen = [np.argsort(-each) for each in orders.values()]
+        drawn = [rng.permutation(12) for _ in range(n_random)]
+        whole = probability_without(signal, np.zeros((1, 0), int), detector)[0, 0]
+        lost = whole - probability_without(signal, np.array([*chosen, *drawn]), detector)
+        for name, each in zip(orders, lost, strict=False):
+            ways.setdefault(name, []).append(each)
+        ways.setdefault("at random", []).append(lost[len(orders) :].mean(axis=0))
+    return {name: np.stack(each) for name, each in ways.items()}, np.stack(values)
+
+
+def print_faithfulness(ways: dict[str, np.ndarray], patients: np.ndarray) -> None:
+    """Mean loss of probability, and how much more than at random, with intervals over patients."""
+    weights = bootstrap_weights(patients)
+
+    def cell(lost: np.ndarray) -> str:
+        mean: Callable[[np.ndarray], float] = lambda weight: float(weight @ lost / weight.sum())  # noqa: E731
+        figure = with_interval(mean, weights, np.ones(len(lost), bool))
+        return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+
+    print("| leads taken away by | " + " | ".join(f"{count}" for count in TAKEN) + " |")
+    print("|---" * (1 + len(TAKEN)) + "|")
+    for name, lost in ways.items():
+        print(f"| {name} | " + " | ".join(cell(lost[:, step]) for step in range(len(TAKEN))) + " |")
+    for name, lost in ways.items():
+        if name != "at random":
+            more = lost - ways["at random"]
+            print(
+                f"| {name}, more than at random | "
+                + " | ".join(cell(more[:, step]) for step in range(len(TAKEN)))
+                + " |"
+            )
+
+
+def print_lead_weights(values: np.ndarray, sites: np.ndarray) -> None:
+    """Share of what speaks for a site that each lead holds, over the infarctions at that site."""
+    print("| site | records | " + " | ".join(LEADS) + " | three strongest |")
+    print("|---" * (3 + len(LEADS)) + "|")
+    for place, site in enumerate(SITES):
+        mean = values[sites[:, place], 1 + place].mean(axis=0)
+        share = np.maximum(mean, 0) / max(np.maximum(mean, 0).sum(), 1e-9)
+        strongest = ", ".join(LEADS[lead] for lead in np.argsort(-mean)[:3])
+        cells = " | ".join(f"{each:.2f}" for each in share)
+        print(f"| {site} | {sites[:, place].sum()} | {cells} | {strongest} |")
+        if site in EXPECTED:
+            held = share[[LEADS.index(lead) for lead in EXPECTED[site]]].sum()
+            print(f"| {site}: {', '.join(EXPECTED[site])} together | | {held:.2f}" + " |" * (1 + len(LEADS)))
+
+
+def main() -> int:
+    """Print both tables. 0, or 1 with a sentence on standard error."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = Path(os.environ.get("ECG_DATA", "data")) / "aiijc"
+    parser.add_argument("--data", type=Path, default=default, help="the data set's folder (%(default)s)")
+    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help="folder of the weights and their card")
+    parser.add_argument("--random", type=int, default=10, help="random orders a record (%(default)s)")
+    options = parser.parse_args()
+    try:
+        dataset, detector = read_dataset(options.data), Detector.load(options.bundle)
+        ways, values = measure(dataset, detector, options.random)
+    except CardiacError as error:
+        print(error, file=sys.stderr)
+        return 1
+    true = dataset.infarction
+    print(
+        f"Mean loss of the probability of infarction over {true.sum()} true infarctions, 95 % intervals over patients.\n"
+    )
+    print_faithfulness(ways, dataset.patients[true])
+    print("\nShare of each lead in what speaks for a site, over the infarctions there (Shapley values, 2 orders).\n")
+    print_lead_weights(values, dataset.sites[true])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

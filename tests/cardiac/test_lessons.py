@@ -1,0 +1,91 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from cardiac.labels import AUXILIARY, SITES
+from cardiac.lessons import Lessons, draw_batch, middle_batch, teach
+from cardiac.simulate import simulate_dataset
+
+SETTINGS = {"crop": 200, "gain": 0.2, "noise": 0.03, "lead_drop": 0.33, "mixup": 0.3, "noisy_copies": 0.0}
+PLAIN = SETTINGS | dict.fromkeys(("gain", "noise", "lead_drop", "mixup"), 0.0)
+N_OUTPUTS = 1 + len(SITES) + len(AUXILIARY)
+OWN = simulate_dataset(6, seed=1)
+
+
+@pytest.fixture(scope="module")
+def lessons() -> Lessons:
+    """Six records, the first with codes; four companions with codes; one without."""
+    codes = np.full((6, len(AUXILIARY)), np.nan)
+    codes[0] = 0.25
+    others, last = simulate_dataset(4, seed=2), simulate_dataset(1, seed=3)
+    told = dataclasses.replace(others, codes=np.ones((4, len(AUXILIARY)), dtype=np.float32))
+    dataset = dataclasses.replace(OWN, codes=codes, companions=(told, last))
+    rng = np.random.default_rng(0)
+    signals = [rng.standard_normal((12, 300 + 10 * n)).astype(np.float32) for n in range(11)]
+    return teach(dataset, signals, present=0.75, absent=0.05)
+
+
+def test_shapes(lessons):
+    assert lessons.n_records == 6
+    assert lessons.targets.shape == lessons.weights.shape == (11, N_OUTPUTS)
+    assert lessons.targets.dtype == lessons.weights.dtype == np.float32
+    assert np.isfinite(lessons.targets).all()
+
+
+def test_everyone_teaches_infarction_and_companions_softly(lessons):
+    assert (lessons.weights[:, 0] == 1).all()
+    assert lessons.targets[:6, 0].tolist() == [0, 1, 0, 1, 0, 1]
+    assert np.allclose(lessons.targets[6:, 0], [0.05, 0.75, 0.05, 0.75, 0.05])
+
+
+def test_sites_are_taught_by_the_data_sets_infarctions_alone(lessons):
+    of_sites = slice(1, 1 + len(SITES))
+    assert lessons.weights[:, of_sites].any(axis=1).tolist() == [False, True] * 3 + [False] * 5
+    assert (lessons.weights[[1, 3, 5], of_sites] == 1).all()
+    assert np.array_equal(lessons.targets[:6, of_sites], OWN.sites)
+
+
+def test_unknown_codes_weigh_nothing(lessons):
+    codes = slice(1 + len(SITES), None)
+    known = (lessons.weights[:, codes] == 1).all(axis=1)
+    assert known.tolist() == [True] + [False] * 5 + [True] * 4 + [False]
+    assert (lessons.weights[~known, codes] == 0).all()
+    assert (lessons.targets[0, codes] == 0.25).all()
+    assert (lessons.targets[6:10, codes] == 1).all()
+
+
+def test_batches_have_the_shapes_that_are_asked_for(lessons):
+    rows = np.array([0, 7, 7, 3, 10])
+    for copies, n in ((0.0, 5), (0.05, 10)):
+        batch = draw_batch(lessons, rows, np.random.default_rng(0), {**SETTINGS, "noisy_copies": copies})
+        assert [part.shape for part in batch] == [(n, 12, 200), (n, N_OUTPUTS), (n, N_OUTPUTS)]
+        assert {part.dtype for part in batch} == {np.dtype(np.float32)}
+    assert np.array_equal(batch[1][:5], batch[1][5:])
+    assert not np.array_equal(batch[0][:5], batch[0][5:])
+
+
+def test_the_same_seed_draws_the_same_batch(lessons):
+    rows = np.arange(11)
+    one, same, other = (draw_batch(lessons, rows, np.random.default_rng(seed), SETTINGS) for seed in (1, 1, 2))
+    assert all(np.array_equal(*each) for each in zip(one, same, strict=True))
+    assert not any(np.array_equal(*each) for each in zip(one, other, strict=True))
+
+
+def test_with_nothing_changed_a_batch_is_cut_from_its_records(lessons):
+    rows = np.array([4, 9])
+    sections, targets, weights = draw_batch(lessons, rows, np.random.default_rng(0), PLAIN)
+    for section, row in zip(sections, rows, strict=True):
+        places = np.lib.stride_tricks.sliding_window_view(lessons.signals[row][0], 200)
+        start = int(np.flatnonzero((places == section[0]).all(axis=1))[0])
+        assert np.array_equal(section, lessons.signals[row][:, start : start + 200])
+    assert np.array_equal(targets, lessons.targets[rows])
+    assert np.array_equal(weights, lessons.weights[rows])
+
+
+def test_the_middle_is_the_middle(lessons):
+    sections, targets, weights = middle_batch(lessons, np.array([1, 10]), 200)
+    assert np.array_equal(sections[0], lessons.signals[1][:, 55:255])
+    assert np.array_equal(sections[1], lessons.signals[10][:, 100:300])
+    assert np.array_equal(targets, lessons.targets[[1, 10]])
+    assert np.array_equal(weights, lessons.weights[[1, 10]])
