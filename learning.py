@@ -10,7 +10,7 @@ import logging
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
@@ -40,6 +41,31 @@ KEPT = ("network", "average", "optimizer", "schedule")
 def seed_of(seed: int, part: str, epoch: int) -> int:
     """The seed of one epoch of one training; epoch 0 is that of the fresh weights."""
     return int.from_bytes(hashlib.sha256(f"{seed} {part} {epoch}".encode()).digest()[:4])
+
+
+def heads_loss(
+    logits: Sequence[torch.Tensor],
+    targets: torch.Tensor,
+    counts: torch.Tensor,
+    weights: Sequence[float],
+    smoothing: float,
+    positive_weight: float,
+) -> torch.Tensor:
+    """Binary cross-entropy of a network's heads, each over its part of the targets.
+
+    logits : of each head (b, n_windows, k); every window is held against its recording's targets.  targets, counts :
+    (b, sum of k), and how much each target counts.  weights : of the heads.
+    """
+    smoothed = targets * (1 - smoothing) + smoothing / 2
+    positive = torch.tensor(positive_weight, device=targets.device)
+    total, place = torch.zeros((), device=targets.device), 0
+    for head, weight in zip(logits, weights, strict=False):  # weights of heads that the network lacks stay unused
+        part = slice(place, place + head.shape[2])
+        expected, count = smoothed[:, None, part].expand_as(head), counts[:, part]
+        losses = binary_cross_entropy_with_logits(head, expected, reduction="none", pos_weight=positive).mean(dim=1)
+        total = total + weight * (losses * count).sum() / count.sum().clamp_min(1)
+        place = part.stop
+    return total
 
 
 class NetworkTraining:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, scaled_dot_product_attention
 
 Starts = Sequence[Tensor]  # one a stage: first samples of the windows, (n_windows,) int64
-STRIDE = 4  # samples a frame: windows are cut from frames
-TOKEN = 4  # features of the stem a token, of two samples each
+TOKEN = 4  # features of the stem a token
+SHAPE_MV, FLAT_MV = 0.15, 0.02  # a lead's deviation after scaling, and that of a lead without signal
 
 
 class SqueezeExcitation(nn.Module):
@@ -119,14 +119,14 @@ class WindowHead(nn.Module):
     frames (b, c, t) -> logits (b, n_windows, n_outputs), float32.
     """
 
-    def __init__(self, channels: int, n_outputs: int, n_frames: int, dropout: float) -> None:
+    def __init__(self, channels: int, n_outputs: int, n_frames: int, stride: int, dropout: float) -> None:
         super().__init__()
-        self.n_frames = n_frames
+        self.n_frames, self.stride = n_frames, stride
         self.attention = nn.Conv1d(channels, 1, 1)
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(3 * channels, n_outputs))
 
     def forward(self, frames: Tensor, starts: Tensor) -> Tensor:
-        first = starts // STRIDE
+        first = starts // self.stride
         place = torch.arange(frames.shape[2], device=frames.device)[:, None] - first  # (t, n_windows)
         inside = ((place >= 0) & (place < self.n_frames)).to(frames)
         scores = self.attention(frames).float()
@@ -141,7 +141,9 @@ class HybridNet(nn.Module):
     """One trunk of convolutions and a transformer, run once over the recording; windows are cut from its frames.
 
     n_outputs, windows : of each stage, and its windows' length in samples.  n_auxiliary : further outputs a recording,
-    learnt beside the stages' and used by nothing else.  span : how far a token looks, in tokens of 8 samples.
+    learnt beside the stages' and used by nothing else.  with_shapes : the trunk also sees every lead at a like size,
+    over its own standard deviation.  stem_stride : samples a feature of the stem; a frame is two of these, a token
+    four.  span : how far a token looks, in tokens.
     """
 
     def __init__(
@@ -150,7 +152,9 @@ class HybridNet(nn.Module):
         n_outputs: Sequence[int],
         windows: Sequence[int],
         n_auxiliary: int = 0,
+        with_shapes: bool = False,
         stem_width: int = 48,
+        stem_stride: int = 2,
         widths: Sequence[int] = (64, 96, 128),
         kernel: int = 5,
         token_width: int = 96,
@@ -161,8 +165,12 @@ class HybridNet(nn.Module):
         head_dropout: float = 0.3,
     ) -> None:
         super().__init__()
+        self.with_shapes, self.padded_to = with_shapes, TOKEN * stem_stride
+        kernel_of_stem, n_channels = 5 * stem_stride + 1, n_leads * (2 if with_shapes else 1)
         self.stem = nn.Sequential(
-            nn.Conv1d(n_leads, stem_width, 11, stride=2, padding=5, bias=False), nn.BatchNorm1d(stem_width), nn.GELU()
+            nn.Conv1d(n_channels, stem_width, kernel_of_stem, stem_stride, padding=kernel_of_stem // 2, bias=False),
+            nn.BatchNorm1d(stem_width),
+            nn.GELU(),
         )
         ends = list(pairwise([stem_width, *widths]))
         self.convolution = nn.Sequential(
@@ -170,17 +178,20 @@ class HybridNet(nn.Module):
         )
         self.transformer = TransformerBranch(stem_width, token_width, depth, heads, span)
         self.join = nn.Sequential(nn.Conv1d(widths[-1] + token_width, hidden_width, 1), nn.GELU())
+        stride = 2 * stem_stride
         self.stages = nn.ModuleList(
-            WindowHead(hidden_width, each, window // STRIDE, head_dropout)
+            WindowHead(hidden_width, each, window // stride, stride, head_dropout)
             for each, window in zip(n_outputs, windows, strict=True)
         )
-        self.auxiliary = (
-            WindowHead(hidden_width, n_auxiliary, windows[-1] // STRIDE, head_dropout) if n_auxiliary else None
-        )
+        last = (windows[-1] // stride, stride, head_dropout)
+        self.auxiliary = WindowHead(hidden_width, n_auxiliary, *last) if n_auxiliary else None
 
     def frames(self, signals: Tensor) -> Tensor:
-        """What the heads read. (b, n_leads, n) -> (b, hidden_width, n / STRIDE)."""
-        features = self.stem(pad(signals, (0, -signals.shape[2] % (2 * TOKEN))))  # (b, stem_width, n / 2)
+        """What the heads read. (b, n_leads, n) -> (b, hidden_width, n / (2 stem_stride))."""
+        if self.with_shapes:
+            shapes = signals * (SHAPE_MV / (signals.std(dim=2, keepdim=True) + FLAT_MV))
+            signals = torch.cat([signals, shapes], dim=1)
+        features = self.stem(pad(signals, (0, -signals.shape[2] % self.padded_to)))  # (b, stem_width, n / stem_stride)
         return self.join(torch.cat([self.convolution(features), self.transformer(features)], dim=1))
 
     def forward(self, signals: Tensor, starts: Starts) -> list[Tensor]:

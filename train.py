@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
 from cardiac.datasets import Dataset, read_companions, read_dataset, read_folds
@@ -30,6 +29,7 @@ from cardiac.evaluate import PROTOCOL, Figures, OutOfFold, as_plain, evaluate, f
 from cardiac.folds import check_folds, companion_folds, draw_folds
 from cardiac.labels import AUXILIARY, LEADS, SITES
 from cardiac.lessons import Lessons, draw_batch, middle_batch, teach
+from cardiac.model_card import model_card
 from cardiac.records import read_record
 from cardiac.reports import replace_file, write_curves
 from cardiac.signals import SignalSpec, prepare_signal
@@ -43,6 +43,7 @@ from learning import (
     begin_run,
     code_revision,
     end_run,
+    heads_loss,
     logged,
     open_run,
     seed_of,
@@ -97,10 +98,7 @@ class Recipe:
     spec: SignalSpec
     plans: dict[str, WindowPlan]
     network: dict[str, Any]
-
-    @property
-    def section(self) -> int:
-        return self.config["signal"]["section"]
+    section: int
 
 
 def fit(
@@ -131,7 +129,9 @@ def fit(
     training = {"code_revision": revision, **_provenance(config, dataset, checksum, folds, histories)}
     _write_found(out, dataset, found, figures)
     if bundle:
-        save_bundle(out, networks, _card(recipe, dataset, found, out.name) | {"training": training})
+        card = _card(recipe, dataset, found, out.name) | {"training": training}
+        save_bundle(out, networks, card)
+        replace_file(out / "README.md", model_card(card, figures).encode())
         load_bundle(out)  # what was written can be read, or this says so now
     write_curves(histories, out / "curves.png")
     end_run(out)
@@ -170,7 +170,7 @@ def _recipe(config: Config) -> Recipe:
         raise ConfigError(
             f"network cannot be built for windows of {network['windows']} samples ({first_line(error)}): change it"
         ) from error
-    return Recipe(config, spec, plans, network)
+    return Recipe(config, spec, plans, network, section)
 
 
 def _prepare_all(dataset: Dataset, recipe: Recipe) -> tuple[list[np.ndarray], str]:
@@ -233,20 +233,11 @@ def _training(recipe: Recipe, part: str, lessons: Lessons, rows: np.ndarray, out
         sections, _, _ = draw_batch(lessons, rows, np.random.default_rng(seed), {**settings, "mixup": 0.0})
         network.set_scaling(torch.from_numpy(sections), starts)
     weights = [recipe.config[name]["weight"] for name in STAGES] + [settings["auxiliary_weight"]]
-    positive = torch.tensor(settings["positive_weight"], device=pick_device())
 
     def loss(network: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
         sections, targets, counts = batch
-        targets = targets * (1 - settings["label_smoothing"]) + settings["label_smoothing"] / 2
-        total, place = torch.zeros((), device=sections.device), 0
-        for weight, logits in zip(weights, network.learn(sections, starts), strict=False):  # (b, w, k), one a head
-            of_head = slice(place, place + logits.shape[2])
-            expected = targets[:, None, of_head].expand_as(logits)
-            losses = binary_cross_entropy_with_logits(logits, expected, reduction="none", pos_weight=positive)
-            count = counts[:, of_head]
-            total = total + weight * (losses.mean(dim=1) * count).sum() / count.sum().clamp_min(1)
-            place = of_head.stop
-        return total
+        logits = network.learn(sections, starts)
+        return heads_loss(logits, targets, counts, weights, settings["label_smoothing"], settings["positive_weight"])
 
     def draw(rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         return draw_batch(lessons, rows, rng, settings)

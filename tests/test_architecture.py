@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "train": {"models", "cardiac", "utils", "learning"},
     "inference": {"cardiac", "utils"},
 }
-MODELS_MAY_TAKE = {"torch", "math", "itertools"}
+MODELS_MAY_TAKE = {"torch", "math", "itertools", "collections"}
 CORE_MUST_NOT_TAKE = {"torch", "flask", "safetensors", "ray"}
 
 

@@ -1,84 +1,187 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cardiac.windows import WindowPlan, cut_windows
-from models import ReferenceNet, build_model, sinusoidal_positions
+from models import STRIDE, BandedAttention, ReferenceNet, WindowHead, build_model, sliding_max
+
+WINDOWS = [160, 140]
 
 
-def hybrid(n_outputs: int = 1) -> torch.nn.Module:
+def hybrid(**changes) -> torch.nn.Module:
     torch.manual_seed(0)
-    return build_model("hybrid", n_leads=12, n_outputs=n_outputs).eval()
+    return build_model("hybrid", **{"n_leads": 12, "n_outputs": [1, 6], "windows": WINDOWS, **changes}).eval()
 
 
-@pytest.mark.parametrize("window", [700, 800, 1234])
-def test_hybrid_takes_any_window(window):
+def starts_of(n_samples: int) -> list[torch.Tensor]:
+    """First and last window of both stages, and some between."""
+    return [torch.tensor(sorted({0, (n_samples - window) // 2, n_samples - window})) for window in WINDOWS]
+
+
+@pytest.mark.parametrize("n_samples", [160, 161, 203, 500, 1000, 1003])
+def test_hybrid_takes_any_length(n_samples):
+    network, starts = hybrid(), starts_of(n_samples)
+    signals = torch.randn(3, 12, n_samples)
     with torch.inference_mode():
-        assert hybrid(6)(torch.randn(3, 12, window)).shape == (3, 6)
+        logits = network(signals, starts)
+        frames = network.frames(signals)
+    assert [each.shape for each in logits] == [(3, len(starts[0]), 1), (3, len(starts[1]), 6)]
+    assert all(each.dtype == torch.float32 and torch.isfinite(each).all() for each in logits)
+    assert frames.shape[:2] == (3, 64)
+    assert frames.shape[2] >= n_samples / STRIDE > frames.shape[2] - 2
 
 
 def test_hybrid_is_under_two_million_parameters():
-    assert sum(parameter.numel() for parameter in hybrid(6).parameters()) < 2_000_000
+    assert sum(parameter.numel() for parameter in hybrid(n_auxiliary=44).parameters()) < 2_000_000
 
 
 def test_both_branches_reach_the_output():
-    """Silencing either branch's part of the classifier changes the logits."""
-    network, windows = hybrid(), torch.randn(4, 12, 800)
+    """Silencing either branch's part of the joint layer changes the logits."""
+    network, signals, starts = hybrid(), torch.randn(4, 12, 500), starts_of(500)
     with torch.inference_mode():
-        whole = network(windows)
-        weight = network.classifier[1].weight
-        for part in (slice(None, -96), slice(-96, None)):
+        whole = network(signals, starts)
+        weight = network.join[0].weight
+        for part in (slice(None, 128), slice(128, None)):
             kept = weight[:, part].clone()
             weight[:, part] = 0
-            assert not torch.allclose(network(windows), whole)
+            for before, after in zip(whole, network(signals, starts), strict=True):
+                assert not torch.allclose(before, after, atol=1e-4)
             weight[:, part] = kept
-        assert torch.equal(network(windows), whole)
+        assert all(torch.equal(*each) for each in zip(whole, network(signals, starts), strict=True))
 
 
-def test_the_order_of_beats_reaches_the_transformer():
-    """Positions are used: the same tokens in another order pool to another vector."""
-    branch = hybrid().transformer
-    features = torch.randn(1, 64, 76)
-    turned = features.reshape(1, 64, 19, 4).flip(2).reshape(1, 64, 76)  # whole tokens of four features change places
+def test_auxiliary_outputs_are_learnt_and_nowhere_else_seen():
+    network, signals, starts = hybrid(n_auxiliary=44), torch.randn(2, 12, 300), starts_of(300)
     with torch.inference_mode():
-        assert not torch.allclose(branch(features), branch(turned), atol=1e-5)
+        given_, learnt = network(signals, starts), network.learn(signals, starts)
+        assert [each.shape[2] for each in learnt] == [1, 6, 44]
+        assert learnt[2].shape[1] == len(starts[1])
+        assert all(torch.equal(*each) for each in zip(given_, learnt[:2], strict=True))
+        assert len(hybrid().learn(signals, starts)) == 2
 
 
-def test_stem_features_of_windows_are_those_of_the_record():
-    """No padding in the stem: windows may be cut before it or after it."""
-    network = hybrid()
-    record = torch.randn(12, 5000)
-    windows, starts = cut_windows(record.numpy(), WindowPlan(800, 100, "shift", "mean"))
+def test_a_record_is_read_alone_as_in_a_batch():
+    network, signals, starts = hybrid(), torch.randn(5, 12, 400), starts_of(400)
     with torch.inference_mode():
-        of_windows = network.stem(torch.from_numpy(windows))
-        of_record = network.stem(record[None])[0]
-    for window, start in zip(of_windows, starts // 10, strict=True):
-        assert torch.allclose(window, of_record[:, start : start + window.shape[1]], atol=1e-5)
+        together = network(signals, starts)
+        for place in range(5):
+            for whole, alone in zip(together, network(signals[place : place + 1], starts), strict=True):
+                assert torch.allclose(whole[place], alone[0], atol=1e-5)
 
 
-def test_positions_are_those_of_vaswani():
-    positions = sinusoidal_positions(5, 8).numpy()
-    assert positions.shape == (5, 8)
-    assert np.allclose(positions[0], [0, 1] * 4)
-    assert np.isclose(positions[3, 0], np.sin(3.0))
-    assert np.isclose(positions[3, 3], np.cos(3.0 / 10_000 ** (2 / 8)), atol=1e-6)
+def test_a_window_is_read_alone_as_among_others():
+    network, signals, starts = hybrid(), torch.randn(2, 12, 400), starts_of(400)
+    with torch.inference_mode():
+        together = network(signals, starts)
+        for place in range(3):
+            alone = network(signals, [at[place : place + 1] for at in starts])
+            for whole, one in zip(together, alone, strict=True):
+                assert torch.allclose(whole[:, place : place + 1], one, atol=1e-5)
+
+
+def test_the_order_of_beats_matters():
+    """A signal that runs backwards is read otherwise, by the transformer too."""
+    network, signals = hybrid(), torch.randn(2, 12, 160)
+    with torch.inference_mode():
+        there, back = (network(each, [torch.tensor([0])] * 2)[0] for each in (signals, signals.flip(2)))
+        assert not torch.allclose(there, back, atol=1e-4)
+        features = torch.randn(1, 48, 80)
+        torch.nn.init.normal_(network.transformer.layers[0].distance)
+        turned = features.unflatten(2, (20, 4)).flip(2).flatten(2)  # whole tokens change places
+        there, back = (network.transformer(each) for each in (features, turned))
+        assert not torch.allclose(there.mean(dim=2), back.mean(dim=2), atol=1e-4)
+
+
+@given(length=st.integers(1, 70), extra=st.integers(0, 90))
+def test_sliding_max_against_unfold(length, extra):
+    frames = torch.randn(2, 3, length + extra)
+    assert torch.equal(sliding_max(frames, length), frames.unfold(2, length, 1).amax(dim=3))
+
+
+def test_attention_looks_no_further_than_its_span():
+    torch.manual_seed(0)
+    layer, tokens = BandedAttention(16, heads=4, span=3).eval(), torch.randn(1, 20, 16)
+    changed = tokens.clone()
+    changed[0, 10] = torch.randn(16)
+    with torch.inference_mode():
+        differs = (layer(tokens) - layer(changed)).abs().amax(dim=2)[0] > 1e-6
+    assert differs.nonzero().flatten().tolist() == [7, 8, 9, 10, 11, 12, 13]
+
+
+def test_attention_reads_a_pattern_alike_wherever_it_lies():
+    torch.manual_seed(0)
+    layer, tokens = BandedAttention(16, heads=4, span=3).eval(), torch.randn(1, 30, 16)
+    torch.nn.init.normal_(layer.distance)
+    with torch.inference_mode():
+        whole, later = layer(tokens), layer(tokens[:, 5:])
+    assert torch.allclose(whole[:, 8:], later[:, 3:], atol=1e-5)  # beyond the reach of what was taken away
+
+
+@settings(deadline=None)
+@given(start=st.integers(0, 360), place=st.integers(0, 99))
+def test_a_window_reads_the_frames_inside_it_and_no_others(start, place):
+    torch.manual_seed(0)
+    head, frames = WindowHead(8, 2, n_frames=10, dropout=0.0).eval(), torch.randn(1, 8, 100)
+    changed = frames.clone()
+    changed[0, :, place] += 3
+    with torch.inference_mode():
+        before, after = (head(each, torch.tensor([start])) for each in (frames, changed))
+    inside = 0 <= place - start // STRIDE < 10
+    assert torch.allclose(before, after, atol=1e-4) is not inside
+
+
+def test_a_window_head_by_hand():
+    """Mean, maximum and attention-weighted mean of the frames inside."""
+    torch.manual_seed(0)
+    head, frames = WindowHead(8, 2, n_frames=5, dropout=0.5).eval(), torch.randn(2, 8, 30)
+    starts = torch.tensor([0, 13, 100])
+    with torch.inference_mode():
+        found = head(frames, starts)
+        for place, start in enumerate(starts):
+            inside = frames[:, :, start // 4 : start // 4 + 5]
+            weights = head.attention(inside).softmax(dim=2)
+            parts = [inside.mean(dim=2), inside.amax(dim=2), (weights * inside).sum(dim=2)]
+            assert torch.allclose(found[:, place], head.classifier(torch.cat(parts, dim=1)), atol=1e-5)
 
 
 def test_reference_is_as_described():
     """One linear layer of 268 x window x 128 weights holds nearly all of 27.6 million."""
-    network = build_model("reference", n_leads=12, n_outputs=1, window=800, heads=3)
+    network = ReferenceNet(12, 1, window=800, heads=3)
     assert network.classifier[0].weight.shape == (128, 268 * 800)
     assert round(sum(parameter.numel() for parameter in network.parameters()) / 1e6, 1) == 27.6
 
 
+def reference() -> torch.nn.Module:
+    torch.manual_seed(0)
+    given_ = {"n_leads": 12, "n_outputs": [1, 6], "windows": [80, 70], "heads": [3, 2]}
+    return build_model("reference", **given_).eval()
+
+
+def test_reference_pair_reads_windows_as_its_networks_alone():
+    network, signals = reference(), torch.randn(3, 12, 300)
+    starts = [torch.tensor([0, 33, 220]), torch.tensor([5, 230])]
+    with torch.inference_mode():
+        logits = network(signals, starts)
+        assert [each.shape for each in logits] == [(3, 3, 1), (3, 2, 6)]
+        for stage, window, at, found in zip(network.stages, (80, 70), starts, logits, strict=True):
+            for place, start in enumerate(at):
+                assert torch.allclose(found[:, place], stage(signals[:, :, start : start + window]), atol=1e-5)
+        assert all(torch.equal(*each) for each in zip(logits, network.learn(signals, starts), strict=True))
+
+
 def test_reference_scales_by_lead_and_sample_index():
-    network = ReferenceNet(12, 6, window=70, heads=2)
-    windows = torch.randn(50, 12, 70) * 3 + torch.arange(70)
-    network.set_scaling(windows)
-    scaled = (windows - network.mean) / network.deviation
-    assert torch.allclose(scaled.mean(dim=0), torch.zeros(12, 70), atol=1e-5)
-    assert torch.allclose(scaled.std(dim=0), torch.ones(12, 70), atol=1e-5)
-    assert network.eval()(windows).shape == (50, 6)
+    network = reference()
+    signals = torch.randn(50, 12, 100) * 3 + torch.arange(100)
+    network.set_scaling(signals, [torch.tensor([10]), torch.tensor([0, 30])])
+    first, second = network.stages
+    windows = signals[:, :, 10:90]
+    scaled = (windows - first.mean) / first.deviation
+    assert torch.allclose(scaled.mean(dim=0), torch.zeros(12, 80), atol=1e-4)
+    assert torch.allclose(scaled.std(dim=0), torch.ones(12, 80), atol=1e-4)
+    both = torch.cat([signals[:, :, :70], signals[:, :, 30:]])
+    assert torch.allclose(second.mean, both.mean(dim=0), atol=1e-4)
+    assert np.isfinite(second.deviation).all()
 
 
 def test_unknown_network_is_refused():

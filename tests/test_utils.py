@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import numpy as np
@@ -6,18 +7,25 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cardiac.errors import BundleError, ConfigError
+from cardiac.windows import WindowPlan
 from models import build_model
-from utils import CARD, WEIGHTS, load_bundle, load_config, run_network, save_bundle, seed_everything
+from utils import CARD, WEIGHTS, load_bundle, load_config, run_networks, save_bundle, seed_everything
 
 DEFAULTS = "configs/mi.toml"
+NETWORK = {"name": "hybrid", "n_leads": 12, "n_outputs": [1, 6], "windows": [160, 140], "widths": [8, 8, 8], "depth": 1}
+PLANS = [WindowPlan(160, 50, "shift", "mean"), WindowPlan(140, 33, "shift", "mean")]
+
+
+def fresh(seed: int = 0) -> torch.nn.Module:
+    torch.manual_seed(seed)
+    return build_model(**NETWORK)
 
 
 @pytest.fixture
 def bundle(tmp_path):
-    """A small bundle with fresh weights."""
-    network = {"name": "hybrid", "n_leads": 12, "n_outputs": 1}
-    card = {"name": "small", "signal": {}, "thresholds": {}, "stages": {"detect": {"network": network}}}
-    save_bundle(tmp_path, {"detect": build_model(**network)}, card)
+    """A small bundle of two members with fresh weights."""
+    card = {"name": "small", "signal": {}, "network": NETWORK, "members": 2, "stages": {}, "decisions": {}}
+    save_bundle(tmp_path, [fresh(0), fresh(1)], card)
     return tmp_path
 
 
@@ -32,25 +40,28 @@ def test_same_seed_same_numbers_other_seed_others():
 
 
 def test_settings_are_taken_in_their_kind(root):
-    changed = load_config(root / DEFAULTS, ["train.learning_rate=1", "detect.pool=max", "detect_network.dropout=0.2"])
+    settings = ["train.learning_rate=1", "detect.pool=max", "network.head_dropout=0.2", "network.widths=[8, 8, 8]"]
+    changed = load_config(root / DEFAULTS, settings)
     assert changed["train"]["learning_rate"] == 1.0
     assert isinstance(changed["train"]["learning_rate"], float)
     assert changed["detect"]["pool"] == "max"
-    assert changed["detect_network"]["dropout"] == 0.2
+    assert changed["network"] == {"name": "hybrid", "head_dropout": 0.2, "widths": (8, 8, 8)}
     assert changed["localize"] == load_config(root / DEFAULTS)["localize"]
 
 
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
-        ("train.epoch=3", "no setting train.epoch"),
-        ("detect.epoch=3", "detect.epochs"),
-        ("detct.epochs=3", "did you mean detect"),
-        ("detect.epochs=many", "give a value like 24"),
-        ("detect.epochs=2.5", "give a value like 24"),
+        ("train.epoch=3", "no setting train.epoch: did you mean train.epochs"),
+        ("detect.windw=3", "detect.window"),
+        ("detct.window=3", "did you mean detect"),
+        ("train.epochs=many", "give a value like 12"),
+        ("train.epochs=2.5", "give a value like 12"),
         ("train.one_cycle=1", "give a value like True"),
-        ("detect_network.droput=0.1", "detect_network.dropout"),
-        ("detect_network.name=hybird", "did you mean hybrid"),
+        ("decide.calibration=3", "give a value like 'beta'"),
+        ("network.dept=1", "network.depth"),
+        ("network.depth=deep", "give a value like 2"),
+        ("network.name=hybird", "did you mean hybrid"),
         ("epochs=3", "section.key=value"),
         ("train.seed", "section.key=value"),
     ],
@@ -58,6 +69,16 @@ def test_settings_are_taken_in_their_kind(root):
 def test_wrong_settings_are_refused(root, setting, told):
     with pytest.raises(ConfigError, match=told):
         load_config(root / DEFAULTS, [setting])
+
+
+def test_another_network_takes_none_of_the_defaults_arguments(root, tmp_path):
+    (tmp_path / "own.toml").write_text("[network]\ndepth = 1\n")
+    (tmp_path / "other.toml").write_text('[network]\nname = "reference"\nheads = [3, 2]\n')
+    defaults = tmp_path / "defaults.toml"
+    defaults.write_text((root / DEFAULTS).read_text(encoding="utf-8").replace('"hybrid"', '"hybrid"\nspan = 9'))
+    assert load_config(tmp_path / "own.toml", defaults=defaults)["network"] == {"name": "hybrid", "span": 9, "depth": 1}
+    told = load_config(tmp_path / "other.toml", defaults=defaults)["network"]
+    assert told == {"name": "reference", "heads": [3, 2]}
 
 
 def test_a_file_changes_only_what_it_names(root, tmp_path):
@@ -75,16 +96,46 @@ def test_every_shipped_config_loads(root):
     assert len(paths) >= 3
     for path in paths:
         config = load_config(path, defaults=root / DEFAULTS)
-        for stage in ("detect", "localize"):
-            build_model(**config[f"{stage}_network"], n_leads=12, n_outputs=1)
+        windows = [config[stage]["window"] // 10 for stage in ("detect", "localize")]  # a reference of less memory
+        build_model(**config["network"], n_leads=12, n_outputs=[1, 6], windows=windows)
 
 
-def test_run_network_does_not_depend_on_the_batch():
-    network = build_model("hybrid", n_leads=12, n_outputs=6)
-    windows = np.random.default_rng(0).standard_normal((9, 12, 700)).astype(np.float32)
-    whole = run_network(network, windows)
-    assert whole.shape == (9, 6)
-    assert np.allclose(whole, run_network(network, windows, batch_size=2), atol=1e-5)
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+def test_networks_give_the_same_for_a_signal_alone_and_in_a_batch():
+    networks, signals = [fresh(0), fresh(1)], noise(3, 12, 500)
+    together = run_networks(networks, signals, PLANS, 1000)
+    assert [each.shape for each in together] == [(3, 2, 8, 1), (3, 2, 12, 6)]
+    assert all(each.dtype == np.float32 for each in together)
+    for place, signal in enumerate(signals):
+        alone = run_networks(networks, signal, PLANS, 1000)
+        assert [each.shape for each in alone] == [(2, 8, 1), (2, 12, 6)]
+        for whole, one in zip(together, alone, strict=True):
+            assert np.allclose(whole[place], one, atol=1e-5)
+
+
+def test_members_stand_in_their_order_and_are_run_in_evaluation_mode():
+    networks, signal = [fresh(0).train(), fresh(1).train()], noise(12, 400)
+    together = run_networks(networks, signal, PLANS, 1000)
+    for member, network in enumerate(networks):
+        for both, one in zip(together, run_networks([network], signal, PLANS, 1000), strict=True):
+            assert np.allclose(both[member], one[0], atol=1e-6)
+    assert not np.allclose(together[0][0], together[0][1])
+
+
+def test_a_long_signal_is_run_in_sections():
+    """Its windows come in order, each as from the section that it lies in."""
+    network, signal = fresh(), noise(12, 1300)
+    found = run_networks([network], signal, PLANS, 500)
+    whole = run_networks([network], signal, PLANS, 2000)
+    assert [each.shape for each in found] == [each.shape for each in whole] == [(1, 24, 1), (1, 37, 6)]
+    first = run_networks([network], signal[:, :500], PLANS, 500)
+    assert np.allclose(found[0][0, :7], first[0][0, :7], atol=1e-5)  # they start at 0, 50, ... 300
+    last = run_networks([network], signal[:, -500:], [WindowPlan(160, 340, "shift", "mean")] * 2, 500)
+    assert np.allclose(found[0][0, -1], last[0][0, -1], atol=1e-5)
+    assert np.corrcoef(found[0].ravel(), whole[0].ravel())[0, 1] > 0.5
 
 
 def test_bundle_comes_back_as_it_was_written(bundle):
@@ -93,6 +144,11 @@ def test_bundle_comes_back_as_it_was_written(bundle):
     save_bundle(again, loaded.networks, loaded.card)
     assert (again / WEIGHTS).read_bytes() == (bundle / WEIGHTS).read_bytes()
     assert load_bundle(again).sha256 == loaded.sha256
+    assert len(loaded.networks) == 2
+    assert not loaded.networks[0].training
+    one, other = (next(network.parameters()).detach().cpu().numpy() for network in loaded.networks)
+    assert np.array_equal(one, next(fresh(0).parameters()).detach().numpy())
+    assert not np.array_equal(one, other)
 
 
 def test_changed_weights_are_refused(bundle):
@@ -112,12 +168,18 @@ def _rewrite_card(bundle, change):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda card: card["stages"]["detect"]["network"].update(n_outputs=6),
-        lambda card: card["stages"]["detect"]["network"].update(name="unheard"),
-        lambda card: card["stages"]["detect"]["network"].update(unheard=1),
-        lambda card: card["stages"]["detect"].pop("network"),
-        lambda card: card["stages"].update(localize=card["stages"]["detect"]),
-        lambda card: card.pop("thresholds"),
+        lambda card: card["network"].update(n_outputs=[6, 6]),
+        lambda card: card["network"].update(name="unheard"),
+        lambda card: card["network"].update(unheard=1),
+        lambda card: card["network"].update(windows=[160]),
+        lambda card: card["network"].update(heads=0),
+        lambda card: card["network"].pop("name"),
+        lambda card: card.update(network=[]),
+        lambda card: card.update(members=0),
+        lambda card: card.update(members=3),
+        lambda card: card.update(members="two"),
+        lambda card: card.pop("decisions"),
+        lambda card: card.pop("members"),
     ],
 )
 def test_a_card_for_another_network_is_refused(bundle, change):
@@ -139,9 +201,7 @@ def test_missing_and_broken_files_are_named(bundle, tmp_path):
 
 def test_a_tensor_too_many_is_refused(bundle):
     tensors = load_file(bundle / WEIGHTS)
-    save_file(tensors | {"detect.extra": torch.zeros(1)}, bundle / WEIGHTS)
-    import hashlib
-
+    save_file(tensors | {"0.extra": torch.zeros(1)}, bundle / WEIGHTS)
     sha256 = hashlib.sha256((bundle / WEIGHTS).read_bytes()).hexdigest()
     _rewrite_card(bundle, lambda card: card.update(weights_sha256=sha256))
     with pytest.raises(BundleError, match="do not fit"):

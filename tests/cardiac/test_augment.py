@@ -1,6 +1,6 @@
 import numpy as np
 
-from cardiac.augment import add_noisy_copies, augment, mix, random_sections
+from cardiac.augment import add_noisy_copies, augment, lead_gains, mix, random_sections
 
 SECTIONS = np.random.default_rng(0).standard_normal((40, 12, 200)).astype(np.float32)
 TARGETS = (np.arange(40)[:, None] % 2).astype(np.float32)
@@ -38,6 +38,18 @@ def test_gain_noise_and_lost_leads():
     assert 0 < noise.std() < 0.03
     lost = (augment(SECTIONS, generator(), 0.0, 0.0, 1.0) == 0).all(axis=2)
     assert (lost.sum(axis=1) == 1).all()
+
+
+def test_gains_of_leads():
+    gains = lead_gains(np.array([0.0, 0.3] * 500), 12, generator())
+    assert gains.shape == (1000, 12, 1)
+    assert gains.dtype == np.float32
+    assert (gains[::2] == 1).all()
+    logarithms = np.log(gains[1::2, :, 0])
+    assert abs(logarithms[:, 5:].std() - 0.3) < 0.02
+    assert abs(logarithms.mean()) < 0.02
+    assert (np.ptp(gains[:, :6], axis=1) == 0).all()  # the limb leads hang together
+    assert (np.ptp(logarithms[:, 5:], axis=1) > 0.05).all()
 
 
 def test_mixup_keeps_the_larger_share():

@@ -1,10 +1,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+import wfdb
 
-from cardiac.datasets import read_dataset, read_folds, read_template
+from cardiac.datasets import read_companions, read_dataset, read_folds, read_template
 from cardiac.errors import DatasetError
-from cardiac.labels import COLUMNS, SITES
+from cardiac.labels import AUXILIARY, COLUMNS, LEADS, SITES
+from cardiac.records import read_record
+from cardiac.simulate import simulate_dataset
 
 NAMES = list(COLUMNS.values())
 
@@ -42,6 +45,7 @@ def test_task_layout(task):
         assert [SITES[place] for place in np.flatnonzero(dataset.sites[1])] == ["septal", "anterior"]
         assert dataset.table["noisy"].tolist() == [False] * 3
         assert dataset.sources[0].name == "b.npy"
+        assert np.isnan(dataset.codes).all()  # nothing is known of PTB-XL's word
 
 
 def test_ptbxl_opinion_is_joined(task):
@@ -53,6 +57,9 @@ def test_ptbxl_opinion_is_joined(task):
     assert table.loc["c", "ptbxl_infarction"] == 1
     assert np.isnan(table.loc["a", "ptbxl_infarction"])
     assert table["noisy"].to_dict() == {"b": False, "a": False, "c": True}
+    codes = read_dataset(task).codes
+    assert named_auxiliary(codes[2]) == {"IMI": 1.0, "infarction, any": 0.8, "infarction, inferior": 0.8}
+    assert np.isnan(codes[:2]).all()
 
 
 FAULTS = {
@@ -126,6 +133,153 @@ def test_ptbxl_layout(tmp_path):
     assert dataset.infarction.tolist() == [False, True]
     assert [SITES[place] for place in np.flatnonzero(dataset.sites[1])] == ["lateral", "inferior"]
     assert dataset.table["noisy"].tolist() == [False, True]
+
+
+@pytest.fixture
+def ptbxl(tmp_path, signal):
+    """Three records in PTB-XL's layout: none, an inferior infarction of little likelihood, an anterior one."""
+    folder = tmp_path / "ptb-xl"
+    (folder / "records500/00000").mkdir(parents=True)
+    names = [f"0000{n}_hr" for n in (1, 2, 3)]
+    pd.DataFrame(
+        {
+            "ecg_id": [1, 2, 3],
+            "patient_id": [10.0, 11.0, 12.0],
+            "scp_codes": ["{'NORM': 80.0, 'SR': 0.0}", "{'IMI': 15.0}", "{'AMI': 100.0, 'LVH': 35.0}"],
+            "strat_fold": [1, 9, 10],
+            "filename_hr": [f"records500/00000/{name}" for name in names],
+        }
+    ).to_csv(folder / "ptbxl_database.csv", index=False)
+    for n, name in enumerate(names):
+        wfdb.wrsamp(
+            name, fs=500, units=["mV"] * 12, sig_name=list(LEADS), p_signal=(n + 1) * signal.T.astype(float),
+            fmt=["16"] * 12, write_dir=str(folder / "records500/00000"),
+        )  # fmt: skip
+    return folder
+
+
+@pytest.fixture
+def filtered(tmp_path, signal):
+    """Four records as ptb-xl-filtered has them: thousandths of a unit-variance signal at 100 Hz, codes as columns."""
+    folder = tmp_path / "ptb-xl-filtered"
+    folder.mkdir()
+    scaled = signal[:, ::5] / signal[:, ::5].std(axis=1, keepdims=True)
+    labels = pd.DataFrame({"ecg_id": [3, 7, 8, 9], "patient_id": [12, 13, 13, 14], "age": [50, None, 60, 70]})
+    labels = labels.assign(sex=[0, 1, 0, 1], strat_fold=[1, 2, 3, 4], NORM=[0, 1, 0, 0], SR=1)
+    labels = labels.assign(AMI=[1, 0, 0, 0], ILMI=[0, 0, 1, 0], LVH=[0, 0, 1, 0])
+    labels.to_csv(folder / "labels.csv", index=False)
+    samples = np.stack([np.round(1000 * scaled)] * 4).astype(np.int16)
+    np.savez_compressed(folder / "signals.npz", signals=samples, ecg_id=labels["ecg_id"].to_numpy())
+    return folder
+
+
+def named_auxiliary(codes):
+    return {name: round(float(value), 2) for name, value in zip(AUXILIARY, codes, strict=True) if value > 0}
+
+
+def test_companions_of_ptbxl(ptbxl, signal):
+    """Every code counts, whatever its likelihood; the soft targets know it."""
+    dataset = simulate_dataset(2, seed=1)
+    assert dataset.companions == ()
+    (other,) = read_companions(dataset, [ptbxl]).companions
+    assert other.layout == "ptb-xl"
+    assert list(other.table["record_id"]) == ["00001_hr", "00002_hr", "00003_hr"]
+    assert list(other.patients) == [10, 11, 12]
+    assert other.infarction.tolist() == [False, True, True]
+    assert [[SITES[place] for place in np.flatnonzero(row)] for row in other.sites] == [[], ["inferior"], ["anterior"]]
+    assert named_auxiliary(other.codes[0]) == {"NORM": 1.0}
+    assert named_auxiliary(other.codes[1]) == {"IMI": 0.15, "infarction, any": 0.15, "infarction, inferior": 0.15}
+    record = read_record(other.sources[1])
+    assert np.allclose(record.signal, 2 * signal, atol=2e-3)
+
+
+def test_companions_of_the_filtered_layout(filtered, signal):
+    (other,) = read_companions(simulate_dataset(2, seed=1), [filtered]).companions
+    assert other.layout == "ptb-xl-filtered"
+    assert list(other.table["record_id"]) == ["00003_hr", "00007_hr", "00008_hr", "00009_hr"]
+    assert list(other.patients) == [12, 13, 13, 14]
+    assert other.infarction.tolist() == [True, False, True, False]
+    assert [SITES[place] for place in np.flatnonzero(other.sites[2])] == ["lateral", "inferior"]
+    assert named_auxiliary(other.codes[1]) == {"NORM": 1.0}
+    assert named_auxiliary(other.codes[2])["LVH"] == 1.0
+    assert named_auxiliary(other.codes[3]) == {}
+    record = read_record(other.sources[0])
+    assert (record.signal.shape, record.signal.dtype, record.fs_hz) == ((12, 1000), np.float32, 100)
+    for lead, expected in zip(record.signal, signal[:, ::5], strict=True):
+        assert np.corrcoef(lead, expected)[0, 1] > 0.999
+
+
+def test_records_that_stand_in_the_data_set_are_no_companions(ptbxl, filtered):
+    """Neither those of the data set itself, nor those of a folder before."""
+    dataset = simulate_dataset(2, seed=1)
+    dataset.table["record_id"] = ["00002_hr", "00009_hr"]
+    first, second = read_companions(dataset, [ptbxl, filtered]).companions
+    assert list(first.table["record_id"]) == ["00001_hr", "00003_hr"]
+    assert list(second.table["record_id"]) == ["00007_hr", "00008_hr"]
+    for other in (first, second):
+        assert len(other.sources) == len(other.infarction) == len(other.sites) == len(other.codes) == 2
+    assert [read_record(source).record_id for source in first.sources] == ["00001_hr", "00003_hr"]
+    assert [source.record_id for source in second.sources] == ["00007_hr", "00008_hr"]
+    assert first.infarction.tolist() == [False, True]
+    assert second.infarction.tolist() == [False, True]
+
+
+def change_npz(folder, **changes):
+    with np.load(folder / "signals.npz") as content:
+        np.savez_compressed(folder / "signals.npz", **{**content, **changes})
+
+
+def spoil(path, start: int, stop: int):
+    content = bytearray(path.read_bytes())
+    content[start:stop] = bytes(255 - byte for byte in content[start:stop])
+    path.write_bytes(content)
+
+
+COMPANION_FAULTS = {
+    "no npz": (lambda f: (f / "signals.npz").write_bytes(b"junk"), "signals.npz cannot be read"),
+    "empty npz": (lambda f: (f / "signals.npz").write_bytes(b""), "signals.npz cannot be read"),
+    "torn npz": (
+        lambda f: (f / "signals.npz").write_bytes((f / "signals.npz").read_bytes()[:2000]),
+        "signals.npz cannot be read",
+    ),
+    "spoilt npz": (lambda f: spoil(f / "signals.npz", 500, 900), "signals.npz cannot be read"),
+    "no signals": (lambda f: np.savez(f / "signals.npz", ecg_id=[3, 7, 8, 9]), "signals.npz cannot be read"),
+    "objects": (
+        lambda f: change_npz(f, signals=np.array([None] * 4, dtype=object)),
+        "signals.npz cannot be read",
+    ),
+    "no labels": (lambda f: (f / "labels.csv").unlink(), "labels.csv: cannot be read"),
+    "no patients": (
+        lambda f: edit(f / "labels.csv", lambda t: t.drop(columns="patient_id")),
+        "column 'patient_id' is missing",
+    ),
+    "labels of fewer": (lambda f: edit(f / "labels.csv", lambda t: t[1:]), "are not of the same records"),
+    "labels of others": (
+        lambda f: edit(f / "labels.csv", lambda t: t.assign(ecg_id=t.ecg_id[::-1].to_numpy())),
+        "are not of the same records",
+    ),
+    "names of fewer": (lambda f: change_npz(f, ecg_id=np.array([3, 7])), "are not of the same records"),
+    "eleven leads": (
+        lambda f: change_npz(f, signals=np.zeros((4, 11, 1000), np.int16)),
+        "are not of the same records",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", COMPANION_FAULTS)
+def test_faults_of_companions(filtered, case):
+    change, told = COMPANION_FAULTS[case]
+    change(filtered)
+    with pytest.raises(DatasetError, match=told) as caught:
+        read_companions(simulate_dataset(2, seed=1), [filtered])
+    assert "\n" not in str(caught.value)
+
+
+def test_companions_that_are_not_there(tmp_path):
+    with pytest.raises(DatasetError, match="leave it out of"):
+        read_companions(simulate_dataset(2, seed=1), [tmp_path / "nowhere"])
+    with pytest.raises(DatasetError, match=r"ptbxl_database.csv: cannot be read"):
+        read_companions(simulate_dataset(2, seed=1), [tmp_path])
 
 
 def form(folder, text):

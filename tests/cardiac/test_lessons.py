@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,20 +7,22 @@ import pytest
 from cardiac.labels import AUXILIARY, SITES
 from cardiac.lessons import Lessons, draw_batch, middle_batch, teach
 from cardiac.simulate import simulate_dataset
+from utils import load_config
 
-SETTINGS = {"crop": 200, "gain": 0.2, "noise": 0.03, "lead_drop": 0.33, "mixup": 0.3, "noisy_copies": 0.0}
-PLAIN = SETTINGS | dict.fromkeys(("gain", "noise", "lead_drop", "mixup"), 0.0)
+SETTINGS = load_config(Path(__file__).parents[2] / "configs/mi.toml")["train"] | {"crop": 200}
+PLAIN = SETTINGS | dict.fromkeys(("gain", "unknown_gain", "noise", "lead_drop", "mixup"), 0.0)
 N_OUTPUTS = 1 + len(SITES) + len(AUXILIARY)
 OWN = simulate_dataset(6, seed=1)
 
 
 @pytest.fixture(scope="module")
 def lessons() -> Lessons:
-    """Six records, the first with codes; four companions with codes; one without."""
+    """Six records, the first with codes; four companions with codes; one without, whose amplitudes are made up."""
     codes = np.full((6, len(AUXILIARY)), np.nan)
     codes[0] = 0.25
     others, last = simulate_dataset(4, seed=2), simulate_dataset(1, seed=3)
     told = dataclasses.replace(others, codes=np.ones((4, len(AUXILIARY)), dtype=np.float32))
+    last = dataclasses.replace(last, layout="ptb-xl-filtered")
     dataset = dataclasses.replace(OWN, codes=codes, companions=(told, last))
     rng = np.random.default_rng(0)
     signals = [rng.standard_normal((12, 300 + 10 * n)).astype(np.float32) for n in range(11)]
@@ -53,6 +56,20 @@ def test_unknown_codes_weigh_nothing(lessons):
     assert (lessons.weights[~known, codes] == 0).all()
     assert (lessons.targets[0, codes] == 0.25).all()
     assert (lessons.targets[6:10, codes] == 1).all()
+
+
+def test_made_up_amplitudes_are_varied_and_no_others(lessons):
+    """One gain for the limb leads together, one for each chest lead."""
+    assert lessons.amplitude_known.tolist() == [True] * 10 + [False]
+    rows = np.array([2, 7, 10, 10])
+    plain, _, _ = draw_batch(lessons, rows, np.random.default_rng(0), PLAIN)
+    varied, _, _ = draw_batch(lessons, rows, np.random.default_rng(0), {**PLAIN, "unknown_gain": 0.3})
+    assert np.array_equal(varied[:2], plain[:2])
+    gains = varied[2:] / plain[2:]
+    assert np.ptp(gains, axis=2).max() < 1e-4
+    assert np.ptp(gains[:, :6], axis=1).max() < 1e-4
+    assert np.ptp(gains[:, 6:, 0], axis=1).min() > 0.05
+    assert not np.allclose(gains[0], gains[1])
 
 
 def test_batches_have_the_shapes_that_are_asked_for(lessons):

@@ -7,7 +7,8 @@ import pytest
 from matplotlib.image import imread
 
 from cardiac import reports
-from cardiac.decisions import Thresholds, decide
+from cardiac.calibration import Calibration
+from cardiac.decisions import Rule, Thresholds, decide
 from cardiac.errors import CardiacError, RecordError
 from cardiac.labels import COLUMNS, LEADS, SITES
 from cardiac.plots import MM_PER_INCH, draw_ecg, summary
@@ -15,21 +16,25 @@ from cardiac.records import Note, Record
 
 BUNDLE = {"name": "b", "sha256": "0" * 64}
 NAMES = list(COLUMNS.values())
+RULE = Rule((Calibration("none"),) * 7, Thresholds(0.4, (0.5,) * 6, (0.5,) * 6), (0.3, 0.7))
 
 
 def finding(name: str, mi: float = 0.9, site: str = "inferior"):
     record = Record(name, np.zeros((12, 5000), np.float32), 500.0, (Note("warning", "turned"),))
-    probabilities = {"mi": mi} | {each: 0.7 if each == site else 0.1 for each in SITES}
-    return decide(record, probabilities, Thresholds(0.4, (0.5,) * 6, (0.5,) * 6))
+    probabilities = np.array([mi] + [0.7 if each == site else 0.1 for each in SITES])
+    return decide(record, probabilities, 0.125, RULE)
 
 
 def test_document_has_the_agreed_form():
     document = json.loads(json.dumps(reports.finding_document(finding("a"), BUNDLE)))
-    assert list(document) == ["record", "mi", "localizations", "norm", "quality", "fs_hz", "duration_s", "bundle"]
+    assert list(document) == [
+        "record", "mi", "localizations", "norm", "uncertain", "spread", "quality", "fs_hz", "duration_s", "bundle",
+    ]  # fmt: skip
     assert document["mi"] == {"probability": 0.9, "threshold": 0.4, "present": True}
     assert list(document["localizations"]) == list(SITES)
     assert document["localizations"]["inferior"]["present"] is True
     assert document["norm"] is False
+    assert (document["uncertain"], document["spread"]) == (False, 0.125)
     assert document["quality"] == {"status": "warning", "reasons": ["turned"]}
     assert document["bundle"] == BUNDLE
 
@@ -65,6 +70,10 @@ def test_table_marks_what_wants_a_look():
     text = reports.findings_table([finding("long_name_of_a_record"), finding("b", 0.05)])
     assert "0.900  inferior  (!)" in text
     assert "0.050  no infarction found  (!)" in text
+    assert "uncertain" not in text
+    text = reports.findings_table([finding("a", 0.5), finding("b", 0.35)])
+    assert "0.500  inferior  uncertain  (!)" in text
+    assert "0.350  no infarction found  uncertain  (!)" in text
 
 
 def test_folders_that_cannot_be_written(tmp_path):
@@ -121,7 +130,8 @@ def test_nothing_hides_a_wave(inferior):
 
 
 def test_a_probability_next_to_its_threshold_can_be_told_from_it():
-    assert "probability 0.399, threshold 0.400" in summary(finding("a", mi=0.399))
+    assert "probability 0.399, threshold 0.400; uncertain" in summary(finding("a", mi=0.399))
+    assert "uncertain" not in summary(finding("a", mi=0.299))
 
 
 @pytest.mark.parametrize("n_samples", [800, 5000, 20_000])
@@ -134,5 +144,5 @@ def test_pictures_of_any_length(tmp_path, inferior, n_samples):
 def test_curves(tmp_path):
     history = [{"epoch": n, "train_loss": 1 / n, "held_loss": None} for n in (1, 2, 3)]
     held = [{**epoch, "held_loss": 0.5} for epoch in history]
-    reports.write_curves({"detect-fold0": held, "detect-all": history}, tmp_path / "c.png")
+    reports.write_curves({"fold0": held, "all": history}, tmp_path / "c.png")
     assert imread(tmp_path / "c.png").std() > 0.01

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cardiac.errors import ConfigError, RecordError
-from cardiac.signals import SignalSpec, flat_leads, prepare_signal, resample
+from cardiac.signals import TYPICAL_MV, SignalSpec, flat_leads, prepare_signal, resample, restore_gains
 
 SPEC = SignalSpec(500.0, (0.5, 45.0))
 
@@ -54,6 +54,31 @@ def test_open_band_changes_nothing():
     assert np.allclose(prepare_signal(signal, 500, SignalSpec(500.0, (0.0, 0.0))), signal, atol=1e-6)
 
 
+def test_scaled_by_lead_no_gain_matters():
+    """Every lead comes to unit variance, whatever its gain; a flat one stays flat and is no noise blown up."""
+    scaled = SignalSpec(100.0, (0.5, 45.0), scale="lead")
+    signal = np.random.default_rng(0).standard_normal((12, 5000))
+    prepared = prepare_signal(signal, 500, scaled)
+    assert prepared.shape == (12, 1000)
+    assert np.allclose(prepared.std(axis=1), 1, atol=1e-5)
+    gains = np.linspace(0.1, 10, 12)[:, None]
+    assert np.allclose(prepare_signal(gains * signal, 500, scaled), prepared, atol=1e-5)
+    assert not np.allclose(prepare_signal(gains * signal, 500, SPEC), prepare_signal(signal, 500, SPEC), atol=0.1)
+    signal[3] *= 1e-4
+    assert np.abs(prepare_signal(signal, 500, scaled)[3]).max() < 0.01
+
+
+def test_lost_gains_are_made_up_as_the_leads_hang_together(inferior):
+    """Of the limb leads up to a common gain; of the chest leads as typical."""
+    signal = prepare_signal(inferior.record.signal, 500, SPEC).astype(float)
+    restored = restore_gains(signal / signal.std(axis=1, keepdims=True))
+    assert restored.dtype == np.float32
+    gains = restored.std(axis=1) / signal.std(axis=1)
+    assert np.ptp(gains[:6]) / gains[:6].mean() < 0.05
+    assert np.allclose(restored[2], restored[1] - restored[0], atol=0.02)
+    assert np.allclose(restored.std(axis=1)[6:], TYPICAL_MV[6:], rtol=1e-4)
+
+
 def test_impossible_rate_is_refused():
     with pytest.raises(RecordError, match="state the true rate"):
         resample(tone(5, 500), 1e-3, 500.0)
@@ -77,6 +102,7 @@ def test_flat_leads_are_named():
         (float("nan"), (0.5, 45.0)),
         (500.0, (0.5, 45.0), ("I", "II")),
         (500.0, (0.5, 45.0), SPEC.leads, "uV"),
+        (500.0, (0.5, 45.0), SPEC.leads, "mV", "record"),
     ],
 )
 def test_impossible_specs_are_refused(arguments):
