@@ -67,11 +67,7 @@ def model_card(card: Mapping[str, Any], figures: Figures) -> str:
         f"{training['torch']}, seed {training['config']['train']['seed']}, code {training['code_revision']}",
     ]
     layout = training["layout"]
-    data = (
-        DATA
-        if layout == "task"
-        else OTHER_DATA.get(layout, f"Records in the layout {layout!r}, by their own labels.\n")
-    )
+    data = {"task": DATA, **OTHER_DATA}.get(layout, "Other recordings, by their own labels.\n")
     failures = FAILURES if layout == "task" else "## Known failures\n\nThey have not been looked for.\n"
     tables = ["\n".join(format_rows(group, rows)) for group, rows in figures.items()]
     parts = [
@@ -80,9 +76,9 @@ def model_card(card: Mapping[str, Any], figures: Figures) -> str:
         INTENDED,
         "## What it is\n",
         "\n".join(facts),
-        "",
-        DATA,
-        FAILURES,
+        "\n## Data\n",
+        data,
+        failures,
     ]
     parts += [f"## Figures\n\n{PROTOCOL}\n", "\n\n".join(tables)]
     return "\n".join(parts) + "\n"
