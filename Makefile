@@ -1,13 +1,16 @@
 # make run    sets up, then reads the demonstration records: table, results/submission.csv, results/findings.json
 # make test   sets up, then lint and the whole suite (real-data tests where ECG_DATA names unpacked recordings)
 # make train  sets up, then trains on ECG_DATA/aiijc or data/aiijc into runs/mi and prints every figure
-# make figures  prints the shipped bundle's figures again from its out-of-fold probabilities
+# make figures    prints the shipped bundle's figures again from its out-of-fold probabilities
+# make report     the same with charts and the worst errors, into results/report.html
+# make evidence   is the evidence true to the detector? (minutes)
+# make reproduce  from the unpacked recordings to the whole report: trains into runs/mi, then reports on it
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-slow lint train figures bench clean
+.PHONY: run test test-slow lint train figures report evidence reproduce tries bench clean
 
 run: $(VENV)/.run
 	$(BIN)/python inference.py public_data
@@ -28,6 +31,21 @@ train: $(VENV)/.run
 figures: $(VENV)/.run
 	$(BIN)/python -m cardiac.evaluate
 	$(BIN)/python -m benchmarks.simulated
+
+report: $(VENV)/.run
+	$(BIN)/python -m cardiac.evaluate --html results/report.html $(ARGS)
+
+evidence: $(VENV)/.run
+	$(BIN)/python -m benchmarks.evidence $(ARGS)
+
+reproduce: $(VENV)/.run
+	$(BIN)/python train.py --out runs/mi
+	$(BIN)/python -m cardiac.evaluate --bundle runs/mi --html results/report.html
+	$(BIN)/python -m benchmarks.simulated --bundle runs/mi
+	$(BIN)/python -m benchmarks.evidence --bundle runs/mi
+
+tries: $(VENV)/.run
+	$(BIN)/python -m benchmarks.tries run --jobs 2
 
 bench: $(VENV)/.run
 	$(BIN)/python -m benchmarks.networks

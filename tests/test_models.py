@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import STRIDE, BandedAttention, ReferenceNet, WindowHead, build_model, sliding_max
+from models import BandedAttention, ReferenceNet, WindowHead, build_model, sliding_max
 
 WINDOWS = [160, 140]
 
@@ -19,9 +19,11 @@ def starts_of(n_samples: int) -> list[torch.Tensor]:
     return [torch.tensor(sorted({0, (n_samples - window) // 2, n_samples - window})) for window in WINDOWS]
 
 
+@pytest.mark.parametrize("changes", [{}, {"stem_stride": 4}, {"with_shapes": True}])
 @pytest.mark.parametrize("n_samples", [160, 161, 203, 500, 1000, 1003])
-def test_hybrid_takes_any_length(n_samples):
-    network, starts = hybrid(), starts_of(n_samples)
+def test_hybrid_takes_any_length(n_samples, changes):
+    network, starts = hybrid(**changes), starts_of(n_samples)
+    a_frame = 2 * changes.get("stem_stride", 2)
     signals = torch.randn(3, 12, n_samples)
     with torch.inference_mode():
         logits = network(signals, starts)
@@ -29,11 +31,22 @@ def test_hybrid_takes_any_length(n_samples):
     assert [each.shape for each in logits] == [(3, len(starts[0]), 1), (3, len(starts[1]), 6)]
     assert all(each.dtype == torch.float32 and torch.isfinite(each).all() for each in logits)
     assert frames.shape[:2] == (3, 64)
-    assert frames.shape[2] >= n_samples / STRIDE > frames.shape[2] - 2
+    assert frames.shape[2] >= n_samples / a_frame > frames.shape[2] - 2
 
 
 def test_hybrid_is_under_two_million_parameters():
     assert sum(parameter.numel() for parameter in hybrid(n_auxiliary=44).parameters()) < 2_000_000
+
+
+def test_shapes_of_leads_reach_the_trunk():
+    """With them it can tell a small lead's form; a blank lead is no number divided by nothing."""
+    network, signals, starts = hybrid(with_shapes=True), torch.randn(2, 12, 300), starts_of(300)
+    signals[0, 3] = 0
+    with torch.inference_mode():
+        whole = network(signals, starts)
+        assert all(torch.isfinite(each).all() for each in whole)
+        network.stem[0].weight[:, 12:] = 0
+        assert not torch.allclose(network(signals, starts)[0], whole[0], atol=1e-5)
 
 
 def test_both_branches_reach_the_output():
@@ -122,19 +135,19 @@ def test_attention_reads_a_pattern_alike_wherever_it_lies():
 @given(start=st.integers(0, 360), place=st.integers(0, 99))
 def test_a_window_reads_the_frames_inside_it_and_no_others(start, place):
     torch.manual_seed(0)
-    head, frames = WindowHead(8, 2, n_frames=10, dropout=0.0).eval(), torch.randn(1, 8, 100)
+    head, frames = WindowHead(8, 2, n_frames=10, stride=4, dropout=0.0).eval(), torch.randn(1, 8, 100)
     changed = frames.clone()
     changed[0, :, place] += 3
     with torch.inference_mode():
         before, after = (head(each, torch.tensor([start])) for each in (frames, changed))
-    inside = 0 <= place - start // STRIDE < 10
+    inside = 0 <= place - start // 4 < 10
     assert torch.allclose(before, after, atol=1e-4) is not inside
 
 
 def test_a_window_head_by_hand():
     """Mean, maximum and attention-weighted mean of the frames inside."""
     torch.manual_seed(0)
-    head, frames = WindowHead(8, 2, n_frames=5, dropout=0.5).eval(), torch.randn(2, 8, 30)
+    head, frames = WindowHead(8, 2, n_frames=5, stride=4, dropout=0.5).eval(), torch.randn(2, 8, 30)
     starts = torch.tensor([0, 13, 100])
     with torch.inference_mode():
         found = head(frames, starts)

@@ -7,19 +7,21 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from safetensors.torch import load_file
 
 import train
 from cardiac.datasets import Dataset
 from cardiac.errors import CardiacError, ConfigError
 from cardiac.folds import check_folds
-from cardiac.labels import SITES
+from cardiac.labels import AUXILIARY, SITES
+from cardiac.lessons import teach
 from cardiac.simulate import simulate_dataset, simulate_record
 from inference import Detector
 from utils import load_config
 
-SMALL = ["detect.epochs=2", "localize.epochs=2", "data.n_folds=2", "detect.hop=800", "localize.hop=700"]
-SMALL += [f"{stage}_network.{key}" for stage in ("detect", "localize") for key in ("depth=1", "widths=[8, 8, 8]")]
+SMALL = ["train.epochs=2", "data.n_folds=2", "network.widths=[8, 8, 8]", "network.depth=1", "train.crop=200"]
+N_OUTPUTS = 1 + len(SITES) + len(AUXILIARY)
 
 
 @pytest.fixture(scope="module")
@@ -45,50 +47,116 @@ def test_everything_is_written_and_nothing_else(fitted):
     names = {path.name for path in out.iterdir()}
     assert names == {
         "card.json", "weights.safetensors", "metrics.json", "out_of_fold.csv", "folds.csv", "curves.png", "train.log",
+        "README.md",
     }  # fmt: skip
 
 
-def test_card_says_what_inference_must_know(fitted, dataset):
+def test_card_says_what_inference_must_know(fitted, dataset, small):
     out = fitted[0].out
-    card = json.loads((out / "card.json").read_text())
-    assert card["signal"] == {"fs_hz": 500.0, "band_hz": [0.5, 45.0], "leads": card["signal"]["leads"], "unit": "mV"}
+    card = json.loads((out / "card.json").read_text(encoding="utf-8"))
+    assert {key: card["signal"][key] for key in ("fs_hz", "band_hz", "unit", "scale", "section")} == {
+        "fs_hz": 100.0, "band_hz": [0.5, 45.0], "unit": "mV", "scale": small["signal"]["scale"], "section": 1000,
+    }  # fmt: skip
+    assert card["network"]["windows"] == [160, 140]
+    assert card["members"] == 1
     assert card["stages"]["localize"]["outputs"] == list(SITES)
+    assert set(card["decisions"]) == {"calibration", "thresholds", "doubt"}
     assert card["training"]["infarctions"] == 18
+    assert card["training"]["companions"] == {}
+    assert card["training"]["config"]["decide"] == small["decide"]
     assert "not a medical device" in card["use"]
     finding = Detector.load(out).predict(dataset.sources[1].signal, 500)
-    assert finding.mi.threshold == card["thresholds"]["mi"]
+    assert finding.mi.threshold == card["decisions"]["thresholds"]["mi"]
 
 
 def test_every_record_is_scored_by_a_network_that_did_not_see_its_patient(fitted, dataset):
     table = pd.read_csv(fitted[0].out / "out_of_fold.csv", dtype={"record_id": str}).set_index("record_id")
     assert set(table.index) == set(dataset.table["record_id"])
-    assert table[["mi", *SITES]].notna().all(axis=None)
-    assert table[["mi", *SITES]].stack().between(0, 1).all()
+    assert table[["mi", *SITES, "spread"]].notna().all(axis=None)
+    assert table[["mi", *SITES, "spread"]].stack().between(0, 1).all()
     check_folds(table["fold"].reindex(dataset.table["record_id"]).to_numpy(), dataset.patients)
     _, told = fitted
-    assert [each["part"] for each in told] == [
-        f"{stage}-{part}" for stage in ("detect", "localize") for part in ("fold0", "fold1", "all") for _ in range(2)
-    ]
+    assert [each["part"] for each in told] == ["fold0", "fold0", "fold1", "fold1", "all", "all"]
+    assert [each["held_loss"] is None for each in told] == [False] * 4 + [True] * 2
 
 
-def test_the_network_of_a_fold_is_taught_the_others_alone(small, dataset, tmp_path, monkeypatch):
-    """The rows that each training draws from: none of its fold; the second stage's are infarctions."""
+def watch(monkeypatch) -> dict[str, np.ndarray]:
+    """The rows that each training would draw from; none learns."""
     seen = {}
 
     class Watched(train.NetworkTraining):
         def run(self, held=None, report=None):
-            seen[self.part] = set(self.rows)
+            seen[self.part] = self.rows
             self.n_epochs = 0
             return super().run(held, report)
 
     monkeypatch.setattr(train, "NetworkTraining", Watched)
+    return seen
+
+
+def folds_of(dataset, out) -> np.ndarray:
+    folds = pd.read_csv(out / "folds.csv").set_index("record_id")["fold"]
+    return folds.reindex(dataset.table["record_id"]).to_numpy()
+
+
+def test_the_network_of_a_fold_is_taught_the_others_alone(small, dataset, tmp_path, monkeypatch):
+    """The rows that each training draws from: none of its fold; an infarction as often as is asked."""
+    seen = watch(monkeypatch)
     train.fit(small, dataset, tmp_path / "run")
-    folds = pd.read_csv(tmp_path / "run/folds.csv").set_index("record_id")["fold"]
-    folds = folds.reindex(dataset.table["record_id"]).to_numpy()
+    folds = folds_of(dataset, tmp_path / "run")
+    for part, taught in (("fold0", folds != 0), ("fold1", folds != 1), ("all", folds >= 0)):
+        counts = np.bincount(seen[part], minlength=36)
+        assert np.array_equal(counts, taught * np.where(dataset.infarction, 3, 1))
+
+
+def test_no_companion_of_a_folds_patient_teaches_that_folds_network(small, dataset, tmp_path, monkeypatch):
+    """Nine companions of the data set's patients and three of others, who teach in every fold."""
+    others = simulate_dataset(12, seed=2)
+    others.table["patient_id"] = [*range(0, 36, 4), 100, 101, 102]
+    together = dataclasses.replace(dataset, companions=(others,))
+    seen = watch(monkeypatch)
+    train.fit(small, together, tmp_path / "run")
+    folds = folds_of(dataset, tmp_path / "run")
+    patients = np.concatenate([dataset.patients, others.patients])
     for fold in (0, 1):
-        assert seen[f"detect-fold{fold}"] == set(np.flatnonzero(folds != fold))
-        assert seen[f"localize-fold{fold}"] == set(np.flatnonzero((folds != fold) & dataset.infarction))
-    assert seen["localize-all"] == set(np.flatnonzero(dataset.infarction))
+        rows = seen[f"fold{fold}"]
+        assert not set(patients[rows]) & set(dataset.patients[folds == fold])
+        companions = rows[rows >= 36] - 36
+        assert len(companions) == len(set(companions))  # no infarction among them is repeated: they locate nothing
+        assert set(others.patients[companions]) == set(others.patients) - set(dataset.patients[folds == fold])
+        assert {100, 101, 102} < set(patients[rows])
+    assert set(seen["all"]) == set(range(48))
+
+
+def test_companions_teach_and_are_not_scored(small, dataset, tmp_path):
+    others = dataclasses.replace(simulate_dataset(6, seed=2), codes=np.ones((6, len(AUXILIARY)), np.float32))
+    others.table["patient_id"] = range(100, 106)
+    out = train.fit(small, dataclasses.replace(dataset, companions=(others,)), tmp_path / "run").out
+    assert set(pd.read_csv(out / "out_of_fold.csv")["record_id"]) == set(dataset.table["record_id"])
+    card = json.loads((out / "card.json").read_text(encoding="utf-8"))
+    assert card["training"]["companions"] == {"simulated": 6}
+    assert card["training"]["records"] == 36
+
+
+def test_two_members_are_trained_for_every_fold(small, dataset, tmp_path, monkeypatch):
+    seen = watch(monkeypatch)
+    config = {**small, "train": {**small["train"], "members": 2}}
+    out = train.fit(config, dataset, tmp_path / "run").out
+    assert list(seen) == ["fold0", "fold0-1", "fold1", "fold1-1", "all", "all-1"]
+    assert np.array_equal(seen["fold0"], seen["fold0-1"])
+    one, other = Detector.load(out).bundle.networks
+    assert not torch.equal(one.stem[0].weight, other.stem[0].weight)
+    assert json.loads((out / "card.json").read_text(encoding="utf-8"))["members"] == 2
+
+
+def test_folds_alone_make_no_bundle(small, dataset, fitted, tmp_path):
+    """What settings are compared by: the same probabilities out of fold, and no network of all records."""
+    told = []
+    result = train.fit(small, dataset, tmp_path / "run", report=told.append, bundle=False)
+    assert {each["part"] for each in told} == {"fold0", "fold1"}
+    assert not list((tmp_path / "run").glob("*.safetensors")) + list((tmp_path / "run").glob("card.json"))
+    of_both = [(out / "out_of_fold.csv").read_bytes() for out in (result.out, fitted[0].out)]
+    assert of_both[0] == of_both[1]
 
 
 class Stop(Exception):
@@ -106,17 +174,17 @@ def test_a_stopped_run_resumes_to_the_same_weights(small, dataset, fitted, tmp_p
         return report
 
     with pytest.raises(Stop):
-        train.fit(small, dataset, out, report=stop_at("detect-fold1", 1))
+        train.fit(small, dataset, out, report=stop_at("fold1", 1))
     with pytest.raises(ConfigError, match="--resume"):
         train.fit(small, dataset, out)
-    other = load_config("configs/mi.toml", [*SMALL, "train.gain=0.1"])
+    other = {**small, "train": {**small["train"], "gain": 0.1}}
     with pytest.raises(ConfigError, match="other settings"):
         train.fit(other, dataset, out, resume=True)
     with pytest.raises(Stop):
-        train.fit(small, dataset, out, resume=True, report=stop_at("localize-all", 1))
+        train.fit(small, dataset, out, resume=True, report=stop_at("all", 1))
     told = []
     train.fit(small, dataset, out, resume=True, report=told.append)
-    assert [(each["part"], each["epoch"]) for each in told] == [("localize-all", 2)]
+    assert [(each["part"], each["epoch"]) for each in told] == [("all", 2)]
     whole, resumed = (load_file(place / "weights.safetensors") for place in (fitted[0].out, out))
     assert whole.keys() == resumed.keys()
     assert all(np.array_equal(whole[name], resumed[name]) for name in whole)
@@ -132,8 +200,8 @@ def test_a_run_goes_on_with_the_same_recordings_only(small, dataset, tmp_path):
     changed = dataclasses.replace(dataset, sources=[simulate_record(99).record, *dataset.sources[1:]])
     with pytest.raises(ConfigError, match="other recordings"):
         train.fit(small, changed, tmp_path / "run", resume=True)
-    (tmp_path / "run/state/detect-fold0.pt").write_bytes(b"junk")
-    with pytest.raises(CardiacError, match=r"detect-fold0\.pt: cannot be read"):
+    (tmp_path / "run/state/fold0.pt").write_bytes(b"junk")
+    with pytest.raises(CardiacError, match=r"fold0\.pt: cannot be read"):
         train.fit(small, dataset, tmp_path / "run", resume=True)
     (tmp_path / "run/run.json").unlink()
     with pytest.raises(ConfigError, match=r"run\.json: cannot be read"):
@@ -148,7 +216,7 @@ def test_data_that_cannot_be_learnt_from(small, dataset, tmp_path):
             *dataset.sources[1:],
         ],
     )
-    with pytest.raises(CardiacError, match="has 700 samples and a window needs 800"):
+    with pytest.raises(CardiacError, match="has 140 samples of 200 needed"):
         train.fit(small, short, tmp_path / "run")
     one = np.zeros_like(dataset.sites)
     one[1, 0] = True
@@ -165,7 +233,7 @@ def test_another_seed_gives_other_weights(root, dataset, fitted, tmp_path):
     config = load_config(root / "configs/mi.toml", [*SMALL, "train.seed=2"])
     train.fit(config, dataset, tmp_path / "run")
     one, other = (load_file(place / "weights.safetensors") for place in (fitted[0].out, tmp_path / "run"))
-    assert not np.array_equal(one["detect.stem.0.weight"], other["detect.stem.0.weight"])
+    assert not np.array_equal(one["0.stem.0.weight"], other["0.stem.0.weight"])
 
 
 def test_a_finished_bundle_is_not_overwritten(small, dataset, fitted):
@@ -192,18 +260,20 @@ def test_folds_that_leak_are_refused(small, dataset, tmp_path):
 
 
 def test_reference_network_trains(root, dataset, tmp_path):
-    config = load_config(
-        root / "configs/reference.toml",
-        ["detect.epochs=1", "localize.epochs=1", "data.n_folds=2", "detect_network.window=800"],
-        root / "configs/mi.toml",
-    )
-    stage = train._stages(config, dataset)[0]
-    signals = [record.signal for record in dataset.sources]
-    training = train._training(config, stage, "detect-all", signals, np.arange(6), tmp_path)
-    assert not np.array_equal(training.network.mean, np.zeros((12, 800)))
-    windows, targets = training.draw(np.arange(6), np.random.default_rng(0))
-    assert windows.shape == (12, 12, 800)  # doubled by noisy copies
-    assert targets.shape == (12, 1)
+    """At 100 Hz, for the quick: windows a fifth as long."""
+    settings = ["train.epochs=1", "data.n_folds=2", "signal.fs_hz=100", "train.crop=320"]
+    settings += ["detect.window=160", "detect.hop=140", "localize.window=140", "localize.hop=137"]
+    config = load_config(root / "configs/reference.toml", settings, root / "configs/mi.toml")
+    recipe = train._recipe(config)
+    signals, _ = train._prepare_all(dataset, recipe)
+    lessons = teach(dataset, signals, 0.75, 0.05)
+    training = train._training(recipe, "all", lessons, np.arange(6), tmp_path)
+    for network, window in zip(training.network.stages, (160, 140), strict=True):
+        assert network.mean.shape == (12, window)
+        assert network.mean.any()
+    sections, targets, weights = training.draw(np.arange(6), np.random.default_rng(0))
+    assert sections.shape == (12, 12, 320)  # doubled by noisy copies
+    assert targets.shape == weights.shape == (12, N_OUTPUTS)
     network = training.run()
     assert len(training.history) == 1
     assert network is training.network  # its weights are not averaged
@@ -212,16 +282,28 @@ def test_reference_network_trains(root, dataset, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "told"),
     [
-        (["--set", "detect.epoch=3"], 2, "did you mean detect.epochs"),
+        (["--set", "train.epoch=3"], 2, "did you mean train.epochs"),
         (["--data", "SIMULATED", "--set", "detect.hop=0"], 2, "above 0"),
         (["--data", "SIMULATED", "--set", "localize.pool=median"], 2, "mean, logit_mean, max"),
-        (["--data", "SIMULATED", "--set", "signal.high_hz=400"], 2, "half of 500 Hz"),
-        (["--data", "SIMULATED", "--set", "detect.epochs=0"], 2, "detect.epochs is 0: give a number from 1"),
+        (["--data", "SIMULATED", "--set", "signal.high_hz=400"], 2, "half of 100 Hz"),
+        (["--data", "SIMULATED", "--set", "signal.scale=record"], 2, "mV, lead"),
+        (["--data", "SIMULATED", "--set", "train.epochs=0"], 2, "train.epochs is 0: give a number from 1"),
+        (["--data", "SIMULATED", "--set", "train.members=0"], 2, "train.members is 0"),
         (["--data", "SIMULATED", "--set", "data.n_folds=1"], 2, "from 2 to"),
+        (["--data", "SIMULATED", "--set", "data.companion_present=1.5"], 2, "from 0 to 1"),
         (["--data", "SIMULATED", "--set", "train.learning_rate=nan"], 2, "train.learning_rate is nan"),
-        (["--data", "SIMULATED", "--set", "detect.window=50"], 2, "cannot be built for windows of 50"),
-        (["--data", "SIMULATED", "--set", "detect_network.heads=5"], 2, "cannot be built"),
-        (["--data", "SIMULATED", "--set", "detect_network.name=reference"], 2, "window"),
+        (["--data", "SIMULATED", "--set", "train.precision=float16"], 2, "float32 or bfloat16"),
+        (["--data", "SIMULATED", "--set", "train.crop=150"], 2, "from 160"),
+        (["--data", "SIMULATED", "--set", "train.crop=1001"], 2, "to signal.section"),
+        (["--data", "SIMULATED", "--set", "signal.section=150"], 2, "signal.section"),
+        (["--data", "SIMULATED", "--set", "detect.window=3"], 2, "detect.window"),
+        (["--data", "SIMULATED", "--set", "network.heads=5"], 2, "cannot be built"),
+        (["--data", "SIMULATED", "--set", "network.widths=[8, 8]"], 2, "cannot be built"),
+        (["--data", "SIMULATED", "--set", "network.name=reference"], 2, "cannot be built"),
+        (["--data", "SIMULATED", "--set", "decide.calibration=plat"], 2, "none, temperature, platt, beta, isotonic"),
+        (["--data", "SIMULATED", "--set", "decide.site_calibration=plat"], 2, "none, temperature"),
+        (["--data", "SIMULATED", "--set", "decide.shrink=5.0"], 2, "decide.shrink is 5.0"),
+        (["--data", "SIMULATED", "--set", "decide.npv=2.0"], 2, "decide.npv is 2.0"),
         (["--data", "SIMULATED", "--seed", "-1"], 2, "train.seed is -1"),
         (["--config", "nowhere.toml"], 2, "cannot be read as TOML"),
         (["--data", "nowhere"], 1, "no such folder"),
@@ -229,6 +311,7 @@ def test_reference_network_trains(root, dataset, tmp_path):
 )
 def test_command_line_refusals(arguments, status, told, capsys, tmp_path, dataset, monkeypatch):
     """Each before the work and in one line."""
+    monkeypatch.setattr(train.NetworkTraining, "run", lambda *_: pytest.fail("the work began"))
     if "SIMULATED" in arguments:
         monkeypatch.setattr(train, "_open_data", lambda *_: dataset)
     assert train.main([*arguments, "--out", str(tmp_path / "out")]) == status
