@@ -11,8 +11,9 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,11 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from cardiac.datasets import Dataset, read_companions, read_dataset, read_folds
+from cardiac.datasets import Dataset, read_companions, read_dataset
 from cardiac.decisions import fit_rule
 from cardiac.errors import CardiacError, ConfigError, DatasetError, first_line
 from cardiac.evaluate import PROTOCOL, Figures, OutOfFold, as_plain, evaluate, format_figures
-from cardiac.folds import check_folds, companion_folds, draw_folds
+from cardiac.folds import assign_folds, companion_folds
 from cardiac.labels import AUXILIARY, LEADS, SITES
 from cardiac.lessons import Lessons, draw_batch, middle_batch, teach
 from cardiac.model_card import model_card
@@ -102,12 +103,19 @@ class Recipe:
 
 
 def fit(
-    config: Config, dataset: Dataset, out: Path, resume: bool = False, report: Report | None = None, bundle: bool = True
+    config: Config,
+    dataset: Dataset,
+    out: Path,
+    resume: bool = False,
+    report: Report | None = None,
+    bundle: bool = True,
+    jobs: int = 1,
 ) -> FitResult:
     """Train in folds and on all records; write bundle, figures, curves and out-of-fold probabilities.
 
     report : called after every epoch with {"part", "epoch", "train_loss", "held_loss", "seconds"}.  bundle : False
-    trains the folds alone and writes what they say, which is all that settings are compared by.
+    trains the folds alone and writes what they say, which is all that settings are compared by.  jobs : trainings at
+    once, each in a process of its own, whose epochs `report` does not hear of.
     Raises CardiacError for data or settings that do not fit; a stopped run goes on with `resume`.
     """
     if not dataset.sites.any() or dataset.infarction.all():
@@ -116,15 +124,17 @@ def fit(
     open_run(config, out, resume)
     revision = code_revision(ROOT)  # now: the files may change while the networks learn
     seed_everything(config["train"]["seed"])
-    folds = _assign_folds(config, dataset, out)
-    _check_taught(dataset, folds)
+    folds = assign_folds(
+        dataset, config["data"]["n_folds"], config["train"]["seed"], ROOT / config["data"]["folds"], out
+    )
     signals, checksum = _prepare_all(dataset, recipe)
     lessons = teach(dataset, signals, config["data"]["companion_present"], config["data"]["companion_absent"])
     begin_run(out, config, checksum)
     with logged(out):
         of_all = companion_folds(dataset, folds)
-        found, histories = _cross_validate(recipe, lessons, of_all, out, report)
-        networks = _train(recipe, lessons, of_all, None, out, report, histories) if bundle else []
+        if jobs > 1:
+            _run_shares(config, dataset, out, of_all, bundle, jobs=jobs)
+        found, networks, histories = _cross_validate(recipe, lessons, of_all, out, report, bundle)
     figures = evaluate(dataset, found, config["decide"])
     training = {"code_revision": revision, **_provenance(config, dataset, checksum, folds, histories)}
     _write_found(out, dataset, found, figures)
@@ -191,37 +201,6 @@ def _prepare_all(dataset: Dataset, recipe: Recipe) -> tuple[list[np.ndarray], st
     return signals, digest.hexdigest()
 
 
-def _assign_folds(config: Config, dataset: Dataset, out: Path) -> np.ndarray:
-    """Folds of the records: PTB-XL's strat_fold, the folds file where it knows them all, or newly drawn into `out`."""
-    n_folds = config["data"]["n_folds"]
-    ids, shipped, drawn = dataset.table["record_id"], ROOT / config["data"]["folds"], out / "folds.csv"
-    if dataset.layout == "ptb-xl":
-        folds = ((dataset.table["strat_fold"].to_numpy(int) - 1) * n_folds // 10).astype(int)
-    else:
-        known = [read_folds(path).reindex(ids) for path in (drawn, shipped) if path.is_file()]
-        complete = [series for series in known if series.notna().all()]
-        if complete:
-            folds = complete[0].to_numpy(int)
-            if folds.max() + 1 != n_folds:
-                raise ConfigError(
-                    f"the folds of these records are {folds.max() + 1} and data.n_folds is {n_folds}: set it so"
-                )
-        else:
-            targets = np.column_stack([dataset.infarction, dataset.sites])
-            folds = draw_folds(targets, dataset.patients, n_folds, config["train"]["seed"])
-            table = pd.DataFrame({"record_id": ids, "fold": folds}).sort_values("record_id")
-            replace_file(drawn, table.to_csv(index=False).encode())
-    check_folds(folds, dataset.patients)
-    return folds
-
-
-def _check_taught(dataset: Dataset, folds: np.ndarray) -> None:
-    """Refuse folds that leave a training nothing to learn from."""
-    for fold in np.unique(folds):
-        if not dataset.sites[folds != fold].any():
-            raise DatasetError(f"without fold {fold} there is no infarction left to learn from: give more records")
-
-
 def _training(recipe: Recipe, part: str, lessons: Lessons, rows: np.ndarray, out: Path) -> NetworkTraining:
     """The training of one network on random sections of these rows."""
     settings, plans = recipe.config["train"], [*recipe.plans.values()]
@@ -255,44 +234,72 @@ def _predict(recipe: Recipe, networks: list[nn.Module], signals: list[np.ndarray
     return np.stack(found)
 
 
+def _parts(recipe: Recipe, folds: Iterable[int], bundle: bool) -> list[tuple[int | None, int]]:
+    """Every training of a run as (fold that it does not see, member); the fold is None where all records teach."""
+    members = range(recipe.config["train"]["members"])
+    return [(fold, member) for fold in [*folds, *([None] if bundle else [])] for member in members]
+
+
 def _train(
-    recipe: Recipe,
-    lessons: Lessons,
-    folds: np.ndarray,
-    fold: int | None,
-    out: Path,
-    report: Report | None,
-    histories: dict[str, History],
-) -> list[nn.Module]:
-    """The members' networks that see all but one fold, or all where it is None; their histories are put in."""
+    recipe: Recipe, lessons: Lessons, folds: np.ndarray, part: tuple[int | None, int], out: Path, report: Report | None
+) -> NetworkTraining:
+    """One training of `_parts`, run to its end.
+
+    folds : of the data set's records and then the companions', -1 for one that teaches in every fold.
+    """
+    fold, member = part
     rows = np.flatnonzero(folds != fold) if fold is not None else np.arange(len(folds))
     located = rows[lessons.weights[rows, 1] > 0]
     rows = np.concatenate([rows, np.tile(located, recipe.config["train"]["infarction_repeats"] - 1)])
     held = np.flatnonzero(folds[: lessons.n_records] == fold) if fold is not None else None
-    watched = None if held is None else middle_batch(lessons, held, recipe.config["train"]["crop"])
-    networks = []
-    for member in range(recipe.config["train"]["members"]):
-        part = ("all" if fold is None else f"fold{fold}") + (f"-{member}" if member else "")
-        training = _training(recipe, part, lessons, rows, out)
-        networks.append(training.run(watched, report))
-        histories[part] = training.history
-    return networks
+    name = ("all" if fold is None else f"fold{fold}") + (f"-{member}" if member else "")
+    training = _training(recipe, name, lessons, rows, out)
+    training.run(None if held is None else middle_batch(lessons, held, recipe.config["train"]["crop"]), report)
+    return training
+
+
+def _train_share(
+    config: Config, dataset: Dataset, out: Path, folds: np.ndarray, bundle: bool, place: int, jobs: int
+) -> None:
+    """In a process of its own: every `jobs`-th training from `place` on; what it learns lies in the run's folder."""
+    torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
+    recipe = _recipe(config)
+    signals, _ = _prepare_all(dataset, recipe)
+    lessons = teach(dataset, signals, config["data"]["companion_present"], config["data"]["companion_absent"])
+    for part in _parts(recipe, np.unique(folds[: lessons.n_records]), bundle)[place::jobs]:
+        _train(recipe, lessons, folds, part, out, None)
+
+
+def _run_shares(*arguments: Any, jobs: int) -> None:
+    """`_train_share` in so many processes at once: small networks use two cores better so than by threads."""
+    context = get_context("spawn")
+    shares = [context.Process(target=_train_share, args=(*arguments, place, jobs)) for place in range(jobs)]
+    for share in shares:
+        share.start()
+    try:
+        for share in shares:
+            share.join()
+    finally:
+        for share in shares:
+            share.terminate()
+    if any(share.exitcode for share in shares):
+        raise CardiacError("a training stopped with an error (see above): the same command with --resume goes on")
 
 
 def _cross_validate(
-    recipe: Recipe, lessons: Lessons, folds: np.ndarray, out: Path, report: Report | None
-) -> tuple[OutOfFold, dict[str, History]]:
-    """Out-of-fold probabilities, and every training's history.
-
-    folds : of the data set's records and then the companions', -1 for one that teaches in every fold.
-    """
+    recipe: Recipe, lessons: Lessons, folds: np.ndarray, out: Path, report: Report | None, bundle: bool
+) -> tuple[OutOfFold, list[nn.Module], dict[str, History]]:
+    """Out-of-fold probabilities, the networks that learnt from all records (none without `bundle`), the histories."""
     own, histories = folds[: lessons.n_records], {}
-    found = np.full((len(own), 2 + len(SITES)), np.nan)
-    for fold in np.unique(own):
-        networks = _train(recipe, lessons, folds, fold, out, report, histories)
-        held = np.flatnonzero(own == fold)
-        found[held] = _predict(recipe, networks, [lessons.signals[row] for row in held], f"fold{fold}")
-    return OutOfFold(own, found[:, 0], found[:, 1:-1], found[:, -1]), histories
+    found, networks = np.full((len(own), 2 + len(SITES)), np.nan), {}
+    for fold, member in _parts(recipe, np.unique(own), bundle):
+        training = _train(recipe, lessons, folds, (fold, member), out, report)
+        histories[training.part] = training.history
+        networks.setdefault(fold, []).append(training.trained)
+        if fold is not None and len(networks[fold]) == recipe.config["train"]["members"]:
+            held = np.flatnonzero(own == fold)
+            found[held] = _predict(recipe, networks.pop(fold), [lessons.signals[row] for row in held], f"fold{fold}")
+    return OutOfFold(own, found[:, 0], found[:, 1:-1], found[:, -1]), networks.get(None, []), histories
 
 
 def _card(recipe: Recipe, dataset: Dataset, found: OutOfFold, name: str) -> dict[str, Any]:
@@ -367,6 +374,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value", help="change one setting")
     parser.add_argument("--out", type=Path, help="folder for the run and its bundle (runs/NAME OF THE CONFIG)")
     parser.add_argument("--seed", type=int, help="the same as --set train.seed=N")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at once, each in a process (%(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was stopped in --out")
     options = parser.parse_args(arguments)
     settings = options.set + ([] if options.seed is None else [f"train.seed={options.seed}"])
@@ -380,7 +388,7 @@ def main(arguments: list[str] | None = None) -> int:
             config = load_config(path, settings, defaults)
             dataset = simulate_dataset(n_records=120, seed=config["train"]["seed"])
             print("No recordings found: training a demonstration on SIMULATED records, of no use on real ones.")
-        result = fit(config, dataset, options.out or Path("runs") / path.stem, options.resume)
+        result = fit(config, dataset, options.out or Path("runs") / path.stem, options.resume, jobs=options.jobs)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2

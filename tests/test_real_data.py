@@ -8,10 +8,9 @@ import pandas as pd
 import pytest
 
 import inference
-from cardiac.datasets import read_dataset, read_folds, read_out_of_fold
-from cardiac.evaluate import OutOfFold, as_plain, evaluate
-from cardiac.folds import check_folds
-from cardiac.labels import SITES
+from cardiac.datasets import read_companions, read_dataset, read_decide_settings, read_folds, read_out_of_fold
+from cardiac.evaluate import as_plain, evaluate, read_found
+from cardiac.folds import check_folds, companion_folds
 from cardiac.records import read_record
 
 BUNDLE = inference.DEFAULT_BUNDLE
@@ -24,10 +23,7 @@ def dataset(real_data):
 
 @pytest.fixture(scope="module")
 def figures(dataset):
-    table = read_out_of_fold(BUNDLE / "out_of_fold.csv").reindex(dataset.table["record_id"])
-    return evaluate(
-        dataset, OutOfFold(table["fold"].to_numpy(int), table["mi"].to_numpy(), table[list(SITES)].to_numpy())
-    )
+    return evaluate(dataset, read_found(BUNDLE, dataset), read_decide_settings(BUNDLE / "card.json"))
 
 
 def test_labels_are_the_known_ones(dataset):
@@ -102,3 +98,20 @@ def test_ptbxl_layout(real_data):
     record = read_record(dataset.sources[0])
     assert record.signal.shape == (12, 5000)
     check_folds((dataset.table["strat_fold"].to_numpy(int) - 1) // 2, dataset.patients)
+
+
+def test_companions(dataset, real_data):
+    """Whoever stands in the data set does not stand beside it; the filtered records are in mV that could be."""
+    together = read_companions(dataset, [real_data / "ptb-xl", real_data / "ptb-xl-filtered"])
+    ids = [*dataset.table["record_id"], *(each for other in together.companions for each in other.table["record_id"])]
+    assert len(ids) == len(set(ids))
+    assert [other.layout for other in together.companions] == ["ptb-xl", "ptb-xl-filtered"]
+    assert all(len(other.infarction) > 100 for other in together.companions)
+    record = read_record(together.companions[1].sources[0])
+    assert record.signal.shape == (12, 1000)
+    assert 0.02 < record.signal.std() < 1
+    folds = np.arange(len(dataset.infarction))  # every record its own, so that patients can be told
+    of_patient = dict(zip(dataset.patients, folds, strict=True))
+    of_all = companion_folds(together, np.array([of_patient[patient] for patient in dataset.patients]))
+    patients = np.concatenate([dataset.patients, *(other.patients for other in together.companions)])
+    assert (of_all >= 0).tolist() == [patient in of_patient for patient in patients]

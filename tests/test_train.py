@@ -20,7 +20,14 @@ from cardiac.simulate import simulate_dataset, simulate_record
 from inference import Detector
 from utils import load_config
 
-SMALL = ["train.epochs=2", "data.n_folds=2", "network.widths=[8, 8, 8]", "network.depth=1", "train.crop=200"]
+SMALL = [
+    "train.members=1",
+    "train.epochs=2",
+    "data.n_folds=2",
+    "network.widths=[8, 8, 8]",
+    "network.depth=1",
+    "train.crop=200",
+]
 N_OUTPUTS = 1 + len(SITES) + len(AUXILIARY)
 
 
@@ -298,7 +305,7 @@ def test_reference_network_trains(root, dataset, tmp_path):
         (["--data", "SIMULATED", "--set", "signal.section=150"], 2, "signal.section"),
         (["--data", "SIMULATED", "--set", "detect.window=3"], 2, "detect.window"),
         (["--data", "SIMULATED", "--set", "network.heads=5"], 2, "cannot be built"),
-        (["--data", "SIMULATED", "--set", "network.widths=[8, 8]"], 2, "cannot be built"),
+        (["--data", "SIMULATED", "--set", "network.span=-1"], 2, "cannot be built"),
         (["--data", "SIMULATED", "--set", "network.name=reference"], 2, "cannot be built"),
         (["--data", "SIMULATED", "--set", "decide.calibration=plat"], 2, "none, temperature, platt, beta, isotonic"),
         (["--data", "SIMULATED", "--set", "decide.site_calibration=plat"], 2, "none, temperature"),
@@ -335,7 +342,7 @@ def test_without_data_a_demonstration_is_trained_and_said(monkeypatch, capsys, t
 
 
 def test_ctrl_c_leaves_a_run_that_can_be_resumed(monkeypatch, capsys, tmp_path):
-    def pressed(*_):
+    def pressed(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(train, "fit", pressed)

@@ -1,3 +1,5 @@
+import gc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -266,6 +268,7 @@ COMPANION_FAULTS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file")  # NumPy leaves an archive open that it cannot read
 @pytest.mark.parametrize("case", COMPANION_FAULTS)
 def test_faults_of_companions(filtered, case):
     change, told = COMPANION_FAULTS[case]
@@ -273,6 +276,8 @@ def test_faults_of_companions(filtered, case):
     with pytest.raises(DatasetError, match=told) as caught:
         read_companions(simulate_dataset(2, seed=1), [filtered])
     assert "\n" not in str(caught.value)
+    del caught
+    gc.collect()
 
 
 def test_companions_that_are_not_there(tmp_path):

@@ -1,0 +1,94 @@
+"""Bundles whose card or weights are not what they should be: one sentence, before any record is read."""
+
+import json
+import shutil
+
+import pytest
+
+import inference
+from cardiac.errors import BundleError
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """A copy of the shipped bundle."""
+    return shutil.copytree(inference.DEFAULT_BUNDLE, tmp_path / "bundle")
+
+
+def change_card(bundle, change):
+    path = bundle / "card.json"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    change(card)
+    path.write_text(json.dumps(card), encoding="utf-8")
+
+
+def test_damaged_bundles_are_refused(bundle, root, tmp_path, capsys):
+    command = [str(root / "public_data"), "--out", str(tmp_path / "out")]
+    change_card(bundle, lambda card: card["decisions"]["thresholds"]["sites"].pop("septal"))
+    assert inference.main([*command, "--bundle", str(bundle)]) == 2
+    assert "septal" in capsys.readouterr().err
+    with (bundle / "weights.safetensors").open("ab") as file:
+        file.write(b"\0")
+    assert inference.main([*command, "--bundle", str(bundle)]) == 2
+    assert "checksum" in capsys.readouterr().err
+    assert inference.main([*command, "--bundle", str(tmp_path / "none")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+FAULTS = {
+    "hop in words": lambda card: card["stages"]["detect"].update(hop="100"),
+    "hop of nothing": lambda card: card["stages"]["localize"].update(hop=0),
+    "unknown pool": lambda card: card["stages"]["detect"].update(pool="median"),
+    "no window": lambda card: card["stages"]["detect"].pop("window"),
+    "a window that the network does not take": lambda card: card["stages"]["detect"].update(window=10),
+    "a longer window than the network's": lambda card: card["stages"]["detect"].update(window=200),
+    "stage missing": lambda card: card["stages"].pop("localize"),
+    "sites in another order": lambda card: card["stages"]["localize"]["outputs"].reverse(),
+    "stages a list": lambda card: card.update(stages=[]),
+    "threshold in words": lambda card: card["decisions"]["thresholds"].update(mi="0.4"),
+    "threshold of yes": lambda card: card["decisions"]["thresholds"].update(mi=True),
+    "threshold of no number": lambda card: card["decisions"]["thresholds"]["sites"].update(septal=float("nan")),
+    "scale of nothing": lambda card: card["decisions"]["thresholds"]["site_scale"].update(septal=0),
+    "no thresholds": lambda card: card["decisions"].update(thresholds=None),
+    "no decisions": lambda card: card.update(decisions=None),
+    "no doubt": lambda card: card["decisions"].pop("doubt"),
+    "doubt above the threshold": lambda card: card["decisions"].update(doubt={"low": 1.0, "high": 1.0}),
+    "doubt turned": lambda card: card["decisions"].update(doubt={"low": 1.0, "high": 0.0}),
+    "doubt in words": lambda card: card["decisions"]["doubt"].update(low="none"),
+    "doubt of no number": lambda card: card["decisions"]["doubt"].update(high=float("nan")),
+    "no calibration of a site": lambda card: card["decisions"]["calibration"].pop("inferior"),
+    "unknown calibration": lambda card: card["decisions"]["calibration"]["mi"].update(method="plat"),
+    "calibration that falls": lambda card: card["decisions"]["calibration"].update(
+        mi={"method": "platt", "parameters": [-1.0, -1.0, 0.0]}
+    ),
+    "calibration in words": lambda card: card["decisions"]["calibration"].update(
+        mi={"method": "platt", "parameters": ["one", 1.0, 0.0]}
+    ),
+    "calibration without numbers": lambda card: card["decisions"]["calibration"].update(
+        septal={"method": "platt", "parameters": []}
+    ),
+    "no rate": lambda card: card["signal"].update(fs_hz=0),
+    "band turned": lambda card: card["signal"].update(band_hz=[45, 0.5]),
+    "leads in another order": lambda card: card["signal"]["leads"].reverse(),
+    "unknown scale": lambda card: card["signal"].update(scale="record"),
+    "no scale": lambda card: card["signal"].pop("scale"),
+    "no section": lambda card: card["signal"].pop("section"),
+    "section in words": lambda card: card["signal"].update(section="1000"),
+    "section of a fraction": lambda card: card["signal"].update(section=1000.5),
+    "section shorter than a window": lambda card: card["signal"].update(section=150),
+    "section of less than nothing": lambda card: card["signal"].update(section=-1000),
+    "signal a list": lambda card: card.update(signal=[]),
+    "another network": lambda card: card["network"].update(heads=5),
+    "outputs of another network": lambda card: card["network"].update(n_outputs=[6, 1]),
+    "no members": lambda card: card.update(members=0),
+    "a member too many": lambda card: card.update(members=card["members"] + 1),
+    "members in words": lambda card: card.update(members="one"),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_cards_that_cannot_be_used_are_refused(case, bundle):
+    change_card(bundle, FAULTS[case])
+    with pytest.raises(BundleError, match="copy the bundle again") as caught:
+        inference.Detector.load(bundle)
+    assert "\n" not in str(caught.value)
