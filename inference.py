@@ -89,6 +89,8 @@ def _read_card(card: Mapping[str, Any]) -> tuple[SignalSpec, int, dict[str, Wind
     outputs = [output for stage in card["stages"].values() for output in stage["outputs"]]
     if outputs != ["mi", *SITES]:
         raise ConfigError(f"the outputs {outputs} are not mi and the six sites in order")
+    if [plan.window for plan in stages.values()] != list(card["network"]["windows"]):
+        raise ConfigError(f"the stages' windows are not those of the network, {card['network']['windows']}")
     return spec, content["section"], stages, Rule.of(card["decisions"])
 
 

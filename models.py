@@ -121,6 +121,8 @@ class WindowHead(nn.Module):
 
     def __init__(self, channels: int, n_outputs: int, n_frames: int, stride: int, dropout: float) -> None:
         super().__init__()
+        if n_frames < 1:
+            raise ValueError(f"a window must hold a frame of {stride} samples")
         self.n_frames, self.stride = n_frames, stride
         self.attention = nn.Conv1d(channels, 1, 1)
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(3 * channels, n_outputs))
@@ -132,7 +134,7 @@ class WindowHead(nn.Module):
         scores = self.attention(frames).float()
         weights = (scores - scores.amax(dim=2, keepdim=True)).clamp_min(-15).exp()  # (b, 1, t)
         mean = (frames @ inside).float() / self.n_frames  # (b, c, n_windows)
-        highest = sliding_max(frames, self.n_frames)[:, :, first].float()
+        highest = sliding_max(frames, self.n_frames).index_select(2, first).float()
         attended = ((frames * weights.to(frames)) @ inside).float() / (weights @ inside.float())
         return self.classifier(torch.cat([mean, highest, attended], dim=1).transpose(1, 2)).float()
 

@@ -13,16 +13,15 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import nn
 from tqdm import tqdm
 
+from cardiac.calibration import METHODS
 from cardiac.datasets import Dataset, read_companions, read_dataset
 from cardiac.decisions import fit_rule
 from cardiac.errors import CardiacError, ConfigError, DatasetError, first_line
@@ -32,7 +31,7 @@ from cardiac.labels import AUXILIARY, LEADS, SITES
 from cardiac.lessons import Lessons, draw_batch, middle_batch, teach
 from cardiac.model_card import model_card
 from cardiac.records import read_record
-from cardiac.reports import replace_file, write_curves
+from cardiac.reports import replace_file, write_curves, write_found
 from cardiac.signals import SignalSpec, prepare_signal
 from cardiac.simulate import simulate_dataset
 from cardiac.windows import WindowPlan, pool_windows, window_spread, window_starts
@@ -48,6 +47,8 @@ from learning import (
     logged,
     open_run,
     seed_of,
+    side_by_side,
+    stop_without_parent,
 )
 from models import build_model
 from utils import ROOT, Config, load_bundle, load_config, pick_device, run_networks, save_bundle, seed_everything
@@ -60,6 +61,10 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "data.companion_absent": (0, 1),
     "detect.weight": (0, 1_000),
     "localize.weight": (0, 1_000),
+    "decide.shrink": (0, 1),
+    "decide.site_shrink": (0, 1),
+    "decide.npv": (0, 1),
+    "decide.ppv": (0, 1),
     "train.seed": (0, 2**32 - 1),
     "train.members": (1, 100),
     "train.epochs": (1, 100_000),
@@ -79,6 +84,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "train.lead_drop": (0, 1),
     "train.noisy_copies": (0, 100),
 }
+CHOICES = {"train.precision": PRECISIONS, "decide.calibration": METHODS, "decide.site_calibration": METHODS}
 STAGES = {"detect": ("mi",), "localize": SITES}
 
 
@@ -118,6 +124,8 @@ def fit(
     once, each in a process of its own, whose epochs `report` does not hear of.
     Raises CardiacError for data or settings that do not fit; a stopped run goes on with `resume`.
     """
+    if jobs < 1:
+        raise ConfigError(f"{jobs} trainings at once cannot be: give --jobs of at least 1")
     if not dataset.sites.any() or dataset.infarction.all():
         raise DatasetError("records with an infarction at a site and records without one are needed: give more records")
     recipe = _recipe(config)
@@ -133,7 +141,7 @@ def fit(
     with logged(out):
         of_all = companion_folds(dataset, folds)
         if jobs > 1:
-            _run_shares(config, dataset, out, of_all, bundle, jobs=jobs)
+            side_by_side(_train_share, (config, dataset, out, of_all, bundle), jobs)
         found, networks, histories = _cross_validate(recipe, lessons, of_all, out, report, bundle)
     figures = evaluate(dataset, found, config["decide"])
     training = {"code_revision": revision, **_provenance(config, dataset, checksum, folds, histories)}
@@ -154,8 +162,10 @@ def _recipe(config: Config) -> Recipe:
         section, key = name.split(".")
         if not low <= config[section][key] <= high:
             raise ConfigError(f"{name} is {config[section][key]}: give a number from {low:g} to {high:g}")
-    if config["train"]["precision"] not in PRECISIONS:
-        raise ConfigError(f"train.precision is {config['train']['precision']!r}: use {' or '.join(PRECISIONS)}")
+    for name, known in CHOICES.items():
+        section, key = name.split(".")
+        if config[section][key] not in known:
+            raise ConfigError(f"{name} is {config[section][key]!r}: use one of {', '.join(known)}")
     told = config["signal"]
     spec = SignalSpec(told["fs_hz"], (told["low_hz"], told["high_hz"]), scale=told["scale"])
     plans = {name: WindowPlan.of(config[name]) for name in STAGES}
@@ -267,23 +277,7 @@ def _train_share(
     signals, _ = _prepare_all(dataset, recipe)
     lessons = teach(dataset, signals, config["data"]["companion_present"], config["data"]["companion_absent"])
     for part in _parts(recipe, np.unique(folds[: lessons.n_records]), bundle)[place::jobs]:
-        _train(recipe, lessons, folds, part, out, None)
-
-
-def _run_shares(*arguments: Any, jobs: int) -> None:
-    """`_train_share` in so many processes at once: small networks use two cores better so than by threads."""
-    context = get_context("spawn")
-    shares = [context.Process(target=_train_share, args=(*arguments, place, jobs)) for place in range(jobs)]
-    for share in shares:
-        share.start()
-    try:
-        for share in shares:
-            share.join()
-    finally:
-        for share in shares:
-            share.terminate()
-    if any(share.exitcode for share in shares):
-        raise CardiacError("a training stopped with an error (see above): the same command with --resume goes on")
+        _train(recipe, lessons, folds, part, out, stop_without_parent)
 
 
 def _cross_validate(
@@ -341,8 +335,7 @@ def _write_found(out: Path, dataset: Dataset, found: OutOfFold, figures: Figures
     """metrics.json and out_of_fold.csv."""
     columns = {"record_id": dataset.table["record_id"], "fold": found.fold, "mi": found.mi}
     columns |= dict(zip(SITES, found.sites.T, strict=True)) | {"spread": found.spread}
-    table = pd.DataFrame(columns).sort_values("record_id")
-    replace_file(out / "out_of_fold.csv", table.to_csv(index=False, float_format="%.5f").encode())
+    write_found(columns, out / "out_of_fold.csv")
     metrics = {"protocol": PROTOCOL, "figures": as_plain(figures)}
     replace_file(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
 

@@ -5,6 +5,7 @@ import json
 import os
 import warnings
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -287,11 +288,11 @@ def _read_filtered(folder: Path) -> Dataset:
     """
     labels = _read_csv(folder / "labels.csv", ["ecg_id", "patient_id", "age", "sex", "strat_fold"])
     try:
-        with np.load(folder / "signals.npz", allow_pickle=False) as content:
+        with (folder / "signals.npz").open("rb") as file, np.load(file, allow_pickle=False) as content:
             signals, ecg_ids = content["signals"], content["ecg_id"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(f"{folder}: signals.npz cannot be read ({first_line(error)}): unpack it again") from error
-    if signals.shape[:2] != (len(labels), len(LEADS)) or (ecg_ids != labels["ecg_id"]).any():
+    if signals.shape[:2] != (len(labels), len(LEADS)) or not np.array_equal(ecg_ids, labels["ecg_id"]):
         raise DatasetError(f"{folder}: labels.csv and signals.npz are not of the same records: unpack both again")
     record_ids = [f"{ecg_id:05d}_hr" for ecg_id in ecg_ids]
     named = zip(record_ids, signals, strict=True)

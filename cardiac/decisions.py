@@ -158,7 +158,13 @@ def fit_doubt(
     lows = np.flatnonzero(new & (ranked <= threshold) & (missed_under <= 1 - npv) & (np.arange(n) > 0))
     highs = np.flatnonzero(new & (ranked >= threshold) & (right_over >= ppv))
     low = float(ranked[lows[-1]]) if len(lows) else 0.0
-    return low, float(ranked[highs[0]]) if len(highs) else 1.0
+    high = float(ranked[highs[0]]) if len(highs) else 1.0
+    under = int(np.searchsorted(ranked, threshold))  # all of them may be fine: then there is no doubt on that side
+    if under > 0 and truth[:under].mean() <= 1 - npv:
+        low = threshold
+    if under < n and truth[under:].mean() >= ppv:
+        high = threshold
+    return low, high
 
 
 def best_threshold(probabilities: np.ndarray, targets: np.ndarray) -> float:

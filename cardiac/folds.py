@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from cardiac.datasets import Dataset, read_folds
 from cardiac.errors import ConfigError, DatasetError
-from cardiac.reports import replace_file
+from cardiac.reports import write_folds
 
 
 def draw_folds(targets: np.ndarray, patients: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
@@ -59,8 +58,7 @@ def assign_folds(dataset: Dataset, n_folds: int, seed: int, shipped: Path, out: 
             )
     else:
         folds = draw_folds(targets, dataset.patients, n_folds, seed)
-        table = pd.DataFrame({"record_id": ids, "fold": folds}).sort_values("record_id")
-        replace_file(drawn, table.to_csv(index=False).encode())
+        write_folds(ids, folds, drawn)
     check_folds(folds, dataset.patients)
     for fold in np.unique(folds):
         if not dataset.sites[folds != fold].any():

@@ -1,7 +1,6 @@
 """The report as one HTML page: charts, tables, and the worst errors on ECG paper. Nothing here touches a file."""
 
 import base64
-import io
 from collections.abc import Callable, Mapping
 from html import escape
 
@@ -15,6 +14,7 @@ from cardiac.evaluate import PROTOCOL, Figures
 from cardiac.labels import SITES
 from cardiac.plots import draw_ecg
 from cardiac.records import Record, read_record
+from cardiac.reports import png
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1b1f; max-width: 1180px; margin: 2rem auto; padding: 0 1rem }
@@ -29,9 +29,7 @@ figure { margin: 1.2rem 0 } figure img { width: 100% } figcaption { font-size: .
 
 def picture(chart: Chart, text: str) -> str:
     """An img element that carries the chart itself."""
-    content = io.BytesIO()
-    chart.savefig(content, format="png", metadata={"Software": None})
-    return f'<img alt="{escape(text)}" src="data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}">'
+    return f'<img alt="{escape(text)}" src="data:image/png;base64,{base64.b64encode(png(chart)).decode()}">'
 
 
 def table(head: str, rows: Mapping[str, object]) -> str:

@@ -122,17 +122,30 @@ def write_ecg(record: Record, finding: Finding, path: Path, evidence: Mapping[st
     """The record on ECG paper with its finding, and the evidence for it where there is any, as PNG."""
     from cardiac.plots import draw_ecg  # matplotlib is slow to import and only pictures need it
 
-    _write_figure(draw_ecg(record, finding, (evidence or {}).get("mi")), path)
+    replace_file(path, png(draw_ecg(record, finding, (evidence or {}).get("mi"))))
 
 
 def write_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
     """Loss by epoch of every training, as PNG."""
     from cardiac.plots import draw_curves
 
-    _write_figure(draw_curves(histories), path)
+    replace_file(path, png(draw_curves(histories)))
 
 
-def _write_figure(figure: Any, path: Path) -> None:
+def png(figure: Any) -> bytes:
+    """A figure as PNG; the same figure gives the same bytes."""
     content = io.BytesIO()
     figure.savefig(content, format="png", metadata={"Software": None})
-    replace_file(path, content.getvalue())
+    return content.getvalue()
+
+
+def write_folds(record_ids: Sequence[str], folds: Sequence[int], path: Path) -> None:
+    """A folds file as `datasets.read_folds` reads it, by name."""
+    table = pd.DataFrame({"record_id": record_ids, "fold": folds}).sort_values("record_id")
+    replace_file(path, table.to_csv(index=False).encode())
+
+
+def write_found(columns: Mapping[str, Sequence[object]], path: Path) -> None:
+    """out_of_fold.csv as `datasets.read_out_of_fold` reads it, by name. columns : by name, record_id among them."""
+    table = pd.DataFrame(columns).sort_values("record_id")
+    replace_file(path, table.to_csv(index=False, float_format="%.5f").encode())

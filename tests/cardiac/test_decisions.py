@@ -80,13 +80,13 @@ def test_expected_threshold_is_half_of_the_greatest_expected_f1(probabilities):
 
 
 def doubt_by_trying(probabilities, targets, threshold, npv, ppv):
-    """Every probability there is as a bound of the band."""
+    """Every probability there is as a bound of the band, and the threshold itself."""
     low, high = 0.0, 1.0
-    for bound in np.unique(probabilities):
+    for bound in np.unique([*probabilities, threshold]):
         under, over = targets[probabilities < bound], targets[probabilities >= bound]
         if bound <= threshold and len(under) and under.mean() <= 1 - npv:
             low = max(low, bound)
-        if bound >= threshold and over.mean() >= ppv:
+        if bound >= threshold and len(over) and over.mean() >= ppv:
             high = min(high, bound)
     return low, high
 
@@ -108,7 +108,7 @@ def test_the_band_of_doubt_by_hand():
     probabilities = np.array([0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9])
     targets = np.array([False, False, True, False, True, False, True, True])
     assert fit_doubt(probabilities, targets, 0.5, npv=1.0, ppv=1.0) == (0.3, 0.8)
-    assert fit_doubt(probabilities, targets, 0.5, npv=0.6, ppv=0.75) == (0.4, 0.6)
+    assert fit_doubt(probabilities, targets, 0.5, npv=0.6, ppv=0.75) == (0.5, 0.5)  # no doubt at all
     assert fit_doubt(probabilities, ~targets, 0.5, npv=1.0, ppv=1.0) == (0.0, 1.0)
 
 
