@@ -26,7 +26,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 
 train: $(VENV)/.run
-	$(BIN)/python train.py $(ARGS)
+	$(BIN)/python train.py --jobs 2 $(ARGS)
 
 figures: $(VENV)/.run
 	$(BIN)/python -m cardiac.evaluate
@@ -39,7 +39,7 @@ evidence: $(VENV)/.run
 	$(BIN)/python -m benchmarks.evidence $(ARGS)
 
 reproduce: $(VENV)/.run
-	$(BIN)/python train.py --out runs/mi
+	$(BIN)/python train.py --jobs 2 --out runs/mi
 	$(BIN)/python -m cardiac.evaluate --bundle runs/mi --html results/report.html
 	$(BIN)/python -m benchmarks.simulated --bundle runs/mi
 	$(BIN)/python -m benchmarks.evidence --bundle runs/mi

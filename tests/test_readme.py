@@ -10,7 +10,7 @@ import pytest
 from cardiac.evaluate import format_rows
 from cardiac.metrics import Figure
 
-GROUPS = ("infarction", "sites on true infarctions", "end to end")
+GROUPS = ("infarction", "sites on true infarctions", "end to end", "doubt")
 
 
 @pytest.fixture(scope="module")

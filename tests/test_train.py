@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import learning
 import train
 from cardiac.datasets import Dataset
 from cardiac.errors import CardiacError, ConfigError
@@ -233,6 +234,33 @@ def test_data_that_cannot_be_learnt_from(small, dataset, tmp_path):
     assert not (tmp_path / "run/state").exists()
 
 
+def test_side_by_side_is_the_same_training(small, dataset, fitted, tmp_path):
+    """Two processes of one thread each: the same records by the same draws, equal but for rounding."""
+    (tmp_path / "run").mkdir()
+    shutil.copy(fitted[0].out / "folds.csv", tmp_path / "run")
+    told = []
+    train.fit(small, dataset, tmp_path / "run", report=told.append, jobs=2)
+    assert told == []  # all was trained by the processes
+    one, other = (
+        pd.read_csv(out / "out_of_fold.csv").set_index("record_id") for out in (fitted[0].out, tmp_path / "run")
+    )
+    assert np.abs(one - other).max(axis=None) < 0.02
+    with pytest.raises(ConfigError, match="at least 1"):
+        train.fit(small, dataset, tmp_path / "other", jobs=0)
+
+
+def test_a_process_ends_with_the_one_that_began_it(monkeypatch):
+    class Gone:
+        @staticmethod
+        def is_alive() -> bool:
+            return False
+
+    learning.stop_without_parent({})  # no process of another: nothing happens
+    monkeypatch.setattr(learning, "parent_process", Gone)
+    with pytest.raises(SystemExit):
+        learning.stop_without_parent({})
+
+
 def test_another_seed_gives_other_weights(root, dataset, fitted, tmp_path):
     shutil.copy(fitted[0].out / "folds.csv", tmp_path)
     (tmp_path / "run").mkdir()
@@ -299,11 +327,11 @@ def test_reference_network_trains(root, dataset, tmp_path):
         (["--data", "SIMULATED", "--set", "data.n_folds=1"], 2, "from 2 to"),
         (["--data", "SIMULATED", "--set", "data.companion_present=1.5"], 2, "from 0 to 1"),
         (["--data", "SIMULATED", "--set", "train.learning_rate=nan"], 2, "train.learning_rate is nan"),
-        (["--data", "SIMULATED", "--set", "train.precision=float16"], 2, "float32 or bfloat16"),
+        (["--data", "SIMULATED", "--set", "train.precision=float16"], 2, "float32, bfloat16"),
         (["--data", "SIMULATED", "--set", "train.crop=150"], 2, "from 160"),
         (["--data", "SIMULATED", "--set", "train.crop=1001"], 2, "to signal.section"),
         (["--data", "SIMULATED", "--set", "signal.section=150"], 2, "signal.section"),
-        (["--data", "SIMULATED", "--set", "detect.window=3"], 2, "detect.window"),
+        (["--data", "SIMULATED", "--set", "detect.window=3"], 2, "must hold a frame"),
         (["--data", "SIMULATED", "--set", "network.heads=5"], 2, "cannot be built"),
         (["--data", "SIMULATED", "--set", "network.span=-1"], 2, "cannot be built"),
         (["--data", "SIMULATED", "--set", "network.name=reference"], 2, "cannot be built"),
