@@ -124,15 +124,17 @@ def read_out_of_fold(path: str | Path) -> pd.DataFrame:
     return table.set_index("record_id")
 
 
-def read_decide_settings(path: str | Path) -> dict[str, Any]:
-    """How a bundle's decisions were fitted: the decide section of the settings in its card.json."""
+def read_card(path: str | Path) -> dict[str, Any]:
+    """The card.json of a bundle that was trained here, its decide settings among what it holds."""
     path = Path(path)
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["training"]["config"]["decide"])
+        card = json.loads(path.read_text(encoding="utf-8"))
+        dict(card["training"]["config"]["decide"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(
             f"{path}: does not say how its decisions were fitted: give a bundle that was trained"
         ) from error
+    return card
 
 
 def read_template(path: str | Path) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from cardiac import metrics
 from cardiac.calibration import METHODS
-from cardiac.datasets import Dataset, read_dataset, read_decide_settings, read_out_of_fold
+from cardiac.datasets import Dataset, read_card, read_dataset, read_out_of_fold
 from cardiac.decisions import MIN_POSITIVES, columns, cross_fit, decide_sites
 from cardiac.errors import CardiacError, DatasetError
 from cardiac.folds import check_folds
@@ -259,6 +259,13 @@ def _write_page(options: argparse.Namespace, dataset: Dataset, found: OutOfFold,
     replace_file(options.html, page.encode())
 
 
+def _write_model_card(path: Path, card: Mapping[str, Any], figures: Figures) -> None:
+    from cardiac.model_card import model_card
+    from cardiac.reports import replace_file
+
+    replace_file(path, model_card(card, figures).encode())
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Print the figures of a bundle's out-of-fold probabilities. 0, or 1 with a sentence on standard error."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -267,11 +274,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path, default=Path("checkpoints/mi/hybrid"), help="the bundle (%(default)s)")
     parser.add_argument("--html", type=Path, help="file to write the report into, with charts and the worst errors")
     parser.add_argument("--errors", type=int, default=30, help="how many of the worst errors are drawn (%(default)s)")
+    parser.add_argument("--model-card", type=Path, help="file to write the bundle's model card into again")
     options = parser.parse_args(arguments)
     try:
         dataset = read_dataset(options.data)
-        settings, found = read_decide_settings(options.bundle / "card.json"), read_found(options.bundle, dataset)
-        print(format_figures(evaluate(dataset, found, settings)))
+        card, found = read_card(options.bundle / "card.json"), read_found(options.bundle, dataset)
+        settings = card["training"]["config"]["decide"]
+        figures = evaluate(dataset, found, settings)
+        print(format_figures(figures))
+        if options.model_card:
+            _write_model_card(options.model_card, card, figures)
         if options.html:
             _write_page(options, dataset, found, settings)
     except CardiacError as error:

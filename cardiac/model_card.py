@@ -40,9 +40,9 @@ FAILURES = """## Known failures
   are hard for people too.
 - Septal is weak end to end: PTB-XL has no such code, and it lies within anteroseptal.
 - Lateral has two positives, so its F1 says nothing and costs the six-site mean a sixth.
-- Bundle branch blocks, hypertrophy and pre-excitation make Q waves and ST shifts without an infarction, and are among
-  the worst false alarms; small inferior infarctions without Q waves are among the worst misses. The report
-  (`python -m cardiac.evaluate --html report.html`) draws the thirty worst.
+- The worst errors are misses, most of them tracings that PTB-XL's cardiologists read as normal or as something else
+  than an infarction; conduction blocks hide infarctions. `docs/errors.md` says what the thirty worst are, and
+  `python -m cardiac.evaluate --html report.html` draws them. Most lie outside the band of doubt.
 - Signs that are textbook-clear in a simulated recording are not always found: the networks learnt from people.
 - Hum, wander and swapped leads are not refused.
 """

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import inference
-from cardiac.datasets import read_companions, read_dataset, read_decide_settings, read_folds, read_out_of_fold
+from cardiac.datasets import read_card, read_companions, read_dataset, read_folds, read_out_of_fold
 from cardiac.evaluate import as_plain, evaluate, read_found
 from cardiac.folds import check_folds, companion_folds
 from cardiac.records import read_record
@@ -23,7 +23,9 @@ def dataset(real_data):
 
 @pytest.fixture(scope="module")
 def figures(dataset):
-    return evaluate(dataset, read_found(BUNDLE, dataset), read_decide_settings(BUNDLE / "card.json"))
+    return evaluate(
+        dataset, read_found(BUNDLE, dataset), read_card(BUNDLE / "card.json")["training"]["config"]["decide"]
+    )
 
 
 def test_labels_are_the_known_ones(dataset):
