@@ -28,7 +28,7 @@ from cardiac.errors import CardiacError, ConfigError, DatasetError, first_line
 from cardiac.evaluate import PROTOCOL, Figures, OutOfFold, as_plain, evaluate, format_figures
 from cardiac.folds import assign_folds, companion_folds
 from cardiac.labels import AUXILIARY, LEADS, SITES
-from cardiac.lessons import Lessons, draw_batch, middle_batch, teach
+from cardiac.lessons import Lessons, draw_batch, middle_batch, taught_rows, teach
 from cardiac.model_card import model_card
 from cardiac.records import read_record
 from cardiac.reports import replace_file, write_curves, write_found
@@ -57,6 +57,7 @@ from utils import ROOT, Config, load_bundle, load_config, pick_device, run_netwo
 BOUNDS: dict[str, tuple[float, float]] = {
     "data.n_folds": (2, 1_000),
     "data.min_likelihood": (0, 100),
+    "data.record_share": (0.01, 1),
     "data.companion_present": (0, 1),
     "data.companion_absent": (0, 1),
     "detect.weight": (0, 1_000),
@@ -258,13 +259,12 @@ def _train(
     folds : of the data set's records and then the companions', -1 for one that teaches in every fold.
     """
     fold, member = part
-    rows = np.flatnonzero(folds != fold) if fold is not None else np.arange(len(folds))
-    located = rows[lessons.weights[rows, 1] > 0]
-    rows = np.concatenate([rows, np.tile(located, recipe.config["train"]["infarction_repeats"] - 1)])
+    settings, share = recipe.config["train"], recipe.config["data"]["record_share"]
+    rows = taught_rows(lessons, folds, fold, share, settings["infarction_repeats"], settings["seed"])
     held = np.flatnonzero(folds[: lessons.n_records] == fold) if fold is not None else None
     name = ("all" if fold is None else f"fold{fold}") + (f"-{member}" if member else "")
     training = _training(recipe, name, lessons, rows, out)
-    training.run(None if held is None else middle_batch(lessons, held, recipe.config["train"]["crop"]), report)
+    training.run(None if held is None else middle_batch(lessons, held, settings["crop"]), report)
     return training
 
 

@@ -47,28 +47,29 @@ def probability_without(signal: np.ndarray, orders: np.ndarray, detector: Detect
     return sigmoid(output_logits(found, [*detector.stages.values()])[:, 0]).reshape(len(orders), len(TAKEN))
 
 
-def measure(dataset: Dataset, detector: Detector, n_random: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Loss of probability by way of choosing leads, each (n, 5), and Shapley values (n, 7, 12), of true infarctions."""
+def measure(dataset: Dataset, detector: Detector, n_random: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Of true infarctions, by way of choosing leads: loss of probability (n, 5), and the leads' values (n, 7, 12)."""
     ways: dict[str, list[np.ndarray]] = {}
-    values, plans = [], [*detector.stages.values()]
+    values: dict[str, list[np.ndarray]] = {}
+    plans = [*detector.stages.values()]
     rng = np.random.default_rng(0)
     for source in tqdm(
         [dataset.sources[row] for row in np.flatnonzero(dataset.infarction)], unit="record", disable=None
     ):
         record = read_record(source)
         signal = prepare_signal(record.signal, record.fs_hz, detector.spec)
-        values.append(lead_values(signal, detector.run, plans))
-        many = lead_values(signal, detector.run, plans, n_orders=16)
-        orders = {"Shapley, 2 orders": values[-1][0], "Shapley, 16 orders": many[0]}
-        orders["occlusion of single leads"] = occlusion_values(signal, detector)[0]
-        chosen = [np.argsort(-each) for each in orders.values()]
+        orders = {f"Shapley, {n} orders": lead_values(signal, detector.run, plans, n) for n in (2, 4, 16)}
+        orders["occlusion of single leads"] = occlusion_values(signal, detector)
+        for name, each in orders.items():
+            values.setdefault(name, []).append(each)
+        chosen = [np.argsort(-each[0]) for each in orders.values()]
         drawn = [rng.permutation(12) for _ in range(n_random)]
         whole = probability_without(signal, np.zeros((1, 0), int), detector)[0, 0]
         lost = whole - probability_without(signal, np.array([*chosen, *drawn]), detector)
         for name, each in zip(orders, lost, strict=False):
             ways.setdefault(name, []).append(each)
         ways.setdefault("at random", []).append(lost[len(orders) :].mean(axis=0))
-    return {name: np.stack(each) for name, each in ways.items()}, np.stack(values)
+    return tuple({name: np.stack(each) for name, each in found.items()} for found in (ways, values))
 
 
 def print_faithfulness(ways: dict[str, np.ndarray], patients: np.ndarray) -> None:
@@ -128,8 +129,9 @@ def main() -> int:
         f"Mean loss of the probability of infarction over {true.sum()} true infarctions, 95 % intervals over patients.\n"
     )
     print_faithfulness(ways, dataset.patients[true])
-    print("\nShare of each lead in what speaks for a site, over the infarctions there (Shapley values, 2 orders).\n")
-    print_lead_weights(values, dataset.sites[true])
+    for name in ("Shapley, 16 orders", "occlusion of single leads"):
+        print(f"\nShare of each lead in what speaks for a site, over the infarctions there ({name}).\n")
+        print_lead_weights(values[name], dataset.sites[true])
     return 0
 
 

@@ -47,6 +47,10 @@ TRIES: dict[str, list[str]] = {
     "windows of 5 s": ["detect.window=500", "detect.hop=60", "localize.window=500", "localize.hop=60"],
     "500 Hz": ["signal.fs_hz=500", "signal.section=5000", "train.crop=2500", "detect.window=800", "detect.hop=100",
                "localize.window=700", "localize.hop=50", "network.stem_stride=10"],
+    "three quarters of the records": ["data.record_share=0.75"],
+    "half of the records": ["data.record_share=0.5"],
+    "a quarter of the records": ["data.record_share=0.25"],
+    "without leads at a like size": ["network.with_shapes=false"],
     "half the epochs": ["train.epochs=6"],
     "twice the epochs": ["train.epochs=24"],
 }  # fmt: skip

@@ -15,15 +15,16 @@ from cardiac.windows import WindowPlan, pool_windows, sigmoid, window_starts
 
 Run = Callable[[np.ndarray], list[np.ndarray]]  # signals (b, 12, n) -> of each stage (b, networks, windows, outputs)
 OUTPUTS = ("mi", *SITES)
-N_ORDERS = 2  # orders of the leads, every second one the reverse of that before
+N_ORDERS = 4  # orders of the leads, every second one the reverse of that before
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """For one output (`mi` or a site): what each lead adds to its logit, and what each window says.
+    """For one output (`mi`, or an infarction at a site): what each lead adds to its logit, and what each window says.
 
     leads : (12,), in the order of `labels.LEADS`; above 0 speaks for the output.  starts_s, probabilities :
-    (n_windows,).  window_s : length of a window.  Probabilities are the networks' own, before calibration.
+    (n_windows,).  window_s : length of a window.  Probabilities are the networks' own, before calibration; a site's
+    are given an infarction.
     """
 
     output: str
@@ -57,9 +58,15 @@ def lead_values(signal: np.ndarray, run: Run, plans: Sequence[WindowPlan], n_ord
 
 
 def output_logits(found: Sequence[np.ndarray], plans: Sequence[WindowPlan]) -> np.ndarray:
-    """Logits of the pooled probabilities. found : as `Run` gives it. Returns (b, 7)."""
+    """Logits of the pooled probabilities of an infarction, and of an infarction at each site. Returns (b, 7).
+
+    found : as `Run` gives it. The second stage's probability is that of the site given an infarction, for which a
+    healthy chest lead would speak as loudly as a sick inferior one; times that of an infarction it is what is asked.
+    """
     pooled = [[pool_windows(each, plan) for each in logits] for logits, plan in zip(found, plans, strict=True)]
-    p = np.clip(np.concatenate(pooled, axis=1), 1e-7, 1 - 1e-7)
+    p = np.concatenate(pooled, axis=1)
+    p[:, 1:] *= p[:, :1]
+    p = np.clip(p, 1e-7, 1 - 1e-7)
     return np.log(p) - np.log1p(-p)
 
 

@@ -46,6 +46,21 @@ def teach(dataset: Dataset, signals: Sequence[np.ndarray], present: float, absen
     return Lessons(signals, *stacked, np.concatenate(known), len(dataset.infarction))
 
 
+def taught_rows(
+    lessons: Lessons, folds: np.ndarray, fold: int | None, record_share: float, infarction_repeats: int, seed: int
+) -> np.ndarray:
+    """The rows that an epoch takes: none of the fold (all where it is None), and located infarctions so many times.
+
+    folds : of every row, -1 for one that teaches in every fold.  record_share : of the data set's own records, drawn by
+    the seed; the companions all stay.
+    """
+    rows = np.flatnonzero(folds != fold) if fold is not None else np.arange(len(folds))
+    drawn = np.random.default_rng(seed).random(lessons.n_records)
+    rows = np.setdiff1d(rows, np.flatnonzero(drawn >= record_share))
+    located = rows[lessons.weights[rows, 1] > 0]
+    return np.concatenate([rows, np.tile(located, infarction_repeats - 1)])
+
+
 def draw_batch(
     lessons: Lessons, rows: np.ndarray, rng: np.random.Generator, settings: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

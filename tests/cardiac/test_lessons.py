@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cardiac.labels import AUXILIARY, SITES
-from cardiac.lessons import Lessons, draw_batch, middle_batch, teach
+from cardiac.lessons import Lessons, draw_batch, middle_batch, taught_rows, teach
 from cardiac.simulate import simulate_dataset
 from utils import load_config
 
@@ -106,3 +106,19 @@ def test_the_middle_is_the_middle(lessons):
     assert np.array_equal(sections[1], lessons.signals[10][:, 100:300])
     assert np.array_equal(targets, lessons.targets[[1, 10]])
     assert np.array_equal(weights, lessons.weights[[1, 10]])
+
+
+def test_an_epoch_takes_no_row_of_its_fold_and_infarctions_oftener(lessons):
+    folds = np.array([0, 1, 0, 1, 0, 1, 0, -1, 1, -1, -1])
+    rows = taught_rows(lessons, folds, 1, 1.0, 3, seed=1)
+    assert set(rows) == set(np.flatnonzero(folds != 1))
+    located = np.flatnonzero(OWN.infarction & (folds[:6] != 1))
+    assert [np.sum(rows == row) for row in located] == [3] * len(located)
+    assert set(taught_rows(lessons, folds, None, 1.0, 1, seed=1)) == set(range(11))
+
+
+def test_a_share_of_the_records_leaves_the_companions(lessons):
+    rows = taught_rows(lessons, np.zeros(11, int), None, 0.4, 1, seed=1)
+    assert 0 < np.sum(rows < 6) < 6
+    assert set(range(6, 11)) <= set(rows)
+    assert np.array_equal(rows, taught_rows(lessons, np.zeros(11, int), None, 0.4, 1, seed=1))
