@@ -392,7 +392,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nStopped after the last whole epoch: the same command with --resume goes on.", file=sys.stderr)
         return 130
     print(format_figures(result.figures))
-    print(f"\nBundle in {result.out}; training took {result.training_s / 60:.1f} minutes.")
+    print(f"\nBundle in {result.out}; its networks' epochs took {result.training_s / 60:.1f} minutes in all.")
     return 0
 
 
