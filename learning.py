@@ -245,7 +245,7 @@ def side_by_side(share: Callable[..., None], arguments: tuple[Any, ...], jobs: i
     Small networks use two cores better by two trainings than by two threads. Raises CardiacError where one fails.
     """
     context = get_context("spawn")
-    shares = [context.Process(target=share, args=(*arguments, place, jobs)) for place in range(jobs)]
+    shares = [context.Process(target=_quietly, args=(share, *arguments, place, jobs)) for place in range(jobs)]
     for each in shares:
         each.start()
     try:
@@ -255,7 +255,17 @@ def side_by_side(share: Callable[..., None], arguments: tuple[Any, ...], jobs: i
         for each in shares:
             each.terminate()
     if any(each.exitcode for each in shares):
-        raise CardiacError("a training stopped with an error (see above): the same command with --resume goes on")
+        raise CardiacError("a training beside this one stopped (see above): the same command with --resume goes on")
+
+
+def _quietly(share: Callable[..., None], *arguments: Any) -> None:
+    """In the process: what stops it is a sentence and a status, not a traceback."""
+    try:
+        share(*arguments)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except CardiacError as error:
+        raise SystemExit(str(error)) from None
 
 
 def stop_without_parent(_: Mapping[str, Any]) -> None:
