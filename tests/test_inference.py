@@ -363,3 +363,23 @@ def test_shipped_bundle_is_small_and_tensors_alone(root):
     folder = root / "checkpoints/mi/hybrid"
     assert sum(path.stat().st_size for path in folder.iterdir()) < 20 * 2**20
     assert not list(folder.glob("*.p*kl")) + list(folder.glob("*.pt"))
+
+
+def test_evidence_by_the_command_line(tmp_path, root):
+    """Asked for, it stands in findings.json for infarction and each site found, and changes no decision."""
+    path = root / "public_data/test/sim_04.npy"
+    assert command(path, "--fs-hz", 500, "--out", tmp_path / "plain") == 0
+    assert command(path, "--fs-hz", 500, "--evidence", "--plots", "--out", tmp_path / "told") == 0
+    plain, told = (
+        json.loads((tmp_path / name / "findings.json").read_text(encoding="utf-8"))[0] for name in ("plain", "told")
+    )
+    evidence = told.pop("evidence")
+    assert told == plain
+    assert list(evidence) == ["mi", *(site for site in SITES if plain["localizations"][site]["present"])]
+    assert list(evidence["mi"]["leads"]) == list(LEADS)
+    windows = evidence["mi"]["windows"]
+    assert len(windows["start_s"]) == len(windows["probability"]) == 43
+    assert windows["start_s"][-1] + windows["length_s"] == pytest.approx(10)
+    pictures = [(tmp_path / "told/plots/sim_04.png").read_bytes()]
+    assert command(path, "--fs-hz", 500, "--plots", "--out", tmp_path / "plain") == 0
+    assert pictures[0] != (tmp_path / "plain/plots/sim_04.png").read_bytes()
