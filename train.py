@@ -136,8 +136,7 @@ def fit(
     folds = assign_folds(
         dataset, config["data"]["n_folds"], config["train"]["seed"], ROOT / config["data"]["folds"], out
     )
-    signals, checksum = _prepare_all(dataset, recipe)
-    lessons = teach(dataset, signals, config["data"]["companion_present"], config["data"]["companion_absent"])
+    lessons, checksum = _read_lessons(dataset, recipe)
     begin_run(out, config, checksum)
     with logged(out):
         of_all = companion_folds(dataset, folds)
@@ -170,11 +169,8 @@ def _recipe(config: Config) -> Recipe:
     told = config["signal"]
     spec = SignalSpec(told["fs_hz"], (told["low_hz"], told["high_hz"]), scale=told["scale"])
     plans = {name: WindowPlan.of(config[name]) for name in STAGES}
-    widest, crop, section = (
-        max(plan.window for plan in plans.values()),
-        config["train"]["crop"],
-        config["signal"]["section"],
-    )
+    crop, section = config["train"]["crop"], told["section"]
+    widest = max(plan.window for plan in plans.values())
     if not widest <= crop <= section:
         raise ConfigError(f"train.crop is {crop}: give a number from {widest}, the longest window, to signal.section")
     network = {
@@ -194,8 +190,8 @@ def _recipe(config: Config) -> Recipe:
     return Recipe(config, spec, plans, network, section)
 
 
-def _prepare_all(dataset: Dataset, recipe: Recipe) -> tuple[list[np.ndarray], str]:
-    """Prepared signals of the data set and then its companions, and a SHA-256 over names, truth and samples as read.
+def _read_lessons(dataset: Dataset, recipe: Recipe) -> tuple[Lessons, str]:
+    """What the data set and its companions teach, and a SHA-256 over names, truth and samples as they were read.
 
     Raises DatasetError for a record with fewer samples than a training section.
     """
@@ -209,7 +205,8 @@ def _prepare_all(dataset: Dataset, recipe: Recipe) -> tuple[list[np.ndarray], st
             signals.append(prepare_signal(record.signal, record.fs_hz, recipe.spec))
             if signals[-1].shape[1] < crop:
                 raise DatasetError(f"{record_id}: has {signals[-1].shape[1]} samples of {crop} needed: take it out")
-    return signals, digest.hexdigest()
+    told = recipe.config["data"]
+    return teach(dataset, signals, told["companion_present"], told["companion_absent"]), digest.hexdigest()
 
 
 def _training(recipe: Recipe, part: str, lessons: Lessons, rows: np.ndarray, out: Path) -> NetworkTraining:
@@ -274,8 +271,7 @@ def _train_share(
     """In a process of its own: every `jobs`-th training from `place` on; what it learns lies in the run's folder."""
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
     recipe = _recipe(config)
-    signals, _ = _prepare_all(dataset, recipe)
-    lessons = teach(dataset, signals, config["data"]["companion_present"], config["data"]["companion_absent"])
+    lessons, _ = _read_lessons(dataset, recipe)
     for part in _parts(recipe, np.unique(folds[: lessons.n_records]), bundle)[place::jobs]:
         _train(recipe, lessons, folds, part, out, stop_without_parent)
 

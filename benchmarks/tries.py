@@ -19,7 +19,7 @@ import numpy as np
 
 from cardiac import metrics
 from cardiac.datasets import Dataset, read_companions, read_dataset
-from cardiac.decisions import columns, cross_fit, decide_sites
+from cardiac.decisions import columns, cross_fit
 from cardiac.errors import CardiacError
 from cardiac.evaluate import LEARNABLE, OutOfFold, read_found
 from cardiac.labels import SITES
@@ -95,11 +95,7 @@ def score(found: OutOfFold, dataset: Dataset, weights: np.ndarray) -> np.ndarray
     settings = load_config(ROOT / "configs/mi.toml")["decide"]
     fitted = cross_fit(found.pooled, dataset.infarction, dataset.sites, found.fold, settings)
     true, learnable = dataset.infarction, [SITES.index(site) for site in LEARNABLE]
-    present = fitted.probabilities[:, 0] >= fitted.mi_threshold
-    over = fitted.probabilities[:, 1:] >= fitted.site_thresholds
-    claimed = columns(
-        present, decide_sites(fitted.probabilities[:, 1:], fitted.site_thresholds, fitted.site_thresholds)
-    )
+    present, over, claimed = fitted.present, fitted.over, fitted.columns
     truth = columns(true, dataset.sites)
     measures = (
         partial(metrics.roc_auc, found.mi, true),

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from cardiac.decisions import CrossFitted, columns, decide_sites
+from cardiac.decisions import CrossFitted, columns
 from cardiac.labels import NORM, SITES
 from cardiac.metrics import f1_score
 
@@ -28,11 +28,11 @@ class Scored:
 
     @property
     def mi(self) -> np.ndarray:
-        return self.fitted.probabilities[:, 0]
+        return self.fitted.mi
 
     @property
     def present(self) -> np.ndarray:
-        return self.mi >= self.fitted.mi_threshold
+        return self.fitted.present
 
 
 def draw_all(scored: Scored) -> dict[str, Figure]:
@@ -151,7 +151,7 @@ def draw_abstention(scored: Scored) -> Figure:
     }
     for label, (order, colour, style) in ways.items():
         axes.plot(shares, abstention_curve(scored, order, shares), color=colour, linestyle=style, label=label)
-    sure = (scored.mi < scored.fitted.doubt[:, 0]) | (scored.mi >= scored.fitted.doubt[:, 1])
+    sure = ~scored.fitted.uncertain
     reached = f1_score(scored.present[sure], scored.infarction[sure], np.ones(sure.sum()))
     axes.plot(1 - sure.mean(), reached, "o", color=ACCENT, label="the band of doubt")
     axes.legend(frameon=False, fontsize=8)
@@ -161,12 +161,8 @@ def draw_abstention(scored: Scored) -> Figure:
 def draw_confusion(scored: Scored) -> Figure:
     """Of the infarctions at each site, the share that was called each column, end to end."""
     figure, axes = _axes("What true infarctions are called", "called", "true site", (6.4, 4.4))
-    chosen = decide_sites(
-        scored.fitted.probabilities[:, 1:], scored.fitted.site_thresholds, scored.fitted.site_thresholds
-    )
-    called = columns(scored.present, chosen)
-    truth = np.column_stack([scored.sites, ~scored.infarction])
-    counts = truth.T.astype(int) @ called
+    truth = columns(scored.infarction, scored.sites)
+    counts = truth.T.astype(int) @ scored.fitted.columns
     shares = counts / np.maximum(truth.sum(axis=0), 1)[:, None]
     names = [*SITES, NORM]
     axes.imshow(shares, cmap="Reds", vmin=0, vmax=1)

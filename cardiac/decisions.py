@@ -149,22 +149,15 @@ def fit_doubt(
     npv, ppv : of the records under the band the share without an infarction, and of those at or over it the share with
     one. A bound that no record would lie beyond is 0 or 1.
     """
+    bounds = np.unique(np.append(probabilities, threshold))
     order = np.argsort(probabilities, kind="stable")
-    ranked, truth = probabilities[order], targets[order]
-    n = len(ranked)
-    new = np.r_[True, ranked[1:] > ranked[:-1]]  # equal probabilities fall on the same side
-    missed_under = np.r_[0, np.cumsum(truth)[:-1]] / np.maximum(np.arange(n), 1)  # below place i
-    right_over = np.cumsum(truth[::-1])[::-1] / np.arange(n, 0, -1)  # from place i up
-    lows = np.flatnonzero(new & (ranked <= threshold) & (missed_under <= 1 - npv) & (np.arange(n) > 0))
-    highs = np.flatnonzero(new & (ranked >= threshold) & (right_over >= ppv))
-    low = float(ranked[lows[-1]]) if len(lows) else 0.0
-    high = float(ranked[highs[0]]) if len(highs) else 1.0
-    under = int(np.searchsorted(ranked, threshold))  # all of them may be fine: then there is no doubt on that side
-    if under > 0 and truth[:under].mean() <= 1 - npv:
-        low = threshold
-    if under < n and truth[under:].mean() >= ppv:
-        high = threshold
-    return low, high
+    under = np.searchsorted(probabilities[order], bounds)  # records under each bound
+    over = len(order) - under
+    missed = np.r_[0, np.cumsum(targets[order])][under]
+    free = (under > 0) & (missed / np.maximum(under, 1) <= 1 - npv)
+    sure = (over > 0) & ((targets.sum() - missed) / np.maximum(over, 1) >= ppv)
+    lows, highs = bounds[free & (bounds <= threshold)], bounds[sure & (bounds >= threshold)]
+    return float(lows.max(initial=0.0)), float(highs.min(initial=1.0))
 
 
 def best_threshold(probabilities: np.ndarray, targets: np.ndarray) -> float:
@@ -223,12 +216,44 @@ class CrossFitted:
     """For every record what the rule of the other folds makes of it.
 
     probabilities : (n, 7), calibrated.  mi_threshold : (n,).  site_thresholds : (n, 6).  doubt : (n, 2), low and high.
+    rules : (n,), each record's whole Rule.
     """
 
     probabilities: np.ndarray
     mi_threshold: np.ndarray
     site_thresholds: np.ndarray
     doubt: np.ndarray
+    rules: np.ndarray
+
+    @property
+    def mi(self) -> np.ndarray:
+        """Calibrated probability of infarction, (n,)."""
+        return self.probabilities[:, 0]
+
+    @property
+    def sites(self) -> np.ndarray:
+        """Calibrated probabilities of the sites, (n, 6)."""
+        return self.probabilities[:, 1:]
+
+    @property
+    def present(self) -> np.ndarray:
+        """Infarctions found, bool (n,)."""
+        return self.mi >= self.mi_threshold
+
+    @property
+    def over(self) -> np.ndarray:
+        """Sites at or over their thresholds, whether or not an infarction was found, bool (n, 6)."""
+        return self.sites >= self.site_thresholds
+
+    @property
+    def uncertain(self) -> np.ndarray:
+        """Records in the band of doubt, bool (n,)."""
+        return (self.doubt[:, 0] <= self.mi) & (self.mi < self.doubt[:, 1])
+
+    @property
+    def columns(self) -> np.ndarray:
+        """The submission's columns, bool (n, 7)."""
+        return columns(self.present, decide_sites(self.sites, self.site_thresholds, self.site_thresholds))
 
 
 def cross_fit(
@@ -237,13 +262,15 @@ def cross_fit(
     """Rules fitted on the other folds alone, applied to each fold. Shapes as in `fit_rule`; folds (n,)."""
     n = len(folds)
     probabilities, thresholds, doubt = np.empty(pooled.shape), np.empty(pooled.shape), np.empty((n, 2))
+    rules = np.empty(n, dtype=object)
     for fold in np.unique(folds):
         held = folds == fold
         rule = fit_rule(pooled[~held], infarction[~held], sites[~held], settings)
         probabilities[held] = rule.calibrate(pooled[held])
         thresholds[held] = [rule.thresholds.mi, *rule.thresholds.sites]
         doubt[held] = rule.doubt
-    return CrossFitted(probabilities, thresholds[:, 0], thresholds[:, 1:], doubt)
+        rules[held] = rule
+    return CrossFitted(probabilities, thresholds[:, 0], thresholds[:, 1:], doubt, rules)
 
 
 def decide_sites(probabilities: np.ndarray, thresholds: np.ndarray, site_scale: np.ndarray) -> np.ndarray:

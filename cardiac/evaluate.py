@@ -19,7 +19,7 @@ from tqdm import tqdm
 from cardiac import metrics
 from cardiac.calibration import METHODS
 from cardiac.datasets import Dataset, read_card, read_dataset, read_out_of_fold
-from cardiac.decisions import MIN_POSITIVES, columns, cross_fit, decide_sites
+from cardiac.decisions import MIN_POSITIVES, CrossFitted, columns, cross_fit
 from cardiac.errors import CardiacError, DatasetError
 from cardiac.folds import check_folds
 from cardiac.labels import NORM, SITES
@@ -61,15 +61,13 @@ def evaluate(dataset: Dataset, found: OutOfFold, settings: Mapping[str, Any]) ->
     check_folds(found.fold, dataset.patients)
     weights = metrics.bootstrap_weights(dataset.patients)
     fitted = cross_fit(found.pooled, dataset.infarction, dataset.sites, found.fold, settings)
-    mi, sites = fitted.probabilities[:, 0], fitted.probabilities[:, 1:]
-    present, over = mi >= fitted.mi_threshold, sites >= fitted.site_thresholds
     return {
-        "infarction": _infarction(found.mi, mi, present, dataset.infarction, weights),
+        "infarction": _infarction(found.mi, fitted.mi, fitted.present, dataset.infarction, weights),
         "calibration": _calibration(found, dataset, settings, weights),
-        "sites on true infarctions": _sites(dataset, over, weights),
-        "end to end": _end_to_end(dataset, sites, fitted.site_thresholds, present, weights),
-        "doubt": _doubt(mi, fitted.doubt, present, dataset.infarction, weights),
-        "sub-groups": _subgroups(dataset, found.mi, present, weights),
+        "sites on true infarctions": _sites(dataset, fitted.over, weights),
+        "end to end": _end_to_end(dataset, fitted, weights),
+        "doubt": _doubt(fitted, dataset.infarction, weights),
+        "sub-groups": _subgroups(dataset, found.mi, fitted.present, weights),
     }
 
 
@@ -109,12 +107,10 @@ def _calibration(
     return figures
 
 
-def _doubt(
-    mi: np.ndarray, doubt: np.ndarray, present: np.ndarray, targets: np.ndarray, weights: np.ndarray
-) -> dict[str, Figure]:
+def _doubt(fitted: CrossFitted, targets: np.ndarray, weights: np.ndarray) -> dict[str, Figure]:
     """What the band of doubt leaves undecided, and how the rest is decided."""
-    low, high = doubt.T
-    sure, every = (mi < low) | (mi >= high), np.ones_like(targets)
+    mi, present, (low, high) = fitted.mi, fitted.present, fitted.doubt.T
+    sure, every = ~fitted.uncertain, np.ones_like(targets)
     measures: dict[str, tuple[Measure, np.ndarray]] = {
         "share uncertain": (partial(metrics.sensitivity, ~sure, every), every),
         "share without infarction under the band": (
@@ -159,20 +155,17 @@ def _sites(dataset: Dataset, over: np.ndarray, weights: np.ndarray) -> dict[str,
     return figures
 
 
-def _end_to_end(
-    dataset: Dataset, sites: np.ndarray, thresholds: np.ndarray, present: np.ndarray, weights: np.ndarray
-) -> dict[str, Figure]:
+def _end_to_end(dataset: Dataset, fitted: CrossFitted, weights: np.ndarray) -> dict[str, Figure]:
     """Seven columns over all records, under each way to treat an infarction without a site over its threshold."""
     truth = columns(dataset.infarction, dataset.sites)
-    chosen = columns(present, decide_sites(sites, thresholds, thresholds))
+    present, over, chosen = fitted.present, fitted.over, fitted.columns
     figures = {
         name: metrics.with_interval(
             partial(metrics.f1_score, chosen[:, place], truth[:, place]), weights, truth[:, place]
         )
         for place, name in enumerate((*SITES, NORM))
     }
-    over = sites >= thresholds
-    most_probable = np.eye(len(SITES), dtype=bool)[sites.argmax(axis=1)]
+    most_probable = np.eye(len(SITES), dtype=bool)[fitted.sites.argmax(axis=1)]
     ways = {
         "macro-F1, seven columns": chosen,
         "macro-F1, without a site: the most probable": columns(
@@ -246,7 +239,9 @@ def read_found(bundle: Path, dataset: Dataset) -> OutOfFold:
     return OutOfFold(*columns_of, table["spread"].to_numpy())
 
 
-def _write_page(options: argparse.Namespace, dataset: Dataset, found: OutOfFold, settings: Mapping[str, Any]) -> None:
+def _write_page(
+    options: argparse.Namespace, dataset: Dataset, found: OutOfFold, settings: Mapping[str, Any], figures: Figures
+) -> None:
     from cardiac.charts import Scored  # matplotlib is slow to import and only the page needs it
     from cardiac.page import build_page
     from cardiac.reports import open_folder, replace_file
@@ -255,7 +250,7 @@ def _write_page(options: argparse.Namespace, dataset: Dataset, found: OutOfFold,
     fitted = cross_fit(found.pooled, dataset.infarction, dataset.sites, found.fold, settings)
     scored = Scored(dataset.infarction, dataset.sites, found.mi, found.spread, fitted)
     bar = partial(tqdm, desc="worst errors", unit="record", disable=None)
-    page = build_page(options.bundle.name, dataset, scored, evaluate(dataset, found, settings), bar, options.errors)
+    page = build_page(options.bundle.name, dataset, scored, figures, bar, options.errors)
     replace_file(options.html, page.encode())
 
 
@@ -285,7 +280,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.model_card:
             _write_model_card(options.model_card, card, figures)
         if options.html:
-            _write_page(options, dataset, found, settings)
+            _write_page(options, dataset, found, settings, figures)
     except CardiacError as error:
         print(error, file=sys.stderr)
         return 1

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure as Chart
 
 from cardiac.charts import Scored, draw_all
 from cardiac.datasets import Dataset
-from cardiac.decisions import Finding, Judgement
+from cardiac.decisions import decide
 from cardiac.evaluate import PROTOCOL, Figures
 from cardiac.labels import SITES
 from cardiac.plots import draw_ecg
-from cardiac.records import Record, read_record
+from cardiac.records import read_record
 from cardiac.reports import png
 
 STYLE = """
@@ -49,28 +49,13 @@ def worst_errors(scored: Scored, n: int = 30) -> np.ndarray:
     return wrong[np.argsort(-distance, kind="stable")][:n]
 
 
-def _finding(record: Record, scored: Scored, index: int) -> Finding:
-    """What was found out of fold, as a Finding to be drawn."""
-    fitted, present = scored.fitted, bool(scored.present[index])
-    held, sites = fitted.site_thresholds[index], fitted.probabilities[index, 1:]
-    judged = {
-        site: Judgement(float(sites[place]), float(held[place]), present and bool(sites[place] >= held[place]))
-        for place, site in enumerate(SITES)
-    }
-    probability = float(scored.mi[index])
-    uncertain = bool(fitted.doubt[index, 0] <= probability < fitted.doubt[index, 1])
-    mi = Judgement(probability, float(fitted.mi_threshold[index]), present)
-    spread = float(scored.spread[index])
-    return Finding(record.record_id, mi, judged, not present, uncertain, spread, (), record.fs_hz, record.duration_s)
-
-
 def _error(dataset: Dataset, scored: Scored, index: int) -> str:
     record = read_record(dataset.sources[index], record_id=dataset.table["record_id"].iloc[index])
-    drawn = picture(draw_ecg(record, _finding(record, scored, index)), f"ECG of {record.record_id}")
-    row, truth = (
-        dataset.table.iloc[index],
-        [site for site, is_there in zip(SITES, dataset.sites[index], strict=True) if is_there],
-    )
+    fitted = scored.fitted
+    finding = decide(record, fitted.probabilities[index], scored.spread[index], fitted.rules[index])
+    drawn = picture(draw_ecg(record, finding), f"ECG of {record.record_id}")
+    row = dataset.table.iloc[index]
+    truth = [site for site, is_there in zip(SITES, dataset.sites[index], strict=True) if is_there]
     told = f"<b>{escape(record.record_id)}</b>: labelled {', '.join(truth) or 'no infarction'}, "
     told += f"probability {scored.mi[index]:.3f}. PTB-XL: {escape(str(row.get('ptbxl_codes', '')))}; "
     told += f"“{escape(str(row.get('report', '')))}”"

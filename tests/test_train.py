@@ -16,7 +16,6 @@ from cardiac.datasets import Dataset
 from cardiac.errors import CardiacError, ConfigError
 from cardiac.folds import check_folds
 from cardiac.labels import AUXILIARY, SITES
-from cardiac.lessons import teach
 from cardiac.simulate import simulate_dataset, simulate_record
 from inference import Detector
 from utils import load_config
@@ -300,8 +299,7 @@ def test_reference_network_trains(root, dataset, tmp_path):
     settings += ["detect.window=160", "detect.hop=140", "localize.window=140", "localize.hop=137"]
     config = load_config(root / "configs/reference.toml", settings, root / "configs/mi.toml")
     recipe = train._recipe(config)
-    signals, _ = train._prepare_all(dataset, recipe)
-    lessons = teach(dataset, signals, 0.75, 0.05)
+    lessons, _ = train._read_lessons(dataset, recipe)
     training = train._training(recipe, "all", lessons, np.arange(6), tmp_path)
     for network, window in zip(training.network.stages, (160, 140), strict=True):
         assert network.mean.shape == (12, window)

@@ -131,7 +131,7 @@ def test_nothing_that_is_fitted_sees_the_fold_it_is_applied_to(method):
     turned = cross_fit(pooled, infarction ^ held, np.where(held[:, None], ~infarction[:, None], sites), folds, settings)
     for field in dataclasses.fields(before):
         was, became = getattr(before, field.name), getattr(turned, field.name)
-        assert np.isfinite(was).all()
+        assert field.name == "rules" or np.isfinite(was).all()
         assert np.array_equal(was[held], became[held]), field.name
         if field.name != "probabilities" or method != "none":  # no map, nothing that could change
             assert not np.array_equal(was[~held], became[~held]), field.name

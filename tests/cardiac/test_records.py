@@ -242,11 +242,16 @@ def test_wfdb_without_a_gain(tmp_path, signal):
         read_record(header)
 
 
+def blank(path, first, last):
+    """Set the file's bytes from `first` up to `last` to nothing."""
+    content = bytearray(path.read_bytes())
+    content[first:last] = bytes(last - first)
+    path.write_bytes(content)
+
+
 def test_wfdb_samples_that_are_not_those_of_the_header(tmp_path, signal):
     header = write_wfdb(tmp_path, signal)
-    content = bytearray((tmp_path / "record.dat").read_bytes())
-    content[30_000:90_000] = bytes(60_000)
-    (tmp_path / "record.dat").write_bytes(content)
+    blank(tmp_path / "record.dat", 30_000, 90_000)
     with pytest.raises(RecordError, match="checksum"):
         read_record(header)
 
@@ -265,9 +270,7 @@ def test_wfdb_segments_are_joined_each_by_its_own_gain(tmp_path, signal):
 
 def test_wfdb_segments_are_checked_as_records_are(tmp_path, signal):
     header = write_segments(tmp_path, signal)
-    content = bytearray((tmp_path / "second.dat").read_bytes())
-    content[1000:9000] = bytes(8000)
-    (tmp_path / "second.dat").write_bytes(content)
+    blank(tmp_path / "second.dat", 1000, 9000)
     with pytest.raises(RecordError, match="checksum"):
         read_record(header)
     first = (tmp_path / "first.hea").read_text()
