@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import softplus
 from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
@@ -34,7 +34,6 @@ History = list[dict[str, Any]]
 Batch = tuple[np.ndarray, ...]  # inputs (b, ...) float32 first, then what the loss needs
 Draw = Callable[[np.ndarray, np.random.Generator], Batch]
 Loss = Callable[[nn.Module, tuple[torch.Tensor, ...]], torch.Tensor]  # of a batch's tensors, a number
-PRECISIONS = ("float32", "bfloat16")
 STATE, RUN = "state", "run.json"  # in a run's folder, until it is whole
 KEPT = ("network", "average", "optimizer", "schedule")
 
@@ -51,19 +50,25 @@ def heads_loss(
     weights: Sequence[float],
     smoothing: float,
     positive_weight: float,
+    focus: tuple[float, float] = (0.0, 0.0),
 ) -> torch.Tensor:
     """Binary cross-entropy of a network's heads, each over its part of the targets.
 
     logits : of each head (b, n_windows, k); every window is held against its recording's targets.  targets, counts :
-    (b, sum of k), and how much each target counts.  weights : of the heads.
+    (b, sum of k), and how much each target counts.  weights : of the heads.  focus : exponents by which what is
+    already read rightly counts less, of present and of absent: equal, the focal loss (Lin et al. 2017); the second
+    alone, the asymmetric one (Ridnik et al. 2021); (0, 0) is cross-entropy.
     """
     smoothed = targets * (1 - smoothing) + smoothing / 2
-    positive = torch.tensor(positive_weight, device=targets.device)
     total, place = torch.zeros((), device=targets.device), 0
     for head, weight in zip(logits, weights, strict=False):  # weights of heads that the network lacks stay unused
         part = slice(place, place + head.shape[2])
         expected, count = smoothed[:, None, part].expand_as(head), counts[:, part]
-        losses = binary_cross_entropy_with_logits(head, expected, reduction="none", pos_weight=positive).mean(dim=1)
+        of_present, of_absent = positive_weight * softplus(-head), softplus(head)
+        if any(focus):
+            chance = head.sigmoid()
+            of_present, of_absent = of_present * (1 - chance) ** focus[0], of_absent * chance ** focus[1]
+        losses = (expected * of_present + (1 - expected) * of_absent).mean(dim=1)
         total = total + weight * (losses * count).sum() / count.sum().clamp_min(1)
         place = part.stop
     return total
@@ -152,8 +157,7 @@ class NetworkTraining:
 
     def _loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         tensors = tuple(torch.from_numpy(array).to(self.device) for array in batch)
-        halved = self.settings["precision"] == "bfloat16"
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=halved):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=in_bfloat16(self.settings, self.device)):
             return self.loss(network, tensors)
 
     @torch.inference_mode()
@@ -176,6 +180,19 @@ class NetworkTraining:
             self.history = content["history"]
         except Exception as error:  # a damaged file makes torch raise whatever it runs into
             raise CardiacError(f"{self.state}: cannot be read: delete it to train this part from its start") from error
+
+
+def in_bfloat16(settings: Mapping[str, Any], device: torch.device) -> bool:
+    """Whether to multiply in bfloat16: as `precision` says, and under "auto" where the device has instructions for it.
+
+    A processor without them is many times slower in bfloat16 than in float32.
+    """
+    if settings["precision"] != "auto":
+        return settings["precision"] == "bfloat16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    can = torch.cpu.get_capabilities()
+    return device.type == "cpu" and bool(can.get("amx_bf16") or can.get("avx512_bf16"))
 
 
 def open_run(config: Config, out: Path, resume: bool) -> None:

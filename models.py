@@ -113,6 +113,18 @@ def sliding_max(frames: Tensor, length: int) -> Tensor:
     return torch.maximum(frames[:, :, : frames.shape[2] - rest], frames[:, :, rest:])
 
 
+def highest_in_windows(frames: Tensor, first: Tensor, length: int) -> Tensor:
+    """Greatest value of each channel in each window. (b, c, t), first frames (n_windows,) -> (b, c, n_windows).
+
+    Where there is something to learn, the value is taken from its place: four times as fast as through the maxima.
+    """
+    if not frames.requires_grad:
+        return sliding_max(frames, length).index_select(2, first)
+    with torch.no_grad():
+        place = frames.unfold(2, length, 1).index_select(2, first).argmax(dim=3) + first
+    return frames.gather(2, place)
+
+
 class WindowHead(nn.Module):
     """Logits of windows from the frames inside them: mean, maximum and attention-weighted mean, then one linear layer.
 
@@ -134,7 +146,7 @@ class WindowHead(nn.Module):
         scores = self.attention(frames).float()
         weights = (scores - scores.amax(dim=2, keepdim=True)).clamp_min(-15).exp()  # (b, 1, t)
         mean = (frames @ inside).float() / self.n_frames  # (b, c, n_windows)
-        highest = sliding_max(frames, self.n_frames).index_select(2, first).float()
+        highest = highest_in_windows(frames, first, self.n_frames).float()
         attended = ((frames * weights.to(frames)) @ inside).float() / (weights @ inside.float())
         return self.classifier(torch.cat([mean, highest, attended], dim=1).transpose(1, 2)).float()
 
@@ -201,10 +213,10 @@ class HybridNet(nn.Module):
         return [head(frames, at) for head, at in zip(self.stages, starts, strict=True)]
 
     def learn(self, signals: Tensor, starts: Starts) -> list[Tensor]:
-        """As `forward`, and behind it the auxiliary logits of the last stage's windows where there are any."""
+        """As `forward`, and behind it the auxiliary logits of every fourth window of the last stage, if there are any."""
         frames = self.frames(signals)
         heads = [*self.stages] if self.auxiliary is None else [*self.stages, self.auxiliary]
-        return [head(frames, at) for head, at in zip(heads, [*starts, starts[-1]], strict=False)]
+        return [head(frames, at) for head, at in zip(heads, [*starts, starts[-1][::4]], strict=False)]
 
 
 class ReferenceNet(nn.Module):

@@ -21,7 +21,6 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from cardiac.calibration import METHODS
 from cardiac.datasets import Dataset, read_companions, read_dataset
 from cardiac.decisions import fit_rule
 from cardiac.errors import CardiacError, ConfigError, DatasetError, first_line
@@ -32,11 +31,11 @@ from cardiac.lessons import Lessons, draw_batch, middle_batch, taught_rows, teac
 from cardiac.model_card import model_card
 from cardiac.records import read_record
 from cardiac.reports import replace_file, write_curves, write_found
+from cardiac.settings import check_settings
 from cardiac.signals import SignalSpec, prepare_signal
 from cardiac.simulate import simulate_dataset
 from cardiac.windows import WindowPlan, pool_windows, window_spread, window_starts
 from learning import (
-    PRECISIONS,
     History,
     NetworkTraining,
     Report,
@@ -53,39 +52,6 @@ from learning import (
 from models import build_model
 from utils import ROOT, Config, load_bundle, load_config, pick_device, run_networks, save_bundle, seed_everything
 
-# Settings that must lie within bounds, both included; NaN lies in none.
-BOUNDS: dict[str, tuple[float, float]] = {
-    "data.n_folds": (2, 1_000),
-    "data.min_likelihood": (0, 100),
-    "data.record_share": (0.01, 1),
-    "data.companion_present": (0, 1),
-    "data.companion_absent": (0, 1),
-    "detect.weight": (0, 1_000),
-    "localize.weight": (0, 1_000),
-    "decide.shrink": (0, 1),
-    "decide.site_shrink": (0, 1),
-    "decide.npv": (0, 1),
-    "decide.ppv": (0, 1),
-    "train.seed": (0, 2**32 - 1),
-    "train.members": (1, 100),
-    "train.epochs": (1, 100_000),
-    "train.infarction_repeats": (1, 100),
-    "train.batch_size": (1, 100_000),
-    "train.auxiliary_weight": (0, 1_000),
-    "train.positive_weight": (1e-6, 1e6),
-    "train.learning_rate": (1e-12, 10),
-    "train.weight_decay": (0, 10),
-    "train.clip_norm": (1e-9, 1e9),
-    "train.average_decay": (0, 0.99999),
-    "train.label_smoothing": (0, 0.99),
-    "train.mixup": (0, 100),
-    "train.gain": (0, 1),
-    "train.unknown_gain": (0, 10),
-    "train.noise": (0, 100),
-    "train.lead_drop": (0, 1),
-    "train.noisy_copies": (0, 100),
-}
-CHOICES = {"train.precision": PRECISIONS, "decide.calibration": METHODS, "decide.site_calibration": METHODS}
 STAGES = {"detect": ("mi",), "localize": SITES}
 
 
@@ -158,14 +124,7 @@ def fit(
 
 def _recipe(config: Config) -> Recipe:
     """What is to be trained. Raises ConfigError for settings that nothing could be trained by."""
-    for name, (low, high) in BOUNDS.items():
-        section, key = name.split(".")
-        if not low <= config[section][key] <= high:
-            raise ConfigError(f"{name} is {config[section][key]}: give a number from {low:g} to {high:g}")
-    for name, known in CHOICES.items():
-        section, key = name.split(".")
-        if config[section][key] not in known:
-            raise ConfigError(f"{name} is {config[section][key]!r}: use one of {', '.join(known)}")
+    check_settings(config)
     told = config["signal"]
     spec = SignalSpec(told["fs_hz"], (told["low_hz"], told["high_hz"]), scale=told["scale"])
     plans = {name: WindowPlan.of(config[name]) for name in STAGES}
@@ -205,8 +164,7 @@ def _read_lessons(dataset: Dataset, recipe: Recipe) -> tuple[Lessons, str]:
             signals.append(prepare_signal(record.signal, record.fs_hz, recipe.spec))
             if signals[-1].shape[1] < crop:
                 raise DatasetError(f"{record_id}: has {signals[-1].shape[1]} samples of {crop} needed: take it out")
-    told = recipe.config["data"]
-    return teach(dataset, signals, told["companion_present"], told["companion_absent"]), digest.hexdigest()
+    return teach(dataset, signals, recipe.config["data"]), digest.hexdigest()
 
 
 def _training(recipe: Recipe, part: str, lessons: Lessons, rows: np.ndarray, out: Path) -> NetworkTraining:
@@ -224,7 +182,10 @@ def _training(recipe: Recipe, part: str, lessons: Lessons, rows: np.ndarray, out
     def loss(network: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
         sections, targets, counts = batch
         logits = network.learn(sections, starts)
-        return heads_loss(logits, targets, counts, weights, settings["label_smoothing"], settings["positive_weight"])
+        focus = (settings["focus_present"], settings["focus_absent"])
+        return heads_loss(
+            logits, targets, counts, weights, settings["label_smoothing"], settings["positive_weight"], focus
+        )
 
     def draw(rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         return draw_batch(lessons, rows, rng, settings)

@@ -1,65 +1,93 @@
 """What each choice bought: the same training with one thing changed, in the same folds, as a table.
 
-    python -m benchmarks.tries run --seeds 1 2 --jobs 2   # train what is missing into runs/tries, hours; can be stopped
-    python -m benchmarks.tries table                      # the table of what has been trained
+    python -m benchmarks.tries run --jobs 2           # train what is missing into runs/tries, hours; can be stopped
+    python -m benchmarks.tries table                  # the table of what has been trained, as Markdown
+    python -m benchmarks.tries table --html FILE      # the same with the learning curve, to look at
 
-Every try is `train.py --config configs/mi.toml --set ...` with its changes and no final training. Differences to the
-base of the same seeds are paired: each of 1,000 bootstrap draws of patients is scored under both.
+Every try is `train.py --config configs/tries.toml --set ...` with its changes and no final training: a third of the
+shipped training's epochs. What it found out of fold is kept in benchmarks/results, so that the table needs the
+labels and no training. Differences to the base of the same seeds are paired: each of 1,000 bootstrap draws of patients is
+scored under both.
 """
 
 import argparse
+import json
 import os
+import platform
+import shutil
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from benchmarks.derived import DERIVED
 from cardiac import metrics
 from cardiac.datasets import Dataset, read_companions, read_dataset
 from cardiac.decisions import columns, cross_fit
-from cardiac.errors import CardiacError
+from cardiac.errors import CardiacError, DatasetError
 from cardiac.evaluate import LEARNABLE, OutOfFold, read_found
 from cardiac.labels import SITES
-from utils import ROOT, load_config
+from cardiac.windows import sigmoid
+from utils import ROOT, Config, load_config
 
-# Name -> settings that differ from configs/mi.toml. The budget (sections seen in all) is the same but where it says so.
+RESULTS, WORK = ROOT / "benchmarks/results", Path("runs/tries")
+# Name -> settings that differ from configs/tries.toml. The budget (sections seen in all) is the same but where it says so.
 TRIES: dict[str, list[str]] = {
     "base": [],
-    "without companions": ["data.companions=[]", "train.epochs=22"],
+    "pooled by the greatest window": ["detect.pool=max", "localize.pool=max"],
+    "pooled by the top quarter of windows": ["detect.pool=top", "localize.pool=top"],
+    "pooled by the mean logit": ["detect.pool=logit_mean", "localize.pool=logit_mean"],
+    "heart turned by 10 degrees": ["train.turn=10"],
+    "without companions and PTB-XL's codes": ["data.companions=[]", "train.epochs=8", "train.auxiliary_weight=0"],
+    "softer targets where PTB-XL disagrees (0.2)": ["data.disagreement=0.2"],
     "without PTB-XL's codes": ["train.auxiliary_weight=0"],
-    "without both": ["data.companions=[]", "train.epochs=22", "train.auxiliary_weight=0"],
-    "companions' targets hard (1 and 0)": ["data.companion_present=1.0", "data.companion_absent=0.0"],
-    "without the transformer's layers": ["network.depth=0"],
-    "twice as wide": ["network.widths=[128, 192, 256]"],
     "every lead to unit variance": ["signal.scale=lead"],
-    "batches of 48": ["train.batch_size=48", "train.learning_rate=3e-3"],
-    "infarctions once an epoch": ["train.infarction_repeats=1"],
-    "positives weighted 2": ["train.positive_weight=2"],
-    "without mixup": ["train.mixup=0.0"],
-    "without label smoothing": ["train.label_smoothing=0.0"],
-    "without lost leads": ["train.lead_drop=0.0"],
-    "without averaged weights": ["train.average_decay=0.0"],
-    "sections of 10 s": ["train.crop=1000", "train.epochs=6"],
-    "windows of 0.8 s": ["detect.window=80", "detect.hop=10", "localize.window=70", "localize.hop=5"],
+    "without leads at a like size": ["network.with_shapes=false"],
     "windows of 5 s": ["detect.window=500", "detect.hop=60", "localize.window=500", "localize.hop=60"],
+    "windows of 0.8 s": ["detect.window=80", "detect.hop=10", "localize.window=70", "localize.hop=5"],
+    "infarctions once an epoch": ["train.infarction_repeats=1", "train.epochs=6"],
+    "half of the records": ["data.record_share=0.5"],
+    "without mixup": ["train.mixup=0.0"],
+    "without the transformer's layers": ["network.depth=0"],
+    "asymmetric loss": ["train.focus_absent=2.0"],
+    "focal loss": ["train.focus_present=2.0", "train.focus_absent=2.0"],
+    "sections read 15 % faster or slower": ["train.warp=0.15"],
+    "noisy records count half": ["data.noisy_weight=0.5"],
+    "a quarter of the records": ["data.record_share=0.25"],
+    "three quarters of the records": ["data.record_share=0.75"],
     "500 Hz": ["signal.fs_hz=500", "signal.section=5000", "train.crop=2500", "detect.window=800", "detect.hop=100",
                "localize.window=700", "localize.hop=50", "network.stem_stride=10"],
-    "three quarters of the records": ["data.record_share=0.75"],
-    "half of the records": ["data.record_share=0.5"],
-    "a quarter of the records": ["data.record_share=0.25"],
-    "without leads at a like size": ["network.with_shapes=false"],
-    "half the epochs": ["train.epochs=6"],
-    "twice the epochs": ["train.epochs=24"],
+    "infarction alone": ["localize.weight=0"],
+    "sites alone": ["detect.weight=0"],
+    "positives weighted 2": ["train.positive_weight=2"],
+    "without lost leads": ["train.lead_drop=0.0"],
+    "without noise and gain": ["train.noise=0.0", "train.gain=0.0"],
+    "without label smoothing": ["train.label_smoothing=0.0"],
+    "without averaged weights": ["train.average_decay=0.0"],
+    "sections of 10 s": ["train.crop=1000", "train.epochs=2"],
+    "batches of 48": ["train.batch_size=48", "train.learning_rate=3e-3"],
+    "twice as wide (more work)": ["network.widths=[128, 192, 256]"],
+    "companions' targets hard (1 and 0)": ["data.companion_present=1.0", "data.companion_absent=0.0"],
+    "three times the epochs (more work)": ["train.epochs=12"],
 }  # fmt: skip
-MEASURES = ("AUC", "F1", "five sites", "end to end")
+SAME_WEIGHTS = [name for name, settings in TRIES.items() if settings and all(".pool=" in each for each in settings)]
+MEASURES = ("AUC", "F1", "calibration error", "five sites", "end to end")
 
 
-def folder_of(name: str, seed: int) -> Path:
-    """Where a try of a seed lies."""
-    return Path("runs/tries") / f"{name.replace(' ', '-').replace(chr(39), '')}-{seed}"
+def slug(name: str) -> str:
+    """A try's name as part of a file's."""
+    return "-".join("".join(each if each.isalnum() or each in ".%" else " " for each in name).split())
+
+
+def settings_of(name: str, seed: int) -> Config:
+    """All settings of a try."""
+    given = [*TRIES[name], f"train.seed={seed}", "train.members=1"]
+    return load_config(ROOT / "configs/tries.toml", given, ROOT / "configs/mi.toml")
 
 
 def open_data(companions: list[str]) -> Dataset:
@@ -69,30 +97,81 @@ def open_data(companions: list[str]) -> Dataset:
 
 
 def train_one(name: str, seed: int, threads: int) -> str:
-    """Train one try where it has not been; goes on where it was stopped."""
+    """Train one try where it has not been, and keep what it found; goes on where it was stopped."""
     import torch
 
     import train  # each process has its own torch
 
     torch.set_num_threads(threads)
-    out = folder_of(name, seed)
+    config, out = settings_of(name, seed), WORK / f"{slug(name)}-{seed}"
+    kept = WORK / f"kept-{seed}"
+    if name in SAME_WEIGHTS and not out.exists() and (kept / "run.json").is_file():
+        shutil.copytree(kept, out)
+        told = json.loads((out / "run.json").read_text(encoding="utf-8"))
+        (out / "run.json").write_text(json.dumps(told | {"config": config}), encoding="utf-8")
+
+    def keep(told: Mapping[str, Any]) -> None:
+        if name == "base" and told["epoch"] == config["train"]["epochs"]:
+            (kept / "state").mkdir(parents=True, exist_ok=True)
+            for file in (f"state/{told['part']}.pt", "run.json"):
+                shutil.copy(out / file, kept / file)
+
+    dataset = open_data(config["data"]["companions"])
     if not (out / "metrics.json").is_file():
-        config = load_config(ROOT / "configs/mi.toml", [*TRIES[name], f"train.seed={seed}", "train.members=1"])
-        train.fit(config, open_data(config["data"]["companions"]), out, resume=True, bundle=False)
+        result = train.fit(config, dataset, out, resume=True, report=keep, bundle=False)
+        (out / "told.json").write_text(json.dumps(_told(config, result.training_s)), encoding="utf-8")
+    found = read_found(out, dataset)
+    chances = found.pooled.clip(1e-5, 1 - 1e-5)
+    RESULTS.mkdir(exist_ok=True)
+    np.savez_compressed(
+        RESULTS / f"{slug(name)}-{seed}.npz",
+        logits=np.log(chances / (1 - chances)).astype(np.float16),
+        fold=found.fold.astype(np.uint8),
+        told=(out / "told.json").read_text(encoding="utf-8"),
+    )
     return f"{name}, seed {seed}"
+
+
+def _told(config: Config, seconds: float) -> dict[str, Any]:
+    import torch
+
+    from learning import code_revision
+
+    processor = torch.cpu.get_capabilities().get("cpu_name", platform.machine())
+    return {
+        "config": config,
+        "seconds": seconds,
+        "processor": processor,
+        "torch": torch.__version__,
+        "code_revision": code_revision(ROOT),
+    }
 
 
 def run(names: list[str], seeds: list[int], jobs: int, threads: int) -> None:
     """Train all that is missing, so many at once."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(train_one, name, seed, threads) for seed in seeds for name in names]
+        todo = [
+            (name, seed) for name in names for seed in seeds if not (RESULTS / f"{slug(name)}-{seed}.npz").is_file()
+        ]
+        waiting = [pool.submit(train_one, *each, threads) for each in todo]
         for place, done in enumerate(as_completed(waiting), 1):
             print(f"{place} of {len(waiting)}: {done.result()}", flush=True)
 
 
-def score(found: OutOfFold, dataset: Dataset, weights: np.ndarray) -> np.ndarray:
-    """AUC, F1, macro-F1 of five sites on true infarctions and of the seven columns, for every row of weights, (n, 4)."""
-    settings = load_config(ROOT / "configs/mi.toml")["decide"]
+def read_try(name: str, seed: int, dataset: Dataset) -> OutOfFold | None:
+    """What a try found; None where it has not been trained. Raises DatasetError where it is of other records."""
+    path = RESULTS / f"{slug(name)}-{seed}.npz"
+    if not path.is_file():
+        return None
+    with np.load(path) as content:
+        chances, fold = sigmoid(content["logits"]), content["fold"].astype(int)
+    if len(fold) != len(dataset.infarction):
+        raise DatasetError(f"{path.name}: is of {len(fold)} records and the data set has {len(dataset.infarction)}")
+    return OutOfFold(fold, chances[:, 0], chances[:, 1:], np.zeros(len(fold)))
+
+
+def score(found: OutOfFold, dataset: Dataset, weights: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+    """MEASURES for every row of weights, (n, 5). settings : the config's decide section."""
     fitted = cross_fit(found.pooled, dataset.infarction, dataset.sites, found.fold, settings)
     true, learnable = dataset.infarction, [SITES.index(site) for site in LEARNABLE]
     present, over, claimed = fitted.present, fitted.over, fitted.columns
@@ -100,32 +179,43 @@ def score(found: OutOfFold, dataset: Dataset, weights: np.ndarray) -> np.ndarray
     measures = (
         partial(metrics.roc_auc, found.mi, true),
         partial(metrics.f1_score, present, true),
+        partial(metrics.calibration_error, fitted.mi, true),
         lambda w: metrics.f1_scores(over[true][:, learnable], dataset.sites[true][:, learnable], w[true]).mean(),
         lambda w: metrics.f1_scores(claimed, truth, w).mean(),
     )
     return np.array([[measure(row) for measure in measures] for row in weights])
 
 
-def table(names: list[str], seeds: list[int]) -> list[str]:
-    """The lines of a Markdown table of the tries that are trained, each measure the mean over its seeds."""
-    dataset = open_data([])
-    draws = metrics.bootstrap_weights(dataset.patients, n_draws=metrics.N_DRAWS)
-    weights = np.vstack([np.ones(len(dataset.infarction)), draws])
-    scored: dict[tuple[str, int], np.ndarray] = {}
-    for name in names:
-        for seed in seeds:
-            if (folder_of(name, seed) / "metrics.json").is_file():
-                scored[name, seed] = score(read_found(folder_of(name, seed), dataset), dataset, weights)
+Scores = dict[str, dict[int, np.ndarray]]  # by try and seed, each (1 + draws, measures)
+
+
+def score_all(names: list[str], seeds: list[int], n_draws: int) -> Scores:
+    """Scores of all tries that are trained, of what is derived from the base, and of nothing else."""
+    dataset, settings = open_data([]), settings_of("base", 1)["decide"]
+    draws = metrics.bootstrap_weights(dataset.patients, n_draws=n_draws)
+    of = partial(score, dataset=dataset, weights=np.vstack([np.ones(len(dataset.infarction)), draws]))
+    found = {name: {seed: read_try(name, seed, dataset) for seed in seeds} for name in names}
+    found = {name: {seed: one for seed, one in each.items() if one is not None} for name, each in found.items()}
+    scores = {name: {seed: of(one, settings=settings) for seed, one in each.items()} for name, each in found.items()}
+    for name, derive in DERIVED.items():
+        scores[name] = {
+            seed: of(one, settings=settings | changed)
+            for seed in found.get("base", {})
+            for one, changed in [derive(found["base"], seed, dataset)]
+        }
+    return scores
+
+
+def table(scores: Scores) -> list[str]:
+    """The lines of a Markdown table: each measure the mean over the seeds, and its difference to the base's."""
     lines = ["| try | seeds | " + " | ".join(MEASURES) + " |", "|---" * (2 + len(MEASURES)) + "|"]
-    for name in names:
-        own = [seed for seed in seeds if (name, seed) in scored]
+    for name, own in scores.items():
         if not own:
             continue
-        mean = np.mean([scored[name, seed] for seed in own], axis=0)
-        shared = [seed for seed in own if ("base", seed) in scored]
-        cells = [f"{value:.3f}" for value in mean[0]]
+        cells = [f"{value:.3f}" for value in np.mean([each[0] for each in own.values()], axis=0)]
+        shared = [seed for seed in own if seed in scores["base"]]
         if name != "base" and shared:
-            gain = np.mean([scored[name, seed] - scored["base", seed] for seed in shared], axis=0)
+            gain = np.mean([own[seed] - scores["base"][seed] for seed in shared], axis=0)
             low, high = np.percentile(gain[1:], [2.5, 97.5], axis=0)
             bounds = zip(cells, gain[0], low, high, strict=True)
             cells = [f"{cell} ({by:+.3f}: {lo:+.3f} to {hi:+.3f})" for cell, by, lo, hi in bounds]
@@ -145,7 +235,7 @@ def main() -> int:
     try:
         if options.what == "run":
             run(options.names, options.seeds, options.jobs, options.threads)
-        print("\n".join(table(options.names, options.seeds)))
+        print("\n".join(table(score_all(options.names, options.seeds, metrics.N_DRAWS))))
     except CardiacError as error:
         print(error, file=sys.stderr)
         return 1

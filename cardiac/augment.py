@@ -3,20 +3,51 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 N_LIMB = 6  # the first leads
+# What a dipole (left, down, back) of the heart shows in each lead (Dower, Machado and Osborne 1980).
+_I, _II = np.array([0.632, -0.235, 0.059]), np.array([0.235, 1.066, -0.132])
+DOWER = np.stack(
+    [
+        _I,
+        _II,
+        _II - _I,
+        -(_I + _II) / 2,
+        _I - _II / 2,
+        _II - _I / 2,
+        [-0.515, 0.157, -0.917],
+        [0.044, 0.164, -1.387],
+        [0.882, 0.098, -1.277],
+        [1.213, 0.127, -0.601],
+        [1.125, 0.127, -0.086],
+        [0.831, 0.076, 0.230],
+    ]
+)
 
 
 def random_sections(
-    signals: Sequence[np.ndarray], rows: np.ndarray, length: int, rng: np.random.Generator
+    signals: Sequence[np.ndarray], rows: np.ndarray, length: int, rng: np.random.Generator, warp: float = 0.0
 ) -> np.ndarray:
     """One section cut at random from each named recording.
 
-    signals : each (n_leads, n_samples), of any length from one section up.  rows : (b,).
+    signals : each (n_leads, n_samples), of any length from one section up.  rows : (b,).  warp : half-width of the
+    uniform spread of the speed at which a section is read, about 1; as far as the recording is long enough.
     Returns float32 (b, n_leads, length).
     """
+    if warp > 0:
+        return np.stack([_warped(signals[row], length, rng.uniform(1 - warp, 1 + warp), rng) for row in rows])
     starts = [int(rng.integers(0, signals[row].shape[1] - length + 1)) for row in rows]
     return np.stack([signals[row][:, start : start + length] for row, start in zip(rows, starts, strict=True)])
+
+
+def _warped(signal: np.ndarray, length: int, speed: float, rng: np.random.Generator) -> np.ndarray:
+    """A section at a random place, read at another speed by linear interpolation. (n_leads, n) -> (n_leads, length)."""
+    speed = min(speed, (signal.shape[1] - 1) / (length - 1))
+    places = rng.uniform(0, signal.shape[1] - 1 - speed * (length - 1)) + speed * np.arange(length)
+    before = np.minimum(places.astype(int), signal.shape[1] - 2)
+    share = (places - before).astype(np.float32)
+    return (1 - share) * signal[:, before] + share * signal[:, before + 1]
 
 
 def augment(sections: np.ndarray, rng: np.random.Generator, gain: float, noise: float, lead_drop: float) -> np.ndarray:
@@ -32,6 +63,19 @@ def augment(sections: np.ndarray, rng: np.random.Generator, gain: float, noise: 
     dropped = np.flatnonzero(rng.random(n_sections) < lead_drop)
     changed[dropped, rng.integers(0, n_leads, len(dropped))] = 0.0
     return changed
+
+
+def turn_heart(sections: np.ndarray, rng: np.random.Generator, degrees: float) -> np.ndarray:
+    """Sections as of a heart turned in the chest: the part of the leads that one dipole explains is turned.
+
+    By Dower's matrix and its inverse, as in Gopal et al. 2021 (3KG); what no dipole explains stays as it is.
+    sections : (b, n_leads, length), the standard twelve leads.  degrees : deviation of the turn about each axis; 0: none.
+    """
+    if degrees <= 0:
+        return sections
+    turns = Rotation.from_rotvec(rng.normal(0, degrees, (len(sections), 3)), degrees=True).as_matrix()  # (b, 3, 3)
+    moved = DOWER @ (turns - np.eye(3)) @ np.linalg.pinv(DOWER)  # (b, n_leads, n_leads)
+    return sections + moved.astype(np.float32) @ sections
 
 
 def lead_gains(deviations: np.ndarray, n_leads: int, rng: np.random.Generator) -> np.ndarray:

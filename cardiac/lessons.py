@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cardiac.augment import add_noisy_copies, augment, lead_gains, mix, random_sections
+from cardiac.augment import add_noisy_copies, augment, lead_gains, mix, random_sections, turn_heart
 from cardiac.datasets import Dataset
 from cardiac.labels import AUXILIARY
 
@@ -27,23 +27,34 @@ class Lessons:
     n_records: int
 
 
-def teach(dataset: Dataset, signals: Sequence[np.ndarray], present: float, absent: float) -> Lessons:
+def teach(dataset: Dataset, signals: Sequence[np.ndarray], settings: Mapping[str, Any]) -> Lessons:
     """What a data set and its companions teach: infarction, the six sites, and PTB-XL's codes, side by side.
 
     Sites are taught by the data set's infarctions alone. A companion carries other readers' labels, so its infarction
-    is a soft target: `present` where PTB-XL has a code for one, `absent` where not.
+    is a soft target: `companion_present` where PTB-XL has a code for one, `companion_absent` where not. A record of the
+    data set's own that PTB-XL reads otherwise is softened by `disagreement`; one with a noise flag counts `noisy_weight`.
+    settings : the config's data section.
     """
     targets, weights, known = [], [], []
     for part in (dataset, *dataset.companions):
         own, n = part is dataset, len(part.infarction)
         codes = np.full((n, len(AUXILIARY)), np.nan) if part.codes is None else part.codes
-        mi = part.infarction if own else np.where(part.infarction, present, absent)
+        mi = np.where(part.infarction, settings["companion_present"], settings["companion_absent"])
+        if own:
+            mi = np.abs(part.infarction - settings["disagreement"] * _contradicted(part))
         located = np.repeat((part.infarction & own)[:, None], part.sites.shape[1], axis=1)
         targets.append(np.column_stack([mi, part.sites, np.nan_to_num(codes)]))
-        weights.append(np.column_stack([np.ones(n), located, ~np.isnan(codes)]))
+        counted = np.where(part.table["noisy"], settings["noisy_weight"], 1.0)
+        weights.append(np.column_stack([np.ones(n), located, ~np.isnan(codes)]) * counted[:, None])
         known.append(np.full(n, part.layout != "ptb-xl-filtered"))
     stacked = (np.concatenate(each).astype(np.float32) for each in (targets, weights))
     return Lessons(signals, *stacked, np.concatenate(known), len(dataset.infarction))
+
+
+def _contradicted(dataset: Dataset) -> np.ndarray:
+    """Records of which PTB-XL says the contrary about infarction, bool (n,)."""
+    told = dataset.table["ptbxl_infarction"].to_numpy(float)
+    return ~np.isnan(told) & (told != dataset.infarction)
 
 
 def taught_rows(
@@ -68,7 +79,8 @@ def draw_batch(
 
     rows : (b,). Returns sections (b, n_leads, crop), targets and weights (b, n_outputs), all float32.
     """
-    sections = random_sections(lessons.signals, rows, settings["crop"], rng)
+    sections = random_sections(lessons.signals, rows, settings["crop"], rng, settings["warp"])
+    sections = turn_heart(sections, rng, settings["turn"])
     sections = augment(sections, rng, settings["gain"], settings["noise"], settings["lead_drop"])
     sections *= lead_gains(~lessons.amplitude_known[rows] * settings["unknown_gain"], sections.shape[1], rng)
     targets, weights = lessons.targets[rows], lessons.weights[rows]

@@ -9,7 +9,7 @@ import numpy as np
 from cardiac.errors import ConfigError, SignalTooShort
 
 TAILS = ("shift", "drop")
-POOLS = ("mean", "logit_mean", "max")
+POOLS = ("mean", "logit_mean", "max", "top")
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,15 @@ def pool_windows(logits: np.ndarray, plan: WindowPlan) -> np.ndarray:
     """The record's probabilities from its windows' logits. (n_networks, n_windows, n_outputs) -> (n_outputs,), float64.
 
     pool "mean" of the windows' probabilities; "logit_mean" (the reference's: mean first, then the sigmoid); "max" over
-    windows of the networks' mean.
+    windows of the networks' mean; "top", the mean of the highest quarter of them.
     """
     if plan.pool == "logit_mean":
         return sigmoid(np.asarray(logits, dtype=np.float64).mean(axis=(0, 1)))
     probabilities = sigmoid(logits).mean(axis=0)  # (n_windows, n_outputs)
-    return probabilities.max(axis=0) if plan.pool == "max" else probabilities.mean(axis=0)
+    if plan.pool in ("max", "top"):
+        n_highest = 1 if plan.pool == "max" else -(-len(probabilities) // 4)
+        probabilities = np.sort(probabilities, axis=0)[-n_highest:]
+    return probabilities.mean(axis=0)
 
 
 def window_spread(logits: np.ndarray) -> float:

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import BandedAttention, ReferenceNet, WindowHead, build_model, sliding_max
+from models import BandedAttention, ReferenceNet, WindowHead, build_model, highest_in_windows, sliding_max
 
 WINDOWS = [160, 140]
 
@@ -68,7 +68,7 @@ def test_auxiliary_outputs_are_learnt_and_nowhere_else_seen():
     with torch.inference_mode():
         given_, learnt = network(signals, starts), network.learn(signals, starts)
         assert [each.shape[2] for each in learnt] == [1, 6, 44]
-        assert learnt[2].shape[1] == len(starts[1])
+        assert learnt[2].shape[1] == len(starts[1][::4])
         assert all(torch.equal(*each) for each in zip(given_, learnt[:2], strict=True))
         assert len(hybrid().learn(signals, starts)) == 2
 
@@ -109,6 +109,19 @@ def test_the_order_of_beats_matters():
 def test_sliding_max_against_unfold(length, extra):
     frames = torch.randn(2, 3, length + extra)
     assert torch.equal(sliding_max(frames, length), frames.unfold(2, length, 1).amax(dim=3))
+
+
+def test_highest_in_windows_is_one_value_and_learns_by_its_place():
+    frames = torch.randn(2, 3, 30, requires_grad=True)
+    first = torch.tensor([0, 4, 5, 20])
+    learnt = highest_in_windows(frames, first, 10)
+    with torch.inference_mode():
+        assert torch.equal(highest_in_windows(frames.detach(), first, 10), learnt)
+    learnt.sum().backward()
+    there, _ = frames.detach().unfold(2, 10, 1)[:, :, first].max(dim=3)
+    assert torch.equal(learnt, there)
+    assert frames.grad.sum() == learnt.numel()
+    assert (frames.detach()[frames.grad > 0][:, None] == there.ravel()).any(dim=1).all()
 
 
 def test_attention_looks_no_further_than_its_span():

@@ -317,7 +317,7 @@ def test_reference_network_trains(root, dataset, tmp_path):
     [
         (["--set", "train.epoch=3"], 2, "did you mean train.epochs"),
         (["--data", "SIMULATED", "--set", "detect.hop=0"], 2, "above 0"),
-        (["--data", "SIMULATED", "--set", "localize.pool=median"], 2, "mean, logit_mean, max"),
+        (["--data", "SIMULATED", "--set", "localize.pool=median"], 2, "mean, logit_mean, max, top"),
         (["--data", "SIMULATED", "--set", "signal.high_hz=400"], 2, "half of 100 Hz"),
         (["--data", "SIMULATED", "--set", "signal.scale=record"], 2, "mV, lead"),
         (["--data", "SIMULATED", "--set", "train.epochs=0"], 2, "train.epochs is 0: give a number from 1"),
@@ -325,7 +325,7 @@ def test_reference_network_trains(root, dataset, tmp_path):
         (["--data", "SIMULATED", "--set", "data.n_folds=1"], 2, "from 2 to"),
         (["--data", "SIMULATED", "--set", "data.companion_present=1.5"], 2, "from 0 to 1"),
         (["--data", "SIMULATED", "--set", "train.learning_rate=nan"], 2, "train.learning_rate is nan"),
-        (["--data", "SIMULATED", "--set", "train.precision=float16"], 2, "float32, bfloat16"),
+        (["--data", "SIMULATED", "--set", "train.precision=float16"], 2, "auto, float32, bfloat16"),
         (["--data", "SIMULATED", "--set", "train.crop=150"], 2, "from 160"),
         (["--data", "SIMULATED", "--set", "train.crop=1001"], 2, "to signal.section"),
         (["--data", "SIMULATED", "--set", "signal.section=150"], 2, "signal.section"),

@@ -9,10 +9,17 @@ from cardiac.lessons import Lessons, draw_batch, middle_batch, taught_rows, teac
 from cardiac.simulate import simulate_dataset
 from utils import load_config
 
-SETTINGS = load_config(Path(__file__).parents[2] / "configs/mi.toml")["train"] | {"crop": 200}
-PLAIN = SETTINGS | dict.fromkeys(("gain", "unknown_gain", "noise", "lead_drop", "mixup"), 0.0)
+CONFIG = load_config(Path(__file__).parents[2] / "configs/mi.toml")
+SETTINGS = CONFIG["train"] | {"crop": 200}
+PLAIN = SETTINGS | dict.fromkeys(("gain", "unknown_gain", "noise", "lead_drop", "mixup", "turn", "warp"), 0.0)
 N_OUTPUTS = 1 + len(SITES) + len(AUXILIARY)
 OWN = simulate_dataset(6, seed=1)
+TAUGHT = CONFIG["data"] | {
+    "companion_present": 0.75,
+    "companion_absent": 0.05,
+    "disagreement": 0.0,
+    "noisy_weight": 1.0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +33,7 @@ def lessons() -> Lessons:
     dataset = dataclasses.replace(OWN, codes=codes, companions=(told, last))
     rng = np.random.default_rng(0)
     signals = [rng.standard_normal((12, 300 + 10 * n)).astype(np.float32) for n in range(11)]
-    return teach(dataset, signals, present=0.75, absent=0.05)
+    return teach(dataset, signals, TAUGHT)
 
 
 def test_shapes(lessons):
@@ -47,6 +54,16 @@ def test_sites_are_taught_by_the_data_sets_infarctions_alone(lessons):
     assert lessons.weights[:, of_sites].any(axis=1).tolist() == [False, True] * 3 + [False] * 5
     assert (lessons.weights[[1, 3, 5], of_sites] == 1).all()
     assert np.array_equal(lessons.targets[:6, of_sites], OWN.sites)
+
+
+def test_contradicted_records_teach_softly_and_noisy_ones_count_less():
+    told = OWN.table.assign(ptbxl_infarction=[0, 1, 1, 0, np.nan, np.nan], noisy=[False] * 5 + [True])
+    signals = [np.zeros((12, 300), dtype=np.float32)] * 6
+    taught = teach(dataclasses.replace(OWN, table=told), signals, TAUGHT | {"disagreement": 0.2, "noisy_weight": 0.5})
+    assert np.allclose(taught.targets[:, 0], [0, 1, 0.2, 0.8, 0, 1])
+    assert taught.weights[:, 0].tolist() == [1, 1, 1, 1, 1, 0.5]
+    assert (taught.weights[5, 1:7] == 0.5).all()
+    assert np.array_equal(taught.targets[:, 1:7], OWN.sites)
 
 
 def test_unknown_codes_weigh_nothing(lessons):

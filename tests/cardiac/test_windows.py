@@ -108,6 +108,12 @@ def test_pooling_by_hand():
     assert np.allclose(pool_windows(logits, plan(800, 100, pool="max")), [0.75, sigmoid(2.0)])
 
 
+def test_the_top_quarter_by_hand():
+    logits = np.log(np.array([0.1, 0.2, 0.9, 0.3, 0.5, 0.4, 0.6, 0.7, 0.05]) / np.array(1.0))[None, :, None]
+    chances = sigmoid(logits[0, :, 0])
+    assert np.allclose(pool_windows(logits, plan(800, 100, pool="top")), np.sort(chances)[-3:].mean())
+
+
 def test_pooling_over_networks_by_hand():
     """Two networks, two windows: "max" is that of the networks' mean, not of any one network."""
     logits = np.log(3) * np.array([[[0.0], [1.0]], [[0.0], [-1.0]]])  # 0.5, 0.75 and 0.5, 0.25

@@ -1,0 +1,60 @@
+"""What the settings of a training may be."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cardiac.calibration import METHODS
+from cardiac.errors import ConfigError
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+# Settings that must lie within bounds, both included; NaN lies in none.
+BOUNDS: dict[str, tuple[float, float]] = {
+    "data.n_folds": (2, 1_000),
+    "data.min_likelihood": (0, 100),
+    "data.record_share": (0.01, 1),
+    "data.companion_present": (0, 1),
+    "data.companion_absent": (0, 1),
+    "data.disagreement": (0, 1),
+    "data.noisy_weight": (0, 1),
+    "detect.weight": (0, 1_000),
+    "localize.weight": (0, 1_000),
+    "decide.shrink": (0, 1),
+    "decide.site_shrink": (0, 1),
+    "decide.npv": (0, 1),
+    "decide.ppv": (0, 1),
+    "train.seed": (0, 2**32 - 1),
+    "train.members": (1, 100),
+    "train.epochs": (1, 100_000),
+    "train.infarction_repeats": (1, 100),
+    "train.batch_size": (1, 100_000),
+    "train.auxiliary_weight": (0, 1_000),
+    "train.positive_weight": (1e-6, 1e6),
+    "train.learning_rate": (1e-12, 10),
+    "train.weight_decay": (0, 10),
+    "train.clip_norm": (1e-9, 1e9),
+    "train.average_decay": (0, 0.99999),
+    "train.label_smoothing": (0, 0.99),
+    "train.mixup": (0, 100),
+    "train.gain": (0, 1),
+    "train.unknown_gain": (0, 10),
+    "train.noise": (0, 100),
+    "train.lead_drop": (0, 1),
+    "train.noisy_copies": (0, 100),
+    "train.turn": (0, 180),
+    "train.warp": (0, 0.9),
+    "train.focus_present": (0, 10),
+    "train.focus_absent": (0, 10),
+}
+CHOICES = {"train.precision": PRECISIONS, "decide.calibration": METHODS, "decide.site_calibration": METHODS}
+
+
+def check_settings(config: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse a number out of its bounds and a word that is not known. Raises ConfigError, which names the setting."""
+    for name, (low, high) in BOUNDS.items():
+        section, key = name.split(".")
+        if not low <= config[section][key] <= high:
+            raise ConfigError(f"{name} is {config[section][key]}: give a number from {low:g} to {high:g}")
+    for name, known in CHOICES.items():
+        section, key = name.split(".")
+        if config[section][key] not in known:
+            raise ConfigError(f"{name} is {config[section][key]!r}: use one of {', '.join(known)}")
