@@ -32,6 +32,7 @@ def with_age_and_sex(base: Found, seed: int, dataset: Dataset) -> Derived:
     found = base[seed]
     told = dataset.table[["age", "sex"]].to_numpy(float)
     told[:, 0] = np.minimum(told[:, 0], 90) / 10  # ages above 89 are not given
+    told = told[:, ~np.isnan(told).all(axis=0)]
     mi = np.empty_like(found.mi)
     for fold in np.unique(found.fold):
         held = found.fold == fold

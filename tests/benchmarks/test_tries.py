@@ -1,0 +1,108 @@
+"""The table of tries: read from what was kept, paired by seed, and the one that is shipped is what the command prints."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import tries
+from cardiac.errors import DatasetError
+from cardiac.simulate import simulate_dataset
+
+DATASET = simulate_dataset(120, seed=3)
+FOLDS = np.arange(120) % 5
+
+
+def keep(folder, name: str, seed: int, noise: float) -> None:
+    """Write what a try found: the truth under noise, as logits."""
+    rng = np.random.default_rng(seed)
+    truth = np.column_stack([DATASET.infarction, DATASET.sites])
+    logits = 4.0 * truth - 2.0 + noise * rng.standard_normal(truth.shape)
+    told = json.dumps({"seconds": 1.0})
+    np.savez_compressed(
+        folder / f"{tries.slug(name)}-{seed}.npz",
+        logits=logits.astype(np.float16),
+        fold=FOLDS.astype(np.uint8),
+        told=told,
+    )
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """The base of two seeds, a worse try of both and one of the second alone."""
+    monkeypatch.setattr(tries, "RESULTS", tmp_path)
+    monkeypatch.setattr(tries, "open_data", lambda _: DATASET)
+    for seed in (1, 2):
+        keep(tmp_path, "base", seed, 1.0)
+        keep(tmp_path, "without mixup", seed, 6.0)
+    keep(tmp_path, "focal loss", 2, 1.0)
+    return tmp_path
+
+
+def test_differences_are_paired_by_seed(kept):
+    scores = tries.score_all(["base", "without mixup", "focal loss", "500 Hz"], [1, 2], 50)
+    worse, equal = tries.differences(scores, "without mixup"), tries.differences(scores, "focal loss")
+    expected = np.mean([scores["without mixup"][seed] - scores["base"][seed] for seed in (1, 2)], axis=0)
+    assert np.array_equal(worse, expected)
+    assert worse[0, 0] < -0.05
+    assert (np.percentile(worse[1:, 0], [2.5, 97.5]) < 0).all()
+    assert (equal == 0).all()  # of the same seed, the very same
+    assert tries.differences(scores, "base") is None
+    assert scores["500 Hz"] == {}
+
+
+def test_the_table_has_what_was_trained(kept):
+    scores = tries.score_all(list(tries.TRIES), [1, 2], 50)
+    lines = tries.table(scores, list(tries.TRIES))
+    assert [line.split(" | ")[:2] for line in lines[2:]] == [
+        ["| base", "2"],
+        ["| without mixup", "2"],
+        ["| focal loss", "1"],
+    ]
+    assert "**-" in lines[3]
+    assert "**" not in lines[4]
+    told = tries.document(scores, list(tries.TRIES))
+    assert "| thresholds as fitted | 2 |" in told
+
+
+def test_what_is_of_other_records_is_refused(kept, monkeypatch):
+    monkeypatch.setattr(tries, "open_data", lambda _: simulate_dataset(30, seed=3))
+    with pytest.raises(DatasetError, match=r"base-1\.npz: is of 120 records and the data set has 30"):
+        tries.score_all(["base"], [1], 5)
+
+
+def test_every_try_can_be_set_and_has_a_name_of_its_own():
+    names = [*tries.TRIES, *tries.DERIVED]
+    assert len({tries.slug(name) for name in names}) == len(names)
+    base = tries.settings_of("base", 1)
+    assert base["train"]["precision"] == "float32"
+    for name in tries.TRIES:
+        assert name == "base" or tries.settings_of(name, 1) != base
+
+
+def test_what_lies_in_the_repository_was_made_with_the_settings_of_today(root):
+    """A try whose base or changes were altered afterwards must be trained anew."""
+    known = {f"{tries.slug(name)}-{seed}": (name, seed) for name in tries.TRIES for seed in (1, 2)}
+    paths = sorted((root / "benchmarks/results").glob("*.npz"))
+    assert len(paths) >= 8
+    for path in paths:
+        with np.load(path) as content:
+            told = json.loads(str(content["told"]))
+        now = tries.settings_of(*known[path.stem])
+        shared = {section: {key: now[section][key] for key in values} for section, values in told["config"].items()}
+        shared["decide"] = told["config"]["decide"]  # of what was found, not of the training
+        assert shared == told["config"], path.name
+
+
+def test_shipped_table_is_what_the_command_prints(root, real_data, monkeypatch):
+    monkeypatch.setenv("ECG_DATA", str(real_data))
+    scores = tries.score_all(list(tries.TRIES), [1, 2], 1)
+    shipped = (root / "docs/tries.md").read_text(encoding="utf-8")
+    rows = {
+        row.split(" | ")[0].strip("| "): row.split(" | ")[2:] for row in shipped.splitlines() if row.startswith("| ")
+    }
+    trained = [name for name, own in scores.items() if own]
+    assert set(rows) == {*trained, "try"}
+    for name in trained:
+        means = np.mean([each[0] for each in scores[name].values()], axis=0)
+        assert [cell[:5] for cell in rows[name]] == [f"{value:.3f}" for value in means], name
