@@ -104,7 +104,8 @@ class NetworkTraining:
         averaging = get_ema_multi_avg_fn(settings["average_decay"])
         self.average = AveragedModel(self.network, multi_avg_fn=averaging, use_buffers=True)
         rate = settings["learning_rate"]
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), rate, weight_decay=settings["weight_decay"])
+        decay = settings["weight_decay"]
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), rate, weight_decay=decay, fused=True)
         self.schedule = (
             OneCycleLR(self.optimizer, rate, total_steps=self.n_epochs * self.n_batches)
             if settings["one_cycle"]

@@ -61,7 +61,7 @@ def test_the_table_has_what_was_trained(kept):
     ]
     assert "**-" in lines[3]
     assert "**" not in lines[4]
-    told = tries.document(scores, list(tries.TRIES))
+    told = tries.document(scores, list(tries.TRIES), {"shipped": scores["base"]})
     assert "| thresholds as fitted | 2 |" in told
 
 
@@ -86,6 +86,8 @@ def test_what_lies_in_the_repository_was_made_with_the_settings_of_today(root):
     paths = sorted((root / "benchmarks/results").glob("*.npz"))
     assert len(paths) >= 8
     for path in paths:
+        if path.stem in tries.FORMER:
+            continue
         with np.load(path) as content:
             told = json.loads(str(content["told"]))
         now = tries.settings_of(*known[path.stem])
@@ -96,7 +98,7 @@ def test_what_lies_in_the_repository_was_made_with_the_settings_of_today(root):
 
 def test_shipped_table_is_what_the_command_prints(root, real_data, monkeypatch):
     monkeypatch.setenv("ECG_DATA", str(real_data))
-    scores = tries.score_all(list(tries.TRIES), [1, 2], 1)
+    scores = tries.score_all(list(tries.TRIES), [1, 2], 1) | tries.score_shipped(1)
     shipped = (root / "docs/tries.md").read_text(encoding="utf-8")
     rows = {
         row.split(" | ")[0].strip("| "): row.split(" | ")[2:] for row in shipped.splitlines() if row.startswith("| ")
