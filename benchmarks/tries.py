@@ -46,6 +46,7 @@ TRIES: dict[str, list[str]] = {
     "sections of 1.6 s": ["train.crop=160", "train.epochs=12"],
     "sections of 5 s": ["train.crop=500", "train.epochs=4"],
     "batches of 12": ["train.batch_size=12"],
+    "companions' sites count half": ["data.companion_sites=0.5"],
     "heart turned by 10 degrees": ["train.turn=10"],
     "without companions and PTB-XL's codes": ["data.companions=[]", "train.epochs=16", "train.auxiliary_weight=0"],
     "half of the records": ["data.record_share=0.5", "train.epochs=11"],

@@ -8,7 +8,9 @@ import numpy as np
 
 from cardiac.augment import add_noisy_copies, augment, lead_gains, mix, random_sections, turn_heart
 from cardiac.datasets import Dataset
-from cardiac.labels import AUXILIARY
+from cardiac.labels import AUXILIARY, SCP_SITES, SITES
+
+SCP_TELLS = np.array([any(site in sites for sites in SCP_SITES.values()) for site in SITES], dtype=float)  # not septal
 
 
 @dataclass(frozen=True)
@@ -30,22 +32,29 @@ class Lessons:
 def teach(dataset: Dataset, signals: Sequence[np.ndarray], settings: Mapping[str, Any]) -> Lessons:
     """What a data set and its companions teach: infarction, the six sites, and PTB-XL's codes, side by side.
 
-    Sites are taught by the data set's infarctions alone. A companion carries other readers' labels, so its infarction
-    is a soft target: `companion_present` where PTB-XL has a code for one, `companion_absent` where not. A record of the
-    data set's own that PTB-XL reads otherwise is softened by `disagreement`; one with a noise flag counts `noisy_weight`.
+    Sites are taught by infarctions alone. A companion carries other readers' labels, so its infarction and its sites
+    are soft targets: `companion_present` where PTB-XL has a code for one, `companion_absent` where not; its sites count
+    `companion_sites`, but for septal, of which PTB-XL says nothing. A record of the data set's own that PTB-XL reads
+    otherwise is softened by `disagreement`; one with a noise flag counts `noisy_weight`.
+
     settings : the config's data section.
     """
     targets, weights, known = [], [], []
     for part in (dataset, *dataset.companions):
-        own, n = part is dataset, len(part.infarction)
+        n = len(part.infarction)
         codes = np.full((n, len(AUXILIARY)), np.nan) if part.codes is None else part.codes
-        mi = np.where(part.infarction, settings["companion_present"], settings["companion_absent"])
-        if own:
+        if part is dataset:
             mi = np.abs(part.infarction - settings["disagreement"] * _contradicted(part))
-        located = np.repeat((part.infarction & own)[:, None], part.sites.shape[1], axis=1)
-        targets.append(np.column_stack([mi, part.sites, np.nan_to_num(codes)]))
+            sites, told = part.sites, np.ones(len(SITES))
+        else:
+            mi = np.where(part.infarction, settings["companion_present"], settings["companion_absent"])
+            sites = np.where(part.sites, settings["companion_present"], settings["companion_absent"])
+            told = settings["companion_sites"] * SCP_TELLS
         counted = np.where(part.table["noisy"], settings["noisy_weight"], 1.0)
-        weights.append(np.column_stack([np.ones(n), located, ~np.isnan(codes)]) * counted[:, None])
+        targets.append(np.column_stack([mi, sites, np.nan_to_num(codes)]))
+        weights.append(
+            np.column_stack([np.ones(n), np.outer(part.infarction, told), ~np.isnan(codes)]) * counted[:, None]
+        )
         known.append(np.full(n, part.layout != "ptb-xl-filtered"))
     stacked = (np.concatenate(each).astype(np.float32) for each in (targets, weights))
     return Lessons(signals, *stacked, np.concatenate(known), len(dataset.infarction))
@@ -60,7 +69,7 @@ def _contradicted(dataset: Dataset) -> np.ndarray:
 def taught_rows(
     lessons: Lessons, folds: np.ndarray, fold: int | None, record_share: float, infarction_repeats: int, seed: int
 ) -> np.ndarray:
-    """The rows that an epoch takes: none of the fold (all where it is None), and located infarctions so many times.
+    """The rows that an epoch takes: none of the fold (all where it is None), and its own infarctions so many times.
 
     folds : of every row, -1 for one that teaches in every fold.  record_share : of the data set's own records, drawn by
     the seed; the companions all stay.
@@ -68,7 +77,7 @@ def taught_rows(
     rows = np.flatnonzero(folds != fold) if fold is not None else np.arange(len(folds))
     drawn = np.random.default_rng(seed).random(lessons.n_records)
     rows = np.setdiff1d(rows, np.flatnonzero(drawn >= record_share))
-    located = rows[lessons.weights[rows, 1] > 0]
+    located = rows[(rows < lessons.n_records) & (lessons.weights[rows, 1] > 0)]
     return np.concatenate([rows, np.tile(located, infarction_repeats - 1)])
 
 

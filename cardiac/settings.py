@@ -14,6 +14,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "data.record_share": (0.01, 1),
     "data.companion_present": (0, 1),
     "data.companion_absent": (0, 1),
+    "data.companion_sites": (0, 1),
     "data.disagreement": (0, 1),
     "data.noisy_weight": (0, 1),
     "detect.weight": (0, 1_000),

@@ -56,6 +56,22 @@ def test_sites_are_taught_by_the_data_sets_infarctions_alone(lessons):
     assert np.array_equal(lessons.targets[:6, of_sites], OWN.sites)
 
 
+def test_companions_sites_count_as_told_and_septal_never(lessons):
+    told = simulate_dataset(4, seed=2)
+    dataset = dataclasses.replace(OWN, companions=(told,))
+    signals = [np.zeros((12, 300), dtype=np.float32)] * 10
+    taught = teach(dataset, signals, TAUGHT | {"companion_sites": 0.5})
+    of_sites = slice(1, 1 + len(SITES))
+    weights = taught.weights[6:, of_sites]
+    assert SITES[0] == "septal"
+    assert (weights[:, 0] == 0).all()
+    assert np.array_equal(weights[:, 1:], np.where(told.infarction[:, None], 0.5, 0.0).repeat(5, axis=1))
+    assert np.allclose(taught.targets[6:, of_sites], np.where(told.sites, 0.75, 0.05))
+    assert np.array_equal(taught.weights[:6], lessons.weights[:6] * (taught.weights[:6] > 0))
+    rows = taught_rows(taught, np.full(10, -1), None, 1.0, 3, seed=1)
+    assert np.bincount(rows).tolist() == [1, 3] * 3 + [1] * 4  # the data set's own infarctions alone are repeated
+
+
 def test_contradicted_records_teach_softly_and_noisy_ones_count_less():
     told = OWN.table.assign(ptbxl_infarction=[0, 1, 1, 0, np.nan, np.nan], noisy=[False] * 5 + [True])
     signals = [np.zeros((12, 300), dtype=np.float32)] * 6
