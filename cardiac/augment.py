@@ -5,25 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from cardiac.dipole import DOWER, twelve_leads
+
 N_LIMB = 6  # the first leads
-# What a dipole (left, down, back) of the heart shows in each lead (Dower, Machado and Osborne 1980).
-_I, _II = np.array([0.632, -0.235, 0.059]), np.array([0.235, 1.066, -0.132])
-DOWER = np.stack(
-    [
-        _I,
-        _II,
-        _II - _I,
-        -(_I + _II) / 2,
-        _I - _II / 2,
-        _II - _I / 2,
-        [-0.515, 0.157, -0.917],
-        [0.044, 0.164, -1.387],
-        [0.882, 0.098, -1.277],
-        [1.213, 0.127, -0.601],
-        [1.125, 0.127, -0.086],
-        [0.831, 0.076, 0.230],
-    ]
-)
+OF_DIPOLE = twelve_leads(DOWER)  # (12, 3)
 
 
 def random_sections(
@@ -74,7 +59,7 @@ def turn_heart(sections: np.ndarray, rng: np.random.Generator, degrees: float) -
     if degrees <= 0:
         return sections
     turns = Rotation.from_rotvec(rng.normal(0, degrees, (len(sections), 3)), degrees=True).as_matrix()  # (b, 3, 3)
-    moved = DOWER @ (turns - np.eye(3)) @ np.linalg.pinv(DOWER)  # (b, n_leads, n_leads)
+    moved = OF_DIPOLE @ (turns - np.eye(3)) @ np.linalg.pinv(OF_DIPOLE)  # (b, n_leads, n_leads)
     return sections + moved.astype(np.float32) @ sections
 
 

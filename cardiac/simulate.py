@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.signal import butter, sosfilt
 
 from cardiac.datasets import Dataset
+from cardiac.dipole import DOWER, INDEPENDENT, twelve_leads
 from cardiac.labels import SITES
 from cardiac.records import Record
 from cardiac.windows import sigmoid
@@ -40,20 +41,6 @@ LOOP_RR_S = 1.0  # the beat that the angles stand for; QRS keeps its times, T mo
 QRS_RAD = (-0.3, 0.3)
 # The loop is that of one person with tall P and T: over Dower's leads T would reach 1.4 mV in V3. Brought to the usual.
 ATRIAL_SCALE, T_SCALE = 0.7, 0.6
-
-INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
-DOWER = np.array(
-    [
-        [0.632, -0.235, 0.059],
-        [0.235, 1.066, -0.132],
-        [-0.515, 0.157, -0.917],
-        [0.044, 0.164, -1.387],
-        [0.882, 0.098, -1.277],
-        [1.213, 0.127, -0.601],
-        [1.125, 0.127, -0.086],
-        [0.831, 0.076, 0.230],
-    ]
-)
 
 # How strongly each independent lead faces the injured wall; negative: it sees the wall from behind (reciprocal signs).
 # III, aVL, aVF follow from I and II: inferior gives III 1.0, aVF 0.8, aVL -0.7.
@@ -92,7 +79,8 @@ def simulate_record(
     if site is not None:
         signal = signal + _infarction(rng, site, beats_s, rr_s, n_samples, fs_hz)
     signal = signal + noise * _noise(rng, n_samples, fs_hz, breath)
-    twelve = np.round(_twelve_leads(signal), 3).astype(np.float32)
+    signal[:2] = np.round(signal[:2], 3)  # so that the leads that follow from them agree to the microvolt
+    twelve = np.round(twelve_leads(signal), 3).astype(np.float32)
     peaks = np.round(beats_s * fs_hz).astype(int)
     inside = (peaks >= 0) & (peaks < n_samples)
     return Simulated(Record(f"sim_{seed:05d}", twelve, float(fs_hz)), peaks[inside], site)
@@ -219,10 +207,3 @@ def _noise(rng: np.random.Generator, n_samples: int, fs_hz: float, breath: np.nd
     muscle = rng.uniform(0.004, 0.018) * sosfilt(band, rng.standard_normal((n_leads, n_samples)), axis=1)
     mains = rng.uniform(0, 0.006, (n_leads, 1)) * np.sin(2 * np.pi * 50 * at_s + rng.uniform(0, 2 * np.pi))
     return wander + muscle + mains
-
-
-def _twelve_leads(signal: np.ndarray) -> np.ndarray:
-    """Twelve leads from I, II, V1 to V6: III = II - I, and Goldberger's. (8, n) -> (12, n)."""
-    first, second = np.round(signal[0], 3), np.round(signal[1], 3)
-    limbs = [first, second, second - first, -(first + second) / 2, first - second / 2, second - first / 2]
-    return np.vstack([*limbs, signal[2:]])

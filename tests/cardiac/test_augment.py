@@ -1,6 +1,6 @@
 import numpy as np
 
-from cardiac.augment import DOWER, add_noisy_copies, augment, lead_gains, mix, random_sections, turn_heart
+from cardiac.augment import OF_DIPOLE, add_noisy_copies, augment, lead_gains, mix, random_sections, turn_heart
 
 SECTIONS = np.random.default_rng(0).standard_normal((40, 12, 200)).astype(np.float32)
 TARGETS = (np.arange(40)[:, None] % 2).astype(np.float32)
@@ -42,12 +42,12 @@ def test_sections_read_faster_or_slower():
 
 def test_a_turned_heart_keeps_what_no_dipole_explains():
     dipole = generator().standard_normal((40, 3, 200)).astype(np.float32)
-    of_dipole = (DOWER @ dipole).astype(np.float32)
+    of_dipole = (OF_DIPOLE @ dipole).astype(np.float32)
     turned = turn_heart(of_dipole, generator(), 30.0)
-    back = np.linalg.pinv(DOWER) @ turned
+    back = np.linalg.pinv(OF_DIPOLE) @ turned
     assert np.allclose(np.linalg.norm(back, axis=1), np.linalg.norm(dipole, axis=1), atol=1e-3)  # turned, not stretched
     assert not np.allclose(back, dipole, atol=0.1)
-    rest = SECTIONS - DOWER @ np.linalg.pinv(DOWER) @ SECTIONS
+    rest = SECTIONS - OF_DIPOLE @ np.linalg.pinv(OF_DIPOLE) @ SECTIONS
     assert np.allclose(turn_heart(rest.astype(np.float32), generator(), 30.0), rest, atol=1e-4)
     limb = turned[:, :6]
     assert np.allclose(limb[:, 2], limb[:, 1] - limb[:, 0], atol=1e-4)  # III = II - I, as before
