@@ -37,7 +37,7 @@ def with_age_and_sex(base: Found, seed: int, dataset: Dataset) -> Derived:
     for fold in np.unique(found.fold):
         held = found.fold == fold
         known = np.where(np.isnan(told), np.nanmedian(told[~held], axis=0), told)
-        inputs = np.column_stack([_logit(found.mi), known])
+        inputs = np.column_stack([logit(found.mi), known])
         fitted = LogisticRegression(C=10.0, max_iter=1000).fit(inputs[~held], dataset.infarction[~held])
         mi[held] = fitted.predict_proba(inputs[held])[:, 1]
     return replace(found, mi=mi), {}
@@ -49,7 +49,7 @@ def sites_from_all(base: Found, seed: int, dataset: Dataset) -> Derived:
     What structure there is among the sites would show here: anteroseptal between septal and anterior, say.
     """
     found = base[seed]
-    logits, sites = _logit(found.sites), found.sites.copy()
+    logits, sites = logit(found.sites), found.sites.copy()
     for fold in np.unique(found.fold):
         held = found.fold == fold
         learnt = ~held & dataset.infarction
@@ -61,8 +61,9 @@ def sites_from_all(base: Found, seed: int, dataset: Dataset) -> Derived:
     return replace(found, sites=sites), {}
 
 
-def _logit(probabilities: np.ndarray) -> np.ndarray:
-    clipped = np.clip(probabilities, 1e-6, 1 - 1e-6)
+def logit(probabilities: np.ndarray) -> np.ndarray:
+    """Logits, of probabilities no nearer to 0 and 1 than out_of_fold.csv can write them."""
+    clipped = np.clip(probabilities, 1e-5, 1 - 1e-5)
     return np.log(clipped / (1 - clipped))
 
 

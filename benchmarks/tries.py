@@ -16,7 +16,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from multiprocessing import get_context
@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.derived import DERIVED
+from benchmarks.derived import DERIVED, logit
 from cardiac import metrics
 from cardiac.datasets import Dataset, read_companions, read_dataset
 from cardiac.decisions import columns, cross_fit
@@ -140,11 +140,10 @@ def train_one(name: str, seed: int, threads: int) -> str:
         result = train.fit(config, dataset, out, resume=True, report=keep, bundle=False)
         (out / "told.json").write_text(json.dumps(_told(config, result.training_s)), encoding="utf-8")
     found = read_found(out, dataset)
-    chances = found.pooled.clip(1e-5, 1 - 1e-5)
     RESULTS.mkdir(exist_ok=True)
     np.savez_compressed(
         RESULTS / f"{slug(name)}-{seed}.npz",
-        logits=np.log(chances / (1 - chances)).astype(np.float16),
+        logits=logit(found.pooled).astype(np.float16),
         fold=found.fold.astype(np.uint8),
         told=(out / "told.json").read_text(encoding="utf-8"),
     )
@@ -210,11 +209,17 @@ def score(found: OutOfFold, dataset: Dataset, weights: np.ndarray, settings: Map
 Scores = dict[str, dict[int, np.ndarray]]  # by try and seed, each (1 + draws, measures)
 
 
+def scorer(n_draws: int) -> tuple[Dataset, Callable[..., np.ndarray]]:
+    """The records, and `score` of them as they are and under so many draws of patients."""
+    dataset = open_data([])
+    draws = metrics.bootstrap_weights(dataset.patients, n_draws=n_draws)
+    return dataset, partial(score, dataset=dataset, weights=np.vstack([np.ones(len(dataset.infarction)), draws]))
+
+
 def score_all(names: list[str], seeds: list[int], n_draws: int) -> Scores:
     """Scores of all tries that are trained, of what is derived from the base, and of nothing else."""
-    dataset, settings = open_data([]), settings_of("base", 1)["decide"]
-    draws = metrics.bootstrap_weights(dataset.patients, n_draws=n_draws)
-    of = partial(score, dataset=dataset, weights=np.vstack([np.ones(len(dataset.infarction)), draws]))
+    settings = settings_of("base", 1)["decide"]
+    dataset, of = scorer(n_draws)
     found = {name: {seed: read_kept(f"{slug(name)}-{seed}", dataset) for seed in seeds} for name in names}
     found = {name: {seed: one for seed, one in each.items() if one is not None} for name, each in found.items()}
     scores = {name: {seed: of(one, settings=settings) for seed, one in each.items()} for name, each in found.items()}
@@ -229,12 +234,11 @@ def score_all(names: list[str], seeds: list[int], n_draws: int) -> Scores:
 
 def score_shipped(n_draws: int) -> Scores:
     """Scores of the shipped bundle and of those before it, all decided by the rule of today."""
-    dataset, settings = open_data([]), settings_of("base", 1)["decide"]
-    draws = metrics.bootstrap_weights(dataset.patients, n_draws=n_draws)
-    weights = np.vstack([np.ones(len(dataset.infarction)), draws])
+    settings = settings_of("base", 1)["decide"]
+    dataset, of = scorer(n_draws)
     found = {"shipped": read_found(ROOT / "checkpoints/mi/hybrid", dataset)}
     found |= {told: read_kept(name, dataset) for name, told in FORMER.items()}
-    return {name: {1: score(each, dataset, weights, settings)} for name, each in found.items()}
+    return {name: {1: of(each, settings=settings)} for name, each in found.items()}
 
 
 def differences(scores: Scores, name: str, base: str) -> np.ndarray:
@@ -304,11 +308,10 @@ def document(scores: Scores, names: list[str], shipped: Scores) -> str:
 
 def draw_curve(scores: Scores) -> Figure:
     """Each measure by the number of the task's infarctions that taught a fold, with 95 % intervals."""
-    shares = {share: name for name, share in SHARES.items()}
     figure = Figure(figsize=(10, 3.2), dpi=110, layout="constrained")
-    taught = [share * N_TAUGHT for share in sorted(shares)]
+    taught = [share * N_TAUGHT for share in SHARES.values()]
     for axes, place in zip(figure.subplots(1, 3), (0, 1, 4), strict=True):
-        each = [np.mean([*scores[shares[share]].values()], axis=0)[:, place] for share in sorted(shares)]
+        each = [np.mean([*scores[name].values()], axis=0)[:, place] for name in SHARES]
         low, high = np.percentile([one[1:] for one in each], [2.5, 97.5], axis=1)
         axes.fill_between(taught, low, high, color="#9aa0a6", alpha=0.3, linewidth=0)
         axes.plot(taught, [one[0] for one in each], "o-", color="#b3261e")

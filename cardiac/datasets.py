@@ -58,6 +58,12 @@ class Dataset:
     def patients(self) -> np.ndarray:
         return self.table["patient_id"].to_numpy()
 
+    @property
+    def contradicted(self) -> np.ndarray:
+        """Records of which PTB-XL says the contrary about infarction, bool (n,)."""
+        told = self.table["ptbxl_infarction"].to_numpy(dtype=float)
+        return ~np.isnan(told) & (told != self.infarction)
+
 
 def read_dataset(folder: str | Path, min_likelihood: float = 50.0) -> Dataset:
     """The data set in a folder, in the task's layout or in PTB-XL's.

@@ -191,7 +191,7 @@ def _subgroups(dataset: Dataset, mi: np.ndarray, present: np.ndarray, weights: n
         "flagged noisy": table["noisy"].to_numpy(dtype=bool),
         "not flagged noisy": ~table["noisy"].to_numpy(dtype=bool),
         "PTB-XL agrees": opinion == targets,
-        "PTB-XL disagrees": ~np.isnan(opinion) & (opinion != targets),
+        "PTB-XL disagrees": dataset.contradicted,
     }
     figures = {}
     for name, member in groups.items():

@@ -44,7 +44,7 @@ def teach(dataset: Dataset, signals: Sequence[np.ndarray], settings: Mapping[str
         n = len(part.infarction)
         codes = np.full((n, len(AUXILIARY)), np.nan) if part.codes is None else part.codes
         if part is dataset:
-            mi = np.abs(part.infarction - settings["disagreement"] * _contradicted(part))
+            mi = np.abs(part.infarction - settings["disagreement"] * part.contradicted)
             sites, told = part.sites, np.ones(len(SITES))
         else:
             mi = np.where(part.infarction, settings["companion_present"], settings["companion_absent"])
@@ -58,12 +58,6 @@ def teach(dataset: Dataset, signals: Sequence[np.ndarray], settings: Mapping[str
         known.append(np.full(n, part.layout != "ptb-xl-filtered"))
     stacked = (np.concatenate(each).astype(np.float32) for each in (targets, weights))
     return Lessons(signals, *stacked, np.concatenate(known), len(dataset.infarction))
-
-
-def _contradicted(dataset: Dataset) -> np.ndarray:
-    """Records of which PTB-XL says the contrary about infarction, bool (n,)."""
-    told = dataset.table["ptbxl_infarction"].to_numpy(float)
-    return ~np.isnan(told) & (told != dataset.infarction)
 
 
 def taught_rows(
