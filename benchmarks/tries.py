@@ -75,6 +75,7 @@ TRIES: dict[str, list[str]] = {
     "without the transformer's layers": ["network.depth=0"],
     "infarction alone": ["localize.weight=0"],
     "sites alone": ["detect.weight=0"],
+    "sites' loss counts thrice": ["localize.weight=1.5"],
     "batches of 48": ["train.batch_size=48", "train.learning_rate=3e-3"],
     WIDE: WIDER,
     "wider, sections of 1.6 s": [*WIDER, "train.crop=160", "train.epochs=12"],
