@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from cardiac.errors import CardiacError, ConfigError
 from cardiac.reports import open_folder, replace_file
-from utils import CARD, Config, pick_device
+from utils import CARD, Bundle, Config, pick_device
 
 log = logging.getLogger("train")
 Report = Callable[[dict[str, Any]], None]
@@ -72,6 +72,23 @@ def heads_loss(
         total = total + weight * (losses * count).sum() / count.sum().clamp_min(1)
         place = part.stop
     return total
+
+
+def begin_from(network: nn.Module, bundle: Bundle) -> int:
+    """Give a network the weights of a bundle's first that have the same names and shapes; how many tensors these are.
+
+    Raises ConfigError where there is none.
+    """
+    own = network.state_dict()
+    given = {
+        name: tensor
+        for name, tensor in bundle.networks[0].state_dict().items()
+        if name in own and own[name].shape == tensor.shape and own[name].is_floating_point()
+    }
+    if not given:
+        raise ConfigError(f"train.begin_from: no weight of {bundle.card['name']!r} fits the network: choose another")
+    network.load_state_dict(own | given)
+    return len(given)
 
 
 class NetworkTraining:

@@ -39,6 +39,7 @@ from learning import (
     History,
     NetworkTraining,
     Report,
+    begin_from,
     begin_run,
     code_revision,
     end_run,
@@ -50,7 +51,17 @@ from learning import (
     stop_without_parent,
 )
 from models import build_model
-from utils import ROOT, Config, load_bundle, load_config, pick_device, run_networks, save_bundle, seed_everything
+from utils import (
+    ROOT,
+    Bundle,
+    Config,
+    load_bundle,
+    load_config,
+    pick_device,
+    run_networks,
+    save_bundle,
+    seed_everything,
+)
 
 STAGES = {"detect": ("mi",), "localize": SITES}
 
@@ -66,13 +77,17 @@ class FitResult:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a run trains: the stages' windows, the network's arguments, the longest section it is run over at once."""
+    """What a run trains: the stages' windows, the network's arguments, the longest section it is run over at once.
+
+    begun : the bundle whose weights are learnt on from, or None.
+    """
 
     config: Config
     spec: SignalSpec
     plans: dict[str, WindowPlan]
     network: dict[str, Any]
     section: int
+    begun: Bundle | None = None
 
 
 def fit(
@@ -103,6 +118,8 @@ def fit(
         dataset, config["data"]["n_folds"], config["train"]["seed"], ROOT / config["data"]["folds"], out
     )
     lessons, checksum = _read_lessons(dataset, recipe)
+    if recipe.begun and recipe.begun.card.get("training", {}).get("data_sha256") == checksum:
+        raise ConfigError("train.begin_from: these weights learnt from these recordings: choose others, or fresh ones")
     begin_run(out, config, checksum)
     with logged(out):
         of_all = companion_folds(dataset, folds)
@@ -110,7 +127,8 @@ def fit(
             side_by_side(_train_share, (config, dataset, out, of_all, bundle), jobs)
         found, networks, histories = _cross_validate(recipe, lessons, of_all, out, report, bundle)
     figures = evaluate(dataset, found, config["decide"])
-    training = {"code_revision": revision, **_provenance(config, dataset, checksum, folds, histories)}
+    begun = {"begun_from_sha256": recipe.begun.sha256} if recipe.begun else {}
+    training = {"code_revision": revision, **begun, **_provenance(config, dataset, checksum, folds, histories)}
     _write_found(out, dataset, found, figures)
     if bundle:
         card = _card(recipe, dataset, found, out.name) | {"training": training}
@@ -146,7 +164,10 @@ def _recipe(config: Config) -> Recipe:
         raise ConfigError(
             f"network cannot be built for windows of {network['windows']} samples ({first_line(error)}): change it"
         ) from error
-    return Recipe(config, spec, plans, network, section)
+    begun = load_bundle(config["train"]["begin_from"]) if config["train"]["begin_from"] else None
+    if begun:
+        begin_from(build_model(**network), begun)  # so that weights that do not fit are named now
+    return Recipe(config, spec, plans, network, section, begun)
 
 
 def _read_lessons(dataset: Dataset, recipe: Recipe) -> tuple[Lessons, str]:
@@ -173,6 +194,8 @@ def _training(recipe: Recipe, part: str, lessons: Lessons, rows: np.ndarray, out
     seed = seed_of(settings["seed"], part, 0)
     torch.manual_seed(seed)
     network = build_model(**recipe.network)
+    if recipe.begun:
+        begin_from(network, recipe.begun)
     starts = [torch.from_numpy(window_starts(settings["crop"], plan)).to(pick_device()) for plan in plans]
     if hasattr(network, "set_scaling"):
         sections, _, _ = draw_batch(lessons, rows, np.random.default_rng(seed), {**settings, "mixup": 0.0})

@@ -37,6 +37,7 @@ from cardiac.windows import sigmoid
 from utils import ROOT, Config, load_config
 
 RESULTS, WORK = ROOT / "benchmarks/results", Path("runs/tries")
+PRETRAINED = WORK / "pretrained"  # written by benchmarks.pretrain
 WIDER = ["network.widths=[64, 96, 128]", "network.stem_width=48", "network.token_width=96"]
 WIDE = "wider (twice the work)"
 # Name -> settings that differ from configs/tries.toml. As many seconds of ECG are seen in all, but where it says so.
@@ -76,6 +77,7 @@ TRIES: dict[str, list[str]] = {
     "infarction alone": ["localize.weight=0"],
     "sites alone": ["detect.weight=0"],
     "sites' loss counts thrice": ["localize.weight=1.5"],
+    "pre-trained without labels (benchmarks.pretrain)": [f"train.begin_from={PRETRAINED}"],
     "batches of 48": ["train.batch_size=48", "train.learning_rate=3e-3"],
     WIDE: WIDER,
     "wider, sections of 1.6 s": [*WIDER, "train.crop=160", "train.epochs=12"],
