@@ -1,4 +1,4 @@
-"""Is the evidence true to the detector? Leads taken away by it and at random, and the leads that speak for each site.
+"""Is the evidence true to the detector? Leads taken away by it and at random, moments read alone, leads of each site.
 
     python -m benchmarks.evidence --data data/aiijc
 
@@ -22,10 +22,11 @@ from cardiac.labels import LEADS, SITES
 from cardiac.metrics import bootstrap_weights, with_interval
 from cardiac.records import read_record
 from cardiac.signals import prepare_signal
-from cardiac.windows import sigmoid
+from cardiac.windows import pool_windows, sigmoid, window_starts
 from inference import DEFAULT_BUNDLE, Detector
 
 TAKEN = (1, 2, 3, 4, 6)  # leads taken away
+PIECE_S = 2.5  # of a recording, read by itself
 EXPECTED = {"inferior": ("II", "III", "aVF"), "anteroseptal": ("V1", "V2", "V3", "V4")}
 
 
@@ -47,10 +48,26 @@ def probability_without(signal: np.ndarray, orders: np.ndarray, detector: Detect
     return sigmoid(output_logits(found, [*detector.stages.values()])[:, 0]).reshape(len(orders), len(TAKEN))
 
 
-def measure(dataset: Dataset, detector: Detector, n_random: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Of true infarctions, by way of choosing leads: loss of probability (n, 5), and the leads' values (n, 7, 12)."""
+def probability_of_pieces(signal: np.ndarray, detector: Detector) -> np.ndarray:
+    """Of each 2.5 s of a recording, what its windows say in the whole recording, and what it says alone, (2, n_pieces)."""
+    plan, length = detector.stages["detect"], round(PIECE_S * detector.spec.fs_hz)
+    firsts = np.arange(0, signal.shape[1] - length + 1, length)
+    windows = sigmoid(detector.run(signal[None])[0][0]).mean(axis=0)[:, 0]
+    starts = window_starts(signal.shape[1], plan)
+    told = [windows[(starts >= first) & (starts + plan.window <= first + length)].mean() for first in firsts]
+    pieces = np.stack([signal[:, first : first + length] for first in firsts])
+    return np.array([told, [pool_windows(each, plan)[0] for each in detector.run(pieces)[0]]])
+
+
+def measure(
+    dataset: Dataset, detector: Detector, n_random: int
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Of true infarctions: by way of choosing leads the loss of probability (n, 5) and the leads' values (n, 7, 12),
+    and by way of choosing 2.5 s their probability when read alone (n,).
+    """
     ways: dict[str, list[np.ndarray]] = {}
     values: dict[str, list[np.ndarray]] = {}
+    alone: dict[str, list[np.ndarray]] = {"that the windows name": [], "at random": [], "that they name last": []}
     plans = [*detector.stages.values()]
     rng = np.random.default_rng(0)
     for source in tqdm(
@@ -69,18 +86,28 @@ def measure(dataset: Dataset, detector: Detector, n_random: int) -> tuple[dict[s
         for name, each in zip(orders, lost, strict=False):
             ways.setdefault(name, []).append(each)
         ways.setdefault("at random", []).append(lost[len(orders) :].mean(axis=0))
-    return tuple({name: np.stack(each) for name, each in found.items()} for found in (ways, values))
+        told, read = probability_of_pieces(signal, detector)
+        for each, probability in zip(
+            alone.values(), (read[told.argmax()], read.mean(), read[told.argmin()]), strict=True
+        ):
+            each.append(probability)
+    return tuple({name: np.stack(each) for name, each in found.items()} for found in (ways, values, alone))
 
 
-def print_faithfulness(ways: dict[str, np.ndarray], patients: np.ndarray) -> None:
-    """Mean loss of probability, and how much more than at random, with intervals over patients."""
+def means_with_interval(patients: np.ndarray) -> Callable[[np.ndarray], str]:
+    """A function that writes the mean of a number a record with its 95 % interval over patients."""
     weights = bootstrap_weights(patients)
 
-    def cell(lost: np.ndarray) -> str:
-        mean: Callable[[np.ndarray], float] = lambda weight: float(weight @ lost / weight.sum())  # noqa: E731
-        figure = with_interval(mean, weights, np.ones(len(lost), bool))
+    def cell(values: np.ndarray) -> str:
+        mean: Callable[[np.ndarray], float] = lambda weight: float(weight @ values / weight.sum())  # noqa: E731
+        figure = with_interval(mean, weights, np.ones(len(values), bool))
         return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
+    return cell
+
+
+def print_faithfulness(ways: dict[str, np.ndarray], cell: Callable[[np.ndarray], str]) -> None:
+    """Mean loss of probability, and how much more than at random."""
     print("| leads taken away by | " + " | ".join(f"{count}" for count in TAKEN) + " |")
     print("|---" * (1 + len(TAKEN)) + "|")
     for name, lost in ways.items():
@@ -93,6 +120,15 @@ def print_faithfulness(ways: dict[str, np.ndarray], patients: np.ndarray) -> Non
                 + " | ".join(cell(more[:, step]) for step in range(len(TAKEN)))
                 + " |"
             )
+
+
+def print_moments(alone: dict[str, np.ndarray], cell: Callable[[np.ndarray], str]) -> None:
+    """Mean probability of 2.5 s read alone, by how they were chosen, and how much more than at random."""
+    print("| 2.5 s of the recording | probability, read alone | more than at random |")
+    print("|---|---|---|")
+    for name, each in alone.items():
+        more = "" if name == "at random" else cell(each - alone["at random"])
+        print(f"| {name} | {cell(each)} | {more} |")
 
 
 def print_lead_weights(values: np.ndarray, sites: np.ndarray) -> None:
@@ -111,7 +147,7 @@ def print_lead_weights(values: np.ndarray, sites: np.ndarray) -> None:
 
 
 def main() -> int:
-    """Print both tables. 0, or 1 with a sentence on standard error."""
+    """Print the tables. 0, or 1 with a sentence on standard error."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = Path(os.environ.get("ECG_DATA", "data")) / "aiijc"
     parser.add_argument("--data", type=Path, default=default, help="the data set's folder (%(default)s)")
@@ -120,7 +156,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         dataset, detector = read_dataset(options.data), Detector.load(options.bundle)
-        ways, values = measure(dataset, detector, options.random)
+        ways, values, alone = measure(dataset, detector, options.random)
     except CardiacError as error:
         print(error, file=sys.stderr)
         return 1
@@ -128,7 +164,10 @@ def main() -> int:
     print(
         f"Mean loss of the probability of infarction over {true.sum()} true infarctions, 95 % intervals over patients.\n"
     )
-    print_faithfulness(ways, dataset.patients[true])
+    cell = means_with_interval(dataset.patients[true])
+    print_faithfulness(ways, cell)
+    print("\nMean probability of infarction of 2.5 s of each of these recordings, read alone.\n")
+    print_moments(alone, cell)
     for name in ("Shapley, 16 orders", "occlusion of single leads"):
         print(f"\nShare of each lead in what speaks for a site, over the infarctions there ({name}).\n")
         print_lead_weights(values[name], dataset.sites[true])
