@@ -1,0 +1,1 @@
+"""A reader for each kind of file, behind `cardiac.records`: bytes in, `Raw` out, nothing settled."""
