@@ -82,7 +82,7 @@ def test_a_broken_arrow_is_seen(place, name):
 
 
 def test_only_the_doors_touch_files():
-    """In the core, records and datasets read, reports writes, evaluate prints; nobody else opens a file."""
+    """In the core, records (and its readers) and datasets read, reports writes, evaluate prints; nobody else does."""
     doors = {"records.py", "datasets.py", "reports.py"}
     calls = {
         "open",

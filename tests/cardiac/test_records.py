@@ -297,7 +297,7 @@ def test_wfdb_other_signals_may_have_other_units(tmp_path, signal):
 def test_python_arrays_that_are_none(signal):
     with pytest.raises(RecordError, match="not of one length"):
         record_from_array([[1.0, 2.0], [1.0]], 500)
-    with pytest.raises(RecordError, match="lead I, II"):
+    with pytest.raises(RecordError, match="none of the twelve leads"):
         record_from_array(signal, 500, range(12))
     with pytest.raises(RecordError, match="1 samples are NaN"):
         record_from_array(np.ma.masked_array(signal, np.arange(60_000).reshape(12, 5000) == 7), 500)
@@ -356,7 +356,7 @@ def test_other_kinds_and_missing_files(tmp_path):
     with pytest.raises(RecordError, match="no such file"):
         read_record(tmp_path / "a.npy")
     (tmp_path / "a.pdf").write_bytes(b"%PDF")
-    with pytest.raises(RecordError, match="not read"):
+    with pytest.raises(RecordError, match="picture or PDF, and only samples are read"):
         read_record(tmp_path / "a.pdf")
 
 

@@ -1,0 +1,92 @@
+"""NumPy files: .npy, and .npz of one recording. Nothing is ever unpickled."""
+
+import math
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from cardiac.errors import RecordError, first_line
+from cardiac.readers.raw import Raw
+
+LARGEST_BYTES = 2 * 2**30
+MOST_PACKED = 10  # times its size that a packed file may grow
+RATES = ("fs_hz", "fs", "sampling_rate", "sampling_frequency", "sample_rate")
+NAMES, UNITS = ("leads", "lead_names", "sig_name", "channels"), ("unit", "units")
+
+
+def read_npy(path: Path) -> Raw:
+    """The array of a .npy file, whose header is believed only as far as the file's own size bears it out."""
+    with path.open("rb") as file:
+        shape, column_major, dtype = _read_header(file, path.stat().st_size)
+        if dtype.kind not in "fiu":
+            raise RecordError(f"holds {dtype} and not plain numbers, and is never unpickled: save it as float32")
+        _check_shape(shape)
+        samples = np.fromfile(file, dtype=dtype, count=math.prod(shape))
+    return Raw(samples.reshape(shape, order="F" if column_major else "C"))
+
+
+def read_npz(path: Path) -> Raw:
+    """The one two-dimensional array of a .npz file, with rate, leads and unit where arrays of these names hold them."""
+    signals, told = [], {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            grown = sum(each.file_size for each in archive.infolist())
+            if grown > min(LARGEST_BYTES, MOST_PACKED * path.stat().st_size + 2**20):
+                raise RecordError(f"would grow to {grown:,} bytes: save it with numpy.savez")
+            for each in archive.infolist():
+                with archive.open(each) as file:
+                    array = _read_member(file, each.file_size)
+                name = each.filename.removesuffix(".npy").lower()
+                if array.ndim == 2 and array.dtype.kind in "fiu":
+                    signals.append(array)
+                elif array.size <= 1_000:
+                    told[name] = array
+    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        raise RecordError(f"is a damaged .npz file ({first_line(error)}): copy it again") from error
+    if len(signals) != 1:
+        raise RecordError(f"holds {len(signals) or 'no'} recordings (2-D arrays): give one in a file")
+    _check_shape(signals[0].shape)
+    rates = [
+        float(told[name]) for name in RATES if name in told and told[name].size == 1 and told[name].dtype.kind in "fiu"
+    ]
+    leads = next((tuple(map(str, told[name].ravel())) for name in NAMES if name in told), None)
+    units = next((tuple(map(str, told[name].ravel())) for name in UNITS if name in told), None)
+    if units is not None and len(units) == 1:
+        units *= len(leads) if leads else min(signals[0].shape)
+    return Raw(signals[0], rates[0] if rates else None, leads, units)
+
+
+def _read_header(file: BinaryIO, n_bytes: int) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, order and type of the array that follows, which must be as many bytes as the file has."""
+    try:
+        version = npy_format.read_magic(file)
+        read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+        shape, column_major, dtype = read(file)
+    except Exception as error:  # NumPy hands the header to Python's own parser, which raises whatever it runs into
+        raise RecordError(f"is not a NumPy array ({first_line(error)}): save it with numpy.save") from error
+    if not all(type(size) is int and size >= 0 for size in shape):
+        raise RecordError(f"has shape {shape!s:.40}: give one recording as 12 leads x samples")
+    if dtype.hasobject:
+        raise RecordError(f"holds {dtype} and not plain numbers, and is never unpickled: save it as float32")
+    needed, present = math.prod(shape) * dtype.itemsize, n_bytes - file.tell()
+    if needed != present and 0 not in shape:
+        raise RecordError(f"its header states {needed} bytes of samples and {present} are there: copy it again")
+    if present > LARGEST_BYTES:
+        raise RecordError(f"holds {present / 2**30:.1f} GiB and up to 2 GiB are read: cut it into parts")
+    return shape, column_major, dtype
+
+
+def _read_member(file: BinaryIO, n_bytes: int) -> np.ndarray:
+    shape, column_major, dtype = _read_header(file, n_bytes)
+    array = np.frombuffer(file.read(), dtype)
+    return array.reshape(shape, order="F" if column_major else "C")
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if len(shape) != 2:
+        raise RecordError(f"has shape {shape!s:.40}: give one recording as 12 leads x samples")
+    if 0 in shape:
+        raise RecordError(f"holds no sample (shape {shape!s:.40}): export the recording again")

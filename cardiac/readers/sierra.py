@@ -1,0 +1,90 @@
+"""Philips Sierra XML (PageWriter, TraceMaster; versions 1.03 and 1.04), decoded by the sierraecg library."""
+
+import io
+import warnings
+from binascii import Error as Base64Error
+from binascii import a2b_base64
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from cardiac.errors import RecordError, first_line
+from cardiac.readers.raw import Raw
+from cardiac.readers.xml_files import number_of, parse_xml, text_of
+
+SEXES = {"female": "female", "male": "male"}
+LIMB = ["I", "II", "III", "aVR", "aVL", "aVF"]  # the library takes the four last from what differs from the first two
+CODE_BITS, HEADER = 10, 8
+
+
+def read_sierra(path: Path) -> Raw:
+    """The waveforms of a Sierra XML file. Raises RecordError for versions and encodings that are not read."""
+    import sierraecg  # needed for this format alone
+
+    root = parse_xml(path)
+    waveforms = [*root.iter("parsedwaveforms")]
+    if len(waveforms) != 1:
+        raise RecordError(f"holds {len(waveforms) or 'no'} sets of waveforms: give a file of one recording")
+    told = root.find("dataacquisition/signalcharacteristics")
+    fs_hz = number_of(text_of(told, "samplingrate"), "samplingrate")
+    resolution_uv = number_of(text_of(told, "resolution"), "resolution")
+    n_samples = _expected(waveforms[0], fs_hz)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # damaged samples overflow on their way
+            leads = sierraecg.read_file(io.BytesIO(path.read_bytes())).leads
+    except Exception as error:  # the library raises what its decoding runs into
+        raise RecordError(f"cannot be decoded as Sierra XML ({first_line(error)}): export it again") from error
+    names = [lead.label for lead in leads]
+    if names[:6] != LIMB or any(len(lead.samples) != n_samples for lead in leads):
+        raise RecordError("its leads are not those that it states, or not of that length: copy it again")
+    age, sex = _patient(root)
+    samples = np.stack([lead.samples for lead in leads]) * resolution_uv
+    return Raw(samples, fs_hz, tuple(names), ("uV",) * len(names), age_years=age, sex=sex)
+
+
+def _expected(waveforms: Element, fs_hz: float) -> int:
+    """Samples a lead, after making sure that as many and no more come out of what is compressed."""
+    n_samples = round(number_of(waveforms.get("durationperchannel", ""), "durationperchannel") * fs_hz / 1_000)
+    try:
+        content = a2b_base64((waveforms.text or "").encode())
+    except (Base64Error, ValueError) as error:
+        raise RecordError("its samples are not base64: copy it again") from error
+    compression = waveforms.get("compressmethod", waveforms.get("compression", "Uncompressed"))
+    if compression != "XLI":
+        raise RecordError(f"its samples are stored as {compression[:20]!r}, which is not read: export it with XLI")
+    place = 0
+    while place < len(content):
+        size = int.from_bytes(content[place : place + 4], "little")
+        if unpacked_size(content[place + HEADER : place + HEADER + size], 2 * n_samples + 1) != 2 * n_samples:
+            raise RecordError("holds another number of samples than it states: copy it again")
+        place += HEADER + size
+    return n_samples
+
+
+def unpacked_size(chunk: bytes, limit: int) -> int:
+    """Bytes that a chunk of 10-bit LZW codes stands for, counted without unpacking them; stops over the limit."""
+    lengths, previous, total, bits, held = [1] * 256, 0, 0, 0, 0
+    for byte in chunk:
+        bits, held = (bits << 8 | byte) & 0xFFFFF, held + 8
+        if held < CODE_BITS:
+            continue
+        held -= CODE_BITS
+        code = bits >> held & 0x3FF
+        if code > 0x3FE or code > len(lengths) or (code == len(lengths) and not previous):
+            break
+        length = lengths[code] if code < len(lengths) else previous + 1
+        if previous and len(lengths) <= 0x3FE:
+            lengths.append(previous + 1)
+        previous, total = length, total + length
+        if total > limit:
+            break
+    return total
+
+
+def _patient(root: Element) -> tuple[float | None, str | None]:
+    """Age in years and sex, where they are stated."""
+    told = root.find("patient/generalpatientdata")
+    years = text_of(told, "age/years", "")
+    return float(years) if years.isdigit() else None, SEXES.get(text_of(told, "sex", "").lower())
