@@ -18,7 +18,10 @@ LARGEST_BYTES = 2**30
 MOST_HEADER_LINES = 50
 MOST_PACKED = 20  # times its size that a workbook may grow
 SEPARATORS = ("\t", ";", ",", " ")
-TIME = re.compile(r"(?:elapsed[ _]?)?(time|timestamp|t|seconds|sec|s|ms|msec|sample ?#?|index|)\W*", re.IGNORECASE)
+TIME = re.compile(
+    r"(?:elapsed[ _]?)?(?:time|timestamp|t|sample|samples|index|)[ _#]*(?:(?:in )?(?:ms|msec|milliseconds|s|sec|seconds))?\W*",
+    re.IGNORECASE,
+)
 RATE = re.compile(r"\b(?:fs|fs[_ ]?hz|sampl\w*[ _]?(?:rate|freq\w*))\b\D{0,12}?([\d.]+)", re.IGNORECASE)
 UNIT = re.compile(r"[(\[]\s*([a-zµμ]{1,10})\s*[)\]]\s*$", re.IGNORECASE)
 KNOWN_UNITS = ("mv", "uv", "µv", "μv", "v", "nv")
@@ -86,13 +89,12 @@ def read_xlsx(path: Path) -> Raw:
 
 
 def _separator(lines: Sequence[str]) -> str:
-    """The separator that cuts the last lines into the most fields, as many in each."""
-    best, most = " ", 1
+    """The first separator that cuts the last lines into as many fields each; a comma may also stand in a number."""
     for separator in SEPARATORS:
         counts = {len(_cells(line, separator)) for line in lines[-5:] if line.strip()}
-        if len(counts) == 1 and (count := counts.pop()) > most:
-            best, most = separator, count
-    return best
+        if len(counts) == 1 and counts.pop() > 1:
+            return separator
+    return " "
 
 
 def _cells(line: str, separator: str) -> list[str]:
@@ -165,8 +167,8 @@ def _rate_of(times: np.ndarray, name: str, unit: str) -> float | None:
         raise RecordError("its column of times does not rise: export the samples in order")
     if np.abs(np.diff(times) - step).max() > 1.5 * step:
         raise RecordError("its column of times has gaps: export the recording in one piece")
-    if re.search(r"sample|index", told) or (step == 1 and "s" not in told):
+    if re.search(r"sample|index", told) or (step == 1 and not re.search(r"(?:\b|_)m?s(?:\b|ec)|milli", told)):
         return None
-    in_ms = bool(re.search(r"\bms|msec|milli", told)) or (not re.search(r"\bs\b|sec", told) and step >= 0.1)
+    in_ms = bool(re.search(r"(?:\b|_)ms|milli", told)) or (not re.search(r"(?:\b|_)s(?:\b|ec)", told) and step >= 0.1)
     rate = (1_000 if in_ms else 1) / step
     return float(round(rate)) if abs(rate - round(rate)) < 2e-3 * rate else float(rate)

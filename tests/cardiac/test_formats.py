@@ -1,0 +1,56 @@
+"""One recording in every format is one recording: leads, unit, rate, finding."""
+
+import numpy as np
+import pytest
+
+from cardiac.labels import LEADS
+from cardiac.records import read_record
+from inference import predict_record
+from tests.writers import WRITERS
+
+STEP_MV = {"wfdb 212": 0.01}  # the coarsest step of a format's samples; elsewhere 5 µV or less
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_the_same_recording_in_every_format(kind, tmp_path, inferior, detector):
+    signal = inferior.record.signal[:, :5000].astype(float).round(3)
+    signal[2:6] = [
+        signal[1] - signal[0],
+        -(signal[0] + signal[1]) / 2,
+        signal[0] - signal[1] / 2,
+        signal[1] - signal[0] / 2,
+    ]
+    path = WRITERS[kind](tmp_path / "record", signal, 500)
+    record = read_record(path)
+    assert record.fs_hz == 500
+    assert record.signal.shape == signal.shape
+    assert np.abs(record.signal - signal).max() <= STEP_MV.get(kind, 0.005) * 1.01
+    assert not [note.text for note in record.notes if note.level == "warning"]
+    expected = predict_record(read_record(WRITERS["npy"](tmp_path / "plain", signal, 500)), detector)
+    finding = predict_record(record, detector)
+    assert finding.sites == expected.sites
+    assert abs(finding.mi.probability - expected.mi.probability) < (1e-3 if kind != "wfdb 212" else 1e-2)
+
+
+@pytest.mark.parametrize("kind", ["challenge .mat", "dicom", "muse"])
+def test_age_and_sex_are_kept_where_they_are_stated(kind, tmp_path, signal):
+    record = read_record(WRITERS[kind](tmp_path / "record", signal, 500))
+    assert (record.age_years, record.sex) == (61.0, "female")
+
+
+@pytest.mark.parametrize("fs_hz", [100, 250, 1000])
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "edf+", "dicom", "aecg", "muse", "sierra", "challenge .mat"])
+def test_the_rate_is_the_files(kind, fs_hz, tmp_path, signal):
+    assert read_record(WRITERS[kind](tmp_path / "record", signal[:, : 3 * fs_hz], fs_hz)).fs_hz == fs_hz
+
+
+def test_leads_under_other_names_in_another_order(tmp_path, signal):
+    """Cabrera's order with its turned aVR, IEC's names of the chest leads."""
+    order = ["aVL", "I", "-aVR", "II", "aVF", "III", *LEADS[6:]]
+    names = [name.replace("V", "C") if name[0] == "V" else name for name in order]
+    rows = [-signal[3] if name == "-aVR" else signal[LEADS.index(name)] for name in order]
+    path = tmp_path / "cabrera.csv"
+    np.savetxt(path, np.array(rows).T, delimiter=",", header=",".join(names), comments="", fmt="%.5f")
+    record = read_record(path)
+    assert np.abs(record.signal - signal).max() < 1e-4
+    assert any("turned back: aVR" in note.text for note in record.notes)
