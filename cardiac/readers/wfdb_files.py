@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cardiac.errors import RecordError, first_line
 from cardiac.readers.raw import Note, Raw, check_length, check_rate
 
 MOST_PER_MV = 1e5  # a step of 10 nV, finer than any electrocardiograph's
+LEAST_SWING_MV = 0.02
 GEORGIA = 4_880
 LEAST_BITS = 0.5  # of a sample in the densest WFDB format, compressed
 
@@ -69,14 +72,15 @@ def _plainly_named(stem: Path) -> Iterator[Path]:
 def _correct_gains(segments: Sequence[Any]) -> list[Note]:
     """Right two gains that PhysioNet's Challenge headers are known to have wrong, and say so.
 
-    A step finer than any device's is one of a volt (their copies of PTB); 4,880 a mV stands in the headers of 2020 of
-    the Georgia records, whose samples are microvolts, as those of 2021 say.
+    A step finer than any device's, where nothing larger is recorded, is one of a volt (their copies of PTB); 4,880 a mV
+    stands in the headers of 2020 of the Georgia records, whose samples are microvolts, as those of 2021 say.
     """
     notes = []
     for segment in segments:
         gains = [gain for gain, unit in zip(segment.adc_gain, segment.units, strict=True) if unit.lower() == "mv"]
         finest = max(gains, default=0)
-        if finest >= MOST_PER_MV:
+        swing = float(np.median(np.ptp(segment.d_signal, axis=0))) / (finest or 1)
+        if finest >= MOST_PER_MV and swing < LEAST_SWING_MV:
             factor, told = 1_000, f"{finest:,.0f} steps a mV, finer than any device's: read as so many a volt"
         elif set(gains) == {GEORGIA}:
             factor, told = GEORGIA / 1_000, "4,880 steps a mV, as PhysioNet's first headers of Georgia: read as 1,000"
