@@ -1,7 +1,7 @@
 """Read 12-lead ECGs and say whether there is an infarction, and where.
 
     python inference.py public_data                        # a folder: table, results/submission.csv, results/findings.json
-    python inference.py a.npy b.hea --plots --out findings # files, with a picture of each on ECG paper
+    python inference.py a.npy b.hea c.dcm d.zip --plots    # files of many kinds, with a picture of each on ECG paper
     python inference.py a.npy --plots --evidence           # and which leads and moments carried each finding
 
 From Python:
@@ -15,6 +15,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from cardiac.decisions import Finding, Rule, decide
 from cardiac.errors import BundleError, CardiacError, ConfigError, DatasetError, RecordError, first_line, naming
 from cardiac.evidence import Evidence, gather_evidence
 from cardiac.labels import RECORD_COLUMN, SITES
+from cardiac.readers.archives import is_archive, unpacked
 from cardiac.records import FS_RANGE_HZ, Record, find_records, read_record, record_from_array
 from cardiac.signals import SignalSpec, prepare_signal
 from cardiac.windows import WindowPlan, pool_windows, window_spread
@@ -131,11 +133,12 @@ class Outcome:
 def predict_folder(
     paths: Sequence[str | Path], detector: Detector, fs_hz: float | None = None, evidence: bool = False
 ) -> Iterator[Outcome]:
-    """An Outcome for every recording in files and folders, one after another; a bad one stops none of the others.
+    """An Outcome for every recording in files, folders and archives, one by one; a bad one stops none of the others.
 
-    Raises RecordError where a folder holds no recording.
+    Raises RecordError where a folder holds no recording, or an archive cannot be unpacked.
     """
-    return _predict_all(_named(paths), detector, fs_hz, evidence)
+    with ExitStack() as stack:
+        yield from _predict_all(_named(_opened(paths, stack)), detector, fs_hz, evidence)
 
 
 def _predict_all(
@@ -153,17 +156,28 @@ def _predict_all(
         yield outcome
 
 
-def _named(paths: Sequence[str | Path]) -> list[tuple[Path, str]]:
-    """Every recording with its name: the file's, or, where two share one, their whole paths."""
-    found: dict[str, Path] = {}  # by real path: a file that is named twice is read once
+def _opened(paths: Sequence[str | Path], stack: ExitStack) -> dict[Path, Path]:
+    """Where each path can be read -> what it is called; archives are unpacked until the stack is closed."""
+    places = {}
     for path in map(Path, paths):
-        for each in find_records(path) if os.path.isdir(path) else [path]:  # noqa: PTH112 (False for a name too long)
-            found.setdefault(os.path.realpath(each), each)
-    counts = Counter(_printable(path.stem) for path in found.values())
+        place = path
+        with suppress(RecordError):  # which reading it as a file will say
+            place = stack.enter_context(unpacked(path)) if is_archive(path) else path
+        places[place] = path
+    return places
+
+
+def _named(places: Mapping[Path, Path]) -> list[tuple[Path, str]]:
+    """Every recording with its name: the file's, or, where two share one, their whole paths."""
+    found: dict[str, tuple[Path, Path]] = {}  # by real path: a file that is named twice is read once
+    for place, called in places.items():
+        for each in find_records(place, called) if os.path.isdir(place) else [place]:  # noqa: PTH112 (False for a name too long)
+            found.setdefault(os.path.realpath(each), (each, called / each.relative_to(place)))
+    counts = Counter(_printable(path.stem) for path, _ in found.values())
     named, taken = [], Counter()
-    for path in found.values():
+    for path, called in found.values():
         name = _printable(path.stem)
-        name = name if counts[name] == 1 else _printable(path.as_posix())
+        name = name if counts[name] == 1 else _printable(called.as_posix())
         taken[name] += 1
         named.append((path, name if taken[name] == 1 else f"{name} ({taken[name]})"))
     return named
@@ -225,8 +239,13 @@ def _draw(outcome: Outcome, folder: Path) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Do what the command line asks; 1 where a record could not be read, 130 when stopped, else 0."""
-    named = _named(options.paths)
-    template = _template(options.paths, options.template, [name for _, name in named])
+    with ExitStack() as stack:
+        return _run(options, _opened(options.paths, stack))
+
+
+def _run(options: argparse.Namespace, places: Mapping[Path, Path]) -> int:
+    named = _named(places)
+    template = _template([*places], options.template, [name for _, name in named])
     out = reports.open_folder(options.out)
     for name in (FINDINGS, SUBMISSION):
         if (out / name).is_dir():
@@ -253,7 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. 0; 1 where a record could not be read, 2 for what cannot be carried out, 130 when stopped."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="a recording (.npy, .hea) or a folder of them"
+        "paths", nargs="+", type=Path, metavar="PATH", help="a recording, or a folder or an archive of them"
     )
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for what is written (%(default)s)")
     parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help="folder of the weights and their card")

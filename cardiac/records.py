@@ -9,6 +9,7 @@ import numpy as np
 from cardiac.errors import RecordError, naming
 from cardiac.labels import LEADS, lead_and_sign, lead_name
 from cardiac.readers.aecg import read_aecg
+from cardiac.readers.archives import unpacked
 from cardiac.readers.arrays import read_npy, read_npz
 from cardiac.readers.dicom import read_dicom
 from cardiac.readers.edf import read_edf_file
@@ -16,7 +17,7 @@ from cardiac.readers.kinds import kind_of
 from cardiac.readers.muse import read_muse
 from cardiac.readers.raw import FS_RANGE_HZ, Note, Raw, check_length, check_rate
 from cardiac.readers.sierra import read_sierra
-from cardiac.readers.tables import read_text, read_xlsx
+from cardiac.readers.tables import is_table, read_text, read_xlsx
 from cardiac.readers.wfdb_files import read_wfdb
 from cardiac.signals import LIMB_FROM_I_AND_II, flat_leads
 
@@ -37,7 +38,10 @@ READERS: dict[str, Callable[[Path], Raw]] = {
 TASK_FS_HZ = 500.0
 PULSE_S = 0.1  # from so long on, all leads alike at an end are a calibration pulse or padding, and no heart
 LARGEST_MV = 100.0  # from the lead's median; the largest of the real records is 27
-SUFFIXES = (".npy", ".npz", ".hea", ".edf", ".bdf", ".dcm", ".xml", ".csv", ".tsv", ".xlsx")
+# Endings by which a file in a folder is taken for a recording; others are looked into.
+SUFFIXES = {".npy", ".npz", ".hea", ".edf", ".bdf", ".dcm", ".scp"}
+TABLES = {".csv", ".tsv", ".txt", ".asc", ".xlsx"}
+PASSED_OVER = {".dat", ".atr", ".md", ".json", ".html", ".py", ".toml", ".zip", ".gz", ".tar", ".png", ".jpg", ".pdf"}
 
 # Peak-to-peak amplitude of the middle lead over 1,681 + 449 real records: 0.4 to 5.7 mV. What lies far outside is in
 # another unit; what lies in between could be either and is refused rather than guessed.
@@ -84,8 +88,11 @@ def read_record(source: "str | Path | Record", fs_hz: float | None = None, recor
             if not path.is_file():
                 raise RecordError("is not a plain file: give a recording or a folder of them")
             kind = kind_of(path)
+            if kind == "archive":
+                with unpacked(path):  # says what is wrong with it, if anything is
+                    raise RecordError("is an archive and no single recording: unpack it, or give it to inference.py")
             if kind not in READERS:
-                raise RecordError(f"is {kind} and no single recording: unpack it and give the folder")
+                raise RecordError(f"is a {kind} file, which is not read: export it in another format")
             return _settle(record_id or path.stem, READERS[kind](path), fs_hz)
         except OSError as error:
             raise RecordError(f"cannot be opened ({error.strerror}): check path and permissions") from error
@@ -93,22 +100,37 @@ def read_record(source: "str | Path | Record", fs_hz: float | None = None, recor
             raise RecordError("does not fit into memory: cut it into parts") from error
 
 
-def find_records(folder: str | Path) -> list[Path]:
-    """All recordings under a folder, by their endings, in the order of their paths; hidden files are passed over.
+def find_records(folder: str | Path, called: str | Path | None = None) -> list[Path]:
+    """All recordings under a folder, in the order of their paths; hidden files are passed over.
 
+    called : what the folder is named in an error, else its path. Recordings are known by their endings, others by their content;
+    tables that are no samples (forms, labels) are passed over.
     Raises RecordError where there is none.
     """
     folder = Path(folder)
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and _is_recording(path)
     )
     if not found:
-        raise RecordError(f"{folder}: no recording ({', '.join(SUFFIXES)}) lies in this folder: check the path")
+        raise RecordError(f"{called or folder}: no recording lies in it: check the path")
     return found
+
+
+def _is_recording(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if not path.is_file() or suffix in PASSED_OVER or path.name == "DICOMDIR":
+        return False
+    if suffix in SUFFIXES:
+        return True
+    if suffix == ".mat":
+        return not path.with_suffix(".hea").is_file()  # else it is read by its header
+    try:
+        kind = kind_of(path)
+        return kind in READERS and (suffix in TABLES or kind != "text") and (kind != "text" or is_table(path))
+    except (RecordError, OSError):
+        return suffix == ".xml"  # so that it is named among those that could not be read
 
 
 def record_from_array(

@@ -8,6 +8,7 @@ from cardiac.errors import RecordError
 
 HEAD = 4_096  # bytes that are looked at
 XML_ROOTS = {"annotatedecg": "aecg", "restingecg": "muse", "restingecgdata": "sierra"}
+ENTITIES = "its XML has entities of its own, which are never read: export it without"
 BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 PICTURES = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"BM")
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -72,6 +73,8 @@ def _kind_of_zip(path: Path) -> str:
 
 
 def _kind_of_xml(text: str) -> str:
+    if "<!ENTITY" in text:
+        raise RecordError(ENTITIES)
     bare = re.sub(r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>]*>", "", text, flags=re.DOTALL)
     found = re.search(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)", bare)
     root = found.group(1) if found else ""

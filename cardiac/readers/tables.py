@@ -61,6 +61,16 @@ def read_text(path: Path) -> Raw:
     return _settle_table(table.to_numpy(), header, " ".join(lines[:first]))
 
 
+def is_table(path: Path) -> bool:
+    """Whether a text file begins as a table of samples does: rows of eight numbers or more."""
+    with path.open("rb") as file:
+        text = decoded(file.read(65_536))
+    lines = (text or "").splitlines()[:MOST_HEADER_LINES]
+    separator = _separator(lines)
+    rows = [line for line in lines if line.strip() and _is_row(line, separator, ",")]
+    return len(rows) > len(lines) / 2 and len(_cells(rows[-1], separator)) >= 8
+
+
 def read_xlsx(path: Path) -> Raw:
     """The samples of the one sheet with numbers of an Excel workbook. Raises RecordError."""
     from python_calamine import CalamineError, CalamineWorkbook  # needed for this format alone

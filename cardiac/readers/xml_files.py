@@ -7,6 +7,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from cardiac.errors import RecordError, first_line
+from cardiac.readers.kinds import ENTITIES
 
 LARGEST_BYTES = 256 * 2**20
 MOST_TAGS = 1_000_000  # each takes a hundred bytes of memory and more
@@ -22,7 +23,7 @@ def parse_xml(path: Path) -> Element:
     try:
         root = fromstring(content)
     except DefusedXmlException as error:
-        raise RecordError("its XML has entities of its own, which are never read: export it without") from error
+        raise RecordError(ENTITIES) from error
     except (ParseError, ValueError, LookupError) as error:
         raise RecordError(f"is not whole XML ({first_line(error)}): copy it again") from error
     for element in root.iter():

@@ -1,0 +1,60 @@
+"""A folder of every format, and one of many files of which some are broken, by the command line."""
+
+import json
+import random
+import zipfile
+
+import numpy as np
+import pytest
+
+from inference import main
+from tests.writers import WRITERS
+
+
+@pytest.fixture
+def mixed(tmp_path, signal):
+    folder = tmp_path / "mixed"
+    for kind, write in WRITERS.items():
+        (folder / kind).mkdir(parents=True)
+        write(folder / kind / "".join(filter(str.isalnum, kind)), signal[:, :2500], 500)
+    return folder
+
+
+def read(out):
+    return json.loads((out / "findings.json").read_text(encoding="utf-8"))
+
+
+def test_a_mixed_folder_and_its_archive_are_read_alike(mixed, tmp_path, capsys):
+    assert main([str(mixed), "--out", str(tmp_path / "out")]) == 0
+    found = read(tmp_path / "out")
+    assert len(found) == len(WRITERS)
+    assert {tuple(each["sites"]) for each in found} == {tuple(found[0]["sites"])}
+    probabilities = {each["record"]: each["mi"]["probability"] for each in found}
+    coarse = [name for name in probabilities if "212" in name]
+    assert np.ptp([value for name, value in probabilities.items() if name not in coarse]) < 2e-3
+    with zipfile.ZipFile(tmp_path / "mixed.zip", "w") as file:
+        for each in sorted(mixed.rglob("*")):
+            file.write(each, each.relative_to(mixed))
+    assert main([str(tmp_path / "mixed.zip"), "--out", str(tmp_path / "again")]) == 0
+    assert {each["record"]: each["mi"] for each in read(tmp_path / "again")} == {
+        each["record"]: each["mi"] for each in found
+    }
+    assert "not read" not in capsys.readouterr().err
+
+
+def test_broken_files_are_listed_and_all_others_done(tmp_path, signal, capsys):
+    folder, rng = tmp_path / "many", random.Random(0)
+    folder.mkdir()
+    kinds = ["npy", "edf", "dicom", "muse", "challenge .mat"]
+    for place in range(60):
+        kind = kinds[place % len(kinds)]
+        path = WRITERS[kind](folder / f"{place:03d}", signal[:, :1000], 500)
+        if place < 37:
+            content = path.read_bytes()
+            path.write_bytes(content[: rng.randrange(1, len(content) // 2)])
+    (folder / "broken.zip").write_bytes(b"PK\x03\x04")
+    assert main([str(folder), str(folder / "broken.zip"), "--out", str(tmp_path / "out")]) == 1
+    found = read(tmp_path / "out")
+    assert [each["record"] for each in found if "error" in each] == [*(f"{place:03d}" for place in range(37)), "broken"]
+    assert capsys.readouterr().err.count("not read: ") == 38
+    assert sum("mi" in each for each in found) == 23
