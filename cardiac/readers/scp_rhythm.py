@@ -1,0 +1,211 @@
+"""Samples of SCP-ECG files: sections 4 to 6 of EN 1064 and the compression that they share (clause 6, annex C)."""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from cardiac.errors import RecordError
+from cardiac.readers.scp_huffman import Table, decode
+
+BEAT = np.dtype([("kind", "<u2"), ("first", "<u4"), ("fiducial", "<u4"), ("last", "<u4")])
+ZONE = np.dtype([("first", "<u4"), ("last", "<u4")])
+
+
+@dataclass(frozen=True)
+class Lead:
+    """Name and span of a lead; the first sample of a recording is number 1, and `last` still belongs to the lead."""
+
+    name: str
+    first: int
+    last: int
+
+    @property
+    def length(self) -> int:
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True)
+class Block:
+    """Section 5 or 6: amplitude of one step, time between samples, order of the differences, bytes of every lead."""
+
+    step_nv: int
+    interval_us: int
+    order: int
+    is_bimodal: bool
+    parts: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Beats:
+    """Section 4. length_ms, fiducial : of the reference beat.  beats : of dtype BEAT.  zones : of ZONE, protected."""
+
+    length_ms: int
+    fiducial: int
+    beats: np.ndarray
+    zones: np.ndarray
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which samples of a lead are stored, and the place that each sample takes its value from; counted from 0."""
+
+    stored: np.ndarray
+    sources: np.ndarray
+
+
+NO_BEATS = Beats(0, 0, np.empty(0, BEAT), np.empty(0, ZONE))
+
+
+def unpack(form: str, body: bytes, at: int, number: int) -> tuple[int, ...]:
+    """Numbers of a section; RecordError where they would lie behind its end."""
+    if at + struct.calcsize(form) > len(body):
+        raise RecordError(f"its section {number} stops short: copy it again")
+    return struct.unpack_from(form, body, at)
+
+
+def read_block(body: bytes, number: int, n_leads: int) -> Block:
+    """Section 5 or 6 (clauses 5.8 and 5.9), its samples still encoded.  Raises RecordError."""
+    step_nv, interval_us, order, bimodal = unpack("<HHBB", body, 0, number)
+    sizes = unpack(f"<{n_leads}H", body, 6, number)
+    at = 6 + 2 * n_leads
+    if number == 6 and at + sum(sizes) > len(body):
+        raise RecordError("its rhythm data (section 6) stop short: copy it again")
+    if number == 6 and not (step_nv and interval_us):
+        raise RecordError("states no sampling rate or no amplitude (0 in section 6): export the recording again")
+    if order > 2:
+        raise RecordError(f"holds differences of order {order}, and 0 to 2 are known: export the recording again")
+    ends = np.cumsum([at, *sizes]).tolist()
+    parts = tuple(body[begin:end] for begin, end in pairwise(ends))
+    return Block(step_nv, interval_us, order, bimodal == 1, parts)
+
+
+def read_beats(body: bytes) -> Beats:
+    """Section 4 (clause 5.7); where it lists no protected areas, as in version 1, the subtraction zones are they."""
+    length_ms, fiducial, number = unpack("<HHH", body, 0, 4)
+    at = 6 + BEAT.itemsize * number
+    if at > len(body):
+        raise RecordError("its section 4 stops short: copy it again")
+    beats = np.frombuffer(body, BEAT, number, 6)
+    if number and at + ZONE.itemsize * number <= len(body):
+        return Beats(length_ms, fiducial, beats, np.frombuffer(body, ZONE, number, at))
+    zones = np.empty(number, ZONE)
+    zones["first"], zones["last"] = beats["first"], beats["last"]
+    return Beats(length_ms, fiducial, beats, zones)
+
+
+def decimation(rhythm: Block, reference: Block | None) -> int:
+    """How many times slower the rhythm data are sampled than the reference beat, which keeps the recording's rate."""
+    if reference is None or not reference.interval_us or rhythm.interval_us <= reference.interval_us:
+        return 1
+    ratio, rest = divmod(rhythm.interval_us, reference.interval_us)
+    if rest and rhythm.is_bimodal:
+        raise RecordError("was not decimated by a whole number (sections 5 and 6): export it without compression")
+    return 1 if rest else ratio
+
+
+def decode_part(block: Block, part: bytes, tables: Sequence[Table], most: int) -> np.ndarray:
+    """Up to `most` samples of a lead in steps of the block's amplitude, int64, their differences summed up."""
+    plain = np.frombuffer(part, "<i2", min(len(part) // 2, most))
+    steps = decode(part, tables, most) if tables else plain.astype(np.int64)
+    if block.order == 1:
+        return np.cumsum(steps)
+    if block.order == 2 and len(steps) > 2:
+        slopes = np.cumsum(np.concatenate([np.diff(steps[:2]), steps[2:]]))
+        return np.cumsum(np.concatenate([steps[:1], slopes]))
+    return steps
+
+
+def read_rows(
+    block: Block, tables: Sequence[Table], leads: Sequence[Lead], zones: np.ndarray, ratio: int
+) -> tuple[list[np.ndarray], int]:
+    """The samples of every lead, float64 (lead.length,), in steps; and by how much they had been decimated.
+
+    zones : protected areas, of dtype ZONE.  ratio : between the intervals of sections 6 and 5. Where it is not 1 and
+    the file does not say bimodal, the samples that are there decide what was decimated: nothing, all but the
+    protected areas (some writers leave the flag out), or all.  Raises RecordError where there are fewer.
+    """
+    found = [decode_part(block, part, tables, lead.length) for part, lead in zip(block.parts, leads, strict=True)]
+    if ratio == 1:
+        ways = [(1, zones)]
+    elif block.is_bimodal:
+        ways = [(ratio, zones)]
+    else:
+        ways = [(1, zones), (ratio, zones), (ratio, zones[:0])]
+    for factor, areas in ways:
+        spans = {(lead.first, lead.last) for lead in leads}
+        layouts = {span: make_layout(*span, areas, factor) for span in spans}
+        of_leads = [layouts[lead.first, lead.last] for lead in leads]
+        short = [index for index, lay in enumerate(of_leads) if len(found[index]) < len(lay.stored)]
+        if not short:
+            pairs = zip(of_leads, found, strict=True)
+            return [np.interp(lay.sources, lay.stored, row[: len(lay.stored)]) for lay, row in pairs], factor
+    index = short[0]
+    told = f"lead {leads[index].name} holds {len(found[index])} samples"
+    raise RecordError(f"{told} where {len(of_leads[index].stored)} are stated: copy it again")
+
+
+def make_layout(first: int, last: int, zones: np.ndarray, factor: int) -> Layout:
+    """How a lead from sample `first` to `last` is stored with bimodal compression (clause 6 and annex C.4).
+
+    Protected areas are stored whole. Between two of them one sample stands for every `factor`; it is put back at the
+    middle (the upper one) of these, the ones between come from straight lines, and those before the first and behind
+    the last repeat it. A rest of fewer than `factor` samples at the end of a stretch is stored as it is.
+    """
+    length = last - first + 1
+    places = np.arange(length)
+    if factor == 1:
+        return Layout(places, places)
+    begins = np.clip(zones["first"].astype(np.int64) - first, 0, length)
+    ends = np.clip(zones["last"].astype(np.int64) + 1 - first, begins, length)
+    depth = np.zeros(length + 1, np.int64)
+    np.add.at(depth, begins, 1)
+    np.add.at(depth, ends, -1)
+    is_whole = np.cumsum(depth[:-1]) > 0
+    edges = np.flatnonzero(np.diff(is_whole)) + 1
+    starts = np.concatenate([[0], edges])
+    sizes = np.diff(np.concatenate([starts, [length]]))
+    into = places - np.repeat(starts, sizes)
+    grouped = np.repeat(sizes // factor * factor, sizes)
+    is_whole |= into >= grouped
+    middle = factor // 2
+    nearest = np.clip(into, middle, np.maximum(grouped - factor + middle, middle))
+    sources = np.where(is_whole, places, places - into + nearest)
+    return Layout(np.flatnonzero(is_whole | (into % factor == middle)), sources)
+
+
+def add_reference(
+    samples: np.ndarray,
+    first: int,
+    beats: Beats,
+    reference: Block | None,
+    tables: Sequence[Table],
+    interval_us: float,
+) -> None:
+    """Put the reference beat back where it was subtracted (clauses 5.7 and 5.8).
+
+    samples : (n_leads, n_samples) in µV, from sample number `first` on, changed in place.  Raises RecordError.
+    """
+    if beats is not NO_BEATS and not beats.length_ms:
+        return  # some devices set the flag and have none: nothing can have been subtracted
+    if reference is None or beats is NO_BEATS or not (reference.step_nv and reference.interval_us):
+        raise RecordError("its reference beat was taken out and is not there (sections 4, 5): export it again")
+    if reference.interval_us != interval_us:
+        raise RecordError("its reference beat is sampled at another rate than its leads: export it uncompressed")
+    count = round(beats.length_ms * 1000 / interval_us)
+    found = [decode_part(reference, part, tables, count) for part in reference.parts]
+    length = min(map(len, found))
+    if length < count - 1:  # its length in whole milliseconds may round to a sample more
+        raise RecordError(f"its reference beat holds {length} samples where {count} are stated: copy it again")
+    waves = np.stack([wave[:length] for wave in found]) * (reference.step_nv / 1000)
+    todo = 2 * samples.shape[1]
+    for kind, begin, fiducial, end in beats.beats.tolist():
+        shift = beats.fiducial - fiducial + first - 1  # from a place in `samples` to one in the beat
+        start, stop = max(begin - first, -shift, 0), min(end + 1 - first, length - shift, samples.shape[1])
+        if kind == 0 and start < stop:
+            todo -= stop - start
+            if todo < 0:
+                raise RecordError("its reference beats overlap (section 4): export it without compression")
+            samples[:, start:stop] += waves[:, start + shift : stop + shift]
