@@ -22,7 +22,7 @@ from cardiac.readers.scp_rhythm import (
 
 FILE_HEADER = 6
 SECTION_HEADER = 16
-SECTIONS = range(1, 7)  # those that samples, names and rate come from
+SECTIONS = (1, 2, 3, 4, 5, 6, 12)  # patient, tables, leads, beats, reference beat, rhythm; 12 only to tell of it
 UNCHECKED = (0, 0xFFFF)  # stands in place of a checksum that was never calculated
 SAMPLES_ANYWAY = 4_000_000  # of all leads; a larger recording must be borne out by the file's size
 OLDEST_YEARS = 130.0
@@ -49,6 +49,8 @@ def read_scp(content: bytes) -> Raw:
     Raises RecordError.
     """
     sections = _read_sections(bytes(content))
+    if 6 not in sections and 12 in sections:
+        raise RecordError("keeps its samples in section 12 (SCP-ECG version 3), which is not read: export version 2")
     leads, is_subtracted = _read_leads(_needed(sections, 3, "names no lead"), len(content))
     rhythm = read_block(_needed(sections, 6, "holds no rhythm data"), 6, len(leads))
     tables = read_tables(sections[2]) if 2 in sections else []

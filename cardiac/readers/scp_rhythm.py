@@ -12,6 +12,7 @@ from cardiac.readers.scp_huffman import Table, decode
 
 BEAT = np.dtype([("kind", "<u2"), ("first", "<u4"), ("fiducial", "<u4"), ("last", "<u4")])
 ZONE = np.dtype([("first", "<u4"), ("last", "<u4")])
+MOST_DECIMATION = 10  # the standard's own are 1 to 4
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,10 @@ def decimation(rhythm: Block, reference: Block | None) -> int:
     if reference is None or not reference.interval_us or rhythm.interval_us <= reference.interval_us:
         return 1
     ratio, rest = divmod(rhythm.interval_us, reference.interval_us)
-    if rest and rhythm.is_bimodal:
-        raise RecordError("was not decimated by a whole number (sections 5 and 6): export it without compression")
-    return 1 if rest else ratio
+    is_usual = not rest and ratio <= MOST_DECIMATION
+    if rhythm.is_bimodal and not is_usual:
+        raise RecordError("states no usual decimation (sections 5 and 6): export it without compression")
+    return ratio if is_usual else 1
 
 
 def decode_part(block: Block, part: bytes, tables: Sequence[Table], most: int) -> np.ndarray:
@@ -135,16 +137,24 @@ def read_rows(
     else:
         ways = [(1, zones), (ratio, zones), (ratio, zones[:0])]
     for factor, areas in ways:
-        spans = {(lead.first, lead.last) for lead in leads}
-        layouts = {span: make_layout(*span, areas, factor) for span in spans}
-        of_leads = [layouts[lead.first, lead.last] for lead in leads]
-        short = [index for index, lay in enumerate(of_leads) if len(found[index]) < len(lay.stored)]
-        if not short:
-            pairs = zip(of_leads, found, strict=True)
-            return [np.interp(lay.sources, lay.stored, row[: len(lay.stored)]) for lay, row in pairs], factor
-    index = short[0]
-    told = f"lead {leads[index].name} holds {len(found[index])} samples"
-    raise RecordError(f"{told} where {len(of_leads[index].stored)} are stated: copy it again")
+        rows = _put_back(found, leads, areas, factor)
+        if rows is not None:
+            return rows, factor
+    lead, row = min(zip(leads, found, strict=True), key=lambda pair: len(pair[1]) / pair[0].length)
+    raise RecordError(f"lead {lead.name} holds {len(row)} samples, too few for {lead.length}: copy it again")
+
+
+def _put_back(
+    found: Sequence[np.ndarray], leads: Sequence[Lead], zones: np.ndarray, factor: int
+) -> list[np.ndarray] | None:
+    """The samples of every lead, left-out ones interpolated; None where fewer are there than this would need."""
+    if any(lead.length > factor * len(row) for lead, row in zip(leads, found, strict=True)):
+        return None  # before anything is laid out for a length that the bytes do not bear out
+    layouts = {span: make_layout(*span, zones, factor) for span in {(lead.first, lead.last) for lead in leads}}
+    pairs = [(layouts[lead.first, lead.last], row) for lead, row in zip(leads, found, strict=True)]
+    if any(len(row) < len(layout.stored) for layout, row in pairs):
+        return None
+    return [np.interp(layout.sources, layout.stored, row[: len(layout.stored)]) for layout, row in pairs]
 
 
 def make_layout(first: int, last: int, zones: np.ndarray, factor: int) -> Layout:
