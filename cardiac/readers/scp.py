@@ -53,7 +53,7 @@ def read_scp(content: bytes) -> Raw:
         raise RecordError("keeps its samples in section 12 (SCP-ECG version 3), which is not read: export version 2")
     leads, is_subtracted = _read_leads(_needed(sections, 3, "names no lead"), len(content))
     rhythm = read_block(_needed(sections, 6, "holds no rhythm data"), 6, len(leads))
-    tables = read_tables(sections[2]) if 2 in sections else []
+    tables = read_tables(sections[2]) if 2 in sections else {}
     reference = read_block(sections[5], 5, len(leads)) if 5 in sections else None
     ratio = decimation(rhythm, reference)
     beats = read_beats(sections[4]) if 4 in sections and (is_subtracted or ratio > 1) else NO_BEATS

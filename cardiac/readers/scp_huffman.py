@@ -2,6 +2,7 @@
 
 import struct
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -19,7 +20,7 @@ class Code:
     """One code: the bits that tell it, how many bits of a number follow them, and what it stands for.
 
     window : the prefix, first bit highest, at the upper end of 32 bits.  value : of the sample, to which the number
-    that follows is added; of a switch the index of the table that holds from there on.
+    that follows is added; of a switch the number of the table that holds from there on, as it is stored.
     """
 
     window: int
@@ -41,6 +42,11 @@ class Table:
     starts: tuple[int, ...]
     codes: tuple[Code, ...]
 
+    @property
+    def leads_to(self) -> set[int]:
+        """The numbers of the tables that its codes switch to."""
+        return {code.value for code in self.codes if code.is_switch}
+
 
 def make_table(rows: list[tuple[int, int, int, int, int]]) -> Table:
     """A table of rows as they are stored: bits of the prefix, bits in all, mode, base value, base code.
@@ -58,8 +64,7 @@ def _make_code(prefix: int, total: int, mode: int, value: int, code: int) -> Cod
         raise RecordError(f"has a Huffman code of {prefix} bits out of {total}: export the recording again")
     first_bit_lowest = code & (1 << prefix) - 1
     window = int(f"{first_bit_lowest:0{LONGEST_PREFIX}b}"[::-1], 2)
-    is_switch = mode == 0
-    return Code(window, prefix, total - prefix, is_switch, value - 1 if is_switch else value)
+    return Code(window, prefix, total - prefix, mode == 0, value)
 
 
 def _default_rows() -> list[tuple[int, int, int, int, int]]:
@@ -74,14 +79,14 @@ def _default_rows() -> list[tuple[int, int, int, int, int]]:
 DEFAULT_TABLE = make_table(_default_rows())
 
 
-def read_tables(body: bytes) -> list[Table]:
-    """The tables of section 2, in whose first one decoding begins; none where the samples are not encoded.
+def read_tables(body: bytes) -> dict[int, Table]:
+    """Number -> table of section 2, in whose first one decoding begins; none where the samples are not encoded.
 
     body : the section behind its header.  Raises RecordError.
     """
     number, at = _count(body, 0), 2
     if number == DEFAULT_TABLES:
-        return [DEFAULT_TABLE]
+        return {1: DEFAULT_TABLE}
     tables = []
     for _ in range(number):
         n_codes, at = _count(body, at), at + 2
@@ -89,10 +94,12 @@ def read_tables(body: bytes) -> list[Table]:
             raise RecordError("its Huffman tables (section 2) stop short: copy it again")
         tables.append(make_table(list(struct.iter_unpack("<BBBhI", body[at : at + 9 * n_codes]))))
         at += 9 * n_codes
-    switches = (code.value for table in tables for code in table.codes if code.is_switch)
-    if any(not 0 <= value < number for value in switches):
+    # The standard counts them from 1; some programs count from 0, and then one leads to 0 or, so it seems, to itself.
+    first = 0 if any({0, index} & table.leads_to for index, table in enumerate(tables, 1)) else 1
+    numbered = dict(enumerate(tables, first))
+    if any(not table.leads_to <= set(numbered) for table in tables):
         raise RecordError("one of its Huffman tables leads to another that is not there: export the recording again")
-    return tables
+    return numbered
 
 
 def _count(body: bytes, at: int) -> int:
@@ -101,13 +108,13 @@ def _count(body: bytes, at: int) -> int:
     return struct.unpack_from("<H", body, at)[0]
 
 
-def decode(data: bytes, tables: list[Table], most: int) -> np.ndarray:
+def decode(data: bytes, tables: Mapping[int, Table], most: int) -> np.ndarray:
     """Up to `most` numbers from the bits of one lead, int64; fewer where the bits end or stand for nothing."""
     padded = np.frombuffer(data + bytes(4), np.uint8).astype(np.int64)
     words = sum(padded[shift : shift + len(data)] << 32 - 8 * shift for shift in range(5)) if data else []
     words = list(map(int, words))  # forty bits from every byte on; as Python's numbers three times as fast
     n_bits, at, values = 8 * len(data), 0, []
-    table = tables[0]
+    table = tables[min(tables)]
     for _ in range(2 * most):  # a switch before every sample at most
         if len(values) == most or at >= n_bits:
             break

@@ -1,7 +1,7 @@
 """Samples of SCP-ECG files: sections 4 to 6 of EN 1064 and the compression that they share (clause 6, annex C)."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -108,61 +108,73 @@ def decimation(rhythm: Block, reference: Block | None) -> int:
     return ratio if is_usual else 1
 
 
-def decode_part(block: Block, part: bytes, tables: Sequence[Table], most: int) -> np.ndarray:
-    """Up to `most` samples of a lead in steps of the block's amplitude, int64, their differences summed up."""
+def decode_part(part: bytes, tables: Mapping[int, Table], most: int) -> np.ndarray:
+    """Up to `most` numbers of a lead, int64, which are differences where its block says so."""
     plain = np.frombuffer(part, "<i2", min(len(part) // 2, most))
-    steps = decode(part, tables, most) if tables else plain.astype(np.int64)
-    if block.order == 1:
-        return np.cumsum(steps)
-    if block.order == 2 and len(steps) > 2:
-        slopes = np.cumsum(np.concatenate([np.diff(steps[:2]), steps[2:]]))
-        return np.cumsum(np.concatenate([steps[:1], slopes]))
-    return steps
+    return decode(part, tables, most) if tables else plain.astype(np.int64)
+
+
+def sum_up(numbers: np.ndarray, order: int) -> np.ndarray:
+    """Samples in steps of the block's amplitude, of which differences of this order were stored (clause 5.8)."""
+    if order == 1:
+        return np.cumsum(numbers)
+    if order == 2 and len(numbers) > 2:
+        slopes = np.cumsum(np.concatenate([np.diff(numbers[:2]), numbers[2:]]))
+        return np.cumsum(np.concatenate([numbers[:1], slopes]))
+    return numbers
 
 
 def read_rows(
-    block: Block, tables: Sequence[Table], leads: Sequence[Lead], zones: np.ndarray, ratio: int
+    block: Block, tables: Mapping[int, Table], leads: Sequence[Lead], zones: np.ndarray, ratio: int
 ) -> tuple[list[np.ndarray], int]:
     """The samples of every lead, float64 (lead.length,), in steps; and by how much they had been decimated.
 
     zones : protected areas, of dtype ZONE.  ratio : between the intervals of sections 6 and 5. Where it is not 1 and
     the file does not say bimodal, the samples that are there decide what was decimated: nothing, all but the
-    protected areas (some writers leave the flag out), or all.  Raises RecordError where there are fewer.
+    protected areas (some writers leave the flag out), or all. They decide too how rests were stored, on which writers
+    differ; see `make_layout`.  Raises RecordError where there are fewer.
     """
-    found = [decode_part(block, part, tables, lead.length) for part, lead in zip(block.parts, leads, strict=True)]
-    if ratio == 1:
-        ways = [(1, zones)]
-    elif block.is_bimodal:
-        ways = [(ratio, zones)]
-    else:
-        ways = [(1, zones), (ratio, zones), (ratio, zones[:0])]
-    for factor, areas in ways:
-        rows = _put_back(found, leads, areas, factor)
-        if rows is not None:
-            return rows, factor
-    lead, row = min(zip(leads, found, strict=True), key=lambda pair: len(pair[1]) / pair[0].length)
-    raise RecordError(f"lead {lead.name} holds {len(row)} samples, too few for {lead.length}: copy it again")
+    found = [decode_part(part, tables, lead.length) for part, lead in zip(block.parts, leads, strict=True)]
+    ways = [] if block.is_bimodal and ratio > 1 else [(1, zones, True)]
+    if ratio > 1:
+        for areas in [zones] if block.is_bimodal else [zones, zones[:0]]:
+            ways += [(ratio, areas, True), (ratio, areas, False)]
+    possible = [(layouts, way[0]) for way in ways if (layouts := _lay_out(found, leads, *way)) is not None]
+    if not possible:
+        lead, row = min(zip(leads, found, strict=True), key=lambda pair: len(pair[1]) / pair[0].length)
+        raise RecordError(f"lead {lead.name} holds {len(row)} samples, too few for {lead.length}: copy it again")
+    possible.sort(key=lambda layouts_factor: sum(len(layout.stored) for layout in layouts_factor[0]))
+    layouts, factor = next((way for way in possible if _is_exact(found, way[0])), possible[-1])
+    rows = [sum_up(numbers[: len(layout.stored)], block.order) for numbers, layout in zip(found, layouts, strict=True)]
+    return [np.interp(of.sources, of.stored, row) for of, row in zip(layouts, rows, strict=True)], factor
 
 
-def _put_back(
-    found: Sequence[np.ndarray], leads: Sequence[Lead], zones: np.ndarray, factor: int
-) -> list[np.ndarray] | None:
-    """The samples of every lead, left-out ones interpolated; None where fewer are there than this would need."""
+def _lay_out(
+    found: Sequence[np.ndarray], leads: Sequence[Lead], factor: int, zones: np.ndarray, whole_rests: bool
+) -> list[Layout] | None:
+    """A layout for every lead; None where fewer numbers are there than one of them needs."""
     if any(lead.length > factor * len(row) for lead, row in zip(leads, found, strict=True)):
         return None  # before anything is laid out for a length that the bytes do not bear out
-    layouts = {span: make_layout(*span, zones, factor) for span in {(lead.first, lead.last) for lead in leads}}
-    pairs = [(layouts[lead.first, lead.last], row) for lead, row in zip(leads, found, strict=True)]
-    if any(len(row) < len(layout.stored) for layout, row in pairs):
-        return None
-    return [np.interp(layout.sources, layout.stored, row[: len(layout.stored)]) for layout, row in pairs]
+    spans = {(lead.first, lead.last) for lead in leads}
+    layouts = {span: make_layout(*span, zones, factor, whole_rests) for span in spans}
+    of_leads = [layouts[lead.first, lead.last] for lead in leads]
+    is_enough = all(len(layout.stored) <= len(row) for layout, row in zip(of_leads, found, strict=True))
+    return of_leads if is_enough else None
 
 
-def make_layout(first: int, last: int, zones: np.ndarray, factor: int) -> Layout:
+def _is_exact(found: Sequence[np.ndarray], layouts: Sequence[Layout]) -> bool:
+    """Whether nothing is left over but zeros, as bits that fill up the last byte or two are read."""
+    left = [row[len(layout.stored) :] for row, layout in zip(found, layouts, strict=True)]
+    return all(len(row) < 16 and not row.any() for row in left)
+
+
+def make_layout(first: int, last: int, zones: np.ndarray, factor: int, whole_rests: bool) -> Layout:
     """How a lead from sample `first` to `last` is stored with bimodal compression (clause 6 and annex C.4).
 
     Protected areas are stored whole. Between two of them one sample stands for every `factor`; it is put back at the
     middle (the upper one) of these, the ones between come from straight lines, and those before the first and behind
-    the last repeat it. A rest of fewer than `factor` samples at the end of a stretch is stored as it is.
+    the last repeat it. A rest of fewer than `factor` samples at the end of a stretch is stored whole, or (where
+    `whole_rests` is False) as one sample that stands for all of it.
     """
     length = last - first + 1
     places = np.arange(length)
@@ -179,11 +191,12 @@ def make_layout(first: int, last: int, zones: np.ndarray, factor: int) -> Layout
     sizes = np.diff(np.concatenate([starts, [length]]))
     into = places - np.repeat(starts, sizes)
     grouped = np.repeat(sizes // factor * factor, sizes)
-    is_whole |= into >= grouped
+    is_rest = ~is_whole & (into >= grouped)
+    is_whole |= is_rest & (whole_rests | (into == grouped))
     middle = factor // 2
     nearest = np.clip(into, middle, np.maximum(grouped - factor + middle, middle))
-    sources = np.where(is_whole, places, places - into + nearest)
-    return Layout(np.flatnonzero(is_whole | (into % factor == middle)), sources)
+    sources = np.where(is_whole, places, places - into + np.where(is_rest, grouped, nearest))
+    return Layout(np.flatnonzero(is_whole | ~is_rest & (into % factor == middle)), sources)
 
 
 def add_reference(
@@ -191,7 +204,7 @@ def add_reference(
     first: int,
     beats: Beats,
     reference: Block | None,
-    tables: Sequence[Table],
+    tables: Mapping[int, Table],
     interval_us: float,
 ) -> None:
     """Put the reference beat back where it was subtracted (clauses 5.7 and 5.8).
@@ -205,7 +218,7 @@ def add_reference(
     if reference.interval_us != interval_us:
         raise RecordError("its reference beat is sampled at another rate than its leads: export it uncompressed")
     count = round(beats.length_ms * 1000 / interval_us)
-    found = [decode_part(reference, part, tables, count) for part in reference.parts]
+    found = [sum_up(decode_part(part, tables, count), reference.order) for part in reference.parts]
     length = min(map(len, found))
     if length < count - 1:  # its length in whole milliseconds may round to a sample more
         raise RecordError(f"its reference beat holds {length} samples where {count} are stated: copy it again")

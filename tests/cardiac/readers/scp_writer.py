@@ -95,11 +95,13 @@ OWN = (
 )
 
 
-def own_tables():
+def own_tables(first=1):
+    """first : number of the first table."""
     body = struct.pack("<H", len(OWN))
     for table in OWN:
         body += struct.pack("<H", len(table))
         for bits, (value, extra, leads_to) in table.items():
+            value += (first - 1) * (leads_to is not None)
             body += struct.pack("<BBBhI", len(bits), len(bits) + extra, leads_to is None, value, int(bits[::-1], 2))
     return body
 
@@ -145,16 +147,21 @@ def patient(*tags):
     return tag(0, b"Secretname\0") + b"".join(tags) + tag(255, b"")
 
 
-WAYS = {"plain": (plain, None), "default": (by_default_table, DEFAULT), "own": (by_own_tables, own_tables())}
+WAYS = {
+    "plain": (plain, None),
+    "default": (by_default_table, DEFAULT),
+    "own": (by_own_tables, own_tables()),
+    "from 0": (by_own_tables, own_tables(0)),
+}
 
 
-ZONES = [(150, 260), (555, 660), (1001, 1100), (1370, 1499), (1780, 1900)]
+ZONES = [(150, 260), (555, 660), (1001, 1100), (1370, 1499), (1780, 2000)]
 FIDUCIALS = [200, 600, 1040, 1420, 1840]
 KINDS = [0, 0, 1, 0, 0]  # the third is not like the reference beat, and nothing is taken from it
 WAVE_FIDUCIAL = 120
 
 
-def compressed(n_leads=3, n_samples=2000, factor=4, bimodal=1, is_subtracted=True, checked=True):
+def compressed(n_leads=3, n_samples=2000, factor=4, bimodal=1, is_subtracted=True, whole_rests=True, checked=True):
     """A file with bimodal compression and reference beats, and the µV that it stands for.
 
     Residuals are constant between protected areas, so that every way to bridge left-out samples gives the same.
@@ -172,7 +179,8 @@ def compressed(n_leads=3, n_samples=2000, factor=4, bimodal=1, is_subtracted=Tru
     while place < n_samples:
         run = next((end for end in range(place, n_samples) if whole[end]), n_samples) - place
         kept.append(place)
-        place += 1 if whole[place] or run < factor else factor
+        rest = 1 if whole_rests else run
+        place += 1 if whole[place] else factor if run >= factor else rest
     microvolts = residual * 1.0
     beats = b""
     for kind, fiducial in zip(KINDS, FIDUCIALS, strict=True):

@@ -48,6 +48,14 @@ def test_extreme_steps():
         assert np.array_equal(read_scp(simple(steps, 0, encode, tables, ["V1"])).samples, steps * 2.5)
 
 
+def test_the_example_of_the_standard():
+    """Annex C shows the second differences of these samples (prEN 1064:2002, with its misprints put right)."""
+    shown = bytes.fromhex("ff 83 7f e0 e6 f1 53 65 59 b6 5b 96 4b 96 00")
+    steps = [13, 14, 15, 14, 16, 18, 19, 20, 22, 22, 23, 23, 23, 22, 22, 20, 17, 15, 12, 8, 6, 3, 1, 0, -2, -2, -3, -3]
+    content = scp({2: DEFAULT, 3: lead_section(["I"], 1, 28), 6: data_section([shown], 1000, order=2)})
+    assert read_scp(content).samples[0].tolist() == steps
+
+
 def test_sections_in_any_order():
     steps = waves()
     bodies = {3: lead_section(LEADS, 1, 1000), 6: data_section([plain(row) for row in steps]), 1: patient()}
@@ -101,8 +109,9 @@ def test_leads_of_different_spans():
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 4])
 @pytest.mark.parametrize("is_subtracted", [True, False])
-def test_bimodal_compression_and_reference_beats(factor, is_subtracted):
-    content, microvolts = compressed(factor=factor, is_subtracted=is_subtracted)
+@pytest.mark.parametrize("whole_rests", [True, False])
+def test_bimodal_compression_and_reference_beats(factor, is_subtracted, whole_rests):
+    content, microvolts = compressed(factor=factor, is_subtracted=is_subtracted, whole_rests=whole_rests)
     raw = read_scp(content)
     assert raw.fs_hz == 500
     assert np.abs(raw.samples - microvolts).max() < 1e-9
