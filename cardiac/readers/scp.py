@@ -24,7 +24,7 @@ FILE_HEADER = 6
 SECTION_HEADER = 16
 SECTIONS = (1, 2, 3, 4, 5, 6, 12)  # patient, tables, leads, beats, reference beat, rhythm; 12 only to tell of it
 UNCHECKED = (0, 0xFFFF)  # stands in place of a checksum that was never calculated
-SAMPLES_ANYWAY = 4_000_000  # of all leads; a larger recording must be borne out by the file's size
+MOST_SAMPLES = 4_000_000  # of all leads; 65,535 bytes a lead, all that the format has room for, seldom hold a tenth
 OLDEST_YEARS = 130.0
 
 # Clause 5.6, table of leads, from number 1 on; "-aVR" is the inverted one, and a "d" stands before derived leads.
@@ -51,7 +51,7 @@ def read_scp(content: bytes) -> Raw:
     sections = _read_sections(bytes(content))
     if 6 not in sections and 12 in sections:
         raise RecordError("keeps its samples in section 12 (SCP-ECG version 3), which is not read: export version 2")
-    leads, is_subtracted = _read_leads(_needed(sections, 3, "names no lead"), len(content))
+    leads, is_subtracted = _read_leads(_needed(sections, 3, "names no lead"))
     rhythm = read_block(_needed(sections, 6, "holds no rhythm data"), 6, len(leads))
     tables = read_tables(sections[2]) if 2 in sections else {}
     reference = read_block(sections[5], 5, len(leads)) if 5 in sections else None
@@ -140,7 +140,7 @@ def _read_date(data: bytes) -> date | None:
         return None
 
 
-def _read_leads(body: bytes, n_bytes: int) -> tuple[list[Lead], bool]:
+def _read_leads(body: bytes) -> tuple[list[Lead], bool]:
     """The leads, and whether a reference beat was subtracted from them (clause 5.6)."""
     n_leads, flags = unpack("<BB", body, 0, 3)
     leads = []
@@ -153,6 +153,6 @@ def _read_leads(body: bytes, n_bytes: int) -> tuple[list[Lead], bool]:
     if not leads:
         raise RecordError("names no lead (section 3): export the recording again")
     n_samples = sum(lead.length for lead in leads)
-    if n_samples > max(SAMPLES_ANYWAY, n_bytes * 10 // 8):
-        raise RecordError(f"states {n_samples} samples and holds {n_bytes} bytes: copy it again")
+    if n_samples > MOST_SAMPLES:
+        raise RecordError(f"states {n_samples} samples and up to {MOST_SAMPLES} are read: copy it again")
     return leads, bool(flags & 1)

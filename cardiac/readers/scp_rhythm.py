@@ -68,7 +68,10 @@ def unpack(form: str, body: bytes, at: int, number: int) -> tuple[int, ...]:
 
 
 def read_block(body: bytes, number: int, n_leads: int) -> Block:
-    """Section 5 or 6 (clauses 5.8 and 5.9), its samples still encoded.  Raises RecordError."""
+    """Section 5 or 6 (clauses 5.8 and 5.9), its samples still encoded; 5, which many files need not, is not judged.
+
+    Raises RecordError.
+    """
     step_nv, interval_us, order, bimodal = unpack("<HHBB", body, 0, number)
     sizes = unpack(f"<{n_leads}H", body, 6, number)
     at = 6 + 2 * n_leads
@@ -76,7 +79,7 @@ def read_block(body: bytes, number: int, n_leads: int) -> Block:
         raise RecordError("its rhythm data (section 6) stop short: copy it again")
     if number == 6 and not (step_nv and interval_us):
         raise RecordError("states no sampling rate or no amplitude (0 in section 6): export the recording again")
-    if order > 2:
+    if number == 6 and order > 2:
         raise RecordError(f"holds differences of order {order}, and 0 to 2 are known: export the recording again")
     ends = np.cumsum([at, *sizes]).tolist()
     parts = tuple(body[begin:end] for begin, end in pairwise(ends))
@@ -213,7 +216,7 @@ def add_reference(
     """
     if beats is not NO_BEATS and not beats.length_ms:
         return  # some devices set the flag and have none: nothing can have been subtracted
-    if reference is None or beats is NO_BEATS or not (reference.step_nv and reference.interval_us):
+    if reference is None or beats is NO_BEATS or not reference.step_nv or reference.order > 2:
         raise RecordError("its reference beat was taken out and is not there (sections 4, 5): export it again")
     if reference.interval_us != interval_us:
         raise RecordError("its reference beat is sampled at another rate than its leads: export it uncompressed")

@@ -132,6 +132,36 @@ def test_left_out_samples_lie_on_straight_lines():
     assert raw.samples[0].tolist() == [*before, 50, 60, 0, 0, 0, 1, 2, 3, 4, 4, 7]
 
 
+def beaten(beats):
+    return struct.pack("<HHH", 60, 10, len(beats)) + b"".join(struct.pack("<HIII", *beat) for beat in beats)
+
+
+BEATEN = {
+    3: lead_section(["I"], 1, 40, flags=1),
+    4: beaten([(0, 1, 6, 20), (0, 25, 31, 60), (1, 21, 22, 23), (0, 900, 905, 910), (0, 9, 8, 7)]),
+    5: data_section([plain(range(100, 130))], 1000),
+    6: data_section([plain([0] * 40)]),
+}
+
+
+def test_where_a_reference_beat_goes():
+    """Fiducial on fiducial, both counted from 1; cut off where the zone, the lead or the beat itself ends."""
+    row = read_scp(scp(BEATEN)).samples[0]
+    assert row.tolist() == [*range(104, 124), *[0] * 4, *range(103, 119)]
+    nothing_taken = {**BEATEN, 4: struct.pack("<HHH", 0, 0, 0)}
+    assert not read_scp(scp(nothing_taken)).samples.any()
+
+
+def test_without_protected_areas_the_zones_of_subtraction_are_they():
+    beats = struct.pack("<HHH", 20, 5, 1) + struct.pack("<HIII", 1, 5, 6, 7)
+    reference, rhythm = (
+        data_section([plain([0] * 10)], 1000),
+        data_section([plain([3, 8, 9, 7, 5, 5])], 1000, 8000, bimodal=1),
+    )
+    raw = read_scp(scp({3: lead_section(["I"], 1, 15), 4: beats, 5: reference, 6: rhythm}))
+    assert raw.samples[0].tolist() == [3] * 4 + [8, 9, 7] + [5] * 8
+
+
 def test_a_reference_beat_that_is_not_there():
     content = scp({3: lead_section(["I"], 1, 4, flags=1), 6: data_section([plain([1, 2, 3, 4])])})
     with pytest.raises(RecordError, match="reference beat was taken out and is not there"):
@@ -149,7 +179,36 @@ def test_a_changed_byte_is_seen():
     assert read_scp(simple(waves(), checked=False)).leads == LEADS
 
 
+def tabled(*rows, n_tables=1):
+    """A file whose own tables have these rows: bits of the prefix, bits in all, mode, value, code."""
+    table = struct.pack("<H", len(rows)) + b"".join(struct.pack("<BBBhI", *row) for row in rows)
+    return scp(
+        {2: struct.pack("<H", n_tables) + table * n_tables, 3: lead_section(["I"], 1, 8), 6: data_section([b"\0"])}
+    )
+
+
+def moved(content, pointer, place):
+    """The file without its checksums' protection, a pointer of section 0 changed."""
+    at = 22 + 10 * pointer + 6
+    return b"\0\0" + content[2:6] + b"\0\0" + content[8:at] + struct.pack("<I", place) + content[at + 4 :]
+
+
 WRONG = {
+    "a code within another": (tabled((1, 1, 1, 0, 0), (2, 2, 1, 1, 0)), "begins with another"),
+    "a code without bits": (tabled((0, 0, 1, 0, 0)), "a Huffman code of 0 bits"),
+    "a table that is not there": (tabled((1, 1, 0, 5, 0)), "leads to another that is not there"),
+    "round in circles": (tabled((1, 1, 0, 2, 0), (2, 2, 1, 1, 1), n_tables=3), "lead I holds 0 samples"),
+    "nothing where it points": (moved(simple(waves()), 6, 10**9), "section 6 lies outside of the file"),
+    "another where it points": (moved(simple(waves()), 6, 143), "does not hold section 6"),
+    "another rate of the reference beat": (
+        scp({**BEATEN, 5: data_section([plain([1] * 30)], 1000, 3000)}),
+        "at another rate",
+    ),
+    "a short reference beat": (
+        scp({**BEATEN, 5: data_section([plain([1] * 9)], 1000)}),
+        "beat holds 9 samples where 30",
+    ),
+    "beats on beats": (scp({**BEATEN, 4: beaten([(0, 1, 10, 30)] * 40)}), "reference beats overlap"),
     "nothing": (b"", "too few for an SCP-ECG file"),
     "half of it": (simple(waves())[:5000], "states 24348 bytes and holds 5000"),
     "no leads": (scp({6: data_section([])}), "names no lead"),
