@@ -1,0 +1,158 @@
+"""SCP-ECG files (EN 1064 / ISO 11073-91064, protocol versions 1 and 2); clauses are those of EN 1064:2005."""
+
+import struct
+from binascii import crc_hqx
+from datetime import date
+
+import numpy as np
+
+from cardiac.errors import RecordError
+from cardiac.readers.raw import Note, Raw
+from cardiac.readers.scp_huffman import read_tables
+from cardiac.readers.scp_rhythm import (
+    NO_BEATS,
+    Lead,
+    add_reference,
+    decimation,
+    read_beats,
+    read_block,
+    read_rows,
+    unpack,
+)
+
+FILE_HEADER = 6
+SECTION_HEADER = 16
+SECTIONS = (1, 2, 3, 4, 5, 6, 12)  # patient, tables, leads, beats, reference beat, rhythm; 12 only to tell of it
+UNCHECKED = (0, 0xFFFF)  # stands in place of a checksum that was never calculated
+MOST_SAMPLES = 4_000_000  # of all leads; 65,535 bytes a lead, all that the format has room for, seldom hold a tenth
+OLDEST_YEARS = 130.0
+
+# Clause 5.6, table of leads, from number 1 on; "-aVR" is the inverted one, and a "d" stands before derived leads.
+LEADS_IN_ORDER = """
+I II V1 V2 V3 V4 V5 V6 V7 V2R V3R V4R V5R V6R V7R X Y Z CC5 CM5 LA RA LL fI fE fC fA fM fF fH
+dI dII dV1 dV2 dV3 dV4 dV5 dV6 dV7 dV2R dV3R dV4R dV5R dV6R dV7R dX dY dZ dCC5 dCM5 dLA dRA dLL
+dfI dfE dfC dfA dfM dfF dfH III aVR aVL aVF -aVR V8 V9 V8R V9R D A J Defib Extern A1 A2 A3 A4
+dV8 dV9 dV8R dV9R dD dA dJ Chest V VR VL VF MCL MCL1 MCL2 MCL3 MCL4 MCL5 MCL6
+CC CC1 CC2 CC3 CC4 CC6 CC7 CM CM1 CM2 CM3 CM4 CM6
+"""
+LEAD_NAMES = tuple(LEADS_IN_ORDER.split())
+
+SEXES = {1: "male", 2: "female"}
+YEARS_IN = {1: 1.0, 2: 1 / 12, 3: 7 / 365.25, 4: 1 / 365.25, 5: 1 / 8766}  # years, months, weeks, days, hours
+
+
+def read_scp(content: bytes) -> Raw:
+    """The rhythm data of an SCP-ECG file: samples in µV over the time that all leads have in common.
+
+    Huffman codes, differences, bimodal compression and reference-beat subtraction are undone; samples that bimodal
+    compression left out are interpolated. Age and sex come from section 1, from which no name is kept.
+    Raises RecordError.
+    """
+    sections = _read_sections(bytes(content))
+    if 6 not in sections and 12 in sections:
+        raise RecordError("keeps its samples in section 12 (SCP-ECG version 3), which is not read: export version 2")
+    leads, is_subtracted = _read_leads(_needed(sections, 3, "names no lead"))
+    rhythm = read_block(_needed(sections, 6, "holds no rhythm data"), 6, len(leads))
+    tables = read_tables(sections[2]) if 2 in sections else {}
+    reference = read_block(sections[5], 5, len(leads)) if 5 in sections else None
+    ratio = decimation(rhythm, reference)
+    beats = read_beats(sections[4]) if 4 in sections and (is_subtracted or ratio > 1) else NO_BEATS
+    rows, factor = read_rows(rhythm, tables, leads, beats.zones, ratio)
+    interval_us = rhythm.interval_us / factor
+    first, last = max(lead.first for lead in leads), min(lead.last for lead in leads)
+    if first > last:
+        raise RecordError("its leads were recorded one after another: export a recording in which all run together")
+    samples = np.stack([row[first - lead.first : last + 1 - lead.first] for row, lead in zip(rows, leads, strict=True)])
+    samples *= rhythm.step_nv / 1000
+    if is_subtracted:
+        add_reference(samples, first, beats, reference, tables, interval_us)
+    notes = []
+    if any(lead.length > samples.shape[1] for lead in leads):
+        common_s = samples.shape[1] * interval_us / 1e6
+        notes.append(Note("info", f"its leads are not of one length: read where all of them run ({common_s:.3g} s)"))
+    names, units = tuple(lead.name for lead in leads), ("uV",) * len(leads)
+    return Raw(samples, 1e6 / interval_us, names, units, tuple(notes), *_read_patient(sections.get(1, b"")))
+
+
+def _read_sections(content: bytes) -> dict[int, bytes]:
+    """Number -> bytes behind the header, of the sections that are there (clauses 5.2 and 5.3)."""
+    if len(content) < FILE_HEADER + SECTION_HEADER:
+        raise RecordError(f"holds {len(content)} bytes, too few for an SCP-ECG file: copy it again")
+    length = struct.unpack_from("<I", content, 2)[0]
+    if not FILE_HEADER + SECTION_HEADER <= length <= len(content):
+        raise RecordError(f"states {length} bytes and holds {len(content)}: copy it again")
+    content = content[:length]
+    _check_sum(content, "")
+    pointers = _read_section(content, 0, FILE_HEADER, struct.unpack_from("<I", content, FILE_HEADER + 4)[0])
+    sections: dict[int, bytes] = {}
+    for number, size, place in struct.iter_unpack("<HII", pointers[: len(pointers) // 10 * 10]):
+        if number in SECTIONS and number not in sections and size > SECTION_HEADER:
+            sections[number] = _read_section(content, number, place - 1, size)
+    return sections
+
+
+def _read_section(content: bytes, number: int, at: int, size: int) -> bytes:
+    if at < FILE_HEADER or size < SECTION_HEADER or at + size > len(content):
+        raise RecordError(f"its section {number} lies outside of the file: copy it again")
+    section = content[at : at + size]
+    if struct.unpack_from("<H", section, 2)[0] != number:
+        raise RecordError(f"does not hold section {number} where it states it: copy it again")
+    _check_sum(section, f" in section {number}")
+    return section[SECTION_HEADER:]
+
+
+def _check_sum(part: bytes, where: str) -> None:
+    """CRC-CCITT of all behind the two bytes that hold it."""
+    stated = struct.unpack_from("<H", part)[0]
+    if stated not in UNCHECKED and stated != crc_hqx(part[2:], 0xFFFF):
+        raise RecordError(f"is damaged (checksum{where}): copy it again")
+
+
+def _needed(sections: dict[int, bytes], number: int, told: str) -> bytes:
+    if number not in sections:
+        raise RecordError(f"{told} (section {number} is missing): export the recording again")
+    return sections[number]
+
+
+def _read_patient(body: bytes) -> tuple[float | None, str | None]:
+    """Age in years and sex (clause 5.4, tags 4, 5, 8 and 25); None where they are not stated, or not credible."""
+    tags: dict[int, bytes] = {}
+    at = 0
+    while at + 3 <= len(body) and body[at] != 255:
+        tag, size = struct.unpack_from("<BH", body, at)
+        tags.setdefault(tag, body[at + 3 : at + 3 + size])
+        at += 3 + size
+    sex = SEXES.get(tags[8][0]) if tags.get(8) else None
+    age = None
+    if len(tags.get(4, b"")) >= 3:
+        number, unit = struct.unpack_from("<HB", tags[4])
+        age = number * YEARS_IN[unit] if number and unit in YEARS_IN else None
+    born, taken = _read_date(tags.get(5, b"")), _read_date(tags.get(25, b""))
+    if age is None and born and taken:
+        age = (taken - born).days / 365.25
+    return age if age is not None and 0 <= age <= OLDEST_YEARS else None, sex
+
+
+def _read_date(data: bytes) -> date | None:
+    try:
+        return date(*struct.unpack_from("<HBB", data))
+    except (struct.error, ValueError):
+        return None
+
+
+def _read_leads(body: bytes) -> tuple[list[Lead], bool]:
+    """The leads, and whether a reference beat was subtracted from them (clause 5.6)."""
+    n_leads, flags = unpack("<BB", body, 0, 3)
+    leads = []
+    for index in range(n_leads):
+        first, last, number = unpack("<IIB", body, 2 + 9 * index, 3)
+        name = LEAD_NAMES[number - 1] if 1 <= number <= len(LEAD_NAMES) else f"lead {number}"
+        if last < first:
+            raise RecordError(f"its lead {name} ends before it begins: export the recording again")
+        leads.append(Lead(name, first, last))
+    if not leads:
+        raise RecordError("names no lead (section 3): export the recording again")
+    n_samples = sum(lead.length for lead in leads)
+    if n_samples > MOST_SAMPLES:
+        raise RecordError(f"states {n_samples} samples and up to {MOST_SAMPLES} are read: copy it again")
+    return leads, bool(flags & 1)
