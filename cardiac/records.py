@@ -16,6 +16,7 @@ from cardiac.readers.edf import read_edf_file
 from cardiac.readers.kinds import kind_of
 from cardiac.readers.muse import read_muse
 from cardiac.readers.raw import FS_RANGE_HZ, Note, Raw, check_length, check_rate
+from cardiac.readers.scp import read_scp_file
 from cardiac.readers.sierra import read_sierra
 from cardiac.readers.tables import is_table, read_text, read_xlsx
 from cardiac.readers.wfdb_files import read_wfdb
@@ -34,6 +35,7 @@ READERS: dict[str, Callable[[Path], Raw]] = {
     "aecg": read_aecg,
     "muse": read_muse,
     "sierra": read_sierra,
+    "scp": read_scp_file,
 }
 TASK_FS_HZ = 500.0
 PULSE_S = 0.1  # from so long on, all leads alike at an end are a calibration pulse or padding, and no heart

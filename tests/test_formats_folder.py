@@ -40,7 +40,9 @@ def test_a_mixed_folder_and_its_archive_are_read_alike(mixed, tmp_path, capsys):
             file.write(each, each.relative_to(mixed))
     assert main([str(tmp_path / "mixed.zip"), "--out", str(tmp_path / "again")]) == 0
     pairs = zip(found, read(tmp_path / "again"), strict=True)
-    assert all((Path(one["record"]).name, one["mi"]) == (Path(other["record"]).name, other["mi"]) for one, other in pairs)
+    assert all(
+        (Path(one["record"]).name, one["mi"]) == (Path(other["record"]).name, other["mi"]) for one, other in pairs
+    )
     assert "not read" not in capsys.readouterr().err
 
 

@@ -18,6 +18,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from scipy.io import savemat
 
 from cardiac.labels import LEADS
+from tests.cardiac.readers.scp_writer import DEFAULT, by_default_table, simple
 
 UV = 1_000
 
@@ -224,9 +225,16 @@ def _lzw(values):
     return [*codes, table[run]]
 
 
+def scp(stem, signal, fs_hz):
+    path = stem.with_suffix(".scp")
+    steps = (signal * UV / 2.5).round().astype(int)
+    path.write_bytes(simple(steps, 2, by_default_table, DEFAULT, interval_us=1_000_000 // fs_hz))
+    return path
+
+
 WRITERS = {
     "npy": npy, "npz": npz, "csv": csv, "text with semicolons in UTF-16": semicolons, "plain columns": plain, "xlsx": xlsx,
     "wfdb 16": wfdb_of("16"), "wfdb 24": wfdb_of("24"), "wfdb 212": wfdb_of("212"), "wfdb 516, FLAC": wfdb_of("516"),
     "challenge .mat": challenge, "edf+": edf_of(pyedflib.FILETYPE_EDFPLUS), "bdf+": edf_of(pyedflib.FILETYPE_BDFPLUS),
-    "edf": edf_of(pyedflib.FILETYPE_EDF), "dicom": dicom, "aecg": aecg, "muse": muse, "sierra": sierra,
+    "edf": edf_of(pyedflib.FILETYPE_EDF), "dicom": dicom, "aecg": aecg, "muse": muse, "sierra": sierra, "scp": scp,
 }  # fmt: skip

@@ -3,6 +3,7 @@
 import struct
 from binascii import crc_hqx
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 
@@ -24,6 +25,7 @@ FILE_HEADER = 6
 SECTION_HEADER = 16
 SECTIONS = (1, 2, 3, 4, 5, 6, 12)  # patient, tables, leads, beats, reference beat, rhythm; 12 only to tell of it
 UNCHECKED = (0, 0xFFFF)  # stands in place of a checksum that was never calculated
+LARGEST_BYTES = 16 * 2**20
 MOST_SAMPLES = 4_000_000  # of all leads; 65,535 bytes a lead, all that the format has room for, seldom hold a tenth
 OLDEST_YEARS = 130.0
 
@@ -39,6 +41,13 @@ LEAD_NAMES = tuple(LEADS_IN_ORDER.split())
 
 SEXES = {1: "male", 2: "female"}
 YEARS_IN = {1: 1.0, 2: 1 / 12, 3: 7 / 365.25, 4: 1 / 365.25, 5: 1 / 8766}  # years, months, weeks, days, hours
+
+
+def read_scp_file(path: Path) -> Raw:
+    """The recording in a file. Raises RecordError and OSError."""
+    if path.stat().st_size > LARGEST_BYTES:
+        raise RecordError(f"holds more than {LARGEST_BYTES:,} bytes, which no SCP-ECG recording needs: copy it again")
+    return read_scp(path.read_bytes())
 
 
 def read_scp(content: bytes) -> Raw:

@@ -1,5 +1,8 @@
 """One recording in every format is one recording: leads, unit, rate, finding."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -39,7 +42,7 @@ def test_age_and_sex_are_kept_where_they_are_stated(kind, tmp_path, signal):
 
 
 @pytest.mark.parametrize("fs_hz", [100, 250, 1000])
-@pytest.mark.parametrize("kind", ["csv", "xlsx", "edf+", "dicom", "aecg", "muse", "sierra", "challenge .mat"])
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "edf+", "dicom", "aecg", "muse", "sierra", "scp", "challenge .mat"])
 def test_the_rate_is_the_files(kind, fs_hz, tmp_path, signal):
     assert read_record(WRITERS[kind](tmp_path / "record", signal[:, : 3 * fs_hz], fs_hz)).fs_hz == fs_hz
 
@@ -54,3 +57,33 @@ def test_leads_under_other_names_in_another_order(tmp_path, signal):
     record = read_record(path)
     assert np.abs(record.signal - signal).max() < 1e-4
     assert any("turned back: aVR" in note.text for note in record.notes)
+
+
+REAL = ["example.scp", "example.dcm", "example_aecg.xml", "muse_example.xml", "philips_sierra_1_04.xml"]
+REAL += [f"cinc/{name}.mat" for name in ("A0004", "E00004", "JS00004", "Q0004", "S0004")]
+
+
+@pytest.fixture(scope="module")
+def formats():
+    if "ECG_FORMATS" not in os.environ:
+        pytest.skip("ECG_FORMATS names no folder of example files")
+    return Path(os.environ["ECG_FORMATS"])
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_files_of_devices_and_data_sets(name, formats):
+    """Einthoven's and Goldberger's relations hold, as they only do where leads, order and gain are right."""
+    record = read_record(formats / name)
+    i, ii, iii, avr, avl, avf = record.signal[:6]
+    assert np.abs(np.array([ii - i - iii, (i + ii) / 2 + avr, i - ii / 2 - avl, ii - i / 2 - avf])).max() < 0.008
+    swings = np.ptp(record.signal, axis=1)
+    assert 0.3 < np.median(swings) < 4
+    assert record.duration_s >= 10
+    assert record.fs_hz == (1000 if "S0004" in name else 500)
+
+
+def test_the_same_tracing_in_three_devices_formats(formats):
+    """The three examples of one manufacturer are one recording."""
+    scp, dicom, aecg = (read_record(formats / name).signal for name in REAL[:3])
+    assert np.abs(scp - dicom).max() < 2e-6
+    assert np.abs(aecg - dicom).max() < 2e-6

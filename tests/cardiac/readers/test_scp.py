@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scp_writer import (
+
+from cardiac.errors import RecordError
+from cardiac.labels import LEADS
+from cardiac.readers.scp import read_scp
+from tests.cardiac.readers.scp_writer import (
     DEFAULT,
     WAYS,
     by_default_table,
@@ -23,10 +27,6 @@ from scp_writer import (
     tag,
     waves,
 )
-
-from cardiac.errors import RecordError
-from cardiac.labels import LEADS
-from cardiac.readers.scp import read_scp
 
 
 @pytest.mark.parametrize("order", [0, 1, 2])

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scp_writer import WAYS, simple, waves
 
 from cardiac.errors import RecordError
 from cardiac.labels import LEADS
 from cardiac.readers.scp import read_scp
+from tests.cardiac.readers.scp_writer import WAYS, simple, waves
 
 FORMATS = os.environ.get("ECG_FORMATS")
 needs_device_file = pytest.mark.skipif(not FORMATS, reason="ECG_FORMATS names no folder of example files")
