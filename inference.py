@@ -30,9 +30,10 @@ from cardiac.decisions import Finding, Rule, decide
 from cardiac.errors import BundleError, CardiacError, ConfigError, DatasetError, RecordError, first_line, naming
 from cardiac.evidence import Evidence, gather_evidence
 from cardiac.labels import RECORD_COLUMN, SITES
+from cardiac.long import prepare
 from cardiac.readers.archives import is_archive, unpacked
 from cardiac.records import FS_RANGE_HZ, Record, find_records, read_record, record_from_array
-from cardiac.signals import SignalSpec, prepare_signal
+from cardiac.signals import SignalSpec
 from cardiac.windows import WindowPlan, pool_windows, window_spread
 from utils import ROOT, Bundle, load_bundle, run_networks
 
@@ -104,7 +105,7 @@ def predict_record(source: str | Path | Record, detector: Detector, fs_hz: float
     """
     record = read_record(source, fs_hz)  # leads in order, mV
     with naming(record.record_id):
-        signal = prepare_signal(record.signal, record.fs_hz, detector.spec)  # (12, n)
+        signal = prepare(record.signal, record.fs_hz, detector.spec)  # (12, n)
         logits = detector.run(signal)  # of each stage's windows (networks, windows, outputs)
         pooled = [pool_windows(*each) for each in zip(logits, detector.stages.values(), strict=True)]
         probabilities = detector.rule.calibrate(np.concatenate(pooled))  # (7,)
@@ -113,7 +114,7 @@ def predict_record(source: str | Path | Record, detector: Detector, fs_hz: float
 
 def explain_record(record: Record, finding: Finding, detector: Detector) -> dict[str, Evidence]:
     """Which leads and moments carried the finding: for `mi`, and for every site that was found."""
-    signal = prepare_signal(record.signal, record.fs_hz, detector.spec)
+    signal = prepare(record.signal, record.fs_hz, detector.spec)
     plans = [*detector.stages.values()]
     return gather_evidence(signal, detector.run, plans, detector.spec.fs_hz, ("mi", *finding.sites))
 

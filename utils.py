@@ -50,11 +50,11 @@ def run_networks(
     signals : (n_leads, n_samples) or (b, n_leads, n_samples).  section : how many samples are run over at once.
     Returns for each plan float32 (n_networks, n_windows, n_outputs), or (b, n_networks, n_windows, n_outputs).
     """
-    batch = signals[None] if signals.ndim == 2 else signals
     device = next(networks[0].parameters()).device
     parts = []
-    for each in cut_sections(batch, plans, section):
-        inputs = torch.from_numpy(np.ascontiguousarray(each.signal)).to(device)
+    for each in cut_sections(signals, plans, section):
+        batch = each.signal[None] if signals.ndim == 2 else each.signal
+        inputs = torch.from_numpy(np.ascontiguousarray(batch)).to(device)
         starts = [torch.from_numpy(at).to(device) for at in each.starts]
         parts.append([network.eval()(inputs, starts) for network in networks])
     found = []

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cardiac.errors import RecordError, naming
 from cardiac.labels import LEADS, lead_and_sign, lead_name
+from cardiac.long import LONG_S, LongSignal
 from cardiac.readers.aecg import read_aecg
 from cardiac.readers.archives import unpacked
 from cardiac.readers.arrays import read_npy, read_npz
@@ -38,6 +40,7 @@ READERS: dict[str, Callable[[Path], Raw]] = {
     "scp": read_scp_file,
 }
 TASK_FS_HZ = 500.0
+N_SAMPLED = 24  # places of a long recording
 PULSE_S = 0.1  # from so long on, all leads alike at an end are a calibration pulse or padding, and no heart
 LARGEST_MV = 100.0  # from the lead's median; the largest of the real records is 27
 # Endings by which a file in a folder is taken for a recording; others are looked into.
@@ -57,12 +60,13 @@ MV_PER_UNIT = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "nv": 
 class Record:
     """One recording.
 
-    signal : float32 (12, n_samples), mV, leads in the order of `labels.LEADS`.  fs_hz : sampling rate.  age_years, sex
+    signal : float32 (12, n_samples), mV, leads in the order of `labels.LEADS`; of more than ten minutes a LongSignal, of
+    which `[:, first:last]` reads a part.  fs_hz : sampling rate.  age_years, sex
     ("female", "male") : of the patient, where the file states them.
     """
 
     record_id: str
-    signal: np.ndarray
+    signal: np.ndarray | LongSignal
     fs_hz: float
     notes: tuple[Note, ...] = field(default=())
     age_years: float | None = None
@@ -170,26 +174,46 @@ def _settle(record_id: str, raw: Raw, fs_hz: float | None) -> Record:
     if raw.fs_hz is None and fs_hz is None:
         notes.append(Note("info", f"the file states no sampling rate: read as {TASK_FS_HZ:g} Hz"))
     rate = check_rate(raw.fs_hz if raw.fs_hz is not None else TASK_FS_HZ if fs_hz is None else fs_hz)
-    signal = _orient(raw.samples, len(LEADS) if raw.leads is None else len(raw.leads), notes)
-    check_length(signal.shape[1], rate)
-    signal = _to_mv(signal, raw)
-    signal = _cut_ends(signal, rate, notes)
-    signal = _order_leads(signal, raw.leads, notes)
-    _check_finite(signal)
-    signal = _settle_unit(signal, notes)
+    samples = _orient(raw.samples, len(LEADS) if raw.leads is None else len(raw.leads), notes)
+    check_length(samples.shape[1], rate)
+    is_long = samples.shape[1] / rate > LONG_S
+    signal = _settle_part(_sample(samples, rate) if is_long else _cut_ends(samples, rate, notes), raw, notes)
+    signal, factor = _settle_unit(signal, notes)
     _check_range(signal)
     flat = flat_leads(signal)
     if flat:
         notes.append(Note("warning", f"no signal on {', '.join(flat)}: the decision rests on the other leads"))
-    return Record(record_id, signal.astype(np.float32), rate, tuple(notes), raw.age_years, raw.sex)
+
+    def settle(part: np.ndarray) -> np.ndarray:
+        with naming(record_id):
+            settled = _settle_part(part, raw, []) * factor
+            _check_range(settled)
+            return settled.astype(np.float32)
+
+    whole = LongSignal(samples, settle) if is_long else signal.astype(np.float32)
+    return Record(record_id, whole, rate, tuple(notes), raw.age_years, raw.sex)
 
 
-def _orient(array: np.ndarray, expected: int, notes: list[Note]) -> np.ndarray:
+def _sample(samples: Any, fs_hz: float) -> np.ndarray:
+    """Ten seconds from each of some places of a long recording, side by side: by these unit and gain are settled."""
+    length = round(10 * fs_hz)
+    starts = np.linspace(0, samples.shape[1] - length, N_SAMPLED).astype(int)
+    return np.concatenate([np.asarray(samples[:, start : start + length]) for start in starts], axis=1)
+
+
+def _settle_part(samples: np.ndarray, raw: Raw, notes: list[Note]) -> np.ndarray:
+    """The twelve leads in order, finite, in mV as the file states it, float64."""
+    signal = _order_leads(_to_mv(samples, raw), raw.leads, notes)
+    _check_finite(signal)
+    return signal
+
+
+def _orient(array: Any, expected: int, notes: list[Note]) -> Any:
     if array.dtype.kind not in "fiu":
         raise RecordError(f"holds {array.dtype} and not numbers: give float32 samples in mV")
-    if array.size == 0:
+    if 0 in array.shape:
         raise RecordError(f"holds no sample (shape {array.shape}): export the recording again")
-    if array.ndim != 2:
+    if len(array.shape) != 2:
         raise RecordError(f"has shape {array.shape}: give one recording as {expected} leads x samples")
     if array.shape[0] == expected:
         return array
@@ -214,7 +238,7 @@ def _to_mv(signal: np.ndarray, raw: Raw) -> np.ndarray:
 
 def _cut_ends(signal: np.ndarray, fs_hz: float, notes: list[Note]) -> np.ndarray:
     """Without what stands alike on all leads at either end: a calibration pulse or padding (III is II less I)."""
-    alike = np.ptp(signal, axis=0) < 1e-9
+    alike = (signal == signal[0]).all(axis=0)
     apart = np.flatnonzero(~alike)
     if len(apart) == 0:
         return signal
@@ -271,20 +295,20 @@ def _check_finite(signal: np.ndarray) -> None:
         )
 
 
-def _settle_unit(signal: np.ndarray, notes: list[Note]) -> np.ndarray:
-    """The signal in mV; what is declared is checked against what a heart can give."""
+def _settle_unit(signal: np.ndarray, notes: list[Note]) -> tuple[np.ndarray, float]:
+    """The signal in mV, and the factor it took; what is declared is checked against what a heart can give."""
     moving = np.ptp(signal, axis=1) > 0
     if not moving.any():
         raise RecordError("no lead carries a signal (all are flat): check the electrodes or the export")
     low, high = np.percentile(signal[moving], [0.1, 99.9], axis=1)
     swing = float(np.median(high - low))
     if MV_RANGE[0] <= swing <= MV_RANGE[1]:
-        return signal
+        return signal, 1.0
     if UV_RANGE[0] <= swing <= UV_RANGE[1]:
         if ((high - low) < MV_RANGE[0] * 1_000 / 2).sum() > 1:
             raise RecordError("some leads look like microvolts and some like millivolts: give all in mV")
         notes.append(Note("warning", f"amplitudes of {swing:.0f} are microvolts, not millivolts: divided by 1,000"))
-        return signal / 1_000.0
+        return signal / 1_000.0, 1e-3
     raise RecordError(
         f"amplitudes of {swing:.3g} mV (peak to peak, middle lead) are not an ECG's (0.4 to 6 mV): "
         "check unit, gain and electrodes, and give mV"

@@ -88,14 +88,20 @@ def resample(signal: np.ndarray, fs_hz: float, to_hz: float) -> np.ndarray:
     """The signal at another rate, by polyphase filtering. (n_leads, n) -> (n_leads, round(n * to_hz / fs_hz))."""
     if fs_hz == to_hz:
         return signal
-    ratio = (Fraction(to_hz) / Fraction(fs_hz)).limit_denominator(MAX_RATIO_TERM)
-    if ratio == 0 or ratio.numerator > MAX_RATIO_TERM:
-        raise RecordError(f"a sampling rate of {fs_hz:g} Hz cannot be brought to {to_hz:g} Hz: state the true rate")
+    ratio = resampling_ratio(fs_hz, to_hz)
     n_samples = round(signal.shape[1] * to_hz / fs_hz)
     resampled = dsp.resample_poly(signal, ratio.numerator, ratio.denominator, axis=1, padtype="line")
     if resampled.shape[1] < n_samples:  # resample_poly rounds up, so only a limited ratio comes here
         resampled = np.pad(resampled, ((0, 0), (0, n_samples - resampled.shape[1])), mode="edge")
     return resampled[:, :n_samples]
+
+
+def resampling_ratio(fs_hz: float, to_hz: float) -> Fraction:
+    """to_hz / fs_hz as a ratio of two numbers that a polyphase filter can take. Raises RecordError."""
+    ratio = (Fraction(to_hz) / Fraction(fs_hz)).limit_denominator(MAX_RATIO_TERM)
+    if ratio == 0 or ratio.numerator > MAX_RATIO_TERM:
+        raise RecordError(f"a sampling rate of {fs_hz:g} Hz cannot be brought to {to_hz:g} Hz: state the true rate")
+    return ratio
 
 
 def restore_gains(signal: np.ndarray) -> np.ndarray:

@@ -78,9 +78,10 @@ def cut_sections(signal: np.ndarray, plans: Sequence[WindowPlan], longest: int) 
     if step < 1:
         raise ConfigError(f"a window of {widest} samples does not fit into sections of {longest}")
     n_sections = 1 if n_samples <= longest else -(-(n_samples - longest) // step) + 1
+    ends = [np.searchsorted(np.minimum(each // step, n_sections - 1), np.arange(n_sections + 1)) for each in starts]
     for place in range(n_sections):
         first = max(0, min(place * step, n_samples - longest))
-        within = [each[np.minimum(each // step, n_sections - 1) == place] - first for each in starts]
+        within = [each[end[place] : end[place + 1]] - first for each, end in zip(starts, ends, strict=True)]
         yield Section(first, signal[..., first : first + longest], within)
 
 

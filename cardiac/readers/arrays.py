@@ -11,7 +11,8 @@ from numpy.lib import format as npy_format
 from cardiac.errors import RecordError, first_line
 from cardiac.readers.raw import Raw
 
-LARGEST_BYTES = 2 * 2**30
+LARGEST_BYTES = 16 * 2**30
+MOST_AT_ONCE = 12 * 1_000 * 600  # samples; beyond, they are read from the disk as they are asked for
 MOST_PACKED = 10  # times its size that a packed file may grow
 RATES = ("fs_hz", "fs", "sampling_rate", "sampling_frequency", "sample_rate")
 NAMES, UNITS = ("leads", "lead_names", "sig_name", "channels"), ("unit", "units")
@@ -24,8 +25,11 @@ def read_npy(path: Path) -> Raw:
         if dtype.kind not in "fiu":
             raise RecordError(f"holds {dtype} and not plain numbers, and is never unpickled: save it as float32")
         _check_shape(shape)
+        order = "F" if column_major else "C"
+        if math.prod(shape) > MOST_AT_ONCE:
+            return Raw(np.memmap(path, dtype, "r", file.tell(), shape, order))
         samples = np.fromfile(file, dtype=dtype, count=math.prod(shape))
-    return Raw(samples.reshape(shape, order="F" if column_major else "C"))
+    return Raw(samples.reshape(shape, order=order))
 
 
 def read_npz(path: Path) -> Raw:
@@ -34,7 +38,7 @@ def read_npz(path: Path) -> Raw:
     try:
         with zipfile.ZipFile(path) as archive:
             grown = sum(each.file_size for each in archive.infolist())
-            if grown > min(LARGEST_BYTES, MOST_PACKED * path.stat().st_size + 2**20):
+            if grown > min(2**31, MOST_PACKED * path.stat().st_size + 2**20):
                 raise RecordError(f"would grow to {grown:,} bytes: save it with numpy.savez")
             for each in archive.infolist():
                 with archive.open(each) as file:
@@ -75,7 +79,7 @@ def _read_header(file: BinaryIO, n_bytes: int) -> tuple[tuple[int, ...], bool, n
     if needed != present and 0 not in shape:
         raise RecordError(f"its header states {needed} bytes of samples and {present} are there: copy it again")
     if present > LARGEST_BYTES:
-        raise RecordError(f"holds {present / 2**30:.1f} GiB and up to 2 GiB are read: cut it into parts")
+        raise RecordError(f"holds {present / 2**30:.1f} GiB and up to 16 GiB are read: cut it into parts")
     return shape, column_major, dtype
 
 

@@ -63,7 +63,7 @@ def _read(content: Any) -> Raw:
         raise RecordError(f"holds {sizes.count(max(sizes))} equal groups of channels: give a file of one recording")
     place = sizes.index(max(sizes))
     group, names = groups[place], tuple(_names(groups[place]))
-    check_length(int(group.NumberOfWaveformSamples), check_rate(float(group.SamplingFrequency)))
+    check_length(int(group.NumberOfWaveformSamples), check_rate(float(group.SamplingFrequency)), at_once=True)
     samples, units = _samples(content, place, group)
     notes = (Note("info", f"of {len(groups)} groups of channels the one with most leads was read"),)
     sex = {"F": "female", "M": "male"}.get(str(content.get("PatientSex", "")))

@@ -1,5 +1,6 @@
 """EDF, EDF+ and BDF (edfplus.info, biosemi.com), by the edfio library: the signals whose labels name a lead."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from cardiac.labels import lead_and_sign
 from cardiac.readers.raw import Raw, check_length
 from cardiac.readers.xml_files import number_of
 
+AT_ONCE_S = 600.0  # beyond, samples are read as they are asked for
 FIXED, EACH = 256, 256  # bytes of header, and a signal
 MOST_SIGNALS = 512
 
@@ -32,24 +34,44 @@ def read_edf_file(path: Path) -> Raw:
             raise RecordError(
                 f"its leads are sampled at {', '.join(f'{rate:g}' for rate in sorted(rates))} Hz: give one rate"
             )
-        check_length(max(len(signal.digital) for signal in signals), max(rates))
+        n_samples, rate = _length(content, signals[0], path), rates.pop()
+        check_length(n_samples, rate, at_once=is_bdf)
         units = tuple(signal.physical_dimension for signal in signals)
-        samples = np.stack([_physical(signal) for signal in signals])
+        samples = _Samples(signals, n_samples, rate)
         patient = content.local_patient_identification
     except RecordError:
         raise
     except Exception as error:  # edfio raises what its parsing of a header runs into
         raise RecordError(f"cannot be read as EDF ({first_line(error)}): export it again") from error
     sex = {"F": "female", "M": "male"}.get([*patient.split(), "", ""][1])
-    return Raw(samples, rates.pop(), tuple(signal.label for signal in signals), units, sex=sex)
+    is_short = n_samples / rate <= AT_ONCE_S
+    return Raw(
+        samples[:, :n_samples] if is_short else samples, rate, tuple(signal.label for signal in signals), units, sex=sex
+    )
 
 
-def _physical(signal: Any) -> np.ndarray:
-    """A signal's samples in its unit, float64 (n,)."""
-    low, high = signal.digital_range
-    if high <= low or signal.physical_max == signal.physical_min:
-        raise RecordError(f"states no gain for {signal.label[:20]} (a range of one value): export it again")
-    return np.asarray(signal.data, dtype=np.float64)
+class _Samples:
+    """Samples of all signals in their units, of which `[:, first:last]` reads a part."""
+
+    def __init__(self, signals: Sequence[Any], n_samples: int, fs_hz: float) -> None:
+        for signal in signals:
+            low, high = signal.digital_range
+            if high <= low or signal.physical_max == signal.physical_min:
+                raise RecordError(f"states no gain for {signal.label[:20]} (a range of one value): export it again")
+        self.signals, self.fs_hz, self.shape, self.dtype = signals, fs_hz, (len(signals), n_samples), np.dtype(float)
+
+    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
+        first, last, _ = key[1].indices(self.shape[1])
+        return np.stack([signal.get_data_slice(first / self.fs_hz, last / self.fs_hz) for signal in self.signals])
+
+
+def _length(content: Any, signal: Any, path: Path) -> int:
+    """Samples of a signal, by the file's size where the header leaves the number of its records open."""
+    n_records = content.num_data_records
+    if n_records < 0:
+        size = sum(each.samples_per_data_record for each in content.signals)
+        n_records = (path.stat().st_size - content.bytes_in_header_record) // (size * signal.data.itemsize)
+    return n_records * signal.samples_per_data_record
 
 
 def _check_header(path: Path, width: int) -> None:

@@ -1,14 +1,15 @@
 """What every reader gives: a recording as its file states it, before anything is settled."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from cardiac.errors import RecordError
 
 FS_RANGE_HZ = (100.0, 10_000.0)
-LONGEST_S = 3_600.0  # a longer recording does not fit into memory with all its windows
-MOST_SAMPLES = 7_200_000  # a lead: an hour at 2,000 Hz
+LONGEST_S = 24 * 3_600.0
+LONGEST_AT_ONCE_S = 3_600.0  # of files that cannot be read in pieces
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,14 @@ class Note:
 class Raw:
     """One recording as its file states it.
 
-    samples : (n_leads, n_samples), numbers in the leads' units; NaN where the file says that a sample is missing.
+    samples : (n_leads, n_samples), numbers in the leads' units; NaN where the file says that a sample is missing. Of a
+    long recording whatever has a shape and gives arrays for `[:, first:last]`.
     fs_hz : sampling rate; None where the file states none.  leads : the leads' names as they stand there; None where
     there are none.  units : a unit for every lead ("mV", "uV", "V", "nV"); None where the file states none.
     age_years, sex ("female", "male") : of the patient, where stated.
     """
 
-    samples: np.ndarray
+    samples: Any
     fs_hz: float | None = None
     leads: tuple[str, ...] | None = None
     units: tuple[str, ...] | None = None
@@ -46,9 +48,9 @@ def check_rate(fs_hz: object) -> float:
     return float(fs_hz)
 
 
-def check_length(n_samples: int, fs_hz: float) -> None:
-    """Refuse a recording that is too long to be read at once, before its samples are."""
-    if n_samples > MOST_SAMPLES:
-        raise RecordError(f"has {n_samples:,} samples a lead and up to {MOST_SAMPLES:,} are read: cut it into parts")
-    if n_samples / fs_hz > LONGEST_S:
-        raise RecordError(f"is {n_samples / fs_hz / 60:.0f} minutes long and up to 60 are read: cut it into parts")
+def check_length(n_samples: int, fs_hz: float, at_once: bool = False) -> None:
+    """Refuse a recording that is too long, before its samples are read; at_once : all of them into memory."""
+    longest_s = LONGEST_AT_ONCE_S if at_once else LONGEST_S
+    if n_samples / fs_hz > longest_s:
+        minutes, most = n_samples / fs_hz / 60, longest_s / 60
+        raise RecordError(f"is {minutes:.0f} minutes long and up to {most:.0f} are read: cut it into parts")

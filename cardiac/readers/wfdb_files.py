@@ -12,6 +12,8 @@ import numpy as np
 from cardiac.errors import RecordError, first_line
 from cardiac.readers.raw import Note, Raw, check_length, check_rate
 
+AT_ONCE_S = 600.0  # beyond, samples are read as they are asked for
+SCANNED = 10_000  # samples from which a long record's gains are known
 MOST_PER_MV = 1e5  # a step of 10 nV, finer than any electrocardiograph's
 LEAST_SWING_MV = 0.02
 GEORGIA = 4_880
@@ -25,31 +27,61 @@ def read_wfdb(path: Path) -> Raw:
     stem = path.with_suffix("")
     if not stem.with_name(f"{stem.name}.hea").is_file():
         raise RecordError(f"is a signal file without its header {stem.name}.hea: put that beside it")
-    try:
-        with _plainly_named(stem) as stem:
-            header = wfdb.rdheader(str(stem))
-            _check_text(stem.with_name(f"{stem.name}.hea"))
-            _check_header(header, stem)
-            content = wfdb.rdrecord(str(stem), physical=False, m2s=False)
-            segments = getattr(content, "segments", [content])
-            held = [segment for segment in segments if segment is not None and segment.d_signal is not None]
+    with _faults_named(), _plainly_named(stem) as named:
+        header = wfdb.rdheader(str(named))
+        _check_text(named.with_name(f"{named.name}.hea"))
+        _check_header(header, named)
+    if header.sig_len / header.fs > AT_ONCE_S:
+        samples = _Samples(stem, header.sig_len)
+        names, units, notes = samples.names, samples.units, samples.notes
+    else:
+        samples, names, units, notes = _read(stem)
+    age, sex = _patient(header.comments or [])
+    return Raw(samples, float(header.fs), names, units, tuple(notes), age, sex)
+
+
+def _read(stem: Path, first: int = 0, last: int | None = None) -> tuple[np.ndarray, tuple, tuple, list[Note]]:
+    """Samples (n_leads, last - first) in their units, names, units and notes; the whole record is checked by its sums."""
+    import wfdb
+
+    with _faults_named(), _plainly_named(stem) as named:
+        content = wfdb.rdrecord(str(named), sampfrom=first, sampto=last, physical=False, m2s=False)
+        segments = getattr(content, "segments", [content])
+        held = [segment for segment in segments if segment is not None and segment.d_signal is not None]
+        if last is None:
             _check_sums(held)
-            notes = _correct_gains(held)
-            if segments[0] is content:
-                content.dac(inplace=True)
-            elif notes:
-                raise RecordError(f"{notes[0].text}, in segments: write the true gain there")
-            else:
-                content = wfdb.rdrecord(str(stem))  # segments differ in gain, and wfdb joins them rightly in mV alone
+        notes = _correct_gains(held)
+        if segments[0] is content:
+            content.dac(inplace=True)
+        elif notes:
+            raise RecordError(f"{notes[0].text}, in segments: write the true gain there")
+        else:  # segments differ in gain, and wfdb joins them rightly in mV alone
+            content = wfdb.rdrecord(str(named), sampfrom=first, sampto=last)
+    if content.p_signal is None:
+        raise RecordError("the WFDB record holds no signal: give a waveform record")
+    return content.p_signal.T, tuple(map(str, content.sig_name)), tuple(map(str, content.units)), notes
+
+
+class _Samples:
+    """Samples of a long record in their units, of which `[:, first:last]` reads a part."""
+
+    def __init__(self, stem: Path, n_samples: int) -> None:
+        samples, self.names, self.units, self.notes = _read(stem, 0, SCANNED)
+        self.stem, self.shape, self.dtype = stem, (len(samples), n_samples), np.dtype(float)
+
+    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
+        first, last, _ = key[1].indices(self.shape[1])
+        return _read(self.stem, first, last)[0]
+
+
+@contextmanager
+def _faults_named() -> Iterator[None]:
+    try:
+        yield
     except (RecordError, OSError, MemoryError):
         raise
     except Exception as error:  # wfdb raises what its parsing runs into: any of them means an unreadable record
         raise RecordError(f"cannot be read as a WFDB record ({first_line(error)}): check .hea and .dat") from error
-    if content.p_signal is None:
-        raise RecordError("the WFDB record holds no signal: give a waveform record")
-    age, sex = _patient(content.comments or [])
-    names, units = tuple(map(str, content.sig_name)), tuple(map(str, content.units))
-    return Raw(content.p_signal.T, float(content.fs), names, units, tuple(notes), age, sex)
 
 
 @contextmanager

@@ -1,0 +1,65 @@
+"""Recordings too long to be held at once: read, settled and prepared in pieces as they are asked for, memory flat."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cardiac.signals import SignalSpec, prepare_signal, resampling_ratio
+
+LONG_S = 600.0  # from here on a recording is read in pieces
+PIECE_S = 600.0
+MARGIN_S = 10.0  # read on either side of a piece: the band's slowest answer has died away by then (to 1e-9)
+
+
+class LongSignal:
+    """Leads in order in mV, (12, n_samples), of which `[..., first:last]` reads a part; as an array to its readers.
+
+    samples : whatever has a shape (n, n_samples) and gives arrays for `[:, first:last]`.  settle : from such an array
+    to float32 (12, k), mV. Raises RecordError where a part cannot be settled.
+    """
+
+    ndim, dtype = 2, np.dtype(np.float32)
+
+    def __init__(self, samples: Any, settle: Callable[[np.ndarray], np.ndarray]) -> None:
+        self._samples, self._settle = samples, settle
+        self.shape = (12, samples.shape[1])
+
+    def __getitem__(self, key: tuple[Any, slice]) -> np.ndarray:
+        first, last, _ = key[-1].indices(self.shape[1])
+        return self._settle(np.asarray(self._samples[:, first:last]))
+
+
+class PreparedSignal:
+    """A LongSignal at the spec's rate and in its band, (12, n), a piece of which is kept and read from in order."""
+
+    ndim, dtype = 2, np.dtype(np.float32)
+
+    def __init__(self, signal: LongSignal, fs_hz: float, spec: SignalSpec) -> None:
+        self._signal, self._fs_hz, self._spec = signal, fs_hz, spec
+        self._ratio = resampling_ratio(fs_hz, spec.fs_hz)
+        up, down = self._ratio.numerator, self._ratio.denominator
+        self.shape = (12, min(round(signal.shape[1] * spec.fs_hz / fs_hz), -(-signal.shape[1] * up // down)))
+        self._first, self._piece = 0, np.empty((12, 0), np.float32)
+
+    def __getitem__(self, key: tuple[Any, slice]) -> np.ndarray:
+        first, last, _ = key[-1].indices(self.shape[1])
+        if not (self._first <= first and last <= self._first + self._piece.shape[1]):
+            self._first = first
+            self._piece = self._prepare(first, min(max(last, first + round(PIECE_S * self._spec.fs_hz)), self.shape[1]))
+        return self._piece[:, first - self._first : last - self._first]
+
+    def _prepare(self, first: int, last: int) -> np.ndarray:
+        """Samples first to last of the prepared signal, from those of the recording around them."""
+        margin = round(MARGIN_S * self._spec.fs_hz)
+        up, down = self._ratio.numerator, self._ratio.denominator
+        begin = max(0, first - margin) // up * up  # where a sample of both rates stands
+        raw = self._signal[..., begin * down // up : -(-(last + margin) * down // up)]
+        return prepare_signal(raw, self._fs_hz, self._spec)[:, first - begin : last - begin]
+
+
+def prepare(signal: "np.ndarray | LongSignal", fs_hz: float, spec: SignalSpec) -> "np.ndarray | PreparedSignal":
+    """`signals.prepare_signal`, of a long recording in pieces: equal but for what the margins leave out (1e-6 mV)."""
+    if isinstance(signal, LongSignal):
+        return PreparedSignal(signal, fs_hz, spec)
+    return prepare_signal(signal, fs_hz, spec)

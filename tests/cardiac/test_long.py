@@ -1,0 +1,84 @@
+"""Long recordings, read in pieces: the same answer as at once, in flat memory, from every format that can."""
+
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from cardiac.errors import RecordError
+from cardiac.long import LongSignal, PreparedSignal
+from cardiac.records import read_record, record_from_array
+from cardiac.signals import SignalSpec, prepare_signal
+from inference import predict_record
+from tests.writers import WRITERS
+
+SPEC = SignalSpec(100.0, (0.5, 45.0))
+
+
+@pytest.fixture(scope="module")
+def hour(inferior):
+    """Twelve minutes at 250 Hz, drifting, in steps of 5 µV."""
+    signal = np.tile(inferior.record.signal[:, ::2], 72)
+    drift = np.sin(np.arange(signal.shape[1]) / 4_000)[None] * np.linspace(0.1, 0.3, 12)[:, None]
+    signal = ((signal + drift) * 200).round() / 200
+    signal[2:6] = [
+        signal[1] - signal[0],
+        -(signal[0] + signal[1]) / 2,
+        signal[0] - signal[1] / 2,
+        signal[1] - signal[0] / 2,
+    ]
+    return signal
+
+
+@pytest.mark.parametrize("fs_hz", [250.0, 500.0, 360.0, 257.0])
+def test_pieces_are_the_whole(fs_hz, hour, monkeypatch):
+    monkeypatch.setattr("cardiac.long.PIECE_S", 47.3)
+    hour = hour[:, :60_000].astype(np.float32)
+    whole = prepare_signal(hour, fs_hz, SPEC)
+    pieces = PreparedSignal(LongSignal(hour, lambda part: part), fs_hz, SPEC)
+    assert pieces.shape == whole.shape
+    for first in range(0, whole.shape[1], 977):
+        assert np.abs(pieces[..., first : first + 1_000] - whole[:, first : first + 1_000]).max() < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["npy", "wfdb 16", "challenge .mat", "edf", "edf+"])
+def test_every_format_in_pieces_gives_the_same(kind, hour, tmp_path, detector, monkeypatch):
+    path = WRITERS[kind](tmp_path / "long", hour, 250)
+    long = read_record(path, fs_hz=250)
+    assert isinstance(long.signal, LongSignal)
+    assert long.duration_s == 720
+    for first in (0, 3, 77_777, 179_000):
+        assert np.abs(long.signal[:, first : first + 1_000] - hour[:, first : first + 1_000]).max() < 2e-3
+    if kind == "npy":
+        found = predict_record(long, detector)
+        monkeypatch.setattr("cardiac.records.LONG_S", 1e9)
+        at_once = predict_record(record_from_array(hour, 250), detector)
+        assert abs(found.mi.probability - at_once.mi.probability) < 1e-5
+
+
+def test_what_cannot_be_settled_is_said_whenever_it_comes(hour, detector):
+    torn = hour.copy()
+    torn[4, 100_321] = np.nan
+    record = record_from_array(torn, 250, record_id="torn")
+    with pytest.raises(RecordError, match="torn: 1 samples are NaN"):
+        predict_record(record, detector)
+
+
+@pytest.mark.slow
+def test_a_day_in_flat_memory(tmp_path, inferior, detector):
+    """24 hours at 500 Hz, 1 GB of samples."""
+    part = (inferior.record.signal * 1_000).round().astype("<i2")
+    path = tmp_path / "day.npy"
+    day = np.lib.format.open_memmap(path, "w+", "<i2", (12, 43_200_000))
+    for first in range(0, day.shape[1], part.shape[1]):
+        day[:, first : first + part.shape[1]] = part
+    day.flush()
+    tracemalloc.start()
+    started = time.monotonic()
+    finding = predict_record(path, detector, 500)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert finding.duration_s == 86_400
+    assert finding.mi.present
+    assert peak < 400e6, f"{peak / 1e6:.0f} MB after {time.monotonic() - started:.0f} s"
