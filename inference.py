@@ -28,7 +28,7 @@ from cardiac import reports
 from cardiac.datasets import read_template
 from cardiac.decisions import Finding, Rule, decide
 from cardiac.errors import BundleError, CardiacError, ConfigError, DatasetError, RecordError, first_line, naming
-from cardiac.evidence import Evidence, gather_evidence
+from cardiac.evidence import Evidence, gather_evidence, telling_part
 from cardiac.labels import RECORD_COLUMN, SITES
 from cardiac.long import prepare
 from cardiac.readers.archives import is_archive, unpacked
@@ -38,6 +38,7 @@ from cardiac.windows import WindowPlan, pool_windows, window_spread
 from utils import ROOT, Bundle, load_bundle, run_networks
 
 DEFAULT_BUNDLE = ROOT / "checkpoints/mi/hybrid"
+LONGEST_EXPLAINED_S, EXPLAINED_S = 60.0, 10.0
 TEMPLATE = "sample_submission.csv"
 FINDINGS, SUBMISSION = "findings.json", "submission.csv"
 
@@ -113,10 +114,17 @@ def predict_record(source: str | Path | Record, detector: Detector, fs_hz: float
 
 
 def explain_record(record: Record, finding: Finding, detector: Detector) -> dict[str, Evidence]:
-    """Which leads and moments carried the finding: for `mi`, and for every site that was found."""
-    signal = prepare(record.signal, record.fs_hz, detector.spec)
-    plans = [*detector.stages.values()]
-    return gather_evidence(signal, detector.run, plans, detector.spec.fs_hz, ("mi", *finding.sites))
+    """Which leads and moments carried the finding: for `mi`, and for every site that was found.
+
+    Of a recording longer than a minute those ten seconds are explained that the windows name first.
+    """
+    signal, fs_hz = prepare(record.signal, record.fs_hz, detector.spec), detector.spec.fs_hz
+    plans, first = [*detector.stages.values()], 0
+    if signal.shape[1] > LONGEST_EXPLAINED_S * fs_hz:
+        first = telling_part(detector.run(signal)[0], plans[0], round(EXPLAINED_S * fs_hz))
+        signal = signal[:, first : first + round(EXPLAINED_S * fs_hz)]
+    gathered = gather_evidence(signal, detector.run, plans, fs_hz, ("mi", *finding.sites))
+    return {name: replace(each, starts_s=each.starts_s + first / fs_hz) for name, each in gathered.items()}
 
 
 @dataclass(frozen=True)

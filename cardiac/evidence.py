@@ -86,6 +86,17 @@ def gather_evidence(
     return gathered
 
 
+def telling_part(logits: np.ndarray, plan: WindowPlan, length: int) -> int:
+    """First sample of the `length` samples whose windows have the highest mean probability of the first output.
+
+    logits : of a long signal's windows, (networks, windows, outputs).
+    """
+    probabilities = sigmoid(logits[..., 0]).mean(axis=0)
+    n = max(1, (length - plan.window) // plan.hop + 1)
+    sums = np.cumsum(np.concatenate([[0.0], probabilities]))
+    return int((sums[n:] - sums[:-n]).argmax()) * plan.hop
+
+
 def evidence_document(gathered: Mapping[str, Evidence]) -> dict[str, object]:
     """The evidence as plain data for findings.json."""
     return {

@@ -1,6 +1,7 @@
 """Pictures: the ECG on paper with its finding, and the curves of a training. Nothing here touches a file."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -25,8 +26,9 @@ BAR_MM = 12.0  # of the lead that speaks most
 
 
 def draw_ecg(record: Record, finding: Finding | None = None, evidence: Evidence | None = None) -> Figure:
-    """The record's first ten seconds on ECG paper, 25 mm/s and 10 mm/mV: 3 x 4 leads and a rhythm strip of lead II.
+    """Ten seconds of the record on ECG paper, 25 mm/s and 10 mm/mV: 3 x 4 leads and a rhythm strip of lead II.
 
+    The first ones, or those that the evidence is about.
     One millimetre of the figure is one millimetre of paper. Each lead is shown about its own median. With evidence a
     bar beside each lead's name shows what the lead adds, and a strip under each trace the probability moment by moment.
     """
@@ -38,23 +40,31 @@ def draw_ecg(record: Record, finding: Finding | None = None, evidence: Evidence 
     axes.set_ylim(0, height)
     axes.axis("off")
     _draw_grid(axes, width, height - TOP_MM + 5)
-    part_s = min(SHOWN_S, record.duration_s) / len(ROWS[0])
+    begin_s = 0.0 if evidence is None else float(evidence.starts_s[0])
+    shown = _part(record, begin_s)
+    part_s = shown.duration_s / len(ROWS[0])
     for row, leads in enumerate(ROWS):
         base = height - TOP_MM - (row + 0.5) * ROW_MM
         _draw_calibration(axes, base)
         for column, lead in enumerate(leads):
             at_mm = LEFT_MM + column * part_s * MM_PER_S
-            _draw_lead(axes, record, lead, column * part_s, part_s, at_mm, base)
+            _draw_lead(axes, shown, lead, column * part_s, part_s, at_mm, base)
             if evidence is not None:
                 _draw_weight(axes, evidence, lead, at_mm, base)
-                _draw_moments(axes, evidence, column * part_s, part_s, at_mm, base)
+                _draw_moments(axes, evidence, begin_s + column * part_s, part_s, at_mm, base)
     base = height - TOP_MM - 3.5 * ROW_MM
     _draw_calibration(axes, base)
-    _draw_lead(axes, record, RHYTHM, 0.0, 4 * part_s, LEFT_MM, base)
+    _draw_lead(axes, shown, RHYTHM, 0.0, 4 * part_s, LEFT_MM, base)
     if evidence is not None:
-        _draw_moments(axes, evidence, 0.0, 4 * part_s, LEFT_MM, base)
+        _draw_moments(axes, evidence, begin_s, 4 * part_s, LEFT_MM, base)
     _draw_text(axes, record, finding, evidence, width, height)
     return figure
+
+
+def _part(record: Record, begin_s: float) -> Record:
+    """Ten seconds of the record, or what there is of them."""
+    first = round(begin_s * record.fs_hz)
+    return replace(record, signal=np.asarray(record.signal[:, first : first + round(SHOWN_S * record.fs_hz)]))
 
 
 def _draw_grid(axes: Any, width: float, height: float) -> None:
@@ -119,6 +129,8 @@ def _draw_text(
     if finding is not None:
         axes.text(5, height - 13.5, summary(finding), color=INK, fontsize=10.5, va="center")
     settled = f"{record.duration_s:.1f} s at {record.fs_hz:g} Hz"
+    if evidence is not None and evidence.starts_s[0] > 0:
+        settled = f"from {evidence.starts_s[0]:.1f} s of {settled}"
     axes.text(width - 5, height - 7, settled, color=INK, fontsize=9, ha="right", va="center")
     foot = f"{MM_PER_S:g} mm/s   {MM_PER_MV:g} mm/mV   An aid for research and a second look; not a medical device."
     if evidence is not None:

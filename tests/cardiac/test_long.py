@@ -8,16 +8,18 @@ import pytest
 
 from cardiac.errors import RecordError
 from cardiac.long import LongSignal, PreparedSignal
+from cardiac.plots import draw_ecg
 from cardiac.records import read_record, record_from_array
 from cardiac.signals import SignalSpec, prepare_signal
-from inference import predict_record
+from cardiac.simulate import simulate_record
+from inference import explain_record, predict_record
 from tests.writers import WRITERS
 
 SPEC = SignalSpec(100.0, (0.5, 45.0))
 
 
 @pytest.fixture(scope="module")
-def hour(inferior):
+def minutes(inferior):
     """Twelve minutes at 250 Hz, drifting, in steps of 5 µV."""
     signal = np.tile(inferior.record.signal[:, ::2], 72)
     drift = np.sin(np.arange(signal.shape[1]) / 4_000)[None] * np.linspace(0.1, 0.3, 12)[:, None]
@@ -32,33 +34,50 @@ def hour(inferior):
 
 
 @pytest.mark.parametrize("fs_hz", [250.0, 500.0, 360.0, 257.0])
-def test_pieces_are_the_whole(fs_hz, hour, monkeypatch):
+def test_pieces_are_the_whole(fs_hz, minutes, monkeypatch):
     monkeypatch.setattr("cardiac.long.PIECE_S", 47.3)
-    hour = hour[:, :60_000].astype(np.float32)
-    whole = prepare_signal(hour, fs_hz, SPEC)
-    pieces = PreparedSignal(LongSignal(hour, lambda part: part), fs_hz, SPEC)
+    minutes = minutes[:, :60_000].astype(np.float32)
+    whole = prepare_signal(minutes, fs_hz, SPEC)
+    pieces = PreparedSignal(LongSignal(minutes, lambda part: part), fs_hz, SPEC)
     assert pieces.shape == whole.shape
     for first in range(0, whole.shape[1], 977):
         assert np.abs(pieces[..., first : first + 1_000] - whole[:, first : first + 1_000]).max() < 1e-5
 
 
 @pytest.mark.parametrize("kind", ["npy", "wfdb 16", "challenge .mat", "edf", "edf+"])
-def test_every_format_in_pieces_gives_the_same(kind, hour, tmp_path, detector, monkeypatch):
-    path = WRITERS[kind](tmp_path / "long", hour, 250)
+def test_every_format_in_pieces_gives_the_same(kind, minutes, tmp_path, detector, monkeypatch):
+    path = WRITERS[kind](tmp_path / "long", minutes, 250)
     long = read_record(path, fs_hz=250)
     assert isinstance(long.signal, LongSignal)
     assert long.duration_s == 720
     for first in (0, 3, 77_777, 179_000):
-        assert np.abs(long.signal[:, first : first + 1_000] - hour[:, first : first + 1_000]).max() < 2e-3
+        assert np.abs(long.signal[:, first : first + 1_000] - minutes[:, first : first + 1_000]).max() < 2e-3
     if kind == "npy":
         found = predict_record(long, detector)
         monkeypatch.setattr("cardiac.records.LONG_S", 1e9)
-        at_once = predict_record(record_from_array(hour, 250), detector)
+        at_once = predict_record(record_from_array(minutes, 250), detector)
         assert abs(found.mi.probability - at_once.mi.probability) < 1e-5
 
 
-def test_what_cannot_be_settled_is_said_whenever_it_comes(hour, detector):
-    torn = hour.copy()
+def test_evidence_is_of_the_most_telling_seconds(minutes, detector, tmp_path, monkeypatch):
+    """A healthy recording with one infarcted stretch: that is what is explained and drawn."""
+    healthy = np.tile(simulate_record(3, None).record.signal[:, ::2], 72)
+    healthy[:, 100_000:104_000] = minutes[:, 100_000:104_000]
+    record = record_from_array(healthy, 250)
+    finding = predict_record(record, detector)
+    evidence = explain_record(record, finding, detector)["mi"]
+    assert 398 <= evidence.starts_s[0] <= 408
+    assert evidence.starts_s[-1] - evidence.starts_s[0] < 10
+    drawn = []
+    monkeypatch.setattr("cardiac.plots._draw_lead", lambda axes, shown, *rest: drawn.append(shown.signal))
+    draw_ecg(record, finding, evidence)
+    first = round(evidence.starts_s[0] * 250)
+    assert np.array_equal(drawn[0], healthy[:, first : first + 2_500].astype(np.float32))
+    assert draw_ecg(record, finding).axes
+
+
+def test_what_cannot_be_settled_is_said_whenever_it_comes(minutes, detector):
+    torn = minutes.copy()
     torn[4, 100_321] = np.nan
     record = record_from_array(torn, 250, record_id="torn")
     with pytest.raises(RecordError, match="torn: 1 samples are NaN"):
