@@ -69,15 +69,16 @@ def spikes(signal: np.ndarray, fs_hz: float, muscle_mv: np.ndarray, beats: np.nd
     return found
 
 
-def pacing(signal: np.ndarray, fs_hz: float) -> np.ndarray:
-    """Samples of a pacemaker's impulses: sharp in three leads at once. Empty where the rate is too low to tell."""
+def pacing(signal: np.ndarray, fs_hz: float) -> tuple[np.ndarray, np.ndarray]:
+    """Impulses as of a pacemaker, sharp in three leads at once: samples (n,), and in which leads, bool (n_leads, n).
+
+    signal : (n_leads, n_samples), mV. None where the rate is too low to tell.
+    """
     if fs_hz < PACING_RATE_HZ:
-        return np.zeros(0, dtype=int)
+        return np.zeros(0, dtype=int), np.zeros((len(signal), 0), dtype=bool)
     step = max(1, round(PACING_S * fs_hz))
     bend = np.abs(2 * signal[:, step:-step] - signal[:, : -2 * step] - signal[:, 2 * step :])
-    together = np.count_nonzero(bend > PACING_MV, axis=0) >= PACING_LEADS
-    places = np.flatnonzero(together)
-    if len(places) == 0:
-        return places
-    firsts = np.concatenate([[True], np.diff(places) > PACING_APART_S * fs_hz])
-    return places[firsts] + step
+    sharp = bend > PACING_MV
+    places = np.flatnonzero(np.count_nonzero(sharp, axis=0) >= PACING_LEADS)
+    places = places[np.diff(places, prepend=-signal.shape[1]) > PACING_APART_S * fs_hz]
+    return places + step, sharp[:, places]

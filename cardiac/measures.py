@@ -21,8 +21,8 @@ class Measures:
     edges_s : (n_windows + 1,), where the windows begin and end.  flat : bool (12, 2 * n_windows), halves of windows.
     clipped : bool (12, n_windows).  muscle, wander : (12, n_windows).  hum : (2, 12, n_windows), 50 and 60 Hz.
     products : (n_windows, 12, 12), mean products of the leads' slopes, mV².  heights : (12, n_beats), of the QRS.
-    spikes : (lead, sample).  pacing : samples.  beat : (12, n), the middle beat, and at_s : (n,), from its R peak.
-    n_beats : how many whole beats it is made of.
+    spikes : (lead, sample).  pacing : samples, (n,), and sharp : bool (12, n), in which leads.
+    beat : (12, n), the middle beat.  at_s : (n,), from its R peak.  n_beats : how many whole beats it is made of.
     """
 
     edges_s: np.ndarray
@@ -35,6 +35,7 @@ class Measures:
     heights: np.ndarray
     spikes: tuple[tuple[int, int], ...]
     pacing: np.ndarray
+    sharp: np.ndarray
     beat: np.ndarray
     at_s: np.ndarray
     n_beats: int
@@ -51,6 +52,7 @@ def measure(signal: np.ndarray, fs_hz: float, beats: np.ndarray, first: int, end
     slow, working_hz = average_blocks(part, block), fs_hz / block
     muscle, hum = measure_noise(part, fs_hz, n_windows)
     at_spikes = spikes(part, fs_hz, np.median(muscle, axis=1), here)
+    impulses, sharp = pacing(part, fs_hz)
     beat, at_s, n_beats = _middle_beat(slow, working_hz, here // block)
     return Measures(
         edges_s=edges_s,
@@ -62,7 +64,8 @@ def measure(signal: np.ndarray, fs_hz: float, beats: np.ndarray, first: int, end
         products=_slope_products(slow, working_hz, n_windows),
         heights=_heights(slow, working_hz, here // block),
         spikes=tuple((lead, first + sample) for lead, sample in at_spikes),
-        pacing=first + pacing(part, fs_hz),
+        pacing=first + impulses,
+        sharp=sharp,
         beat=beat,
         at_s=at_s,
         n_beats=n_beats,
@@ -89,6 +92,7 @@ def join(parts: Sequence[Measures]) -> Measures:
         heights=along("heights"),
         spikes=tuple(each for part in parts for each in part.spikes),
         pacing=along("pacing"),
+        sharp=along("sharp"),
         beat=np.average([part.beat for part in parts], axis=0, weights=np.maximum(counts, 1e-9)),
         at_s=parts[0].at_s,
         n_beats=int(counts.sum()),

@@ -68,11 +68,12 @@ EVIDENCE = {
     "left_arm_leg_exchanged": 0.3,
     "chest_order": 0.22,
     "chest_order, V5 and V6": 0.45,
+    "chest_order, reversed": 0.6,  # left bundle branch blocks come near to it
     "lead_inverted": 0.2,
     "wrong_gain, 0.1": 0.2,
     "wrong_gain, 0.5": 0.35,
     "wrong_gain, 2": 0.65,
-    "wrong_gain, 10": 0.4,
+    "wrong_gain, 10": 0.7,
 }
 QUICK_EVIDENCE = 0.4  # more is asked for where only QRS tell
 
@@ -140,7 +141,7 @@ def _changes() -> tuple[Change, ...]:
         found.append(Change("chest_order", names, text, np.eye(N_LEADS)[order], needed))
     text = "chest leads probably stand in the reverse order (V6 to V1): check the electrodes and the leads' names"
     reverse = np.eye(N_LEADS)[[0, 1, 7, 6, 5, 4, 3, 2]]
-    found.append(Change("chest_order", INDEPENDENT[2:], text, reverse, EVIDENCE["chest_order"]))
+    found.append(Change("chest_order", INDEPENDENT[2:], text, reverse, EVIDENCE["chest_order, reversed"]))
     for place in chest:
         name = INDEPENDENT[place]
         text = f"lead {name} is probably upside down: check its electrode and the export"
