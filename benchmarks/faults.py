@@ -176,7 +176,9 @@ def all_faults() -> list[Planted]:
         faults.append(Planted(f"a chest lead's gain x{gain:g}", ("wrong_gain",), _scaled(gain, CHEST)))
     faults += [
         Planted("microvolts given as millivolts", ("wrong_unit",), _whole(lambda x, rng: 1000 * x), "rejected"),
-        Planted("volts given as millivolts", ("wrong_unit",), _whole(lambda x, rng: x / 1000), "rejected"),
+        Planted(
+            "volts given as millivolts", ("wrong_unit", "no_beats", "flat"), _whole(lambda x, rng: x / 1000), "rejected"
+        ),
         Planted("a lead flat", ("flat",), _flat(1, None)),
         Planted("a lead flat for 3 s", ("lead_off",), _flat(1, 3.0)),
         Planted("a lead missing (not a number) for 2 s", ("lead_off",), _flat(1, 2.0, np.nan)),
@@ -199,7 +201,11 @@ def all_faults() -> list[Planted]:
     for height_mv in (0.15, 0.3, 1.0):
         faults.append(Planted(f"three spikes of {height_mv:g} mV in a lead", ("spikes",), _changed(_spikes(height_mv))))
     for height_mv in (0.5, 1.0, 2.0):
-        faults.append(Planted(f"pacemaker's impulses of {height_mv:g} mV", ("pacemaker",), _pacemaker(height_mv)))
+        faults.append(
+            Planted(
+                f"pacemaker's impulses of {height_mv:g} mV before the filter", ("pacemaker",), _pacemaker(height_mv)
+            )
+        )
     return faults
 
 

@@ -8,7 +8,7 @@ FLAT_MV = 0.005  # real leads move by 25 µV in half a second at least (folds 0 
 PLATEAU_S = 0.006  # samples equal to the extreme, one after another, for longer than this ...
 PLATEAUS = 3  # ... so often: an interpolated recording has one or two of them by chance (folds 0 to 2)
 LONG_PLATEAU_S = 0.25  # or once for so long; the longest of folds 0 to 2 but one is 0.14 s, at the end of a file
-PLATEAU_MV = 0.3  # and so far from the lead's middle: a plateau near the baseline is no end of a scale
+PLATEAU_MV = 0.12  # and so far from the lead's middle: a plateau near the baseline is no end of a scale
 SPIKE_MV = 0.1  # height of a single sample over its neighbours; real ones are up to 0.15 (8 of 1,009 records)
 SPIKE_NOISE = 8.0  # and over the muscle noise
 SPIKE_REST = 0.25  # further out the curvature is under this share: a QRS bends for longer
@@ -49,12 +49,15 @@ def clipped(signal: np.ndarray, fs_hz: float, n_windows: int) -> np.ndarray:
 def spikes(signal: np.ndarray, fs_hz: float, muscle_mv: np.ndarray, beats: np.ndarray) -> list[tuple[int, int]]:
     """Single wild samples as (lead, sample).
 
-    signal : (n_leads, n), mV.  muscle_mv : (n_leads,), its noise.  beats : samples.
+    signal : (n_leads, n), mV.  muscle_mv : (n_leads, n_windows), its noise.  beats : samples.
     """
     bend = 2 * signal[:, 1:-1] - signal[:, :-2] - signal[:, 2:]
-    least = 2 * np.maximum(SPIKE_MV, SPIKE_NOISE * muscle_mv)
+    last_window, length = muscle_mv.shape[1] - 1, signal.shape[1] // muscle_mv.shape[1]
     found = []
-    for lead, place in np.argwhere(np.abs(bend[:, 3:-3]) > least[:, None]):
+    for lead, place in np.argwhere(np.abs(bend[:, 3:-3]) > 2 * SPIKE_MV):
+        noise_mv = muscle_mv[lead, min((place + 4) // length, last_window)]
+        if abs(bend[lead, place + 3]) < 2 * SPIKE_NOISE * noise_mv:
+            continue
         about = bend[lead, place : place + 7] / bend[lead, place + 3]  # the third to either side
         sides = -about[[2, 4]]
         if (

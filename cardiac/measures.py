@@ -8,7 +8,7 @@ import numpy as np
 from cardiac.artefacts import clipped, flat_halves, pacing, spikes
 from cardiac.beats import SLOPE_S, average_blocks, block_length
 from cardiac.noise import measure_noise, measure_wander, split
-from cardiac.placement import AFTER_S, BEFORE_S
+from cardiac.placement import AFTER_S, BEFORE_S, REST_S
 
 WINDOW_S = 1.0
 QRS_HALF_S = 0.05
@@ -22,7 +22,8 @@ class Measures:
     clipped : bool (12, n_windows).  muscle, wander : (12, n_windows).  hum : (2, 12, n_windows), 50 and 60 Hz.
     products : (n_windows, 12, 12), mean products of the leads' slopes, mV².  heights : (12, n_beats), of the QRS.
     spikes : (lead, sample).  pacing : samples, (n,), and sharp : bool (12, n), in which leads.
-    beat : (12, n), the middle beat.  at_s : (n,), from its R peak.  n_beats : how many whole beats it is made of.
+    beat : (12, n), the middle beat, from its level before the QRS.  at_s : (n,), from its R peak.  n_beats : of which
+    it is made, all whole.
     """
 
     edges_s: np.ndarray
@@ -51,7 +52,7 @@ def measure(signal: np.ndarray, fs_hz: float, beats: np.ndarray, first: int, end
     block = block_length(fs_hz)
     slow, working_hz = average_blocks(part, block), fs_hz / block
     muscle, hum = measure_noise(part, fs_hz, n_windows)
-    at_spikes = spikes(part, fs_hz, np.median(muscle, axis=1), here)
+    at_spikes = spikes(part, fs_hz, muscle, here)
     impulses, sharp = pacing(part, fs_hz)
     beat, at_s, n_beats = _middle_beat(slow, working_hz, here // block)
     return Measures(
@@ -117,4 +118,7 @@ def _middle_beat(slow: np.ndarray, working_hz: float, near: np.ndarray) -> tuple
     whole = near[(near + offsets[0] >= 0) & (near + offsets[-1] < slow.shape[1])]
     if len(whole) == 0:
         return np.zeros((len(slow), len(offsets))), offsets / working_hz, 0
-    return np.median(slow[:, whole[:, None] + offsets], axis=1).astype(float), offsets / working_hz, len(whole)
+    beats = slow[:, whole[:, None] + offsets]
+    rest = (offsets / working_hz > REST_S[0] - 0.005) & (offsets / working_hz < REST_S[1] + 0.005)
+    beats = beats - np.median(beats[..., rest], axis=-1, keepdims=True)  # the baseline wanders from beat to beat
+    return np.median(beats, axis=1).astype(float), offsets / working_hz, len(whole)

@@ -10,6 +10,7 @@ import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.ndimage import binary_dilation
 
 from cardiac.beats import find_beats, heart_rate_bpm
 from cardiac.errors import RecordError
@@ -38,7 +39,7 @@ HUM_RATIO = 0.5  # over the muscle noise: less may be chance
 WANDER_MV = (
     1.0  # in three seconds. Folds 0 to 2: one in two of PTB-XL's drifts, one in ten of the tracings without noise
 )
-WANDER_SHARE = 0.3  # a lead that strays for longer shows no heights to compare with the others
+STEADY_RATIO = 1.5  # a lead that strays by more times its QRS has no shape to compare with the others
 LEAST_RATE_BPM, GREATEST_RATE_BPM = 20.0, 300.0
 BEATLESS_S = 5.0  # shorter recordings may hold no beat
 UNIT_RANGE_MV = (0.1, 10.0)  # height of the QRS, middle lead
@@ -102,6 +103,11 @@ def _flat(measures: Measures) -> tuple[np.ndarray, np.ndarray]:
     return whole, where
 
 
+def _flat_windows(measures: Measures) -> np.ndarray:
+    """Windows of which a half or both are flat, bool (12, n_windows)."""
+    return measures.flat.reshape(len(LEADS), -1, 2).any(axis=2)
+
+
 def _signal(measures: Measures) -> list[Reason]:
     """Leads without signal or at the end of their scale."""
     whole, where = _flat(measures)
@@ -110,13 +116,13 @@ def _signal(measures: Measures) -> list[Reason]:
     advice = "check its electrode and cable"
     found = reasons_of(Fault("flat", "no signal", advice, whole, np.zeros_like(where)), halves_s)
     found += reasons_of(Fault("lead_off", "no signal", advice, none, where & ~whole[:, None]), halves_s)
-    cut = measures.clipped & ~whole[:, None]
+    cut = measures.clipped & ~_flat_windows(measures)
     advice = "its peaks are cut off, so heights and ST cannot be read there"
     at_end = Fault("clipped", "the end of the scale is reached", advice, cut.mean(axis=1) >= WHOLE_SHARE, cut)
     found += reasons_of(at_end, measures.edges_s)
     empty = lead_names(measures.flat.mean(axis=1) >= WHOLE_SHARE)
     if len(empty) >= REJECTED_LEADS:
-        text = f"{named(empty)} carry no signal for half the time or more: record it again"
+        text = f"{named(empty)} carry no signal for half the time or more (or all is in volts): record it again"
         found.append(Reason("flat", empty, "rejected", text))
     return found
 
@@ -133,7 +139,7 @@ def _noise(measures: Measures) -> list[Reason]:
     advice = "keep mains cables away and check the contact of the electrodes"
     name = f"mains hum of {HUM_HZ[loudest]:g} Hz"
     faults.append(Fault("hum", name, advice, loud.mean(axis=1) >= WHOLE_SHARE, loud & (hum > PASSING_HUM_MV)))
-    strays = measures.wander > WANDER_MV
+    strays = (measures.wander > WANDER_MV) & ~binary_dilation(_flat_windows(measures), np.ones((1, 5)))
     advice = "ST cannot be measured; check the contact of the electrodes"
     faults.append(Fault("wander", "the baseline wanders", advice, strays.mean(axis=1) >= WHOLE_SHARE, strays))
     found = [reason for fault in faults for reason in reasons_of(fault, measures.edges_s)]
@@ -192,6 +198,8 @@ def _lost_beats(measures: Measures, beats_s: np.ndarray) -> list[Reason]:
     share = measures.heights / np.maximum(own, 1e-6)[:, None]
     others = np.median(share, axis=0) >= OTHERS_SHARE
     missing = (share < OFF_SHARE) & others & (own >= OFF_MV)[:, None]
+    windows = np.searchsorted(measures.edges_s[1:-1], beats_s, side="right")
+    missing &= ~_flat_windows(measures)[:, windows]  # told already
     missing[:N_LIMB] &= missing[:N_LIMB].sum(axis=0) >= LEAST_LIMB_LEADS
     found = []
     for lead in np.flatnonzero(missing.any(axis=1)):
@@ -207,7 +215,7 @@ def _lost_beats(measures: Measures, beats_s: np.ndarray) -> list[Reason]:
 def _limbs(measures: Measures, fs_hz: float) -> tuple[list[Reason], LimbFault | None]:
     """Limb leads that do not follow from each other."""
     n_windows = len(measures.edges_s) - 1
-    spoilt = measures.flat.reshape(len(LEADS), n_windows, 2).any(axis=2) | measures.clipped
+    spoilt = _flat_windows(measures) | measures.clipped
     for lead, sample in measures.spikes:
         spoilt[lead, np.searchsorted(measures.edges_s[1:-1], sample / fs_hz, side="right")] = True
     whole = ~spoilt[:N_LIMB].any(axis=0)
@@ -233,7 +241,7 @@ def _placement(measures: Measures, fault: LimbFault | None, rate_bpm: float) -> 
     if measures.n_beats < LEAST_BEATS:
         return []
     sound = (measures.flat.mean(axis=1) < WHOLE_SHARE) & (measures.clipped.mean(axis=1) < WHOLE_SHARE)
-    steady = (measures.wander > WANDER_MV).mean(axis=1) < WANDER_SHARE
+    steady = np.median(measures.wander, axis=1) < STEADY_RATIO * np.median(measures.heights, axis=1)
     if fault is not None:
         sound[list(fault.leads)] = False
     good = tuple(place for place in range(N_LIMB) if sound[place])
