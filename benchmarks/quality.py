@@ -34,6 +34,10 @@ FLAGS = {
     "electrodes_problems": ("flat", "lead_off", "clipped"),
     "pacemaker": ("pacemaker",),
 }
+PLACEMENT = (
+    "arms_exchanged", "arm_leg_exchanged", "left_arm_leg_exchanged", "leg_electrode", "chest_order", "lead_inverted",
+    "leads_exchanged", "limb_leads_disagree", "wrong_gain",
+)  # fmt: skip
 NOISE = ("baseline_drift", "static_noise", "burst_noise", "electrodes_problems")
 
 
@@ -79,6 +83,15 @@ def against_flags(flags: pd.DataFrame, found: dict[str, Quality]) -> list[str]:
         lines.append(f"| {flag} ({told}): caught | {share_of(says(found[name], kinds) for name in positives)} |")
         blamed = share_of(says(found[name], kinds) for name in negatives)
         lines.append(f"| {flag}: blamed without {'it' if flag == 'pacemaker' else 'any noise flag'} | {blamed} |")
+    return lines
+
+
+def by_infarction(infarction: pd.Series, found: dict[str, Quality]) -> list[str]:
+    """Who is told that leads or electrodes are misplaced: tracings with an infarction more often than others?"""
+    lines = ["| said to have misplaced leads | share | 95 % interval | with it | records |", "|---|---|---|---|---|"]
+    for truth, told in ((True, "with an infarction"), (False, "without")):
+        names = infarction.index[infarction == truth]
+        lines.append(f"| {told} | {share_of(says(found[name], PLACEMENT) for name in names)} |")
     return lines
 
 
@@ -157,6 +170,8 @@ def main() -> None:
     clean = list(flags.index[~flags.any(axis=1)])
     print("\n".join(against_flags(flags, found)), end="\n\n")
     print("\n".join(by_kind("folds 3 and 4, no flag", [found[name] for name in clean])), end="\n\n")
+    infarction = pd.read_csv(train / "train_gts.csv").set_index("record_name")["myocard"].loc[flags.index] == 1
+    print("\n".join(by_infarction(infarction, found)), end="\n\n")
     some = list(np.random.default_rng(0).permutation(clean)[: arguments.records])
     print("\n".join(planted(all_faults(), train, some, found)), end="\n\n")
     bar = tqdm(sorted(test.glob("*.npy")), desc="test records", unit="record", disable=None)

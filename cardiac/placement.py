@@ -14,6 +14,7 @@ from itertools import combinations
 import numpy as np
 
 from cardiac.dipole import INDEPENDENT
+from cardiac.labels import LEADS
 
 N_LEADS = len(INDEPENDENT)
 BEFORE_S, AFTER_S = 0.26, 0.46  # of the R peak
@@ -76,6 +77,7 @@ EVIDENCE = {
     "wrong_gain, 2": 0.5,
     "wrong_gain, 10": 0.5,
 }
+UNUSUAL = "or an infarction or a bundle branch block makes the beats unusual"
 THREE_BEHIND = 0.07  # three cables wrong at once are rarer than two, and differ from two by I and II alone
 QUICK_EVIDENCE = 0.4  # more is asked for where only QRS tell
 
@@ -97,69 +99,72 @@ class Change:
     behind: float = 0.0
 
 
-def changes() -> tuple[Change, ...]:
-    """All changes that are tried; made once."""
-    return _changes()
+# Exchanges of the limb electrodes as changes of I and II: kind, what is seen, matrix.
+LIMB_CHANGES = (
+    (
+        "arms_exchanged",
+        "right and left arm electrodes are probably exchanged (I upside down, II and III, aVR and aVL exchanged), "
+        "or the heart lies on the right",
+        ((-1, 0), (-1, 1)),
+    ),
+    (
+        "arm_leg_exchanged",
+        "right arm and left leg electrodes are probably exchanged (II upside down, I and III exchanged and upside down)",
+        ((1, -1), (0, -1)),
+    ),
+    (
+        "arm_leg_exchanged",
+        "the three limb electrodes are probably each one place on (right arm's on the left arm)",
+        ((-1, 1), (-1, 0)),
+    ),
+    (
+        "arm_leg_exchanged",
+        "the three limb electrodes are probably each one place back (right arm's on the leg)",
+        ((0, -1), (1, -1)),
+    ),
+    (
+        "left_arm_leg_exchanged",
+        "left arm and left leg electrodes may be exchanged (I and II, aVL and aVF exchanged), which is hard to tell "
+        "from a heart's axis: compare with an earlier tracing",
+        ((0, 1), (1, 0)),
+    ),
+)
 
 
 @lru_cache(maxsize=1)
-def _changes() -> tuple[Change, ...]:
-    found = [
-        Change(
-            "arms_exchanged",
-            ("I", "II", "III", "aVR", "aVL"),
-            "right and left arm electrodes are probably exchanged (lead I upside down, aVR and aVL, II and III "
-            "exchanged), or the heart lies on the right: check the electrodes",
-            _of_limbs([[-1, 0], [-1, 1]]),
-            EVIDENCE["arms_exchanged"],
-        )
-    ]
-    others = {
-        "right arm and left leg electrodes are probably exchanged (II upside down, I and III exchanged)": [
-            [1, -1],
-            [0, -1],
-        ],
-        "the three limb electrodes are probably each one place on (right arm's on the left arm)": [[-1, 1], [-1, 0]],
-        "the three limb electrodes are probably each one place back (right arm's on the leg)": [[0, -1], [1, -1]],
-    }
-    limbs = ("I", "II", "III", "aVR", "aVL", "aVF")
-    for text, matrix in others.items():
-        kind = "arm_leg_exchanged"
+def changes() -> tuple[Change, ...]:
+    """All changes that are tried."""
+    found = []
+    for kind, text, of_i_ii in LIMB_CHANGES:
+        matrix = np.eye(N_LEADS)
+        matrix[:2, :2] = of_i_ii
         behind = THREE_BEHIND * text.startswith("the three")
-        found.append(Change(kind, limbs, f"{text}: check the electrodes", _of_limbs(matrix), EVIDENCE[kind], behind))
-    text = (
-        "left arm and left leg electrodes may be exchanged (I and II, aVL and aVF exchanged): this is hard to tell "
-        "from the axis of a heart, so compare with an earlier tracing"
-    )
-    kind = "left_arm_leg_exchanged"
-    found.append(Change(kind, limbs, text, _of_limbs([[0, 1], [1, 0]]), EVIDENCE[kind]))
+        found.append(Change(kind, LEADS[:6], f"{text}; check the electrodes", matrix, EVIDENCE[kind], behind))
+    return (*found, *_chest_changes())
+
+
+def _chest_changes() -> list[Change]:
+    found = []
+    advice = f"{UNUSUAL}: check the electrodes and the leads' names"
     chest = range(2, N_LEADS)
     for first, second in combinations(chest, 2):
         order = list(range(N_LEADS))
         order[first], order[second] = second, first
         names = (INDEPENDENT[first], INDEPENDENT[second])
-        text = (
-            f"chest leads {names[0]} and {names[1]} are probably exchanged: check the electrodes and the leads' names"
-        )
+        text = f"chest leads {names[0]} and {names[1]} look exchanged, {advice}"
         needed = EVIDENCE["chest_order, V5 and V6" if names == ("V5", "V6") else "chest_order"]
         found.append(Change("chest_order", names, text, np.eye(N_LEADS)[order], needed))
-    text = "chest leads probably stand in the reverse order (V6 to V1): check the electrodes and the leads' names"
-    reverse = np.eye(N_LEADS)[[0, 1, 7, 6, 5, 4, 3, 2]]
+    text = f"the chest leads look reversed (V6 to V1), {advice}"
+    reverse = np.eye(N_LEADS)[[0, 1, *reversed(chest)]]
     found.append(Change("chest_order", INDEPENDENT[2:], text, reverse, EVIDENCE["chest_order, reversed"]))
     for place in chest:
         name = INDEPENDENT[place]
-        text = f"lead {name} is probably upside down: check its electrode and the export"
+        text = f"lead {name} looks upside down, {advice}"
         found.append(Change("lead_inverted", (name,), text, _scaled(place, -1), EVIDENCE["lead_inverted"]))
         for gain in (0.1, 0.5, 2.0, 10.0):
-            text = f"lead {name} is probably {gain:g} times as large as it should be: check its gain"
+            text = f"lead {name} looks {gain:g} times as large as it should be beside the others: check its gain"
             found.append(Change("wrong_gain", (name,), text, _scaled(place, gain), EVIDENCE[f"wrong_gain, {gain:g}"]))
-    return tuple(found)
-
-
-def _of_limbs(of_i_ii: list[list[int]]) -> np.ndarray:
-    matrix = np.eye(N_LEADS)
-    matrix[:2, :2] = of_i_ii
-    return matrix
+    return found
 
 
 def _scaled(place: int, gain: float) -> np.ndarray:

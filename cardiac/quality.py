@@ -160,7 +160,7 @@ def _spikes(measures: Measures, fs_hz: float) -> list[Reason]:
     paced = len(impulses) >= PACED_TIMES
     if paced:
         text = f"{len(impulses)} impulses of a pacemaker: an infarction cannot be read off paced beats as off others"
-        found.append(Reason("pacemaker", (), "warning", text, impulses[0] / fs_hz, impulses[-1] / fs_hz))
+        found.append(Reason("pacemaker", (), "warning", text, float(impulses[0] / fs_hz), float(impulses[-1] / fs_hz)))
     else:
         wild += [(lead, int(impulses[place])) for lead, place in np.argwhere(measures.sharp)]
     where = np.zeros((len(LEADS), len(measures.edges_s) - 1), dtype=bool)

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.faults import all_faults, exchange_electrodes
+from benchmarks.quality import wilson
 from cardiac.errors import RecordError
 from cardiac.labels import LEADS, SITES
 from cardiac.limbs import explain, misfit
@@ -332,6 +333,23 @@ def test_scatter_is_found_again():
     assert np.abs(fitted - true).max() < 0.1
 
 
+def test_many_stretches_are_one_sentence():
+    """A lead that hums every five seconds of two minutes is told of once, with its first and its last second."""
+    signal = clean(6, duration_s=120.0)
+    for first in range(0, 60_000, 2500):
+        signal[7, first : first + 1000] += sine(0.1, 50.0, seconds=2.0)
+    hums = [each for each in assess(signal, FS_HZ).reasons if each.kind == "hum"]
+    assert [(each.leads, each.start_s) for each in hums] == [(("V2",), 0.0)]
+    assert hums[0].end_s == pytest.approx(117.0, abs=1)
+    assert "24 times" in hums[0].text
+
+
+@pytest.mark.parametrize(("hits", "n", "bounds"), [(0, 10, (0.0, 0.278)), (5, 10, (0.237, 0.763)), (0, 0, (0.0, 1.0))])
+def test_intervals_of_shares(hits, n, bounds):
+    """Wilson's, as tables of it give them."""
+    assert wilson(hits, n) == pytest.approx(bounds, abs=0.001)
+
+
 def test_real_records_are_hardly_ever_rejected(real_data):
     paths = sorted((real_data / "aiijc/test").glob("*.npy"))[::9]
     statuses = [assess(np.load(path), FS_HZ).status for path in paths]
@@ -339,10 +357,10 @@ def test_real_records_are_hardly_ever_rejected(real_data):
     assert statuses.count("ok") > 0.6 * len(statuses)
 
 
-def test_real_exchanged_arms_are_found(real_data):
+def test_real_exchanged_arms_are_found(real_data, root):
     """On tracings without a noise flag of the folds that no threshold was set on."""
     told = pd.read_csv(real_data / "aiijc/train/train_ptbxl.csv", dtype=str).set_index("record_name")
-    folds = pd.read_csv("checkpoints/mi/folds.csv").set_index("record_id")["fold"]
+    folds = pd.read_csv(root / "checkpoints/mi/folds.csv").set_index("record_id")["fold"]
     flags = told[["baseline_drift", "static_noise", "burst_noise", "electrodes_problems", "pacemaker"]]
     names = [name for name in flags.index[flags.isna().all(axis=1)] if folds[name] >= 3][::12]
     rng = np.random.default_rng(0)
