@@ -1,0 +1,114 @@
+"""Do the six limb leads belong together? Each is a sum of two (Einthoven 1912, Goldberger 1942); which one does not fit?
+
+All is told from the leads' products summed over time, so a window counts as little or as much as an hour.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from cardiac.labels import LEADS
+
+# The six limb leads from I and II.
+FROM_I_II = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 1.0], [-0.5, -0.5], [1.0, -0.5], [-0.5, 1.0]])
+N_LIMB = 6
+TOLERANCE_MV = 0.005  # real records hold within 2 µV (folds 0 to 2); devices that round to 5 µV differ by up to this
+TOLERANCE_SHARE = 0.03  # of the leads' own size: channels of one device agree to a few percent in gain
+SAME = 0.97  # correlation from which one lead is another
+GAIN_RANGE = (0.9, 1.1)
+
+
+@dataclass(frozen=True)
+class LimbFault:
+    """What ails the limb leads. kind : as in `quality.KINDS`.  leads : places.  text : the likely cause.
+
+    good : places of the limb leads that belong together; empty where no four do.
+    """
+
+    kind: str
+    leads: tuple[int, ...]
+    text: str
+    good: tuple[int, ...]
+
+
+def misfit(products: np.ndarray, kept: tuple[int, ...] = tuple(range(N_LIMB))) -> np.ndarray:
+    """How far the kept limb leads are from belonging together, 1 at what is tolerated.
+
+    products : (..., 12, 12), mean products of the leads (mV²), of differences or otherwise free of a mean.
+    """
+    rows = FROM_I_II[list(kept)]
+    apart = np.eye(len(kept)) - rows @ np.linalg.pinv(rows)
+    of_kept = products[..., list(kept), :][..., list(kept)]
+    left = np.einsum("ij,...ji->...", apart, of_kept) / (len(kept) - 2)
+    size = np.einsum("...ii->...", of_kept) / len(kept)
+    return np.sqrt(np.maximum(left, 0.0)) / (TOLERANCE_MV + TOLERANCE_SHARE * np.sqrt(np.maximum(size, 0.0)))
+
+
+def explain(products: np.ndarray) -> LimbFault | None:
+    """Why the limb leads do not belong together; None where they do. products : (12, 12), as in `misfit`."""
+    if misfit(products) <= 1:
+        return None
+    everything = range(N_LIMB)
+    fits = {lead: float(misfit(products, tuple(i for i in everything if i != lead))) for lead in everything}
+    lead = min(fits, key=fits.__getitem__)
+    if fits[lead] <= 1:
+        return _explain_one(products, lead)
+    for pair in combinations(everything, 2):
+        rest = tuple(i for i in everything if i not in pair)
+        if misfit(products, rest) > 1:
+            continue
+        first, second = pair
+        if all(_like(products, rest, *order) for order in ((first, second), (second, first))):
+            text = (
+                f"lead {LEADS[first]} is what {LEADS[second]} should be and the other way round: exchanged in the file"
+            )
+            return LimbFault("leads_exchanged", pair, text, rest)
+        if all(_like(products, rest, each, each, sign=-1) for each in pair):
+            text = f"leads {LEADS[first]} and {LEADS[second]} are upside down"
+            return LimbFault("lead_inverted", pair, text, rest)
+    text = (
+        "the limb leads do not follow from each other: they were not recorded together, are in another order, "
+        "or more than one of them is wrong"
+    )
+    return LimbFault("limb_leads_disagree", tuple(everything), text, ())
+
+
+def limb_estimate(signal: np.ndarray, good: tuple[int, ...]) -> np.ndarray:
+    """Leads I and II from the limb leads that belong together, least squares. (12, ...) -> (2, ...)."""
+    return np.tensordot(np.linalg.pinv(FROM_I_II[list(good)]), signal[list(good)], axes=1)
+
+
+def _explain_one(products: np.ndarray, lead: int) -> LimbFault:
+    rest = tuple(i for i in range(N_LIMB) if i != lead)
+    name = LEADS[lead]
+    likeness, gain = _compare(products, rest, lead, lead)
+    if likeness > SAME and not GAIN_RANGE[0] < gain < GAIN_RANGE[1]:
+        return LimbFault("wrong_gain", (lead,), f"lead {name} is {gain:.2g} times what the others make it", rest)
+    if likeness < -SAME:
+        times = "" if GAIN_RANGE[0] < -gain < GAIN_RANGE[1] else f" and {-gain:.2g} times too large"
+        cabrera = " (Cabrera's -aVR, or exported so)" if name == "aVR" else ""
+        return LimbFault("lead_inverted", (lead,), f"lead {name} is upside down{times}{cabrera}", rest)
+    for chest in range(N_LIMB, len(LEADS)):
+        if _like(products, rest, chest, lead):
+            text = f"lead {LEADS[chest]} is what {name} should be: exchanged in the file"
+            return LimbFault("leads_exchanged", (lead, chest), text, rest)
+    for other in rest:
+        if _like(products, rest, lead, other):
+            text = f"lead {name} is a copy of {LEADS[other]}"
+            return LimbFault("limb_leads_disagree", (lead,), text, rest)
+    return LimbFault("limb_leads_disagree", (lead,), f"lead {name} is not what the other limb leads make it", rest)
+
+
+def _compare(products: np.ndarray, good: tuple[int, ...], lead: int, wanted: int) -> tuple[float, float]:
+    """Correlation of a lead with what the good ones make of the wanted one, and its gain to that."""
+    makes = FROM_I_II[wanted] @ np.linalg.pinv(FROM_I_II[list(good)])
+    together = float(makes @ products[list(good), lead])
+    size = float(makes @ products[np.ix_(good, good)] @ makes)
+    own = float(products[lead, lead])
+    return together / np.sqrt(max(size * own, 1e-18)), together / max(size, 1e-12)
+
+
+def _like(products: np.ndarray, good: tuple[int, ...], lead: int, wanted: int, sign: int = 1) -> bool:
+    likeness, gain = _compare(products, good, lead, wanted)
+    return sign * likeness > SAME and GAIN_RANGE[0] < sign * gain < GAIN_RANGE[1]

@@ -1,0 +1,124 @@
+"""What is measured of a part of a recording before it is judged: windows, beats, and how the leads go together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cardiac.artefacts import clipped, flat_halves, pacing, spikes
+from cardiac.beats import SLOPE_S, average_blocks, block_length
+from cardiac.noise import measure_noise, measure_wander, split
+from cardiac.placement import AFTER_S, BEFORE_S, REST_S
+
+WINDOW_S = 1.0
+QRS_HALF_S = 0.05
+
+
+@dataclass(frozen=True)
+class Measures:
+    """A recording or a part of it. All amplitudes in mV.
+
+    edges_s : (n_windows + 1,), where the windows begin and end.  flat : bool (12, 2 * n_windows), halves of windows.
+    clipped : bool (12, n_windows).  muscle, wander : (12, n_windows).  hum : (2, 12, n_windows), 50 and 60 Hz.
+    products : (n_windows, 12, 12), mean products of the leads' slopes, mV².  heights : (12, n_beats), of the QRS.
+    spikes : (lead, sample).  pacing : samples, (n,), and sharp : bool (12, n), in which leads.
+    beat : (12, n), the middle beat, from its level before the QRS.  at_s : (n,), from its R peak.  n_beats : of which
+    it is made, all whole.
+    """
+
+    edges_s: np.ndarray
+    flat: np.ndarray
+    clipped: np.ndarray
+    muscle: np.ndarray
+    hum: np.ndarray
+    wander: np.ndarray
+    products: np.ndarray
+    heights: np.ndarray
+    spikes: tuple[tuple[int, int], ...]
+    pacing: np.ndarray
+    sharp: np.ndarray
+    beat: np.ndarray
+    at_s: np.ndarray
+    n_beats: int
+
+
+def measure(signal: np.ndarray, fs_hz: float, beats: np.ndarray, first: int, end: int) -> Measures:
+    """Measures of the samples from first to under end. signal : float32 (12, n), mV.  beats : samples, (n_beats,)."""
+    part = signal[:, first:end]
+    n_windows = max(1, round(part.shape[1] / fs_hz / WINDOW_S))
+    edges_s = (first + part.shape[1] // n_windows * np.arange(n_windows + 1)) / fs_hz
+    edges_s[-1] = end / fs_hz
+    here = beats[(beats >= first) & (beats < end)] - first
+    block = block_length(fs_hz)
+    slow, working_hz = average_blocks(part, block), fs_hz / block
+    muscle, hum = measure_noise(part, fs_hz, n_windows)
+    at_spikes = spikes(part, fs_hz, muscle, here)
+    impulses, sharp = pacing(part, fs_hz)
+    beat, at_s, n_beats = _middle_beat(slow, working_hz, here // block)
+    return Measures(
+        edges_s=edges_s,
+        flat=flat_halves(part, n_windows),
+        clipped=clipped(part, fs_hz, n_windows),
+        muscle=muscle,
+        hum=hum,
+        wander=measure_wander(slow, working_hz, n_windows),
+        products=_slope_products(slow, working_hz, n_windows),
+        heights=_heights(slow, working_hz, here // block),
+        spikes=tuple((lead, first + sample) for lead, sample in at_spikes),
+        pacing=first + impulses,
+        sharp=sharp,
+        beat=beat,
+        at_s=at_s,
+        n_beats=n_beats,
+    )
+
+
+def join(parts: Sequence[Measures]) -> Measures:
+    """The measures of consecutive parts as those of one recording; the middle beat is the mean of the parts'."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def along(name: str) -> np.ndarray:
+        return np.concatenate([getattr(part, name) for part in parts], axis=-1)
+
+    counts = np.array([part.n_beats for part in parts])
+    return Measures(
+        edges_s=np.concatenate([parts[0].edges_s[:1], *(part.edges_s[1:] for part in parts)]),
+        flat=along("flat"),
+        clipped=along("clipped"),
+        muscle=along("muscle"),
+        hum=along("hum"),
+        wander=along("wander"),
+        products=np.concatenate([part.products for part in parts]),
+        heights=along("heights"),
+        spikes=tuple(each for part in parts for each in part.spikes),
+        pacing=along("pacing"),
+        sharp=along("sharp"),
+        beat=np.average([part.beat for part in parts], axis=0, weights=np.maximum(counts, 1e-9)),
+        at_s=parts[0].at_s,
+        n_beats=int(counts.sum()),
+    )
+
+
+def _slope_products(slow: np.ndarray, working_hz: float, n_windows: int) -> np.ndarray:
+    lag = max(1, round(SLOPE_S * working_hz))
+    slopes = split(slow[:, 2 * lag :] - slow[:, : -2 * lag], n_windows).transpose(1, 0, 2)
+    return slopes @ slopes.transpose(0, 2, 1) / slopes.shape[2]
+
+
+def _heights(slow: np.ndarray, working_hz: float, near: np.ndarray) -> np.ndarray:
+    reach = max(1, round(QRS_HALF_S * working_hz))
+    about = slow[:, np.clip(near[:, None] + np.arange(-reach, reach + 1), 0, slow.shape[1] - 1)]
+    return np.ptp(about, axis=-1)
+
+
+def _middle_beat(slow: np.ndarray, working_hz: float, near: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Median over the beats that lie wholly inside; of their samples' times; and how many they are."""
+    offsets = np.arange(-round(BEFORE_S * working_hz), round(AFTER_S * working_hz) + 1)
+    whole = near[(near + offsets[0] >= 0) & (near + offsets[-1] < slow.shape[1])]
+    if len(whole) == 0:
+        return np.zeros((len(slow), len(offsets))), offsets / working_hz, 0
+    beats = slow[:, whole[:, None] + offsets]
+    rest = (offsets / working_hz > REST_S[0] - 0.005) & (offsets / working_hz < REST_S[1] + 0.005)
+    beats = beats - np.median(beats[..., rest], axis=-1, keepdims=True)  # the baseline wanders from beat to beat
+    return np.median(beats, axis=1).astype(float), offsets / working_hz, len(whole)

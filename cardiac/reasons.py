@@ -1,0 +1,93 @@
+"""Why a tracing is not to be trusted: one reason each, with its leads, its seconds and how grave it is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cardiac.labels import LEADS
+
+MOST_SPANS = 5  # more stretches of one kind than this are told in one sentence
+JOINED_S = 2.0  # stretches nearer to each other than this are one
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One thing that is wrong with a tracing.
+
+    kind : "flat", "muscle_noise" and so on, as in `quality.KINDS`.  leads : names; empty where it is the record.
+    start_s, end_s : the stretch it applies to; None for the whole recording.  severity : "warning" or "rejected".
+    text : a sentence in plain English.
+    """
+
+    kind: str
+    leads: tuple[str, ...]
+    severity: str
+    text: str
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with the windows of one kind. where : bool (12, n_windows); told whole, or by stretches.
+
+    whole : bool (12,), leads for which it holds throughout.
+    """
+
+    kind: str
+    name: str
+    advice: str
+    whole: np.ndarray
+    where: np.ndarray
+
+
+def named(leads: tuple[str, ...]) -> str:
+    """The leads in words: "lead V2", "leads I and V2", "all leads"."""
+    if len(leads) == len(LEADS):
+        return "all leads"
+    if len(leads) == 1:
+        return f"lead {leads[0]}"
+    return f"leads {', '.join(leads[:-1])} and {leads[-1]}"
+
+
+def lead_names(mask: np.ndarray) -> tuple[str, ...]:
+    """Names of the leads of a mask, bool (12,)."""
+    return tuple(lead for lead, is_one in zip(LEADS, mask, strict=True) if is_one)
+
+
+def reasons_of(fault: Fault, edges_s: np.ndarray) -> list[Reason]:
+    """Warnings of one kind: one for the leads it holds for throughout, one for every stretch of the others.
+
+    edges_s : (n_windows + 1,), where the windows begin and end.
+    """
+    found = []
+    if fault.whole.any():
+        leads = lead_names(fault.whole)
+        found.append(Reason(fault.kind, leads, "warning", f"{fault.name} in {named(leads)}: {fault.advice}"))
+    partial = fault.where & ~fault.whole[:, None]
+    stretches = _stretches(partial.any(axis=0), edges_s)
+    if len(stretches) > MOST_SPANS:
+        leads, start_s, end_s = lead_names(partial.any(axis=1)), edges_s[stretches[0][0]], edges_s[stretches[-1][1]]
+        text = f"{fault.name} {len(stretches)} times in {named(leads)}: {fault.advice}"
+        return [*found, Reason(fault.kind, leads, "warning", text, float(start_s), float(end_s))]
+    for first, end in stretches:
+        leads, start_s, end_s = lead_names(partial[:, first:end].any(axis=1)), edges_s[first], edges_s[end]
+        text = f"{fault.name} in {named(leads)} from {start_s:.1f} to {end_s:.1f} s: {fault.advice}"
+        found.append(Reason(fault.kind, leads, "warning", text, float(start_s), float(end_s)))
+    return found
+
+
+def runs(mask: np.ndarray) -> list[tuple[int, int]]:
+    """First and end (one past) of every run of True. bool (n,)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    return [(int(first), int(end)) for first, end in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _stretches(mask: np.ndarray, edges_s: np.ndarray) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for first, end in runs(mask):
+        if joined and edges_s[first] - edges_s[joined[-1][1]] < JOINED_S:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((first, end))
+    return joined

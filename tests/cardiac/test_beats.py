@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from cardiac.beats import average_blocks, find_beats, heart_rate_bpm
+from cardiac.labels import SITES
+from cardiac.simulate import simulate_record
+
+NEAR_S = 0.15  # what counts as the same beat (AAMI EC57)
+
+
+def missed_and_false(found: np.ndarray, true: np.ndarray, fs_hz: float) -> tuple[int, int]:
+    apart = np.abs(found[:, None] - true[None, :]) / fs_hz
+    return int((apart.min(axis=0) > NEAR_S).sum()), int((apart.min(axis=1) > NEAR_S).sum())
+
+
+def heart(rate_bpm: float, fs_hz: float = 500.0, seconds: float = 30.0) -> tuple[np.ndarray, np.ndarray]:
+    """Three leads of triangles 40 ms wide at a steady rate, with a little noise; and where they are."""
+    at = np.arange(0.3, seconds - 0.2, 60 / rate_bpm)
+    times = np.arange(round(seconds * fs_hz)) / fs_hz
+    wave = sum(np.clip(1 - np.abs(times - centre) / 0.02, 0, None) for centre in at)
+    noise = np.random.default_rng(0).normal(0, 0.01, (3, len(times)))
+    return np.array([[1.0], [-0.7], [0.4]]) * wave + noise, np.round(at * fs_hz).astype(int)
+
+
+@pytest.mark.parametrize("fs_hz", [100.0, 128.0, 250.0, 257.0, 360.0, 500.0, 1000.0, 2000.0])
+def test_simulated_beats_are_found_at_any_rate(fs_hz):
+    """None missed, none made up, and none further off than a QRS is wide."""
+    for seed, site in enumerate((None, *SITES)):
+        simulated = simulate_record(seed, site, fs_hz=fs_hz)
+        found = find_beats(simulated.record.signal, fs_hz)
+        assert missed_and_false(found, simulated.r_peaks, fs_hz) == (0, 0)
+        assert np.abs(found[:, None] - simulated.r_peaks).min(axis=1).max() <= 0.05 * fs_hz
+
+
+@pytest.mark.parametrize("rate_bpm", [15, 25, 40, 60, 120, 180, 240, 300, 320])
+def test_any_heart_rate(rate_bpm):
+    signal, true = heart(rate_bpm)
+    found = find_beats(signal, 500.0)
+    assert missed_and_false(found, true, 500.0) == (0, 0)
+    assert heart_rate_bpm(found, 500.0) == pytest.approx(rate_bpm, rel=0.02)
+
+
+def test_one_lead_is_enough_and_a_noisy_one_does_not_matter():
+    simulated = simulate_record(3)
+    lead = simulated.record.signal[1:2]
+    assert missed_and_false(find_beats(lead, 500.0), simulated.r_peaks, 500.0) == (0, 0)
+    assert missed_and_false(find_beats(lead[0], 500.0), simulated.r_peaks, 500.0) == (0, 0)
+    noisy = simulated.record.signal.copy()
+    noisy[:4] = np.random.default_rng(0).normal(0, 2.0, (4, 5000))
+    assert missed_and_false(find_beats(noisy, 500.0), simulated.r_peaks, 500.0) == (0, 0)
+
+
+def test_units_and_offsets_do_not_matter():
+    """A gain of a half or five and an offset leave every beat where it is."""
+    simulated = simulate_record(5, "inferior")
+    found = find_beats(simulated.record.signal, 500.0)
+    for gain in (0.5, 5.0):
+        assert np.array_equal(find_beats(gain * simulated.record.signal + 3.0, 500.0), found)
+
+
+def test_long_recordings_as_short_ones():
+    simulated = simulate_record(8, duration_s=300.0, fs_hz=250.0)
+    found = find_beats(simulated.record.signal, 250.0)
+    assert missed_and_false(found, simulated.r_peaks, 250.0) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", ["nothing", "white", "brown", "hum", "short"])
+def test_no_beats_where_there_are_none(kind):
+    rng = np.random.default_rng(1)
+    times = np.arange(5000) / 500.0
+    signal = {
+        "nothing": np.zeros((12, 5000)),
+        "white": rng.normal(0, 0.2, (12, 5000)),
+        "brown": np.cumsum(rng.normal(0, 0.01, (12, 5000)), axis=1),
+        "hum": np.tile(np.sin(2 * np.pi * 50 * times), (12, 1)),
+        "short": rng.normal(0, 0.2, (12, 500)),
+    }[kind]
+    assert find_beats(signal, 500.0).shape == (0,)
+
+
+def test_rate_needs_two_beats():
+    assert heart_rate_bpm(np.array([100]), 500.0) == 0.0
+    assert heart_rate_bpm(np.array([0, 500, 1000]), 500.0) == 60.0
+
+
+def test_blocks_are_means():
+    assert np.allclose(average_blocks(np.arange(7.0)[None], 3), [[1.0, 4.0]])
