@@ -31,6 +31,7 @@ from cardiac.errors import BundleError, CardiacError, ConfigError, DatasetError,
 from cardiac.evidence import Evidence, gather_evidence, telling_part
 from cardiac.labels import RECORD_COLUMN, SITES
 from cardiac.long import prepare
+from cardiac.quality.assess import accept, assess_record
 from cardiac.readers.archives import is_archive, unpacked
 from cardiac.records import FS_RANGE_HZ, Record, find_records, read_record, record_from_array
 from cardiac.signals import SignalSpec
@@ -106,11 +107,12 @@ def predict_record(source: str | Path | Record, detector: Detector, fs_hz: float
     """
     record = read_record(source, fs_hz)  # leads in order, mV
     with naming(record.record_id):
+        quality = accept(assess_record(record.signal, record.fs_hz))
         signal = prepare(record.signal, record.fs_hz, detector.spec)  # (12, n)
         logits = detector.run(signal)  # of each stage's windows (networks, windows, outputs)
         pooled = [pool_windows(*each) for each in zip(logits, detector.stages.values(), strict=True)]
         probabilities = detector.rule.calibrate(np.concatenate(pooled))  # (7,)
-        return decide(record, probabilities, window_spread(logits[0]), detector.rule)
+        return decide(record, probabilities, window_spread(logits[0]), detector.rule, quality)
 
 
 def explain_record(record: Record, finding: Finding, detector: Detector) -> dict[str, Evidence]:

@@ -19,9 +19,9 @@ from benchmarks.faults import Planted, all_faults
 from cardiac.beats import find_beats, heart_rate_bpm
 from cardiac.dipole import INDEPENDENT
 from cardiac.labels import LEADS
-from cardiac.measures import measure
-from cardiac.placement import QUICK_RR_S, changes, evidence, fit_scatter, segment_products
-from cardiac.quality import KINDS, Quality, assess
+from cardiac.quality.assess import KINDS, Quality, assess
+from cardiac.quality.measures import measure
+from cardiac.quality.placement import QUICK_RR_S, changes, evidence, fit_scatter, segment_products
 from utils import ROOT
 
 FS_HZ = 500.0

@@ -9,6 +9,8 @@ import numpy as np
 from cardiac.calibration import Calibration, fit_calibration
 from cardiac.errors import ConfigError, RecordError
 from cardiac.labels import SITES
+from cardiac.quality.assess import Quality
+from cardiac.quality.reasons import Reason
 from cardiac.records import Note, Record
 
 # With fewer positives than this an output's own best threshold is chance: it takes the one fitted over all outputs.
@@ -30,6 +32,7 @@ class Finding:
 
     uncertain : the probability of infarction lies in the rule's band of doubt; the decision stands all the same.
     spread : standard deviation of the probability of infarction over windows and networks, before calibration.
+    reasons : why the tracing wants a look.  rate_bpm : heart rate; 0 where it is not known.
     """
 
     record_id: str
@@ -41,6 +44,8 @@ class Finding:
     notes: tuple[Note, ...]
     fs_hz: float
     duration_s: float
+    reasons: tuple[Reason, ...] = ()
+    rate_bpm: float = 0.0
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -50,7 +55,12 @@ class Finding:
     @property
     def quality(self) -> str:
         """ "warning" where something about the recording wants a look, else "ok"."""
-        return "warning" if any(note.level == "warning" for note in self.notes) else "ok"
+        return "warning" if self.reasons or any(note.level == "warning" for note in self.notes) else "ok"
+
+    @property
+    def remarks(self) -> list[str]:
+        """Why the tracing wants a look, and what was settled on reading it, in words."""
+        return [each.text for each in (*self.reasons, *self.notes)]
 
 
 @dataclass(frozen=True)
@@ -288,8 +298,12 @@ def decide_sites(probabilities: np.ndarray, thresholds: np.ndarray, site_scale: 
     return present
 
 
-def decide(record: Record, probabilities: np.ndarray, spread: float, rule: Rule) -> Finding:
+def decide(
+    record: Record, probabilities: np.ndarray, spread: float, rule: Rule, quality: Quality | None = None
+) -> Finding:
     """The Finding from a record's calibrated probabilities (7,): of infarction, and of the six sites given one.
+
+    quality : of the tracing, which changes nothing in the decision and stands beside it.
 
     A record without an infarction is `norm` and has no site; an infarction has at least one.
     Raises RecordError where a probability is not a number: nothing must be decided on it.
@@ -316,6 +330,8 @@ def decide(record: Record, probabilities: np.ndarray, spread: float, rule: Rule)
         notes=tuple(notes),
         fs_hz=record.fs_hz,
         duration_s=record.duration_s,
+        reasons=quality.reasons if quality else (),
+        rate_bpm=quality.rate_bpm if quality else 0.0,
     )
 
 

@@ -1,6 +1,6 @@
 """One family of errors. A message says what is wrong, where, and what to do, in one sentence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 
@@ -14,6 +14,14 @@ class RecordError(CardiacError):
 
 class SignalTooShort(RecordError):
     """A signal with fewer samples than one window."""
+
+
+class RecordRejected(RecordError):
+    """A tracing that was read and on which no decision would be worth anything. reasons : plain data, for findings.json."""
+
+    def __init__(self, text: str, reasons: Sequence[Mapping[str, object]] = ()) -> None:
+        super().__init__(text)
+        self.reasons = list(reasons)
 
 
 class DatasetError(CardiacError):
@@ -39,4 +47,7 @@ def naming(where: str) -> Iterator[None]:
     try:
         yield
     except RecordError as error:
-        raise type(error)(f"{where}: {error}") from error
+        named = f"{where}: {error}"
+        raise (
+            RecordRejected(named, error.reasons) if isinstance(error, RecordRejected) else type(error)(named)
+        ) from error

@@ -135,8 +135,8 @@ def _draw_text(
     foot = f"{MM_PER_S:g} mm/s   {MM_PER_MV:g} mm/mV   An aid for research and a second look; not a medical device."
     if evidence is not None:
         foot += "   Bars: what a lead speaks for (red) or against (blue). Strips: probability at the moment."
-    if finding is not None and finding.notes:
-        foot += "   Note: " + "; ".join(note.text for note in finding.notes)
+    if finding is not None and finding.remarks:
+        foot += "   Note: " + "; ".join(finding.remarks)
     axes.text(5, 4, foot[:230], color=INK, fontsize=7.5, va="center")
 
 

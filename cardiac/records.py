@@ -22,7 +22,7 @@ from cardiac.readers.scp import read_scp_file
 from cardiac.readers.sierra import read_sierra
 from cardiac.readers.tables import is_table, read_text, read_xlsx
 from cardiac.readers.wfdb_files import read_wfdb
-from cardiac.signals import LIMB_FROM_I_AND_II, flat_leads
+from cardiac.signals import LIMB_FROM_I_AND_II
 
 __all__ = ["FS_RANGE_HZ", "Note", "Record", "find_records", "read_record", "record_from_array"]
 
@@ -180,9 +180,6 @@ def _settle(record_id: str, raw: Raw, fs_hz: float | None) -> Record:
     signal = _settle_part(_sample(samples, rate) if is_long else _cut_ends(samples, rate, notes), raw, notes)
     signal, factor = _settle_unit(signal, notes)
     _check_range(signal)
-    flat = flat_leads(signal)
-    if flat:
-        notes.append(Note("warning", f"no signal on {', '.join(flat)}: the decision rests on the other leads"))
 
     def settle(part: np.ndarray) -> np.ndarray:
         with naming(record_id):

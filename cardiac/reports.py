@@ -6,13 +6,14 @@ import os
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from cardiac.decisions import Finding
-from cardiac.errors import CardiacError
+from cardiac.errors import CardiacError, RecordRejected
 from cardiac.evidence import Evidence, evidence_document
 from cardiac.labels import COLUMNS, NORM, RECORD_COLUMN
 from cardiac.records import Record
@@ -67,7 +68,8 @@ def finding_document(
         "norm": finding.norm,
         "uncertain": finding.uncertain,
         "spread": round(finding.spread, 6),
-        "quality": {"status": finding.quality, "reasons": [note.text for note in finding.notes]},
+        "quality": {"status": finding.quality, "reasons": finding.remarks, "details": [*map(asdict, finding.reasons)]},
+        "heart_rate_bpm": round(finding.rate_bpm) or None,
         "fs_hz": finding.fs_hz,
         "duration_s": finding.duration_s,
         "bundle": dict(bundle),
@@ -76,7 +78,10 @@ def finding_document(
 
 def error_document(record_id: str, error: Exception) -> dict[str, Any]:
     """The object that stands in findings.json for a record that could not be read: no decision, and why."""
-    return {"record": record_id, "error": str(error)}
+    rejected = (
+        {"quality": {"status": "rejected", "details": error.reasons}} if isinstance(error, RecordRejected) else {}
+    )
+    return {"record": record_id, "error": str(error)} | rejected
 
 
 def write_documents(documents: Sequence[Mapping[str, Any]], path: Path) -> None:

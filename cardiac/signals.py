@@ -120,11 +120,6 @@ def restore_gains(signal: np.ndarray) -> np.ndarray:
     return (signal * np.concatenate([gains, typical[6:]])[:, None]).astype(np.float32)
 
 
-def flat_leads(signal: np.ndarray, leads: tuple[str, ...] = LEADS) -> list[str]:
-    """Names of the leads that never move by more than 5 µV. signal : (n_leads, n_samples), mV."""
-    return [lead for lead, moves in zip(leads, np.ptp(signal, axis=1), strict=True) if moves <= FLAT_MV]
-
-
 @lru_cache(maxsize=8)
 def _butterworth(edges_hz: tuple[float, ...], kind: str, fs_hz: float) -> np.ndarray:
     return dsp.butter(2, edges_hz, btype=kind, fs=fs_hz, output="sos")

@@ -62,3 +62,25 @@ def test_broken_files_are_listed_and_all_others_done(tmp_path, signal, capsys):
     assert [each["record"] for each in found if "error" in each] == [*(f"{place:03d}" for place in range(37)), "broken"]
     assert capsys.readouterr().err.count("not read: ") == 38
     assert sum("mi" in each for each in found) == 23
+
+
+def test_what_is_wrong_with_a_tracing_is_told(tmp_path, inferior):
+    """A dead lead is a warning beside the decision; noise on all leads is no decision at all."""
+    rng = np.random.default_rng(0)
+    dead, buried = inferior.record.signal.copy(), inferior.record.signal.copy()
+    dead[8] = 0.0
+    buried += rng.normal(0, 1.0, buried.shape)
+    for name, signal in (("clean", inferior.record.signal), ("dead", dead), ("buried", buried)):
+        np.save(tmp_path / f"{name}.npy", signal)
+    assert main([str(tmp_path), "--fs-hz", "500", "--out", str(tmp_path / "out")]) == 1
+    found = {each["record"]: each for each in read(tmp_path / "out")}
+    assert found["clean"]["quality"] == {"status": "ok", "reasons": [], "details": []}
+    assert 50 < found["clean"]["heart_rate_bpm"] < 90
+    assert found["dead"]["quality"]["status"] == "warning"
+    assert [(each["kind"], each["leads"]) for each in found["dead"]["quality"]["details"]] == [("flat", ["V3"])]
+    assert "mi" in found["dead"]
+    assert "mi" not in found["buried"]
+    assert "no decision on it is worth anything" in found["buried"]["error"]
+    assert found["buried"]["quality"]["status"] == "rejected"
+    assert found["buried"]["quality"]["details"]
+    assert "buried" not in (tmp_path / "out/submission.csv").read_text(encoding="utf-8")

@@ -19,7 +19,8 @@ from cardiac.signals import prepare_signal
 from cardiac.simulate import simulate_record
 
 FIELDS = [
-    "record", "mi", "localizations", "norm", "uncertain", "spread", "quality", "fs_hz", "duration_s", "bundle",
+    "record", "mi", "localizations", "norm", "uncertain", "spread", "quality", "heart_rate_bpm", "fs_hz",
+    "duration_s", "bundle",
 ]  # fmt: skip
 
 

@@ -6,10 +6,10 @@ from benchmarks.faults import all_faults, exchange_electrodes
 from benchmarks.quality import wilson
 from cardiac.errors import RecordError
 from cardiac.labels import LEADS, SITES
-from cardiac.limbs import explain, misfit
-from cardiac.placement import changes, evidence, fit_scatter, scatter
-from cardiac.quality import KINDS, Quality, assess
-from cardiac.reasons import Reason
+from cardiac.quality.assess import KINDS, Quality, assess
+from cardiac.quality.limbs import explain, misfit
+from cardiac.quality.placement import changes, evidence, fit_scatter, scatter
+from cardiac.quality.reasons import Reason
 from cardiac.simulate import simulate_record
 
 FS_HZ = 500.0

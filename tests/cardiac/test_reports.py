@@ -28,14 +28,15 @@ def finding(name: str, mi: float = 0.9, site: str = "inferior"):
 def test_document_has_the_agreed_form():
     document = json.loads(json.dumps(reports.finding_document(finding("a"), BUNDLE)))
     assert list(document) == [
-        "record", "mi", "localizations", "norm", "uncertain", "spread", "quality", "fs_hz", "duration_s", "bundle",
+        "record", "mi", "localizations", "norm", "uncertain", "spread", "quality", "heart_rate_bpm", "fs_hz",
+        "duration_s", "bundle",
     ]  # fmt: skip
     assert document["mi"] == {"probability": 0.9, "threshold": 0.4, "present": True}
     assert list(document["localizations"]) == list(SITES)
     assert document["localizations"]["inferior"]["present"] is True
     assert document["norm"] is False
     assert (document["uncertain"], document["spread"]) == (False, 0.125)
-    assert document["quality"] == {"status": "warning", "reasons": ["turned"]}
+    assert document["quality"] == {"status": "warning", "reasons": ["turned"], "details": []}
     assert document["bundle"] == BUNDLE
 
 

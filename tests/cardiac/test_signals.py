@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cardiac.errors import ConfigError, RecordError
-from cardiac.signals import TYPICAL_MV, SignalSpec, flat_leads, prepare_signal, resample, restore_gains
+from cardiac.signals import TYPICAL_MV, SignalSpec, prepare_signal, resample, restore_gains
 
 SPEC = SignalSpec(500.0, (0.5, 45.0))
 
@@ -82,12 +82,6 @@ def test_lost_gains_are_made_up_as_the_leads_hang_together(inferior):
 def test_impossible_rate_is_refused():
     with pytest.raises(RecordError, match="state the true rate"):
         resample(tone(5, 500), 1e-3, 500.0)
-
-
-def test_flat_leads_are_named():
-    signal = tone(5, 500)
-    signal[[0, 7]] = 0.2
-    assert flat_leads(signal) == ["I", "V2"]
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cardiac.artefacts import clipped, flat_halves, pacing, spikes
 from cardiac.beats import SLOPE_S, average_blocks, block_length
-from cardiac.noise import measure_noise, measure_wander, split
-from cardiac.placement import AFTER_S, BEFORE_S, REST_S
+from cardiac.quality.artefacts import clipped, flat_halves, pacing, spikes
+from cardiac.quality.noise import measure_noise, measure_wander, split
+from cardiac.quality.placement import AFTER_S, BEFORE_S, REST_S
 
 WINDOW_S = 1.0
 QRS_HALF_S = 0.05

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cardiac.noise import split
+from cardiac.quality.noise import split
 
 FLAT_MV = 0.005  # real leads move by 25 µV in half a second at least (folds 0 to 2, 1 % of the leads)
 PLATEAU_S = 0.006  # samples equal to the extreme, one after another, for longer than this ...

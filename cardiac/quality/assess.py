@@ -7,25 +7,27 @@ that no decision on this tracing is worth anything. Thresholds were set on folds
 """
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 from scipy.ndimage import binary_dilation
 
 from cardiac.beats import find_beats, heart_rate_bpm
-from cardiac.errors import RecordError
+from cardiac.errors import RecordError, RecordRejected
 from cardiac.labels import LEADS
-from cardiac.limbs import N_LIMB, LimbFault, explain, limb_estimate, misfit
-from cardiac.measures import Measures, join, measure
-from cardiac.noise import HUM_HZ
-from cardiac.placement import QUICK_RR_S, leg_electrode, most_likely, segment_products
-from cardiac.reasons import Fault, Reason, lead_names, named, reasons_of, runs
+from cardiac.long import LongSignal
+from cardiac.quality.limbs import N_LIMB, LimbFault, explain, limb_estimate, misfit
+from cardiac.quality.measures import Measures, join, measure
+from cardiac.quality.noise import HUM_HZ
+from cardiac.quality.placement import QUICK_RR_S, leg_electrode, most_likely, segment_products
+from cardiac.quality.reasons import Fault, Reason, lead_names, named, reasons_of, runs
 
 KINDS = (
     "flat", "lead_off", "clipped", "spikes", "muscle_noise", "hum", "wander", "pacemaker", "no_beats", "heart_rate",
     "wrong_unit", "wrong_gain", "lead_inverted", "leads_exchanged", "limb_leads_disagree", "arms_exchanged",
     "arm_leg_exchanged", "left_arm_leg_exchanged", "leg_electrode", "chest_order",
 )  # fmt: skip
+PART_S = 600.0  # of a long recording at a time
 CHUNK_S = 60.0  # so much of a long recording is looked at together
 
 WHOLE_SHARE = 0.5  # what holds in so many of the windows holds for the whole lead
@@ -91,6 +93,48 @@ def assess(signal: np.ndarray, fs_hz: float) -> Quality:
         found += _placement(measures, limbs[1], heart_rate_bpm(beats, fs_hz))
     found.sort(key=lambda reason: reason.severity != "rejected")
     return Quality(tuple(found), beats, heart_rate_bpm(beats, fs_hz))
+
+
+def assess_record(signal: "np.ndarray | LongSignal", fs_hz: float) -> Quality:
+    """`assess` of a recording of any length, ten minutes at a time: each kind of reason once, with where it stands.
+
+    A recording is rejected where more than half of its parts are.
+    """
+    length = round(PART_S * fs_hz)
+    if signal.shape[1] <= length + fs_hz:
+        return assess(np.asarray(signal[:, :]), fs_hz)
+    parts = np.linspace(0, signal.shape[1], -(-signal.shape[1] // length) + 1).astype(int)
+    found: dict[tuple[str, str], list[Reason]] = {}
+    beats, rates = [], []
+    for first, last in itertools.pairwise(parts):
+        part = assess(np.asarray(signal[:, first:last]), fs_hz)
+        beats.append(part.beats + first)
+        rates.append(part.rate_bpm)
+        for each in part.reasons:
+            start_s, end_s = each.start_s or 0.0, each.end_s or (last - first) / fs_hz
+            moved = replace(each, start_s=first / fs_hz + start_s, end_s=first / fs_hz + end_s)
+            found.setdefault((each.kind, each.severity), []).append(moved)
+    reasons = [_joined(each, len(rates)) for each in found.values()]
+    return Quality(tuple(reasons), np.concatenate(beats), float(np.median(rates)))
+
+
+def _joined(reasons: list[Reason], n_parts: int) -> Reason:
+    """One reason for those of one kind from several parts of a long recording."""
+    n_found = len({round(each.start_s // PART_S) for each in reasons})
+    severity = "warning" if n_found <= n_parts / 2 else reasons[0].severity
+    leads = tuple(lead for lead in LEADS if any(lead in each.leads for each in reasons))
+    text = f"{reasons[0].text} (in {n_found} of {n_parts} parts of the recording, from {reasons[0].start_s:.0f} s on)"
+    return Reason(reasons[0].kind, leads, severity, text, reasons[0].start_s, reasons[-1].end_s)
+
+
+def accept(quality: Quality) -> Quality:
+    """The quality of a tracing that may be decided on. Raises RecordRejected with its reasons for any other."""
+    if quality.status == "rejected":
+        gravest = next(reason for reason in quality.reasons if reason.severity == "rejected")
+        raise RecordRejected(
+            f"was read, and no decision on it is worth anything: {gravest.text}", map(asdict, quality.reasons)
+        )
+    return quality
 
 
 def _flat(measures: Measures) -> tuple[np.ndarray, np.ndarray]:
