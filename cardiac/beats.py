@@ -20,8 +20,8 @@ LEVEL_S, LEVELS = 2.0, 9  # the level follows the maxima of windows of this leng
 LEVEL_PERCENTILE = 75.0  # at 20 a minute a third of the windows hold no beat
 THRESHOLD_SHARE, SEARCH_SHARE = 0.4, 0.2  # of the level; for a beat, and where one seems to be missing
 MISSED_RATIO = 1.66  # of the middle interval: longer, and a beat is looked for in between (Pan, Tompkins)
-# Level over background (lower quartile of a window): noise gives 1.4 to 1.5 in twelve leads and up to 3.7 in one, the real
-# records of folds 0 to 2 give 5.7 and more, and so do narrow QRS at 320 a minute.
+# Level over background (lower quartile of a window): noise stays under this even in one lead, real and simulated hearts
+# are over it, and so are narrow QRS at 320 a minute.
 LEAST_RATIO, BACKGROUND_PERCENTILE = 4.0, 25.0
 LEAD_RATIO = 3.45  # of 98th percentile to median of what Gaussian noise gives
 QUIET_MV = 0.01  # slopes under this are no QRS

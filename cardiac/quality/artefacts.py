@@ -4,18 +4,18 @@ import numpy as np
 
 from cardiac.quality.noise import split
 
-FLAT_MV = 0.005  # real leads move by 25 µV in half a second at least (folds 0 to 2, 1 % of the leads)
+FLAT_MV = 0.005  # in half a second. Steps of 5 µV are common, and a real lead moves by several of them
 PLATEAU_S = 0.006  # samples equal to the extreme, one after another, for longer than this ...
-PLATEAUS = 3  # ... so often: an interpolated recording has one or two of them by chance (folds 0 to 2)
-LONG_PLATEAU_S = 0.25  # or once for so long; the longest of folds 0 to 2 but one is 0.14 s, at the end of a file
+PLATEAUS = 3  # ... so often: an interpolated recording has one or two of them by chance
+LONG_PLATEAU_S = 0.25  # or once for so long; at the end of a file the last sample is often held for a tenth
 PLATEAU_MV = 0.12  # and so far from the lead's middle: a plateau near the baseline is no end of a scale
-SPIKE_MV = 0.1  # height of a single sample over its neighbours; real ones are up to 0.15 (8 of 1,009 records)
+SPIKE_MV = 0.1  # height of a single sample over its neighbours; a millimetre on paper
 SPIKE_NOISE = 8.0  # and over the muscle noise
 SPIKE_REST = 0.25  # further out the curvature is under this share: a QRS bends for longer
 SPIKE_SIDE = (0.3, 0.75)  # next to it the curvature is minus half
 SPIKE_BEAT_S, SPIKE_CLEAR_HZ = 0.06, 240.0  # under this rate the top of an R wave is a single sample too
 PACING_S, PACING_RATE_HZ = 0.002, 400.0  # a pacemaker's impulse, widened by a device's filter, is some 4 ms long
-PACING_MV = 0.6  # curvature in three leads at once. QRS reach that in their steepest lead alone (folds 0 to 2)
+PACING_MV = 0.6  # curvature in three leads at once; QRS reach it in their steepest lead, hardly ever in three
 PACING_LEADS, PACING_TIMES, PACING_APART_S = 3, 2, 0.1
 
 

@@ -13,7 +13,7 @@ from cardiac.labels import LEADS
 # The six limb leads from I and II.
 FROM_I_II = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 1.0], [-0.5, -0.5], [1.0, -0.5], [-0.5, 1.0]])
 N_LIMB = 6
-TOLERANCE_MV = 0.005  # real records hold within 2 µV (folds 0 to 2); devices that round to 5 µV differ by up to this
+TOLERANCE_MV = 0.005  # steps of 1 µV keep within 2; devices that round to 5 µV differ by up to this
 TOLERANCE_SHARE = 0.03  # of the leads' own size: channels of one device agree to a few percent in gain
 SAME = 0.97  # correlation from which one lead is another
 GAIN_RANGE = (0.9, 1.1)

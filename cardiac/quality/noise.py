@@ -10,7 +10,7 @@ FINE_S = 0.02  # twice smoothed over this and taken away: what is left begins at
 MUSCLE_BLOCK_S = 0.04  # the middle of such blocks: QRS fill fewer than half of them
 BASELINE_BLOCK_S = 0.2  # the middle of such blocks passes by QRS
 BASELINE_SMOOTH_S = 0.4  # twice
-WANDER_WINDOWS = 3  # told best from PTB-XL's drifts (folds 0 to 2): area under the curve 0.87; 1 to 10 s: 0.86
+WANDER_WINDOWS = 3  # longer ones tell no better, and not where
 
 
 def split(signal: np.ndarray, n_windows: int) -> np.ndarray:

@@ -279,6 +279,21 @@ def test_short_recordings():
     assert found(signal) == {("flat", ("aVL",))}
 
 
+@pytest.mark.parametrize("seed", range(24))
+def test_whatever_comes_gets_an_answer(seed):
+    """Zeros, noise of any size, steps, rails, gaps, odd rates: reasons, and no error."""
+    rng = np.random.default_rng(seed)
+    fs_hz = float(rng.choice([100, 101, 128, 257, 512, 1024, 2000]))
+    shape = (12, int(rng.integers(fs_hz, 12 * fs_hz)))
+    signal = (np.zeros(shape), rng.normal(0, 10 ** rng.uniform(-7, 5), shape), np.round(rng.normal(0, 1, shape)))[
+        seed % 3
+    ]
+    first = int(rng.integers(shape[1]))
+    signal[seed % 12, first : first + int(rng.integers(1, shape[1]))] = (np.nan, 5.0, np.inf)[seed // 3 % 3]
+    signal[rng.integers(12), rng.integers(0, shape[1], 3)] = 1e4
+    assert assess(signal, fs_hz).status in ("warning", "rejected", "ok")
+
+
 def test_the_signal_is_left_as_it_was():
     signal = clean()
     signal[3, 100:1200] = np.nan
