@@ -97,7 +97,7 @@ def _clip(share: float) -> Callable[..., np.ndarray]:
     return of_lead
 
 
-def _sine(amplitude_mv: float, hz: float) -> Callable[..., np.ndarray]:
+def sine(amplitude_mv: float, hz: float) -> Callable[..., np.ndarray]:
     def of_lead(samples: np.ndarray, fs_hz: float, rng: np.random.Generator) -> np.ndarray:
         angles = 2 * np.pi * (hz * np.arange(len(samples)) / fs_hz + rng.uniform())
         return samples + amplitude_mv * np.sin(angles)
@@ -105,7 +105,7 @@ def _sine(amplitude_mv: float, hz: float) -> Callable[..., np.ndarray]:
     return of_lead
 
 
-def _muscle(ratio_db: float) -> Callable[..., np.ndarray]:
+def muscle(ratio_db: float) -> Callable[..., np.ndarray]:
     """Noise of 20 to 150 Hz, so many decibels under the lead's own standard deviation."""
 
     def of_lead(samples: np.ndarray, fs_hz: float, rng: np.random.Generator) -> np.ndarray:
@@ -190,13 +190,13 @@ def all_faults() -> list[Planted]:
         faults.append(Planted(name, ("clipped",), _changed(_clip(share))))
     for amplitude_mv, hz in ((0.02, 50), (0.05, 50), (0.1, 50), (0.2, 50), (0.05, 60), (0.1, 60)):
         name = f"{amplitude_mv:g} mV of {hz} Hz in a lead"
-        faults.append(Planted(name, ("hum",), _changed(_sine(amplitude_mv, hz))))
+        faults.append(Planted(name, ("hum",), _changed(sine(amplitude_mv, hz))))
     for height_mv in (0.5, 1.0, 1.5, 2.0):
         name = f"wandering by {height_mv:g} mV at 0.3 Hz in a lead"
-        faults.append(Planted(name, ("wander",), _changed(_sine(height_mv / 2, 0.3))))
+        faults.append(Planted(name, ("wander",), _changed(sine(height_mv / 2, 0.3))))
     for ratio_db in (24, 18, 12, 6, 0):
         faults.append(
-            Planted(f"muscle noise at {ratio_db} dB in a lead", ("muscle_noise",), _changed(_muscle(ratio_db)))
+            Planted(f"muscle noise at {ratio_db} dB in a lead", ("muscle_noise",), _changed(muscle(ratio_db)))
         )
     for height_mv in (0.15, 0.3, 1.0):
         faults.append(Planted(f"three spikes of {height_mv:g} mV in a lead", ("spikes",), _changed(_spikes(height_mv))))

@@ -1,0 +1,134 @@
+"""How much do faults of a recording move the answer? Probability, decisions and F1, on the same records with and without.
+
+    python -m benchmarks.robustness --data data/aiijc
+
+Over records of the training part drawn at random, which the shipped networks were taught: the F1 as it is says nothing
+of new patients, and what counts is how it changes.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.faults import muscle, sine
+from cardiac.datasets import read_dataset
+from cardiac.errors import CardiacError
+from cardiac.labels import LEADS
+from cardiac.metrics import bootstrap_weights, f1_score
+from cardiac.records import Record, read_record
+from cardiac.signals import resample
+from inference import DEFAULT_BUNDLE, Detector, predict_record
+
+Change = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
+
+
+def _gain(factor: float) -> Change:
+    return lambda signal, fs_hz, rng: signal * factor
+
+
+def _every_lead(of_lead: Callable[..., np.ndarray]) -> Change:
+    return lambda signal, fs_hz, rng: np.stack([of_lead(row, fs_hz, rng) for row in signal])
+
+
+def _dead(lead: str) -> Change:
+    return lambda signal, fs_hz, rng: signal * (np.array(LEADS) != lead)[:, None]
+
+
+CHANGES: dict[str, Change] = {
+    "gain x 0.8": _gain(0.8),
+    "gain x 1.2": _gain(1.2),
+    "an offset of up to 2 mV on each lead": lambda signal, fs_hz, rng: signal + rng.uniform(-2, 2, (12, 1)),
+    "steps of 5 µV": lambda signal, fs_hz, rng: (signal / 0.005).round() * 0.005,
+    "hum of 0.1 mV, 50 Hz": _every_lead(sine(0.1, 50)),
+    "hum of 0.1 mV, 60 Hz": _every_lead(sine(0.1, 60)),
+    "wander of 0.5 mV, 0.3 Hz": _every_lead(sine(0.5, 0.3)),
+    "muscle noise at 20 dB": _every_lead(muscle(20)),
+    "muscle noise at 10 dB": _every_lead(muscle(10)),
+    "muscle noise at 5 dB": _every_lead(muscle(5)),
+    **{f"{lead} dead": _dead(lead) for lead in LEADS},
+}
+RATES_HZ = (100.0, 250.0, 360.0, 1_000.0)
+
+
+def changed(record: Record, seed: int) -> dict[str, Record]:
+    """The record as it is, and with each change."""
+    signal, fs_hz = record.signal.astype(np.float64), record.fs_hz
+    made = {"as it is": record}
+    for rate in RATES_HZ:
+        made[f"resampled to {rate:g} Hz"] = replace(
+            record, signal=resample(signal, fs_hz, rate).astype(np.float32), fs_hz=rate
+        )
+    for place, (name, change) in enumerate(CHANGES.items()):
+        rng = np.random.default_rng([seed, place])
+        made[name] = replace(record, signal=change(signal, fs_hz, rng).astype(np.float32))
+    return made
+
+
+def measure(rows: np.ndarray, sources: list[Path | Record], detector: Detector) -> dict[str, np.ndarray]:
+    """Calibrated probability of infarction of each record under each change, (n,); NaN where it was rejected."""
+    found: dict[str, list[float]] = {}
+    for row in tqdm(rows, unit="record", disable=None):
+        for name, record in changed(read_record(sources[row]), int(row)).items():
+            try:
+                probability = predict_record(record, detector).mi.probability
+            except CardiacError:
+                probability = np.nan
+            found.setdefault(name, []).append(probability)
+    return {name: np.array(each) for name, each in found.items()}
+
+
+def print_table(found: dict[str, np.ndarray], true: np.ndarray, patients: np.ndarray, threshold: float) -> None:
+    """Change of probability and of F1 under each change; a rejected record counts as no infarction."""
+    weights = np.vstack([np.ones(len(true)), bootstrap_weights(patients)])
+    plain = found["as it is"]
+    before = np.array([f1_score(plain >= threshold, true, each) for each in weights])
+    print(
+        f"F1 as it is: {before[0]:.3f} ({true.sum()} infarctions of {len(true)} records, which the networks were taught).\n"
+    )
+    print(
+        "| change | mean change of probability | 95 % of changes under | decisions changed | no decision | change of F1 |"
+    )
+    print("|---|---|---|---|---|---|")
+    for name, each in found.items():
+        if name == "as it is":
+            continue
+        read = ~np.isnan(each)
+        moved = np.abs(each[read] - plain[read])
+        over = np.where(read, each, 0) >= threshold
+        gain = np.array([f1_score(over, true, one) for one in weights]) - before
+        low, high = np.percentile(gain[1:], [2.5, 97.5])
+        turned = (over != (plain >= threshold)).mean()
+        print(
+            f"| {name} | {moved.mean():.3f} | {np.percentile(moved, 95):.3f} | {turned:.1%} | {1 - read.mean():.1%} "
+            f"| {gain[0]:+.3f} ({low:+.3f} to {high:+.3f}) |"
+        )
+
+
+def main() -> int:
+    """Print the table. 0, or 1 with a sentence on standard error."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = Path(os.environ.get("ECG_DATA", "data")) / "aiijc"
+    parser.add_argument("--data", type=Path, default=default, help="the data set's folder (%(default)s)")
+    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help="folder of the weights and their card")
+    parser.add_argument("--records", type=int, default=500, help="how many are drawn (%(default)s)")
+    options = parser.parse_args()
+    try:
+        dataset, detector = read_dataset(options.data), Detector.load(options.bundle)
+        n = min(options.records, len(dataset.infarction))
+        rows = np.sort(np.random.default_rng(0).permutation(len(dataset.infarction))[:n])
+        found = measure(rows, list(dataset.sources), detector)
+    except CardiacError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print_table(found, dataset.infarction[rows], dataset.patients[rows], detector.rule.thresholds.mi)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
