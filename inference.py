@@ -25,7 +25,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from cardiac import reports
-from cardiac.datasets import read_template
+from cardiac.datasets import PTBXL_INDEX, indexed_records, read_template
 from cardiac.decisions import Finding, Rule, decide
 from cardiac.errors import BundleError, CardiacError, ConfigError, DatasetError, RecordError, first_line, naming
 from cardiac.evidence import Evidence, gather_evidence, telling_part
@@ -182,8 +182,10 @@ def _named(places: Mapping[Path, Path]) -> list[tuple[Path, str]]:
     """Every recording with its name: the file's, or, where two share one, their whole paths."""
     found: dict[str, tuple[Path, Path]] = {}  # by real path: a file that is named twice is read once
     for place, called in places.items():
-        for each in find_records(place, called) if os.path.isdir(place) else [place]:  # noqa: PTH112 (False for a name too long)
-            found.setdefault(os.path.realpath(each), (each, called / each.relative_to(place)))
+        for each in _recordings(place, called):
+            found.setdefault(
+                os.path.realpath(each), (each, called / each.relative_to(place) if place != called else each)
+            )
     counts = Counter(_printable(path.stem) for path, _ in found.values())
     named, taken = [], Counter()
     for path, called in found.values():
@@ -192,6 +194,13 @@ def _named(places: Mapping[Path, Path]) -> list[tuple[Path, str]]:
         taken[name] += 1
         named.append((path, name if taken[name] == 1 else f"{name} ({taken[name]})"))
     return named
+
+
+def _recordings(place: Path, called: Path) -> list[Path]:
+    """What a path holds: a folder's recordings, those that PTB-XL's table names, or the one file."""
+    if os.path.isdir(place):  # noqa: PTH112 (False for a name too long)
+        return find_records(place, called)
+    return indexed_records(place) if place.name == PTBXL_INDEX else [place]
 
 
 def _printable(name: str) -> str:

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,8 @@ from cardiac.signals import restore_gains
 FILTERED_HZ, FILTERED_UNIT = 100.0, 1e-3  # of ptb-xl-filtered's signals.npz
 UNKNOWN = np.full(len(AUXILIARY), np.nan, dtype=np.float32)
 NOISE_FLAGS = ("baseline_drift", "static_noise", "burst_noise", "electrodes_problems")
+
+PTBXL_INDEX = "ptbxl_database.csv"
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def read_dataset(folder: str | Path, min_likelihood: float = 50.0) -> Dataset:
     folder = Path(folder)
     if not os.path.isdir(folder):  # noqa: PTH112 (False for a name that no disk takes)
         raise DatasetError(f"{folder}: there is no such folder: give the data set's folder with --data")
-    if (folder / "ptbxl_database.csv").is_file():
+    if (folder / PTBXL_INDEX).is_file():
         return _read_ptbxl(folder, min_likelihood)
     for place in (folder, folder / "train"):
         if (place / "train_gts_final.csv").is_file() or (place / "train_gts.csv").is_file():
@@ -141,6 +143,20 @@ def read_card(path: str | Path) -> dict[str, Any]:
             f"{path}: does not say how its decisions were fitted: give a bundle that was trained"
         ) from error
     return card
+
+
+def indexed_records(path: Path) -> list[Path]:
+    """The headers that PTB-XL's table names, at 500 Hz, or at 100 Hz where these are not there, in its order.
+
+    Raises DatasetError for a table without such names, or with names that lead out of its folder.
+    """
+    table = _read_csv(path, ["filename_hr", "filename_lr"])
+    column = "filename_hr" if (path.parent / f"{table['filename_hr'].iloc[0]}.hea").is_file() else "filename_lr"
+    named = [PurePosixPath(str(name)) for name in table[column]]
+    wrong = [name for name in named if name.is_absolute() or ".." in name.parts]
+    if wrong:
+        raise DatasetError(f"{path.name}: {str(wrong[0])[:60]!r} leads out of its folder: take PTB-XL's own table")
+    return [path.parent / f"{name}.hea" for name in named]
 
 
 def read_template(path: str | Path) -> pd.DataFrame:
@@ -254,7 +270,7 @@ def _ptbxl_opinion(path: Path, min_likelihood: float) -> pd.DataFrame:
 
 
 def _read_ptbxl(folder: Path, min_likelihood: float) -> Dataset:
-    database = _read_csv(folder / "ptbxl_database.csv", ["ecg_id", "patient_id", "scp_codes", "strat_fold"])
+    database = _read_csv(folder / PTBXL_INDEX, ["ecg_id", "patient_id", "scp_codes", "strat_fold"])
     column = "filename_hr" if (folder / "records500").is_dir() else "filename_lr"
     if column not in database:
         raise DatasetError(f"ptbxl_database.csv: column {column!r} is missing: take PTB-XL's own table")

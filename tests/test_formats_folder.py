@@ -84,3 +84,20 @@ def test_what_is_wrong_with_a_tracing_is_told(tmp_path, inferior):
     assert found["buried"]["quality"]["status"] == "rejected"
     assert found["buried"]["quality"]["details"]
     assert "buried" not in (tmp_path / "out/submission.csv").read_text(encoding="utf-8")
+
+
+def test_ptb_xls_table_names_its_records(tmp_path, signal, capsys):
+    names = ["records500/00000/00001_hr", "records500/00000/00002_hr"]
+    (tmp_path / "records500/00000").mkdir(parents=True)
+    for name in (*names, "records500/00000/00003_hr"):
+        WRITERS["wfdb 16"](tmp_path / name, signal[:, :1000], 500)
+    table = tmp_path / "ptbxl_database.csv"
+    rows = [f"{place},{name},records100/x" for place, name in enumerate([*names, "records500/00000/00009_hr"])]
+    table.write_text("\n".join(["ecg_id,filename_hr,filename_lr", *rows]) + "\n")
+    assert main([str(table), "--out", str(tmp_path / "out")]) == 1
+    found = read(tmp_path / "out")
+    assert [each["record"] for each in found] == ["00001_hr", "00002_hr", "00009_hr"]
+    assert "there is no such file" in found[2]["error"]
+    table.write_text("ecg_id,filename_hr,filename_lr\n1,../../x,../../y\n")
+    assert main([str(table), "--out", str(tmp_path / "out")]) == 2
+    assert "leads out of its folder" in capsys.readouterr().err

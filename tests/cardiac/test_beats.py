@@ -3,6 +3,7 @@ import pytest
 
 from cardiac.beats import average_blocks, find_beats, heart_rate_bpm
 from cardiac.labels import SITES
+from cardiac.signals import resample
 from cardiac.simulate import simulate_record
 
 NEAR_S = 0.15  # what counts as the same beat (AAMI EC57)
@@ -85,3 +86,16 @@ def test_rate_needs_two_beats():
 
 def test_blocks_are_means():
     assert np.allclose(average_blocks(np.arange(7.0)[None], 3), [[1.0, 4.0]])
+
+
+@pytest.mark.parametrize("fs_hz", [100.0, 128.0, 250.0, 360.0, 500.0, 1000.0, 2000.0])
+def test_resampling_leaves_the_beats_where_they_are(fs_hz):
+    """Times of R peaks before and after, by the peaks of lead II themselves."""
+    simulated = simulate_record(5, fs_hz=fs_hz, noise=0.0)
+    to_100 = resample(simulated.record.signal.astype(float), fs_hz, 100.0)
+    for peak in simulated.r_peaks[1:-1]:
+        around = slice(round(peak / fs_hz * 100) - 6, round(peak / fs_hz * 100) + 7)
+        raw = simulated.record.signal[1, round(peak - 0.06 * fs_hz) : round(peak + 0.06 * fs_hz) + 1]
+        before = (round(peak - 0.06 * fs_hz) + raw.argmax()) / fs_hz
+        after = (around.start + to_100[1, around].argmax()) / 100
+        assert abs(before - after) <= 0.011
