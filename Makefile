@@ -4,13 +4,14 @@
 # make figures    prints the shipped bundle's figures again from its out-of-fold probabilities
 # make report     the same with charts and the worst errors, into results/report.html
 # make evidence   is the evidence true to the detector? (minutes)
+# make quality    what the quality checks catch, and what faults do to the answer (ten minutes)
 # make reproduce  from the unpacked recordings to the whole report: trains into runs/mi, then reports on it
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-slow lint train figures report evidence reproduce tries bench clean
+.PHONY: run test test-slow lint train figures report evidence quality reproduce tries bench clean
 
 run: $(VENV)/.run
 	$(BIN)/python inference.py public_data
@@ -37,6 +38,10 @@ report: $(VENV)/.run
 
 evidence: $(VENV)/.run
 	$(BIN)/python -m benchmarks.evidence $(ARGS)
+
+quality: $(VENV)/.run
+	$(BIN)/python -m benchmarks.quality
+	$(BIN)/python -m benchmarks.robustness
 
 reproduce: $(VENV)/.run
 	$(BIN)/python train.py --jobs 2 --out runs/mi
