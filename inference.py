@@ -179,18 +179,18 @@ def _opened(paths: Sequence[str | Path], stack: ExitStack) -> dict[Path, Path]:
 
 
 def _named(places: Mapping[Path, Path]) -> list[tuple[Path, str]]:
-    """Every recording with its name: the file's, or, where two share one, their whole paths."""
+    """Every recording with its name: the file's; where two share one, with its ending; or the whole path."""
     found: dict[str, tuple[Path, Path]] = {}  # by real path: a file that is named twice is read once
     for place, called in places.items():
         for each in _recordings(place, called):
             found.setdefault(
                 os.path.realpath(each), (each, called / each.relative_to(place) if place != called else each)
             )
-    counts = Counter(_printable(path.stem) for path, _ in found.values())
+    ways = [[_printable(text) for text in each] for each in ((p.stem, p.name, c.as_posix()) for p, c in found.values())]
+    counts = [Counter(names) for names in zip(*ways, strict=True)]  # of stems, of whole names, of paths
     named, taken = [], Counter()
-    for path, called in found.values():
-        name = _printable(path.stem)
-        name = name if counts[name] == 1 else _printable(called.as_posix())
+    for (path, _), names in zip(found.values(), ways, strict=True):
+        name = next((name for name, count in zip(names, counts, strict=True) if count[name] == 1), names[-1])
         taken[name] += 1
         named.append((path, name if taken[name] == 1 else f"{name} ({taken[name]})"))
     return named

@@ -22,6 +22,7 @@ SHOWN_S = 10.0
 LEFT_MM, RIGHT_MM, TOP_MM, ROW_MM, FOOT_MM = 15.0, 5.0, 24.0, 30.0, 9.0
 PAPER, FINE, COARSE, INK = "#fffaf7", "#f6d5cd", "#e9a899", "#1b1b1f"
 FOR, AGAINST = "#b3261e", "#2b5fb8"  # evidence for the finding, and against it
+REMARKS = 200  # letters that fit into a line
 BAR_MM = 12.0  # of the lead that speaks most
 
 
@@ -125,19 +126,21 @@ def _draw_moments(axes: Any, evidence: Evidence, start_s: float, length_s: float
 def _draw_text(
     axes: Any, record: Record, finding: Finding | None, evidence: Evidence | None, width: float, height: float
 ) -> None:
-    axes.text(5, height - 7, record.record_id, color=INK, fontsize=12, fontweight="bold", va="center")
+    axes.text(5, height - 6, record.record_id, color=INK, fontsize=12, fontweight="bold", va="center")
     if finding is not None:
-        axes.text(5, height - 13.5, summary(finding), color=INK, fontsize=10.5, va="center")
+        axes.text(5, height - 12, summary(finding), color=INK, fontsize=10.5, va="center")
     settled = f"{record.duration_s:.1f} s at {record.fs_hz:g} Hz"
     if evidence is not None and evidence.starts_s[0] > 0:
         settled = f"from {evidence.starts_s[0]:.1f} s of {settled}"
-    axes.text(width - 5, height - 7, settled, color=INK, fontsize=9, ha="right", va="center")
+    axes.text(width - 5, height - 6, settled, color=INK, fontsize=9, ha="right", va="center")
     foot = f"{MM_PER_S:g} mm/s   {MM_PER_MV:g} mm/mV   An aid for research and a second look; not a medical device."
     if evidence is not None:
         foot += "   Bars: what a lead speaks for (red) or against (blue). Strips: probability at the moment."
+    axes.text(5, 4, foot, color=INK, fontsize=7.5, va="center")
     if finding is not None and finding.remarks:
-        foot += "   Note: " + "; ".join(finding.remarks)
-    axes.text(5, 4, foot[:230], color=INK, fontsize=7.5, va="center")
+        remarks = "; ".join(finding.remarks)
+        shown = remarks if len(remarks) <= REMARKS else f"{remarks[: REMARKS - 3]}..."
+        axes.text(5, height - 16.4, shown, color=INK, fontsize=7, va="center")
 
 
 def summary(finding: Finding) -> str:
