@@ -11,7 +11,8 @@ import inference
 from cardiac.datasets import read_card, read_companions, read_dataset, read_folds, read_out_of_fold
 from cardiac.evaluate import as_plain, evaluate, read_found
 from cardiac.folds import check_folds, companion_folds
-from cardiac.records import read_record
+from cardiac.records import read_record, record_from_array
+from tests.writers import WRITERS
 
 BUNDLE = inference.DEFAULT_BUNDLE
 
@@ -119,3 +120,21 @@ def test_companions(dataset, real_data):
     of_all = companion_folds(together, np.array([of_patient[patient] for patient in dataset.patients]))
     patients = np.concatenate([dataset.patients, *(other.patients for other in together.companions)])
     assert (of_all >= 0).tolist() == [patient in of_patient for patient in patients]
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_real_recording_gives_the_same_finding_in_every_format(kind, real_data, detector, tmp_path):
+    """An infarction of which I, II and the chest leads are kept as they are, the others to their relations."""
+    table = pd.read_csv(real_data / "aiijc/train/train_gts.csv")
+    name = sorted(table[table["myocard"] == 1]["record_name"])[0]
+    signal = np.load(real_data / f"aiijc/train/{name}.npy").astype(float)
+    signal[2:6] = [
+        signal[1] - signal[0],
+        -(signal[0] + signal[1]) / 2,
+        signal[0] - signal[1] / 2,
+        signal[1] - signal[0] / 2,
+    ]
+    expected = inference.predict_record(record_from_array(signal, 500), detector)
+    finding = inference.predict_record(WRITERS[kind](tmp_path / "real", signal, 500), detector)
+    assert finding.sites == expected.sites
+    assert abs(finding.mi.probability - expected.mi.probability) < (1e-3 if kind != "wfdb 212" else 1e-2)

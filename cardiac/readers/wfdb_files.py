@@ -30,6 +30,8 @@ def read_wfdb(path: Path) -> Raw:
     with _faults_named(), _plainly_named(stem) as named:
         header = wfdb.rdheader(str(named))
         _check_text(named.with_name(f"{named.name}.hea"))
+        if not header.n_sig or not header.fs:
+            raise RecordError("its header lists no signal: give a waveform record")
         _check_header(header, named)
     if header.sig_len / header.fs > AT_ONCE_S:
         samples = _Samples(stem, header.sig_len)
