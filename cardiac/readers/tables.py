@@ -57,7 +57,7 @@ def read_text(path: Path) -> Raw:
         raise RecordError(f"its rows are not all numbers ({first_line(error)}): export the samples alone") from error
     if separator != " " and table.shape[1] > 1 and table.iloc[:, -1].isna().all():
         table = table.iloc[:, :-1]  # every line ends in a separator
-    header = [_cells(line, separator) for line in lines[:first] if not line.startswith("#")]
+    header = [_cells(line.lstrip("# "), separator) for line in lines[:first] if line.strip()]
     return _settle_table(table.to_numpy(), header, " ".join(lines[:first]))
 
 
@@ -134,10 +134,13 @@ def _settle_table(body: np.ndarray, header: Sequence[Sequence[str]], told: str) 
         rate = float(found[1])
     if time is not None and rate is None:
         notes.append(Note("info", "its first column counts samples and was left aside"))
+    if names is None:
+        level = "warning" if any(len(row) > 1 for row in header) else "info"
+        notes.append(Note(level, f"its columns have no leads' names: taken in the order {', '.join(LEADS)}"))
     kept = [place for place in range(n_columns) if place != time]
     units = [_unit(names[place] if names else "", unit_row[place] if unit_row else "") for place in kept]
     if names is None and time is None and body.shape[0] == len(LEADS) < n_columns:
-        return Raw(body, rate)
+        return Raw(body, rate, notes=tuple(notes))
     return Raw(
         body[:, kept].T,
         rate,

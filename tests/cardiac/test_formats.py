@@ -59,6 +59,18 @@ def test_leads_under_other_names_in_another_order(tmp_path, signal):
     assert any("turned back: aVR" in note.text for note in record.notes)
 
 
+def test_names_in_a_comment_count_and_unknown_names_are_said(tmp_path, signal):
+    order = [*reversed(LEADS)]
+    np.savetxt(tmp_path / "a.txt", signal[::-1].T, delimiter="\t", header="\t".join(order), fmt="%.5f")
+    assert np.abs(read_record(tmp_path / "a.txt").signal - signal).max() < 1e-4
+    header = ",".join(f"channel {place}" for place in range(12))
+    np.savetxt(tmp_path / "b.csv", signal.T, delimiter=",", header=header, comments="", fmt="%.5f")
+    notes = [(note.level, note.text[:31]) for note in read_record(tmp_path / "b.csv").notes]
+    assert ("warning", "its columns have no leads' name") in notes
+    np.savetxt(tmp_path / "c.csv", signal.T, delimiter=",", fmt="%.5f")
+    assert all(note.level == "info" for note in read_record(tmp_path / "c.csv").notes)
+
+
 REAL = ["example.scp", "example.dcm", "example_aecg.xml", "muse_example.xml", "philips_sierra_1_04.xml"]
 REAL += [f"cinc/{name}.mat" for name in ("A0004", "E00004", "JS00004", "Q0004", "S0004")]
 
