@@ -85,6 +85,7 @@ def test_what_cannot_be_settled_is_said_whenever_it_comes(minutes, detector):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 def test_a_day_in_flat_memory(tmp_path, inferior, detector):
     """24 hours at 500 Hz, 1 GB of samples."""
     part = (inferior.record.signal * 1_000).round().astype("<i2")
