@@ -290,6 +290,7 @@ def document(scores: Scores, names: list[str], shipped: Scores) -> str:
             "",
             *table(scores, [name for name in names if not name.startswith("wider, ")]),
             "",
+            *_untrained([name for name in names if not scores.get(name)]),
             "From the wider network, with differences to it:",
             "",
             *table(scores, [name for name in names if name.startswith("wider, ")], WIDE),
@@ -307,6 +308,11 @@ def document(scores: Scores, names: list[str], shipped: Scores) -> str:
             *(_growth(scores) if all(scores.get(name) for name in SHARES) else []),
         ]
     )
+
+
+def _untrained(names: Sequence[str]) -> list[str]:
+    """A sentence on the tries that are listed and have not been trained."""
+    return [f"Listed and not trained yet: {'; '.join(names)}.", ""] if names else []
 
 
 def _growth(scores: Scores) -> list[str]:
