@@ -165,6 +165,7 @@ def record_from_array(
         )
 
 
+@np.errstate(all="ignore")  # what overflows is refused as not finite
 def _settle(record_id: str, raw: Raw, fs_hz: float | None) -> Record:
     """Rate, orientation, length, units, ends, leads, finiteness, amplitude, in this order; see `record_from_array`.
 
@@ -182,7 +183,7 @@ def _settle(record_id: str, raw: Raw, fs_hz: float | None) -> Record:
     _check_range(signal)
 
     def settle(part: np.ndarray) -> np.ndarray:
-        with naming(record_id):
+        with naming(record_id), np.errstate(all="ignore"):
             settled = _settle_part(part, raw, []) * factor
             _check_range(settled)
             return settled.astype(np.float32)

@@ -1,7 +1,9 @@
 """NumPy files: .npy, and .npz of one recording. Nothing is ever unpickled."""
 
+import io
 import math
 import zipfile
+import zlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +15,7 @@ from cardiac.readers.raw import Raw
 
 LARGEST_BYTES = 16 * 2**30
 MOST_AT_ONCE = 12 * 1_000 * 600  # samples; beyond, they are read from the disk as they are asked for
+LONGEST_HEADER = 65_536
 MOST_PACKED = 10  # times its size that a packed file may grow
 RATES = ("fs_hz", "fs", "sampling_rate", "sampling_frequency", "sample_rate")
 NAMES, UNITS = ("leads", "lead_names", "sig_name", "channels"), ("unit", "units")
@@ -48,7 +51,7 @@ def read_npz(path: Path) -> Raw:
                     signals.append(array)
                 elif array.size <= 1_000:
                     told[name] = array
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, RuntimeError, zlib.error) as error:
         raise RecordError(f"is a damaged .npz file ({first_line(error)}): copy it again") from error
     if len(signals) != 1:
         raise RecordError(f"holds {len(signals) or 'no'} recordings (2-D arrays): give one in a file")
@@ -65,10 +68,13 @@ def read_npz(path: Path) -> Raw:
 
 def _read_header(file: BinaryIO, n_bytes: int) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Shape, order and type of the array that follows, which must be as many bytes as the file has."""
+    begin = file.tell()
+    head = io.BytesIO(file.read(LONGEST_HEADER))  # of which no more is read than there is, whatever length it states
     try:
-        version = npy_format.read_magic(file)
+        version = npy_format.read_magic(head)
         read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-        shape, column_major, dtype = read(file)
+        shape, column_major, dtype = read(head)
+        file.seek(begin + head.tell())
     except Exception as error:  # NumPy hands the header to Python's own parser, which raises whatever it runs into
         raise RecordError(f"is not a NumPy array ({first_line(error)}): save it with numpy.save") from error
     if not all(type(size) is int and size >= 0 for size in shape):

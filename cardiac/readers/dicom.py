@@ -1,5 +1,6 @@
 """DICOM waveforms (PS3.3 C.10.9): 12-lead, general and ambulatory ECG objects, by the pydicom library."""
 
+import io
 import re
 import warnings
 from pathlib import Path
@@ -13,7 +14,7 @@ from cardiac.readers.raw import Note, Raw, check_length, check_rate
 
 LARGEST_BYTES = 2**30
 READ = ["WaveformSequence", "PatientAge", "PatientSex", "SOPClassUID"]
-NOT_READ = {"1.2.840.10008.1.2.1.99": "deflated", "1.2.840.10008.1.2.2": "big-endian"}  # transfer syntaxes
+NOT_READ = {b"1.2.840.10008.1.2.1.99": "deflated", b"1.2.840.10008.1.2.2\0": "big-endian"}  # transfer syntaxes
 # Leads by their code, where its meaning in words names none: of SCP-ECG ("5.6.3-9-1" is lead I) and of MDC ("2:1").
 CODES = {
     1: "I",
@@ -40,10 +41,12 @@ def read_dicom(path: Path) -> Raw:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values that break the standard's form
-            syntax = pydicom.filereader.read_file_meta_info(path).get("TransferSyntaxUID")
-            if syntax in NOT_READ:
-                raise RecordError(f"is a {NOT_READ[syntax]} DICOM file: export it as explicit little endian")
-            return _read(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=READ))
+            plain = path.read_bytes()
+            syntax = next((name for uid, name in NOT_READ.items() if uid in plain[:4_096]), None)
+            if syntax:
+                raise RecordError(f"is a {syntax} DICOM file: export it as explicit little endian")
+            content = io.BytesIO(plain)  # of which no more is read than there is, whatever lengths it states
+            return _read(pydicom.dcmread(content, stop_before_pixels=True, specific_tags=READ))
     except (RecordError, OSError):
         raise
     except Exception as error:  # pydicom raises what its parsing runs into

@@ -33,7 +33,7 @@ def read_wfdb(path: Path) -> Raw:
         if not header.n_sig or not header.fs:
             raise RecordError("its header lists no signal: give a waveform record")
         _check_header(header, named)
-    if header.sig_len / header.fs > AT_ONCE_S:
+    if (header.sig_len or 0) / header.fs > AT_ONCE_S:
         samples = _Samples(stem, header.sig_len)
         names, units, notes = samples.names, samples.units, samples.notes
     else:

@@ -91,6 +91,12 @@ def test_dicom_without_a_waveform_or_a_unit(tmp_path, short):
     refused(path, "without a waveform .12-lead ECG Waveform Storage.")
 
 
+def test_dicom_that_would_grow(tmp_path, short):
+    path = WRITERS["dicom"](tmp_path / "d", short, 500)
+    path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.2\0"))
+    refused(path, "is a big-endian DICOM file")
+
+
 def test_dicom_that_states_more_than_it_holds(tmp_path, short):
     path = WRITERS["dicom"](tmp_path / "d", short, 500)
     content = pydicom.dcmread(path)
