@@ -7,7 +7,6 @@ import numpy as np
 
 from cardiac.signals import SignalSpec, prepare_signal, resampling_ratio
 
-LONG_S = 600.0  # from here on a recording is read in pieces
 PIECE_S = 600.0
 MARGIN_S = 10.0  # read on either side of a piece: the band's slowest answer has died away by then (to 1e-9)
 

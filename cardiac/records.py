@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from cardiac.dipole import twelve_leads
 from cardiac.errors import RecordError, naming
 from cardiac.labels import LEADS, lead_and_sign, lead_name
-from cardiac.long import LONG_S, LongSignal
+from cardiac.long import LongSignal
 from cardiac.readers.aecg import read_aecg
 from cardiac.readers.archives import unpacked
 from cardiac.readers.arrays import read_npy, read_npz
@@ -17,12 +18,11 @@ from cardiac.readers.dicom import read_dicom
 from cardiac.readers.edf import read_edf_file
 from cardiac.readers.kinds import kind_of
 from cardiac.readers.muse import read_muse
-from cardiac.readers.raw import FS_RANGE_HZ, Note, Raw, check_length, check_rate
+from cardiac.readers.raw import FS_RANGE_HZ, LONG_S, Note, Raw, check_length, check_rate
 from cardiac.readers.scp import read_scp_file
 from cardiac.readers.sierra import read_sierra
 from cardiac.readers.tables import is_table, read_text, read_xlsx
 from cardiac.readers.wfdb_files import read_wfdb
-from cardiac.signals import LIMB_FROM_I_AND_II
 
 __all__ = ["FS_RANGE_HZ", "Note", "Record", "find_records", "read_record", "record_from_array"]
 
@@ -276,9 +276,9 @@ def _order_leads(signal: np.ndarray, leads: Sequence[str] | None, notes: list[No
     given = {each[0]: signal[place] * each[1] for place, each in enumerate(found) if each}
     if missing:
         notes.append(Note("info", f"{', '.join(missing)} from {' and '.join(limbs[:2])} (Einthoven, Goldberger)"))
-        relations = LIMB_FROM_I_AND_II[[LEADS.index(lead) for lead in limbs[:2]]]
+        relations = twelve_leads(np.eye(2))[[LEADS.index(lead) for lead in limbs[:2]]]  # to I and II
         i_and_ii = np.linalg.solve(relations, np.stack([given[lead] for lead in limbs[:2]]))
-        derived = LIMB_FROM_I_AND_II @ i_and_ii
+        derived = twelve_leads(i_and_ii)
         given |= {lead: derived[LEADS.index(lead)] for lead in missing}
     return np.stack([given[lead] for lead in LEADS])
 

@@ -31,9 +31,6 @@ TYPICAL_MV = (
 )
 # The limb leads hang together (Einthoven, Goldberger): each row, times I, II, III, aVR, aVL, aVF, sums to nothing.
 LIMB_RELATIONS = np.array([[1, -1, 1, 0, 0, 0], [0.5, 0.5, 0, 1, 0, 0], [-1, 0.5, 0, 0, 1, 0], [0.5, -1, 0, 0, 0, 1]])
-LIMB_FROM_I_AND_II = np.array(
-    [[1, 0], [0, 1], [-1, 1], [-0.5, -0.5], [1, -0.5], [-0.5, 1]]
-)  # the same, of the six leads
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,10 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from cardiac.errors import RecordError
-from cardiac.readers.raw import Raw
+from cardiac.readers.raw import SEXES, Raw
 from cardiac.readers.xml_files import number_of, parse_xml, text_of
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
-SEXES = {"F": "female", "M": "male"}
 
 
 def read_aecg(path: Path) -> Raw:

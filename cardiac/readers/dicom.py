@@ -3,6 +3,7 @@
 import io
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from cardiac.errors import RecordError, first_line
 from cardiac.labels import LEADS, lead_and_sign
-from cardiac.readers.raw import Note, Raw, check_length, check_rate
+from cardiac.readers.raw import SEXES, Note, Raw, check_length, check_rate
 
 LARGEST_BYTES = 2**30
 READ = ["WaveformSequence", "PatientAge", "PatientSex", "SOPClassUID"]
@@ -58,21 +59,22 @@ def _read(content: Any) -> Raw:
     if not groups:
         kind = getattr(content.get("SOPClassUID"), "name", "of no class")
         raise RecordError(f"is DICOM without a waveform ({kind}): give the ECG's waveform object")
+    names = [tuple(_names(group)) for group in groups]
     sizes = [
-        (sum(name.lstrip("-") in LEADS for name in _names(group)), int(group.NumberOfWaveformSamples))
-        for group in groups
+        (sum(name.lstrip("-") in LEADS for name in named), int(group.NumberOfWaveformSamples))
+        for group, named in zip(groups, names, strict=True)
     ]
     if sizes.count(max(sizes)) > 1:
         raise RecordError(f"holds {sizes.count(max(sizes))} equal groups of channels: give a file of one recording")
     place = sizes.index(max(sizes))
-    group, names = groups[place], tuple(_names(groups[place]))
+    group = groups[place]
     check_length(int(group.NumberOfWaveformSamples), check_rate(float(group.SamplingFrequency)), at_once=True)
-    samples, units = _samples(content, place, group)
+    samples, units = _samples(content, place, names[place])
     notes = (Note("info", f"of {len(groups)} groups of channels the one with most leads was read"),)
-    sex = {"F": "female", "M": "male"}.get(str(content.get("PatientSex", "")))
+    sex = SEXES.get(str(content.get("PatientSex", "")))
     age = re.fullmatch(r"(\d{3})Y", str(content.get("PatientAge", "")))
     years = float(age[1]) if age else None
-    return Raw(samples, float(group.SamplingFrequency), names, units, notes[: len(groups) - 1], years, sex)
+    return Raw(samples, float(group.SamplingFrequency), names[place], units, notes[: len(groups) - 1], years, sex)
 
 
 def _names(group: Any) -> list[str]:
@@ -87,14 +89,15 @@ def _names(group: Any) -> list[str]:
     return names
 
 
-def _samples(content: Any, place: int, group: Any) -> tuple[np.ndarray, tuple[str, ...]]:
+def _samples(content: Any, place: int, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Samples (n_channels, n) in each channel's unit, NaN where they are padding, and the units."""
+    group = content.WaveformSequence[place]
     n_channels, n_samples = int(group.NumberOfWaveformChannels), int(group.NumberOfWaveformSamples)
     channels, width = group.ChannelDefinitionSequence, int(group.WaveformBitsAllocated) // 8
     if len(group.WaveformData) < n_channels * n_samples * width or n_channels != len(channels):
         raise RecordError(f"states {n_channels} channels of {n_samples} samples and holds fewer: copy it again")
     units = []
-    for name, channel in zip(_names(group), channels, strict=True):
+    for name, channel in zip(names, channels, strict=True):
         if not float(channel.get("ChannelSensitivity", 0)):
             raise RecordError(f"states no sensitivity for {name[:20]!r}, so no unit: export calibrated amplitudes")
         units.append(str(channel.ChannelSensitivityUnitsSequence[0].CodeValue))

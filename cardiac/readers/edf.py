@@ -8,10 +8,9 @@ import numpy as np
 
 from cardiac.errors import RecordError, first_line
 from cardiac.labels import lead_and_sign
-from cardiac.readers.raw import Raw, check_length
+from cardiac.readers.raw import LONG_S, SEXES, Raw, check_length
 from cardiac.readers.xml_files import number_of
 
-AT_ONCE_S = 600.0  # beyond, samples are read as they are asked for
 FIXED, EACH = 256, 256  # bytes of header, and a signal
 MOST_SIGNALS = 512
 
@@ -43,8 +42,8 @@ def read_edf_file(path: Path) -> Raw:
         raise
     except Exception as error:  # edfio raises what its parsing of a header runs into
         raise RecordError(f"cannot be read as EDF ({first_line(error)}): export it again") from error
-    sex = {"F": "female", "M": "male"}.get([*patient.split(), "", ""][1])
-    is_short = n_samples / rate <= AT_ONCE_S
+    sex = SEXES.get([*patient.split(), "", ""][1])
+    is_short = n_samples / rate <= LONG_S
     return Raw(
         samples[:, :n_samples] if is_short else samples, rate, tuple(signal.label for signal in signals), units, sex=sex
     )

@@ -8,8 +8,10 @@ import numpy as np
 from cardiac.errors import RecordError
 
 FS_RANGE_HZ = (100.0, 10_000.0)
+LONG_S = 600.0  # from here on samples are read as they are asked for, where a format allows it
 LONGEST_S = 24 * 3_600.0
 LONGEST_AT_ONCE_S = 3_600.0  # of files that cannot be read in pieces
+SEXES = {"F": "female", "M": "male"}
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from cardiac.errors import RecordError, first_line
-from cardiac.readers.raw import Note, Raw, check_length, check_rate
+from cardiac.readers.raw import LONG_S, SEXES, Note, Raw, check_length, check_rate
 
-AT_ONCE_S = 600.0  # beyond, samples are read as they are asked for
 SCANNED = 10_000  # samples from which a long record's gains are known
 MOST_PER_MV = 1e5  # a step of 10 nV, finer than any electrocardiograph's
 LEAST_SWING_MV = 0.02
@@ -33,7 +32,7 @@ def read_wfdb(path: Path) -> Raw:
         if not header.n_sig or not header.fs:
             raise RecordError("its header lists no signal: give a waveform record")
         _check_header(header, named)
-    if (header.sig_len or 0) / header.fs > AT_ONCE_S:
+    if (header.sig_len or 0) / header.fs > LONG_S:
         samples = _Samples(stem, header.sig_len)
         names, units, notes = samples.names, samples.units, samples.notes
     else:
@@ -166,5 +165,5 @@ def _check_header(header: Any, stem: Path) -> None:
 def _patient(comments: Sequence[str]) -> tuple[float | None, str | None]:
     """Age in years and sex from a header's comments, as PhysioNet's data sets write them."""
     told = {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in comments)}
-    age, sex = told.get("age", ""), told.get("sex", "").lower()[:1]
-    return float(age) if age.isdigit() else None, {"f": "female", "m": "male"}.get(sex)
+    age, sex = told.get("age", ""), told.get("sex", "").upper()[:1]
+    return float(age) if age.isdigit() else None, SEXES.get(sex)
