@@ -137,4 +137,4 @@ def test_a_real_recording_gives_the_same_finding_in_every_format(kind, real_data
     expected = inference.predict_record(record_from_array(signal, 500), detector)
     finding = inference.predict_record(WRITERS[kind](tmp_path / "real", signal, 500), detector)
     assert finding.sites == expected.sites
-    assert abs(finding.mi.probability - expected.mi.probability) < (1e-3 if kind != "wfdb 212" else 1e-2)
+    assert abs(finding.mi.probability - expected.mi.probability) < 1e-3

@@ -70,7 +70,7 @@ def wfdb_of(fmt):
     def write(stem, signal, fs_hz):
         wfdb.wrsamp(
             stem.name, fs=fs_hz, units=["mV"] * 12, sig_name=[*LEADS], p_signal=signal.T.astype(float), fmt=[fmt] * 12,
-            adc_gain=[100.0 if fmt == "212" else 1000.0] * 12, baseline=[0] * 12, write_dir=str(stem.parent),
+            adc_gain=[400.0 if fmt == "212" else 1000.0] * 12, baseline=[0] * 12, write_dir=str(stem.parent),
         )  # fmt: skip
         return stem.with_suffix(".hea")
 
