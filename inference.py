@@ -14,7 +14,7 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -179,13 +179,22 @@ def _opened(paths: Sequence[str | Path], stack: ExitStack) -> dict[Path, Path]:
 
 
 def _named(places: Mapping[Path, Path]) -> list[tuple[Path, str]]:
-    """Every recording with its name: the file's; where two share one, with its ending; or the whole path."""
-    found: dict[str, tuple[Path, Path]] = {}  # by real path: a file that is named twice is read once
-    for place, called in places.items():
-        for each in _recordings(place, called):
-            found.setdefault(
-                os.path.realpath(each), (each, called / each.relative_to(place) if place != called else each)
-            )
+    """Every recording of these places with its name."""
+    return name_recordings(
+        (each, called / each.relative_to(place) if place != called else each)
+        for place, called in places.items()
+        for each in _recordings(place, called)
+    )
+
+
+def name_recordings(recordings: Iterable[tuple[Path, Path]]) -> list[tuple[Path, str]]:
+    """Every recording with its name: the file's; where two share one, with its ending; or the whole path.
+
+    recordings : where each can be read, and the path that it is called by. What is given twice is read once.
+    """
+    found: dict[str, tuple[Path, Path]] = {}  # by real path
+    for each, called in recordings:
+        found.setdefault(os.path.realpath(each), (each, called))
     ways = [[_printable(text) for text in each] for each in ((p.stem, p.name, c.as_posix()) for p, c in found.values())]
     counts = [Counter(names) for names in zip(*ways, strict=True)]  # of stems, of whole names, of paths
     named, taken = [], Counter()

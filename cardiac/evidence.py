@@ -7,6 +7,7 @@ to the logit with all leads less that with none. Moments: the probability that e
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -109,4 +110,18 @@ def evidence_document(gathered: Mapping[str, Evidence]) -> dict[str, object]:
             },
         }
         for name, evidence in gathered.items()
+    }
+
+
+def evidence_of(document: Mapping[str, Mapping[str, Any]]) -> dict[str, Evidence]:
+    """The evidence that `evidence_document` wrote as plain data."""
+    return {
+        name: Evidence(
+            name,
+            np.array([each["leads"][lead] for lead in LEADS]),
+            np.array(each["windows"]["start_s"]),
+            each["windows"]["length_s"],
+            np.array(each["windows"]["probability"]),
+        )
+        for name, each in document.items()
     }

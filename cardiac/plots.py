@@ -33,10 +33,20 @@ def draw_ecg(record: Record, finding: Finding | None = None, evidence: Evidence 
     One millimetre of the figure is one millimetre of paper. Each lead is shown about its own median. With evidence a
     bar beside each lead's name shows what the lead adds, and a strip under each trace the probability moment by moment.
     """
-    width = LEFT_MM + SHOWN_S * MM_PER_S + RIGHT_MM
-    height = TOP_MM + 4 * ROW_MM + FOOT_MM
+    width, height = paper_mm()
     figure = Figure(figsize=(width / MM_PER_INCH, height / MM_PER_INCH), dpi=110, facecolor=PAPER)
-    axes = figure.add_axes((0, 0, 1, 1))
+    plot_paper(figure.add_axes((0, 0, 1, 1)), record, finding, evidence)
+    return figure
+
+
+def paper_mm() -> tuple[float, float]:
+    """Width and height of a record's paper."""
+    return LEFT_MM + SHOWN_S * MM_PER_S + RIGHT_MM, TOP_MM + 4 * ROW_MM + FOOT_MM
+
+
+def plot_paper(axes: Any, record: Record, finding: Finding | None = None, evidence: Evidence | None = None) -> None:
+    """What `draw_ecg` draws, into axes as large as `paper_mm` says."""
+    width, height = paper_mm()
     axes.set_xlim(0, width)
     axes.set_ylim(0, height)
     axes.axis("off")
@@ -59,7 +69,6 @@ def draw_ecg(record: Record, finding: Finding | None = None, evidence: Evidence 
     if evidence is not None:
         _draw_moments(axes, evidence, begin_s, 4 * part_s, LEFT_MM, base)
     _draw_text(axes, record, finding, evidence, width, height)
-    return figure
 
 
 def _part(record: Record, begin_s: float) -> Record:

@@ -24,7 +24,7 @@ from cardiac.readers.sierra import read_sierra
 from cardiac.readers.tables import is_table, read_text, read_xlsx
 from cardiac.readers.wfdb_files import read_wfdb
 
-__all__ = ["FS_RANGE_HZ", "Note", "Record", "find_records", "read_record", "record_from_array"]
+__all__ = ["FS_RANGE_HZ", "Note", "Record", "find_records", "read_record", "record_from_array", "stored_record"]
 
 READERS: dict[str, Callable[[Path], Raw]] = {
     "npy": read_npy,
@@ -104,6 +104,21 @@ def read_record(source: "str | Path | Record", fs_hz: float | None = None, recor
             raise RecordError(f"cannot be opened ({error.strerror}): check path and permissions") from error
         except MemoryError as error:
             raise RecordError("does not fit into memory: cut it into parts") from error
+
+
+def stored_record(path: str | Path, record_id: str, fs_hz: float) -> Record:
+    """The Record whose samples `reports.write_signal` wrote; nothing about it is settled again.
+
+    Raises RecordError where the file is gone or is not as it was written.
+    """
+    with naming(record_id):
+        try:
+            samples = read_npy(Path(path)).samples
+        except (OSError, RecordError) as error:
+            raise RecordError("its stored samples cannot be read: upload the recording again") from error
+        if samples.dtype != np.float32 or len(samples) != len(LEADS):
+            raise RecordError("its stored samples are not twelve leads: upload the recording again")
+        return Record(record_id, LongSignal(samples, np.array) if isinstance(samples, np.memmap) else samples, fs_hz)
 
 
 def find_records(folder: str | Path, called: str | Path | None = None) -> list[Path]:

@@ -1,22 +1,27 @@
 """The only door out: Findings -> findings.json, submission.csv, the table and the pictures."""
 
+import hashlib
 import io
 import json
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from cardiac.decisions import Finding
+from cardiac.decisions import Finding, Judgement
 from cardiac.errors import CardiacError, RecordRejected
 from cardiac.evidence import Evidence, evidence_document
-from cardiac.labels import COLUMNS, NORM, RECORD_COLUMN
-from cardiac.records import Record
+from cardiac.labels import COLUMNS, LEADS, NORM, RECORD_COLUMN, SITES
+from cardiac.quality.reasons import Reason
+from cardiac.records import Note, Record
+
+TRACING_S, TRACING_POINTS = 3.0, 150
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -76,6 +81,26 @@ def finding_document(
     } | ({"evidence": evidence_document(evidence)} if evidence else {})
 
 
+def finding_of(document: Mapping[str, Any]) -> Finding:
+    """The Finding that a document of `finding_document` tells; a note's level is that of the whole."""
+    quality = document["quality"]
+    reasons = tuple(Reason(**each | {"leads": tuple(each["leads"])}) for each in quality["details"])
+    level = "info" if reasons or quality["status"] == "ok" else "warning"
+    return Finding(
+        record_id=document["record"],
+        mi=Judgement(**document["mi"]),
+        localizations={site: Judgement(**each) for site, each in document["localizations"].items()},
+        norm=document["norm"],
+        uncertain=document["uncertain"],
+        spread=document["spread"],
+        notes=tuple(Note(level, text) for text in quality["reasons"][len(reasons) :]),
+        fs_hz=document["fs_hz"],
+        duration_s=document["duration_s"],
+        reasons=reasons,
+        rate_bpm=document["heart_rate_bpm"] or 0.0,
+    )
+
+
 def error_document(record_id: str, error: Exception) -> dict[str, Any]:
     """The object that stands in findings.json for a record that could not be read: no decision, and why."""
     rejected = (
@@ -90,16 +115,17 @@ def write_documents(documents: Sequence[Mapping[str, Any]], path: Path) -> None:
     replace_file(path, text.encode("utf-8", "replace"))  # a file's name may hold what is not UTF-8
 
 
+def submission_row(sites: Collection[str], is_norm: bool) -> dict[str, int]:
+    """The seven 0/1 columns of one record."""
+    return {COLUMNS[site]: int(site in sites) for site in SITES} | {COLUMNS[NORM]: int(is_norm)}
+
+
 def submission(findings: Sequence[Finding], template: pd.DataFrame | None = None) -> pd.DataFrame:
     """The seven 0/1 columns by record, in the template's order of rows and columns where there is one, else by name.
 
     A row of the template whose record has no finding is left out: nothing was decided on it.
     """
-    rows = {
-        finding.record_id: {COLUMNS[site]: int(site in finding.sites) for site in finding.localizations}
-        | {COLUMNS[NORM]: int(finding.norm)}
-        for finding in findings
-    }
+    rows = {finding.record_id: submission_row(finding.sites, finding.norm) for finding in findings}
     order = sorted(rows) if template is None else [name for name in template[RECORD_COLUMN] if name in rows]
     names = [RECORD_COLUMN, *COLUMNS.values()] if template is None else list(template.columns)
     return pd.DataFrame([{RECORD_COLUMN: name, **rows[name]} for name in order], columns=names)
@@ -125,9 +151,87 @@ def findings_table(findings: Sequence[Finding]) -> str:
 
 def write_ecg(record: Record, finding: Finding, path: Path, evidence: Mapping[str, Evidence] | None = None) -> None:
     """The record on ECG paper with its finding, and the evidence for it where there is any, as PNG."""
+    replace_file(path, ecg_picture(record, finding, evidence))
+
+
+def ecg_picture(record: Record, finding: Finding, evidence: Mapping[str, Evidence] | None = None) -> bytes:
+    """The record on ECG paper as PNG; see `write_ecg`."""
     from cardiac.plots import draw_ecg  # matplotlib is slow to import and only pictures need it
 
-    replace_file(path, png(draw_ecg(record, finding, (evidence or {}).get("mi"))))
+    return png(draw_ecg(record, finding, (evidence or {}).get("mi")))
+
+
+def ecg_report(
+    record: Record, finding: Finding, bundle: Mapping[str, str], evidence: Mapping[str, Evidence] | None = None
+) -> bytes:
+    """One page of A4 as PDF: the record on ECG paper in true millimetres, probabilities, quality, and what decided."""
+    from cardiac.report_page import draw_report
+
+    content = io.BytesIO()
+    figure = draw_report(record, finding, bundle, (evidence or {}).get("mi"))
+    figure.savefig(content, format="pdf", metadata={"CreationDate": None, "Title": "12-lead ECG"})
+    return content.getvalue()
+
+
+def write_signal(record: Record, path: Path, piece: int = 300_000) -> str:
+    """The record's samples as .npy, float32 (12, n), mV, for `records.stored_record`; returns their SHA-256.
+
+    The sum is that of shape, rate and samples. A long recording is written in pieces of so many samples.
+    Raises CardiacError where the disk is full.
+    """
+    n_samples = record.signal.shape[1]
+    told = hashlib.sha256(f"{n_samples} {record.fs_hz!r} ".encode())
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(LEADS), n_samples)}
+    try:
+        with path.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            begin = file.tell()
+            for first in range(0, n_samples, piece):
+                part = np.ascontiguousarray(record.signal[:, first : first + piece], "<f4")
+                told.update(part.tobytes())
+                for place, lead in enumerate(part):  # a full disk is an error here, where a memory map would be killed
+                    file.seek(begin + 4 * (place * n_samples + first))
+                    file.write(lead.tobytes())
+    except OSError as error:
+        raise CardiacError(f"samples cannot be stored ({error.strerror}): make room on the disk") from error
+    return told.hexdigest()
+
+
+def samples_document(record: Record, start_s: float, length_s: float) -> dict[str, Any]:
+    """A stretch of the record as plain data: mV to 0.1 µV, leads in the order of `labels.LEADS`."""
+    return {
+        "record": record.record_id,
+        "fs_hz": record.fs_hz,
+        "unit": "mV",
+        "leads": [*LEADS],
+        "start_s": start_s,
+        "duration_s": record.duration_s,
+        "samples": np.round(_stretch(record, start_s, length_s).astype(np.float64), 4).tolist(),
+    }
+
+
+def samples_file(record: Record, start_s: float, length_s: float) -> bytes:
+    """The same stretch as a .npy file: float32 (12, n), mV."""
+    content = io.BytesIO()
+    np.save(content, np.ascontiguousarray(_stretch(record, start_s, length_s), np.float32))
+    return content.getvalue()
+
+
+def _stretch(record: Record, start_s: float, length_s: float) -> np.ndarray:
+    first = round(start_s * record.fs_hz)
+    return np.asarray(record.signal[:, first : first + round(length_s * record.fs_hz)])
+
+
+def small_tracing(record: Record) -> str:
+    """Three seconds of lead II as the path of an SVG 150 wide and 40 high, 10 to the millivolt; for lists."""
+    shown = np.asarray(record.signal[:, : round(TRACING_S * record.fs_hz)])[LEADS.index("II")]
+    away = shown - np.median(shown)
+    at = np.linspace(0, len(shown), TRACING_POINTS, endpoint=False).astype(int)
+    up, down = np.maximum.reduceat(away, at), np.minimum.reduceat(away, at)
+    width = 150 * len(shown) / (TRACING_S * record.fs_hz)
+    x = np.arange(TRACING_POINTS) * width / TRACING_POINTS
+    y = np.clip(25 - 10 * np.where(up > -down, up, down), 1, 39)
+    return "M" + " ".join(f"{along:.0f},{level:.1f}" for along, level in zip(x, y, strict=True))
 
 
 def write_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:

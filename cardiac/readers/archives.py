@@ -31,12 +31,19 @@ def is_archive(path: Path) -> bool:
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[Path]:
-    """A folder with the archive's files for as long as this lasts.
+    """A folder with the archive's files for as long as this lasts. Raises as `unpack` does."""
+    with tempfile.TemporaryDirectory(prefix="ecg-") as folder:
+        unpack(path, Path(folder))
+        yield Path(folder)
+
+
+def unpack(path: Path, folder: Path, called: str | None = None) -> None:
+    """Write the archive's files into a folder that is there and empty. called : the archive's name in an error.
 
     Folders, links and hidden files are passed over. Raises RecordError, and writes nothing outside of its folder, for a
     name that leads out of it, for what grows beyond the limits, and for what is damaged.
     """
-    with tempfile.TemporaryDirectory(prefix="ecg-") as folder, naming(path.name):
+    with naming(called or path.name):
         limit = min(MOST_BYTES, FREE_BYTES + MOST_PACKED * path.stat().st_size)
         written = n_files = 0
         try:
@@ -48,7 +55,7 @@ def unpacked(path: Path) -> Iterator[Path]:
                 if n_files > MOST_FILES or written + size > limit:
                     raise RecordError(f"holds more than {MOST_FILES:,} files or {limit:,} bytes: give it in parts")
                 if content is not None and parts and not any(part.startswith(".") for part in parts):
-                    written += _write(content, Path(folder).joinpath(*parts), limit - written)
+                    written += _write(content, folder.joinpath(*parts), limit - written)
         except (
             zipfile.BadZipFile,
             tarfile.TarError,
@@ -61,7 +68,6 @@ def unpacked(path: Path) -> Iterator[Path]:
             raise RecordError("cannot be unpacked (damaged, encrypted, or no archive inside): pack it again") from error
         except NotImplementedError as error:
             raise RecordError("is packed in a way that is not read: pack it as plain .zip") from error
-        yield Path(folder)
 
 
 def _members(path: Path) -> Iterator[Member]:

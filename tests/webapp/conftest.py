@@ -1,0 +1,191 @@
+"""A site of its own for every test, on SQLite and, where ECG_POSTGRES names a server, on PostgreSQL."""
+
+import io
+import os
+import shutil
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, text
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.test import TestResponse, stream_encode_multipart
+
+from cardiac.simulate import simulate_record
+from webapp import create_app
+from webapp.settings import Settings
+from webapp.storage.database import Database
+from webapp.store import Store
+from webapp.worker import Worker
+
+NO_POSTGRES = "ECG_POSTGRES does not name a PostgreSQL server on which databases may be made"
+
+
+@dataclass
+class Site:
+    """A site under test: its application, a browser without a face, and a worker that works when it is told to."""
+
+    app: Flask
+    client: FlaskClient
+    worker: Worker
+
+    @property
+    def store(self) -> Store:
+        return self.app.extensions["store"]
+
+    def send(self, *files: tuple[str, bytes], **fields: Any) -> str:
+        """Upload files; the job's id."""
+        answer = self.post("/api/v1/records", *files, **fields)
+        assert answer.status_code == 202, answer.text
+        return answer.json["job"]
+
+    def post(self, address: str, *files: tuple[str, bytes], **fields: Any) -> TestResponse:
+        """Send a form with files, made in memory."""
+        given = [("file", FileStorage(io.BytesIO(content), name)) for name, content in files]
+        body, _, boundary = stream_encode_multipart(MultiDict([*given, *fields.items()]), use_tempfile=False)
+        return self.client.post(
+            address, data=body, content_type=f"multipart/form-data; boundary={boundary}", follow_redirects=True
+        )
+
+    def read(self, *files: tuple[str, bytes], **fields: Any) -> dict[str, Any]:
+        """Upload files and have them read; the job as it is then."""
+        job = self.send(*files, **fields)
+        self.worker.work_until_idle()
+        return self.job(job)
+
+    def job(self, job: str) -> dict[str, Any]:
+        return self.client.get(f"/api/v1/jobs/{job}").json
+
+    def names(self) -> list[str]:
+        return sorted(item["record"] for item in self.client.get("/api/v1/records?limit=200").json["items"])
+
+    def files(self) -> list[str]:
+        """What lies in the data folder of samples and uploads."""
+        folder = self.store.files.folder
+        return sorted(
+            path.relative_to(folder).as_posix()
+            for name in ("signals", "uploads", "incoming")
+            for path in (folder / name).rglob("*")
+            if path.is_file()
+        )
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory) -> Path:
+    """A database with today's tables and nothing in them."""
+    path = tmp_path_factory.mktemp("sqlite") / "cardiac.db"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def empty_postgres() -> Iterator[tuple[str, str]]:
+    """The server's URL, and the name of a database with today's tables and nothing in them."""
+    if "ECG_POSTGRES" not in os.environ:
+        pytest.skip(NO_POSTGRES)
+    server, name = os.environ["ECG_POSTGRES"], f"ecg_{uuid.uuid4().hex}"
+    on_server(server, f"CREATE DATABASE {name}")
+    database = Database(Settings(database_url=at(server, name)).url)
+    database.migrate()
+    database.close()
+    yield server, name
+    on_server(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def on_server(server: str, statement: str) -> None:
+    engine = create_engine(Settings(database_url=server).url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def at(server: str, name: str) -> str:
+    """The URL of a database on this server."""
+    return f"{server.rstrip('/').rpartition('/')[0]}/{name}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request, tmp_path) -> Iterator[Settings]:
+    """A data folder of its own and an empty database."""
+    data = tmp_path / "instance"
+    data.mkdir()
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("empty_sqlite"), data / "cardiac.db")
+        yield Settings(data=data)
+        return
+    server, template = request.getfixturevalue("empty_postgres")
+    name = f"ecg_{uuid.uuid4().hex}"
+    on_server(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield Settings(data=data, database_url=at(server, name))
+    on_server(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def make_site(settings, detector) -> Iterator[Callable[..., Site]]:
+    """Makes sites on the same data; options are those of `Settings`."""
+    made: list[Site] = []
+
+    def make(**options: Any) -> Site:
+        app = create_app(replace(settings, **options))
+        app.config["WTF_CSRF_ENABLED"] = False  # of forms' tokens test_requests.py has its own
+        store = app.extensions["store"]
+        made.append(Site(app, app.test_client(), Worker(store.database, store.files, detector=detector)))
+        return made[-1]
+
+    yield make
+    for site in made:
+        site.store.database.close()
+
+
+@pytest.fixture
+def site(make_site) -> Site:
+    """A site that only this machine reaches."""
+    return make_site()
+
+
+@pytest.fixture(scope="session")
+def recordings() -> dict[str, np.ndarray]:
+    """Three recordings: an inferior and an anterior infarction, and none."""
+    return {
+        "inferior": simulate_record(7, "inferior").record.signal,
+        "anterior": simulate_record(8, "anterior").record.signal,
+        "healthy": simulate_record(9, None).record.signal,
+    }
+
+
+@pytest.fixture(scope="session")
+def npy(recordings) -> dict[str, bytes]:
+    """The same as .npy files."""
+    return {name: npy_bytes(signal) for name, signal in recordings.items()}
+
+
+@pytest.fixture(scope="session")
+def archive(npy) -> bytes:
+    """All of them in a zip."""
+    return zip_bytes({f"{name}.npy": content for name, content in npy.items()})
+
+
+def npy_bytes(signal: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    np.save(content, signal)
+    return content.getvalue()
+
+
+def zip_bytes(members: dict[str, bytes]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, each in members.items():
+            file.writestr(name, each)
+    return content.getvalue()

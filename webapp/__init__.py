@@ -1,0 +1,98 @@
+"""The web application: upload, browse, look, export. `create_app` makes it; `main.py` starts it."""
+
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from flask import Flask, Request, request
+from flask_babel import Babel
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from webapp import access
+from webapp.problems import answer_problems
+from webapp.settings import Settings
+from webapp.storage.database import Database
+from webapp.storage.files import Files
+from webapp.store import Store, store
+from webapp.words import LANGUAGES, words
+
+SESSION_HOURS = 12
+MOST_FILES = 2_000  # of one request
+MOST_FIELD_BYTES = 2**20
+
+
+class UploadRequest(Request):
+    """A request whose files are written where they will be kept, and not through the memory or another folder."""
+
+    max_form_parts = MOST_FILES + 20
+    max_form_memory_size = MOST_FIELD_BYTES
+
+    def _get_file_stream(self, *_: Any, **__: Any) -> BinaryIO:
+        file = store().files.incoming().open("w+b")
+        self.opened.append(file)
+        return file
+
+    @cached_property
+    def opened(self) -> list[BinaryIO]:
+        """Files of this request; those that were not taken into a job go with it."""
+        return []
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application on a data folder and a database, whose tables are brought to today's.
+
+    Raises ConfigError for a folder or a database that cannot be used.
+    """
+    settings = settings or Settings()
+    app = Flask(__name__)
+    app.request_class = UploadRequest
+    app.json.sort_keys, app.json.ensure_ascii = False, False  # documents in the order in which they were written
+    files = Files(settings.data)
+    database = Database(settings.url)
+    database.migrate()
+    app.extensions["store"] = Store(settings, database, files)
+    app.config.update(
+        SETTINGS=settings,
+        SECRET_KEY=files.secret_key(),
+        MAX_CONTENT_LENGTH=settings.most_bytes,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=not settings.is_local,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=SESSION_HOURS),
+        TRUSTED_HOSTS=["127.0.0.1", "localhost", "[::1]"] if settings.is_local else None,
+        BABEL_DEFAULT_LOCALE="en",
+        WTF_CSRF_TIME_LIMIT=None,  # a page may stay open for as long as its session
+        WTF_CSRF_SSL_STRICT=False,  # other sites are refused by Origin and Sec-Fetch-Site
+    )
+    if settings.behind_proxy:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)
+    Babel(app, locale_selector=_language)
+    answer_problems(app)
+    access.guard(app)
+    words(app)
+    _register(app)
+    app.teardown_request(_drop_files)
+    return app
+
+
+def _register(app: Flask) -> None:
+    from webapp.api import register_api
+    from webapp.pages import pages
+
+    app.register_blueprint(pages)
+    register_api(app)
+
+
+def _language() -> str:
+    chosen = request.cookies.get("language")
+    return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+def _drop_files(_: BaseException | None) -> None:
+    for file in request.opened:
+        file.close()
+        Path(file.name).unlink(missing_ok=True)
+
+
+__all__ = ["Settings", "create_app"]

@@ -1,0 +1,131 @@
+"""Who may do what: the person behind a request, requests that another site has sent, and the headers of every answer."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, g, redirect, request, session, url_for
+from flask_wtf.csrf import CSRFProtect, validate_csrf
+from werkzeug.exceptions import Forbidden, Unauthorized
+from wtforms.validators import ValidationError
+
+from webapp.storage import accounts
+from webapp.storage.accounts import LOCAL, Person
+from webapp.store import store
+
+View = TypeVar("View", bound=Callable[..., Any])
+SAFE = {"GET", "HEAD", "OPTIONS"}
+OPEN = {"static", "pages.login", "pages.set_language", "pages.health"}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+csrf = CSRFProtect()
+
+
+def guard(app: Flask) -> None:
+    """Ask of every request who sent it and from where, and put the headers on every answer."""
+    csrf.init_app(app)
+    app.before_request(_refuse_other_sites)
+    app.before_request(_know_person)
+    app.after_request(_put_headers)
+
+
+def needs(role: str) -> Callable[[View], View]:
+    """A view for those alone who have the rights of a role; others get 403."""
+
+    def held(view: View) -> View:
+        @wraps(view)
+        def checked(*args: Any, **named: Any) -> Any:
+            if not person().may(role):
+                raise Forbidden(f"this needs the role {role!r}: ask an admin of this server")
+            return view(*args, **named)
+
+        return checked  # type: ignore[return-value]
+
+    return held
+
+
+def person() -> Person:
+    """Who asks. Raises Unauthorized where nobody is known."""
+    if g.get("person") is None:
+        raise Unauthorized("log in first, or send a token (Authorization: Bearer ...)")
+    return g.person
+
+
+def open_session(user: Any) -> None:
+    """Let this user's browser in."""
+    session.clear()
+    session.permanent = True
+    session.update(user=user.id, epoch=user.epoch)
+
+
+def _know_person() -> Response | None:
+    g.person, g.by_token = None, False
+    if request.endpoint in OPEN - {"pages.login"}:
+        return None
+    g.person = _found_person()
+    if g.person is not None or request.endpoint in OPEN:
+        return None
+    if request.path.startswith("/api/"):
+        raise Unauthorized("log in first, or send a token (Authorization: Bearer ...)")
+    return redirect(url_for("pages.login", next=request.full_path if request.method == "GET" else None))
+
+
+def _found_person() -> Person | None:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if current_app.config["SETTINGS"].is_local:
+        return LOCAL
+    if kind.lower() == "bearer":
+        g.by_token = True
+        with store().database.reading() as db:
+            return _person_of(accounts.user_of_token(db, token.strip()))
+    if "user" in session:
+        with store().database.reading() as db:
+            return _person_of(accounts.user_of_session(db, session["user"], session["epoch"]))
+    return None
+
+
+def _person_of(user: Any) -> Person | None:
+    return Person(user.name, user.role, user.workspace) if user else None
+
+
+def _refuse_other_sites() -> None:
+    """403 for a changing request that another site's page has sent, whichever way it says so."""
+    if request.method in SAFE:
+        return
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    origin = request.headers.get("Origin")
+    foreign = origin is not None and urlsplit(origin).netloc != request.host
+    if foreign or site not in ("same-origin", "none"):
+        raise Forbidden("this request comes from another site: open this server's own page and try again")
+
+
+def check_form_token() -> None:
+    """Raises Forbidden where the API is asked by a browser's session without the token of our own pages."""
+    if request.method in SAFE or g.get("by_token") or "user" not in session:
+        return
+    try:
+        validate_csrf(request.headers.get("X-CSRFToken", ""))
+    except ValidationError as error:
+        raise Forbidden("the page is too old: load it again") from error
+
+
+def _put_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.endpoint not in ("static", "docs.asset"):  # a patient's page stays in no cache
+        response.headers["Cache-Control"] = "no-store"
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return response

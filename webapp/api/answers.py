@@ -1,0 +1,63 @@
+"""What several parts of the API do alike."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response
+from flask_smorest import Blueprint
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import NotFound
+
+from webapp.access import check_form_token, csrf, person
+from webapp.api.schemas import ProblemSchema
+from webapp.storage.records import get_record
+from webapp.storage.tables import Record
+
+SAID = {
+    400: "a parameter is not what it should be",
+    401: "nobody is logged in",
+    403: "the person has no right to this, or another site asks",
+    404: "there is no such thing in this workspace",
+    413: "too large",
+    415: "of a kind that is not taken",
+    422: "cannot be used; the detail says why",
+    429: "too many attempts",
+    503: "the database cannot be reached",
+    507: "the server's disk is full",
+}
+
+
+def api_blueprint(name: str, description: str) -> Blueprint:
+    """A part of the API. Instead of forms' tokens, requests of a browser's session carry the token as a header."""
+    blueprint = Blueprint(name, __name__, description=description)
+    csrf.exempt(blueprint)
+    blueprint.before_request(check_form_token)
+    return blueprint
+
+
+def problems(blueprint: Blueprint, *statuses: int) -> Callable[[Any], Any]:
+    """Document that an operation may answer with these problems, and with those that any may."""
+
+    def documented(view: Any) -> Any:
+        for status in sorted({*statuses, 503}):
+            view = blueprint.alt_response(
+                status, schema=ProblemSchema, description=SAID[status], content_type="application/problem+json"
+            )(view)
+        return view
+
+    return documented
+
+
+def the_record(session: Session, name: str) -> Record:
+    """The record of the person's workspace. Raises NotFound."""
+    row = get_record(session, person().workspace, name)
+    if row is None:
+        raise NotFound("there is no such record in this workspace: look at the list of patients")
+    return row
+
+
+def download(content: Any, kind: str, name: str) -> Response:
+    """A file to keep. name : as the browser calls it."""
+    response = Response(content, content_type=kind)
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response

@@ -1,0 +1,81 @@
+"""What leaves the site, as files."""
+
+from typing import Any
+
+from flask import Response
+
+from webapp import exports as made
+from webapp.access import person
+from webapp.api.answers import api_blueprint, download, problems
+from webapp.api.schemas import FilterSchema
+from webapp.storage.accounts import note_event
+from webapp.storage.records import Query
+from webapp.store import store
+
+exports = api_blueprint("exports", "Findings, submission and labels as files")
+CSV = "text/csv; charset=utf-8"
+TEXT = {"type": "string"}
+
+
+def _note(what: str) -> None:
+    with store().database.writing() as session:
+        note_event(session, person(), "exported", detail=what)
+
+
+def _whole(write: Any, name: str, kind: str) -> Response:
+    _note(name)
+    with store().database.reading() as session:
+        return download(write(session, person().workspace), kind, name)
+
+
+def _in_pieces(write: Any, name: str, kind: str, *given: Any) -> Response:
+    """An answer that is sent while it is written: it may be larger than the memory."""
+    _note(name)
+    database, workspace = store().database, person().workspace
+
+    def pieces() -> Any:
+        with database.reading() as session:
+            yield from write(session, *given[:-1], workspace, given[-1])
+
+    return download(pieces(), kind, name)
+
+
+@exports.route("/export.csv")
+@exports.response(200, TEXT, content_type="text/csv")
+@problems(exports, 401)
+def submission() -> Response:
+    """The submission: the uploaded form filled in; without a form, all records by name"""
+    return _whole(made.submission_csv, "submission.csv", CSV)
+
+
+@exports.route("/export/labels.csv")
+@exports.response(200, TEXT, content_type="text/csv")
+@problems(exports, 401)
+def labels() -> Response:
+    """The reviews as labels in the task's own columns"""
+    return _whole(made.labels_csv, "labels.csv", CSV)
+
+
+@exports.route("/export.json")
+@exports.response(200, {"type": "array", "items": {"type": "object"}})
+@problems(exports, 401)
+def findings() -> Response:
+    """All findings, as findings.json has them"""
+    return _in_pieces(made.findings_json, "findings.json", "application/json", Query(sort="name"))
+
+
+@exports.route("/export/findings.csv")
+@exports.response(200, TEXT, content_type="text/csv")
+@problems(exports, 401)
+def table() -> Response:
+    """All findings with probabilities and thresholds, a row a record"""
+    return _in_pieces(made.findings_csv, "findings.csv", CSV, Query(sort="name"))
+
+
+@exports.route("/export.zip")
+@exports.arguments(FilterSchema, location="query", error_status_code=400)
+@exports.response(200, {"type": "string", "format": "binary"}, content_type="application/zip")
+@problems(exports, 400, 401)
+def everything(query: Query) -> Response:
+    """Findings and samples of all records that a filter shows"""
+    return _in_pieces(made.everything_zip, "records.zip", "application/zip", store().files, query)

@@ -1,0 +1,195 @@
+"""Records: sent in, listed, looked at, reviewed, deleted."""
+
+import time
+from typing import Any
+
+from flask import Response, jsonify, request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+
+from webapp.access import needs, person
+from webapp.api.answers import api_blueprint, problems, the_record
+from webapp.api.schemas import (
+    AcceptedSchema,
+    FormFileSchema,
+    FormSchema,
+    ListSchema,
+    PageSchema,
+    RecordingSchema,
+    ReviewedSchema,
+    ReviewSchema,
+    StretchSchema,
+)
+from webapp.pictures import evidence_of_row, picture, report, samples, samples_npy
+from webapp.storage.accounts import note_event
+from webapp.storage.jobs import ask_evidence, iso_time
+from webapp.storage.records import add_review, delete_record, list_item, list_records, review_document
+from webapp.store import store
+from webapp.uploads import keep_form, queue_samples, queue_upload, read_form
+
+records = api_blueprint("records", "Recordings and their findings")
+MOST_JSON_BYTES = 64 * 2**20
+SENT = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}},
+                        "fs_hz": {"type": "number", "minimum": 100, "maximum": 10_000},
+                    },
+                }
+            },
+            "application/json": {"schema": RecordingSchema},
+        },
+    }
+}
+LISTED = ListSchema()
+RECORDING = RecordingSchema()
+
+
+@records.route("/records", methods=["POST"])
+@records.doc(**SENT)
+@records.response(202, AcceptedSchema)
+@problems(records, 400, 401, 403, 413, 415, 422, 507)
+@needs("reviewer")
+def send() -> dict[str, str]:
+    """Send recordings: files or archives as multipart, or samples as JSON; they are read in the background"""
+    if request.mimetype == "multipart/form-data":
+        return {"job": queue_upload(store(), person(), request.files.getlist("file"), _rate())}
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    if (request.content_length or 0) > MOST_JSON_BYTES:
+        raise RequestEntityTooLarge(f"JSON of more than {MOST_JSON_BYTES >> 20} MB: send the recording as a file")
+    given = request.get_json()
+    if not isinstance(given, dict):
+        raise BadRequest("give an object with samples, fs_hz and leads")
+    return {"job": queue_samples(store(), person(), RECORDING.load(given))}
+
+
+def _rate() -> float | None:
+    text = request.form.get("fs_hz", "").strip()
+    try:
+        return float(text) if text else None
+    except ValueError as error:
+        raise BadRequest("fs_hz: is not a number; give the sampling rate in Hz") from error
+
+
+@records.route("/records", methods=["GET"])
+@records.arguments(ListSchema, location="query", error_status_code=400)
+@records.response(200, PageSchema)
+@problems(records, 400, 401)
+def listed(given: dict[str, Any]) -> dict[str, Any]:
+    """Records of the workspace, filtered and sorted"""
+    with store().database.reading() as session:
+        total, rows = list_records(session, person().workspace, given["query"], given["limit"], given["offset"])
+        return {"total": total, "items": [list_item(row) for row in rows]}
+
+
+@records.route("/records/<record>", methods=["GET"])
+@records.response(200, {"type": "object", "description": "an object of findings.json"})
+@problems(records, 401, 404)
+def document(record: str) -> Any:
+    """A record's finding: the document that stands in findings.json"""
+    with store().database.writing() as session:
+        row = the_record(session, record)
+        note_event(session, person(), "saw", row.name)
+        return jsonify(row.document)
+
+
+@records.route("/records/<record>", methods=["DELETE"])
+@records.response(204)
+@problems(records, 401, 403, 404)
+@needs("admin")
+def delete(record: str) -> None:
+    """Delete a record: samples, finding, reviews, and its row in the export"""
+    with store().database.writing() as session:
+        row = the_record(session, record)
+        left = delete_record(session, row)
+        note_event(session, person(), "deleted", row.name)
+    with store().database.writing() as session:
+        store().files.collect(session, left)
+
+
+@records.route("/records/<record>/samples")
+@records.arguments(StretchSchema, location="query", error_status_code=400)
+@records.response(200, {"type": "object"})
+@problems(records, 400, 401, 404, 422)
+def samples_json(given: dict[str, float], record: str) -> Any:
+    """Samples in mV, up to 60 s in one answer"""
+    with store().database.reading() as session:
+        row = the_record(session, record)
+    return jsonify(samples(store().files, row, **given))
+
+
+@records.route("/records/<record>/samples.npy")
+@records.arguments(StretchSchema, location="query", error_status_code=400)
+@records.response(200, {"type": "string", "format": "binary"}, content_type="application/octet-stream")
+@problems(records, 400, 401, 404, 422)
+def samples_as_npy(given: dict[str, float], record: str) -> Response:
+    """The same as a NumPy file: float32 (12, n), mV"""
+    with store().database.reading() as session:
+        row = the_record(session, record)
+    return Response(samples_npy(store().files, row, **given), content_type="application/octet-stream")
+
+
+@records.route("/records/<record>/evidence")
+@records.response(200, {"type": "object"})
+@records.alt_response(202, schema={"type": "object"}, description="being gathered: ask again")
+@problems(records, 401, 404, 422)
+def evidence(record: str) -> Any:
+    """Which leads and which moments carried the finding"""
+    with store().database.writing() as session:
+        row = the_record(session, record)
+        return evidence_of_row(row, None if row.evidence else ask_evidence(session, row.id))
+
+
+@records.route("/records/<record>/report.pdf")
+@records.response(200, {"type": "string", "format": "binary"}, content_type="application/pdf")
+@problems(records, 401, 404, 422)
+def report_pdf(record: str) -> Response:
+    """The tracing on ECG paper with its finding: one page, A4"""
+    with store().database.writing() as session:
+        row = the_record(session, record)
+        note_event(session, person(), "exported", row.name, "report.pdf")
+    return Response(report(store().files, row), content_type="application/pdf")
+
+
+@records.route("/records/<record>/picture.png")
+@records.response(200, {"type": "string", "format": "binary"}, content_type="image/png")
+@problems(records, 401, 404, 422)
+def picture_png(record: str) -> Response:
+    """The tracing on ECG paper with its finding, as a picture"""
+    with store().database.writing() as session:
+        row = the_record(session, record)
+        note_event(session, person(), "exported", row.name, "picture.png")
+    return Response(picture(store().files, row), content_type="image/png")
+
+
+@records.route("/records/<record>/review", methods=["POST"])
+@records.arguments(ReviewSchema, location="json", error_status_code=422)
+@records.response(201, ReviewedSchema)
+@problems(records, 400, 401, 403, 404, 415, 422)
+@needs("reviewer")
+def review(given: dict[str, Any], record: str) -> dict[str, Any]:
+    """A second look: agree, correct the sites, or mark unreadable"""
+    with store().database.writing() as session:
+        row = the_record(session, record)
+        kept = add_review(session, row, person(), given["verdict"], given["sites"], given["comment"])
+        note_event(session, person(), "reviewed", row.name, given["verdict"])
+        return review_document(kept)
+
+
+@records.route("/template", methods=["POST"])
+@records.arguments(FormFileSchema, location="files", error_status_code=422)
+@records.response(201, FormSchema)
+@problems(records, 400, 401, 403, 413, 415, 422, 507)
+@needs("reviewer")
+def template(given: dict[str, Any]) -> dict[str, Any]:
+    """The submission form that export.csv fills in"""
+    name, columns, rows = read_form(store(), given["file"])
+    with store().database.writing() as session:
+        form = keep_form(session, person(), name, columns, rows, time.time())
+        return {"name": form.name, "n_rows": len(form.rows), "uploaded_at": iso_time(form.uploaded_at)}

@@ -1,0 +1,227 @@
+"""What the API takes and gives, from which its OpenAPI document is made."""
+
+from typing import Any
+
+import marshmallow as ma
+from flask_smorest.fields import Upload
+from marshmallow import validate
+
+from cardiac.labels import SITES
+from cardiac.records import FS_RANGE_HZ
+from webapp.storage.records import ORDERS, UPLOADED_S, Query
+from webapp.storage.tables import NAME_LETTERS
+
+MOST_LISTED, FIRST_LISTED = 200, 30
+LONGEST_S = 60.0  # of samples in one answer
+VERDICTS = ("agree", "correct", "unreadable")
+LONGEST_COMMENT = 2_000
+DAY_S = 86_400.0
+
+
+class WholeNumber(ma.fields.Integer):
+    """Digits alone; what Python would read besides (blanks, underscores, other scripts) is refused."""
+
+    def _deserialize(self, value: Any, *args: Any, **named: Any) -> Any:
+        if isinstance(value, str) and not (value.isascii() and value.lstrip("-").isdigit() and len(value) < 19):
+            raise self.make_error("invalid")
+        return super()._deserialize(value, *args, **named)
+
+
+class TrueOrFalse(ma.fields.Boolean):
+    """The words true and false, and JSON's own."""
+
+    def _deserialize(self, value: Any, *args: Any, **named: Any) -> Any:
+        if value in ("true", "false") or isinstance(value, bool):
+            return value in (True, "true")
+        raise self.make_error("invalid", input=value)
+
+
+class Number(ma.fields.Float):
+    """A finite number; JSON's true is none."""
+
+    def _deserialize(self, value: Any, *args: Any, **named: Any) -> Any:
+        if isinstance(value, bool) or (isinstance(value, str) and not value.isascii()):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, *args, **named)
+
+
+class Strict(ma.Schema):
+    """What is not known is refused, so that a parameter that is misspelt is not passed over."""
+
+    class Meta:
+        unknown = ma.RAISE
+
+
+class FilterSchema(ma.Schema):
+    """Which records."""
+
+    class Meta:
+        unknown = ma.EXCLUDE
+
+    q = ma.fields.String(
+        validate=validate.Length(max=NAME_LETTERS), metadata={"description": "a record's name, or how it begins"}
+    )
+    present = TrueOrFalse(metadata={"description": "an infarction was found"})
+    site = ma.fields.String(validate=validate.OneOf(SITES))
+    uncertain = TrueOrFalse(metadata={"description": "the probability lies in the band of doubt"})
+    quality = ma.fields.String(validate=validate.OneOf(["ok", "warning"]))
+    uploaded = ma.fields.String(validate=validate.OneOf([*UPLOADED_S]), metadata={"description": "so long ago at most"})
+    reviewed = TrueOrFalse()
+    sort = ma.fields.String(validate=validate.OneOf([*ORDERS]), load_default="newest")
+
+    @ma.validates("q")
+    def _check_letters(self, value: str, **_: Any) -> None:
+        if "\0" in value:
+            raise ma.ValidationError("has a letter that no name has.")
+
+    @ma.post_load(pass_original=False)
+    def _make(self, given: dict[str, Any], **_: Any) -> Any:
+        return Query(**given)
+
+
+class ListSchema(FilterSchema):
+    """Which records, and which part of them."""
+
+    limit = WholeNumber(validate=validate.Range(1, MOST_LISTED), load_default=FIRST_LISTED)
+    offset = WholeNumber(validate=validate.Range(0, 10**8), load_default=0)
+
+    @ma.post_load(pass_original=False)
+    def _make(self, given: dict[str, Any], **_: Any) -> Any:
+        limit, offset = given.pop("limit"), given.pop("offset")
+        return {"query": Query(**given), "limit": limit, "offset": offset}
+
+
+class StretchSchema(ma.Schema):
+    """Which part of a recording."""
+
+    class Meta:
+        unknown = ma.EXCLUDE
+
+    start_s = Number(validate=validate.Range(0, DAY_S), load_default=0.0)
+    length_s = Number(validate=validate.Range(0, LONGEST_S, min_inclusive=False), load_default=LONGEST_S)
+
+
+class ItemSchema(ma.Schema):
+    """A record in a list."""
+
+    record = ma.fields.String(required=True)
+    present = ma.fields.Boolean(required=True)
+    probability = ma.fields.Float(required=True)
+    threshold = ma.fields.Float(required=True)
+    sites = ma.fields.List(ma.fields.String(validate=validate.OneOf(SITES)), required=True)
+    uncertain = ma.fields.Boolean(required=True)
+    quality = ma.fields.String(required=True)
+    uploaded_at = ma.fields.String(required=True)
+    fs_hz = ma.fields.Float(required=True)
+    duration_s = ma.fields.Float(required=True)
+    heart_rate_bpm = ma.fields.Integer(allow_none=True)
+    review = ma.fields.String(allow_none=True)
+    tracing = ma.fields.String(required=True, metadata={"description": "3 s of lead II, path of an SVG 150 x 40"})
+
+
+class PageSchema(ma.Schema):
+    """A part of the list, and how many there are in all."""
+
+    total = ma.fields.Integer(required=True)
+    items = ma.fields.List(ma.fields.Nested(ItemSchema), required=True)
+
+
+class RefusedSchema(ma.Schema):
+    """What could not be read, and why."""
+
+    name = ma.fields.String(required=True)
+    reason = ma.fields.String(required=True)
+
+
+class JobSchema(ma.Schema):
+    """An upload and how far it has been read."""
+
+    job = ma.fields.String(required=True)
+    name = ma.fields.String(required=True)
+    state = ma.fields.String(required=True, validate=validate.OneOf(["queued", "running", "done", "failed"]))
+    done = ma.fields.Integer(required=True)
+    total = ma.fields.Integer(required=True)
+    records = ma.fields.List(ma.fields.String(), required=True)
+    refused = ma.fields.List(ma.fields.Nested(RefusedSchema), required=True)
+    error = ma.fields.String(allow_none=True)
+    created_at = ma.fields.String(required=True)
+
+
+class JobsSchema(ma.Schema):
+    """The latest uploads."""
+
+    items = ma.fields.List(ma.fields.Nested(JobSchema), required=True)
+
+
+class AcceptedSchema(ma.Schema):
+    """The job that an upload became."""
+
+    job = ma.fields.String(required=True)
+
+
+class RecordingSchema(Strict):
+    """A recording as JSON."""
+
+    samples = ma.fields.List(
+        ma.fields.List(ma.fields.Raw(metadata={"type": "number"})),
+        required=True,
+        metadata={"description": "12 lists of samples in mV", "minItems": 1},
+    )
+    fs_hz = Number(required=True, validate=validate.Range(*FS_RANGE_HZ))
+    leads = ma.fields.List(
+        ma.fields.String(), allow_none=True, load_default=None, metadata={"description": "their names, in any order"}
+    )
+    record = ma.fields.String(load_default="samples", validate=validate.Length(1, NAME_LETTERS))
+
+
+class ReviewSchema(Strict):
+    """A second look."""
+
+    verdict = ma.fields.String(required=True, validate=validate.OneOf(VERDICTS))
+    sites = ma.fields.List(
+        ma.fields.String(validate=validate.OneOf(SITES)),
+        load_default=[],
+        metadata={"description": "of a correction; none says no infarction"},
+    )
+    comment = ma.fields.String(load_default="", validate=validate.Length(max=LONGEST_COMMENT))
+
+    @ma.validates("comment")
+    def _check_letters(self, value: str, **_: Any) -> None:
+        if "\0" in value:
+            raise ma.ValidationError("has a letter that cannot be kept.")
+
+
+class ReviewedSchema(ma.Schema):
+    """A review as it is kept."""
+
+    user = ma.fields.String(required=True)
+    at = ma.fields.String(required=True)
+    verdict = ma.fields.String(required=True)
+    sites = ma.fields.List(ma.fields.String(), required=True)
+    comment = ma.fields.String(required=True)
+
+
+class FormFileSchema(ma.Schema):
+    """A submission form."""
+
+    class Meta:
+        unknown = ma.EXCLUDE
+
+    file = Upload(required=True)
+
+
+class FormSchema(ma.Schema):
+    """The form in use."""
+
+    name = ma.fields.String(required=True)
+    n_rows = ma.fields.Integer(required=True)
+    uploaded_at = ma.fields.String(required=True)
+
+
+class ProblemSchema(ma.Schema):
+    """RFC 9457."""
+
+    type = ma.fields.String(required=True)
+    title = ma.fields.String(required=True)
+    status = ma.fields.Integer(required=True)
+    detail = ma.fields.String(required=True, metadata={"description": "one sentence: what, where, what to do"})

@@ -1,0 +1,150 @@
+"""What leaves the site: the submission in its form's order, findings as JSON and CSV, reviews as labels, a zip of all."""
+
+import csv
+import io
+import json
+import textwrap
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cardiac.labels import COLUMNS, RECORD_COLUMN, SITES
+from cardiac.reports import submission_row
+from webapp.storage.files import Files
+from webapp.storage.records import Query, every_record, latest_reviews
+from webapp.storage.tables import Form, Record, sites_of
+
+PIECE = 500  # records that are held at once
+RUN_BY_SHEETS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that begins so for a formula
+NOTICE = "An aid for research and a second look; not a medical device.\n"
+
+
+def submission_csv(session: Session, workspace: str) -> str:
+    """The uploaded form with the rows of the records that were read filled in; without a form, all records by name."""
+    found = select(Record.name, Record.sites, Record.present).where(Record.workspace == workspace)
+    rows = {name: submission_row(sites_of(mask), not present) for name, mask, present in session.execute(found)}
+    form = session.get(Form, workspace)
+    if form is None:
+        columns = [RECORD_COLUMN, *COLUMNS.values()]
+        return csv_text(columns, ([name, *rows[name].values()] for name in sorted(rows)))
+    place = form.columns.index(RECORD_COLUMN)
+    filled = (
+        [{RECORD_COLUMN: row[place], **rows[row[place]]}[column] for column in form.columns]
+        if row[place] in rows
+        else row
+        for row in form.rows
+    )
+    return csv_text(form.columns, filled)
+
+
+def labels_csv(session: Session, workspace: str) -> str:
+    """The reviews as labels in the task's own columns; what a reader could not read has none."""
+    rows = []
+    for row, review in latest_reviews(session, workspace):
+        if review.verdict != "unreadable":
+            sites = sites_of(review.sites if review.verdict == "correct" else row.sites)
+            is_norm = not sites if review.verdict == "correct" else not row.present
+            rows.append([row.name, *submission_row(sites, is_norm).values()])
+    return csv_text([RECORD_COLUMN, *COLUMNS.values()], rows)
+
+
+def findings_json(session: Session, workspace: str, query: Query) -> Iterator[str]:
+    """The documents as findings.json has them, in pieces."""
+    before = "["
+    for row in _pieces(session, workspace, query):
+        yield before + "\n" + textwrap.indent(_document_text(row.document), " ")
+        before = ","
+    yield "[]\n" if before == "[" else "\n]\n"
+
+
+def findings_csv(session: Session, workspace: str, query: Query) -> Iterator[str]:
+    """A row a record: decision, probabilities and thresholds, quality, in pieces."""
+    outputs = ["infarction", *SITES]
+    columns = ["record", "infarction", "sites", "uncertain", "spread", "quality", "reasons"]
+    columns += [f"{kind}_{output}" for kind in ("probability", "threshold") for output in outputs]
+    columns += ["heart_rate_bpm", "duration_s", "fs_hz", "bundle_sha256", "notice"]
+    yield csv_text(columns, [])
+    for row in _pieces(session, workspace, query):
+        document = row.document
+        judged = [document["mi"], *(document["localizations"][site] for site in SITES)]
+        cells = [row.name, int(row.present), " ".join(sites_of(row.sites)), int(row.uncertain), document["spread"]]
+        cells += [row.quality, "; ".join(document["quality"]["reasons"])]
+        cells += [each[kind] for kind in ("probability", "threshold") for each in judged]
+        cells += [document[key] for key in ("heart_rate_bpm", "duration_s", "fs_hz")]
+        yield csv_text([*cells, document["bundle"]["sha256"], NOTICE.strip()], [])
+
+
+def everything_zip(session: Session, files: Files, workspace: str, query: Query) -> Iterator[bytes]:
+    """A zip of what a filter shows: findings.json, findings.csv, and every record's samples, in pieces."""
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as archive:
+        archive.writestr("README.txt", NOTICE)
+        for name, pieces in (
+            ("findings.json", findings_json(session, workspace, query)),
+            ("findings.csv", findings_csv(session, workspace, query)),
+        ):
+            with archive.open(name, "w", force_zip64=True) as member:
+                for piece in pieces:
+                    member.write(piece.encode("utf-8", "replace"))
+                    yield pipe.taken()
+        for row in _pieces(session, workspace, query):
+            path = files.signal(row.signal)
+            if path.is_file():
+                archive.write(path, f"signals/{_file_name(row.name)}.npy", zipfile.ZIP_STORED)
+            yield pipe.taken()
+    yield pipe.taken()
+
+
+def csv_text(columns: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
+    """A table as CSV, in which nothing can be taken for a formula."""
+    content = io.StringIO()
+    writer = csv.writer(content, lineterminator="\n")
+    writer.writerows([harmless(cell) for cell in row] for row in (columns, *rows))
+    return content.getvalue()
+
+
+def harmless(cell: Any) -> Any:
+    """A cell that a spreadsheet shows and does not run: an apostrophe goes before what begins like a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(RUN_BY_SHEETS) else cell
+
+
+def record_json(document: Mapping[str, Any]) -> str:
+    """One document as a file."""
+    return _document_text(document) + "\n"
+
+
+def _document_text(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=1)
+
+
+def _pieces(session: Session, workspace: str, query: Query) -> Iterator[Record]:
+    found = every_record(workspace, query).execution_options(yield_per=PIECE)
+    yield from session.scalars(found)
+
+
+def _file_name(name: str) -> str:
+    """A record's name as a file's in an archive."""
+    return name.replace("%", "%25").replace("/", "%2F").replace(":", "%3A")
+
+
+class _Pipe(io.RawIOBase):
+    """A file that is only written to, of which what was written is taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._written = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self._written += content
+        return len(content)
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        content, self._written = bytes(self._written), bytearray()
+        return content

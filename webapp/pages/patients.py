@@ -1,0 +1,71 @@
+"""The list of records."""
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from marshmallow import ValidationError
+from werkzeug.exceptions import BadRequest
+
+from webapp.access import needs, person
+from webapp.api.schemas import FIRST_LISTED, ListSchema
+from webapp.pages import pages
+from webapp.problems import validation_told
+from webapp.storage.accounts import note_event
+from webapp.storage.records import delete_all, list_item, list_records
+from webapp.store import store
+
+LISTED = ListSchema()
+CONFIRMED = "delete"
+
+
+def asked() -> dict[str, Any]:
+    """What the address asks for; a field of the form that was left empty asks for nothing. Raises BadRequest."""
+    try:
+        return LISTED.load({key: value for key, value in request.args.items() if value != ""})
+    except ValidationError as error:
+        raise BadRequest(validation_told(error.messages)) from error
+
+
+@pages.get("/patients")
+def patients() -> str:
+    given = asked()
+    query, limit, offset = given["query"], given["limit"], given["offset"]
+    with store().database.writing() as session:
+        total, rows = list_records(session, person().workspace, query, limit, offset)
+        items = [list_item(row) for row in rows]
+        note_event(session, person(), "listed", detail=f"{len(items)} records from {offset}")
+    following = offset + len(items)
+    more = {**query.parameters(), "offset": following} | ({"limit": limit} if limit != FIRST_LISTED else {})
+    return render_template(
+        "_rows.html" if request.args.get("fragment") else "patients.html",
+        items=items,
+        total=total,
+        offset=offset,
+        limit=limit,
+        filters=query.parameters(),
+        next_url=url_for("pages.patients", **more) if following < total and items else None,
+    )
+
+
+@pages.post("/patients/delete")
+@needs("admin")
+def delete_everything() -> Any:
+    if request.form.get("confirm", "").strip().lower() != CONFIRMED:
+        flash(_("Nothing was deleted: type the word “%(word)s” to confirm.", word=CONFIRMED), "wrong")
+        return redirect(url_for("pages.patients"))
+    with store().database.writing() as session:
+        n, left, jobs = delete_all(session, person().workspace)
+        note_event(session, person(), "deleted everything", detail=f"{n} records")
+    with store().database.writing() as session:
+        store().files.collect(session, left)
+    for job in jobs:
+        store().files.drop_upload(job)
+    told = ngettext(
+        "%(num)d record was deleted, with its samples, finding and reviews.",
+        "%(num)d records were deleted, with their samples, findings and reviews.",
+        n,
+    )
+    flash(told, "done")
+    return redirect(url_for("pages.patients"))

@@ -1,0 +1,110 @@
+"""What is answered when something is wrong: an RFC 9457 problem document to programs, a page to people; one sentence."""
+
+import errno
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, jsonify, render_template, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from cardiac.errors import CardiacError
+from webapp.logs import told_place
+from webapp.storage.accounts import LockedOut
+from webapp.storage.database import DatabaseGone
+from webapp.storage.files import NoRoom
+
+log = logging.getLogger("webapp")
+NO_ROOM = "there is no room on the server's disk: nothing was changed; make room and send it again"
+SENTENCES = {
+    400: "the request cannot be understood: check its parameters",
+    404: "there is nothing under this address: look at the list of patients",
+    405: "this address takes no {method}: see the API's description",
+    413: "is larger than this server takes: send it in parts",
+    415: "this kind of content is not taken here: send JSON or multipart/form-data",
+    500: "this server made a mistake, which was logged: nothing was changed; try again",
+}
+
+
+def answer_problems(app: Flask) -> None:
+    """Have every error answered in one way."""
+    app.register_error_handler(HTTPException, answer_http)
+    app.register_error_handler(ValidationError, lambda error: answer(422, validation_told(error.messages)))
+    app.register_error_handler(CardiacError, lambda error: answer(422, str(error)))
+    app.register_error_handler(NoRoom, lambda error: answer(507, str(error)))
+    app.register_error_handler(DatabaseGone, lambda error: answer(503, str(error), {"Retry-After": "5"}))
+    app.register_error_handler(
+        LockedOut, lambda error: answer(429, str(error), {"Retry-After": str(round(error.wait_s) + 1)})
+    )
+    app.register_error_handler(OSError, _answer_os_error)
+    app.register_error_handler(Exception, _answer_unforeseen)
+
+
+def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """A problem document, or a page where a person asked."""
+    if request.path.startswith("/api/"):
+        title = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"
+        response = jsonify({"type": "about:blank", "title": title, "status": status, "detail": detail})
+        response.content_type = "application/problem+json"
+    else:
+        response = Response(render_template("error.html", status=status, title=_title(status), detail=detail))
+    response.status_code = status
+    response.headers.update(headers or {})
+    return response
+
+
+def answer_http(error: HTTPException) -> Response:
+    """What Flask, Werkzeug and the API's validation raise."""
+    status = error.code or 500
+    if 300 <= status < 400:
+        return error.get_response()
+    told = getattr(error, "data", None) or {}
+    headers = {str(key): str(value) for key, value in (told.get("headers") or {}).items()}
+    if isinstance(getattr(error, "valid_methods", None), list):
+        headers["Allow"] = ", ".join(error.valid_methods)
+    return answer(status, _detail(error, status, told.get("messages")), headers)
+
+
+def _detail(error: HTTPException, status: int, messages: Any) -> str:
+    if messages:
+        return validation_told(messages)
+    is_own = error.description and error.description != type(error).description
+    return (
+        str(error.description)
+        if is_own
+        else SENTENCES.get(status, str(error.description)).format(method=request.method)
+    )
+
+
+def validation_told(messages: Any) -> str:
+    """What a schema found wrong, in one sentence."""
+    return "; ".join(_told(messages))
+
+
+def _told(messages: Any, where: str = "") -> list[str]:
+    """Validation's nested messages as "parameter: what is wrong"."""
+    if isinstance(messages, dict):
+        return [text for key, value in messages.items() for text in _told(value, _path(where, str(key)))]
+    if isinstance(messages, list):
+        return [text for each in messages for text in _told(each, where)]
+    return [f"{where}: {messages}" if where else str(messages)]
+
+
+def _path(where: str, key: str) -> str:
+    return key if where in ("", "query", "json", "files", "form", "query_and_form") else f"{where}.{key}"
+
+
+def _answer_os_error(error: OSError) -> Response:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return answer(507, NO_ROOM)
+    return _answer_unforeseen(error)
+
+
+def _answer_unforeseen(error: Exception) -> Response:
+    log.error("a request failed: %s", told_place(error))
+    return answer(500, SENTENCES[500])
+
+
+def _title(status: int) -> str:
+    return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else str(status)

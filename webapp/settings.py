@@ -1,0 +1,51 @@
+"""What a server is started with: where its data lie, which address it is bound to, and how much it takes."""
+
+import ipaddress
+import os
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cardiac.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parent.parent
+INSTANCE = ROOT / "webapp/instance"
+BUNDLE = ROOT / "checkpoints/mi/hybrid"
+LOCAL_WORKSPACE = "local"
+MOST_BYTES = 3 * 2**30  # of one upload
+MOST_FORM_BYTES = 8 * 2**20  # of a form's CSV or of JSON
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one server works. data : folder of everything that it keeps.  host : address it is bound to."""
+
+    data: Path = INSTANCE
+    database_url: str = ""
+    bundle: Path = BUNDLE
+    host: str = "127.0.0.1"
+    port: int = 5000
+    workers: int = field(default_factory=lambda: max(1, min(2, os.cpu_count() or 1)))
+    threads: int = 8
+    most_bytes: int = MOST_BYTES
+    behind_proxy: bool = False
+
+    @property
+    def url(self) -> str:
+        """Of the database: SQLite in the data folder where none is given."""
+        url = self.database_url or f"sqlite:///{self.data / 'cardiac.db'}"
+        return url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine reaches the server, so that no account is needed."""
+        return is_loopback(self.host) and not self.behind_proxy
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own. Raises ConfigError for a name that is none."""
+    try:
+        found = {each[4][0] for each in socket.getaddrinfo(host, None)}
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f"--host {host}: is no address of this machine: give 127.0.0.1 or one of its own") from error
+    return all(ipaddress.ip_address(each.split("%")[0]).is_loopback for each in found)

@@ -1,0 +1,99 @@
+import { Viewer } from "./viewer/viewer.js";
+
+const byId = (id) => document.getElementById(id);
+const read = (id) => JSON.parse(byId(id).textContent);
+
+/** Opens the dialog of a button, and closes it by its own buttons. */
+function bindDialog(button, dialog) {
+  button.hidden = false;
+  button.addEventListener("click", () => dialog.showModal());
+  for (const close of dialog.querySelectorAll("[data-close]")) close.addEventListener("click", () => dialog.close());
+}
+
+/** What can be sent together: sites only with a correction, and no site beside "no infarction". */
+function bindReview(form) {
+  const sites = [...form.querySelectorAll("[name=sites]")];
+  const none = form.querySelector("#no-infarction");
+  const verdicts = [...form.querySelectorAll("[name=verdict]")];
+  const comment = form.querySelector("[name=comment]");
+  const left = form.querySelector("#comment-left");
+  const weigh = () => {
+    const isCorrection = verdicts.some((each) => each.checked && each.value === "correct");
+    for (const each of [...sites, none]) each.disabled = !isCorrection;
+  };
+  const count = () => {
+    left.textContent = `${comment.value.length} / ${comment.maxLength}`;
+  };
+  for (const each of verdicts) each.addEventListener("change", weigh);
+  none.addEventListener("change", () => {
+    if (none.checked) for (const each of sites) each.checked = false;
+  });
+  for (const each of sites) {
+    each.addEventListener("change", () => {
+      none.checked = !sites.some((site) => site.checked);
+    });
+  }
+  comment.addEventListener("input", count);
+  weigh();
+  count();
+}
+
+/** Whether keys belong to what has the focus: a field, the calipers, the tracing that scrolls, an open dialog. */
+function isTaken(event, isArrow) {
+  const { target } = event;
+  if (document.querySelector("dialog[open]")) return true;
+  if (target.closest("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]")) return true;
+  return isArrow && target.closest("#caliper, #paper-scroll, input") !== null;
+}
+
+function bindKeys(viewer) {
+  const follow = (id) => byId(id)?.click();
+  const acts = {
+    p: () => follow("previous"),
+    n: () => follow("next"),
+    ArrowLeft: () => follow("previous"),
+    ArrowRight: () => follow("next"),
+    e: () => viewer.toggleEvidence(),
+    c: () => viewer.measure(!viewer.calipers.isOn),
+    1: () => viewer.choose("layout", "3x4"),
+    2: () => viewer.choose("layout", "6x2"),
+    3: () => viewer.choose("layout", "12x1"),
+    "+": () => viewer.zoom.in(),
+    "=": () => viewer.zoom.in(),
+    "-": () => viewer.zoom.out(),
+    0: () => viewer.zoom.set(1),
+    "[": () => follow("earlier"),
+    "]": () => follow("later"),
+    m: () => viewer.calipers.isOn && viewer.march(),
+    "?": () => byId("keys").showModal(),
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (!Object.hasOwn(acts, key) || isTaken(event, key.startsWith("Arrow"))) return;
+    event.preventDefault();
+    acts[key]();
+  });
+}
+
+function bindPrint(viewer) {
+  window.addEventListener("beforeprint", () => viewer.print(true));
+  window.addEventListener("afterprint", () => viewer.print(false));
+  window.matchMedia("print").addEventListener("change", (event) => viewer.print(event.matches));
+}
+
+function start() {
+  byId("viewer").hidden = false;
+  for (const each of document.querySelectorAll("[data-go-s]")) each.hidden = false;
+  const viewer = new Viewer(read("about"), read("words"));
+  viewer.measure(false);
+  viewer.show();
+  bindKeys(viewer);
+  bindPrint(viewer);
+  bindDialog(byId("show-keys"), byId("keys"));
+  byId("print").addEventListener("click", () => window.print());
+  if (byId("delete")) bindDialog(byId("delete"), byId("delete-dialog"));
+  if (byId("review")) bindReview(byId("review"));
+}
+
+start();

@@ -1,0 +1,346 @@
+/* The upload page: files go in one request, then the job is asked for each second until it has ended. */
+
+import { csrfToken, fill, localiseTimes, parseFragment, problemOf, readWords, root } from './site.js';
+
+const POLL_MS = 1000;
+const FEW_REFUSALS = 5;
+const words = readWords();
+const byId = (id) => document.getElementById(id);
+const form = byId('upload-form');
+const input = byId('file');
+const jobs = byId('jobs');
+let request = null;
+
+function sizeText(bytes) {
+  const number = (value) => value.toLocaleString(document.documentElement.lang, { maximumFractionDigits: 1 });
+  if (bytes < 1024 * 1024) return `${number(bytes / 1024)} ${words.kilobytes}`;
+  return `${number(bytes / 1024 / 1024)} ${words.megabytes}`;
+}
+
+function say(id, sentence, field = null) {
+  byId(id).textContent = sentence;
+  for (const element of [input, byId('fs_hz'), byId('template-file')]) {
+    if (element.getAttribute('aria-describedby').includes(id)) element.toggleAttribute('aria-invalid', false);
+  }
+  if (sentence && field) {
+    field.setAttribute('aria-invalid', 'true');
+    field.focus();
+  }
+}
+
+/* Choosing: the input, the drop zone and folders in it. */
+
+function showChosen() {
+  const files = [...input.files];
+  byId('chosen').hidden = files.length === 0;
+  byId('drop').classList.toggle('drop-full', files.length > 0);
+  if (files.length === 0) return;
+  const names = files.slice(0, 3).map((file) => file.name).join(', ');
+  const more = files.length - 3;
+  byId('chosen-text').textContent = fill(words.chosen, {
+    names: more > 0 ? fill(words.andMore, { names, number: more }) : names,
+    size: sizeText(files.reduce((sum, file) => sum + file.size, 0)),
+  });
+  say('upload-error', '');
+}
+
+/* A folder's listing comes in parts; an empty part ends it. */
+async function filesOfEntry(entry) {
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader();
+  const files = [];
+  for (;;) {
+    const part = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (part.length === 0) return files;
+    for (const inner of part) files.push(...(await filesOfEntry(inner)));
+  }
+}
+
+async function takeDropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  const files = entries.length ? (await Promise.all(entries.map(filesOfEntry))).flat() : [...transfer.files];
+  const chosen = new DataTransfer();
+  for (const file of files) chosen.items.add(file);
+  input.files = chosen.files;
+  showChosen();
+}
+
+function startChoosing() {
+  const drop = byId('drop');
+  for (const name of ['dragenter', 'dragover']) {
+    drop.addEventListener(name, (event) => {
+      event.preventDefault();
+      drop.classList.add('drop-over');
+    });
+  }
+  drop.addEventListener('dragleave', (event) => {
+    if (!drop.contains(event.relatedTarget)) drop.classList.remove('drop-over');
+  });
+  drop.addEventListener('drop', (event) => {
+    event.preventDefault();
+    drop.classList.remove('drop-over');
+    if (!request) takeDropped(event.dataTransfer);
+  });
+  // A file that misses the zone must not replace the page.
+  for (const name of ['dragover', 'drop']) window.addEventListener(name, (event) => event.preventDefault());
+  input.addEventListener('change', showChosen);
+  byId('chosen-clear').addEventListener('click', () => {
+    input.value = '';
+    showChosen();
+    input.focus();
+  });
+  showChosen();
+}
+
+/* The transfer. */
+
+function whatIsWrong() {
+  const files = [...input.files];
+  const bytes = files.reduce((sum, file) => sum + file.size, 0);
+  const rate = byId('fs_hz');
+  const mostFiles = Number(form.dataset.mostFiles);
+  const mostBytes = Number(form.dataset.mostBytes);
+  if (files.length === 0) return [words.chooseFile, input];
+  if (mostFiles && files.length > mostFiles) return [fill(words.tooMany, { number: files.length, most: mostFiles }), input];
+  if (mostBytes && bytes > mostBytes) {
+    return [fill(words.tooLarge, { size: sizeText(bytes), most: sizeText(mostBytes) }), input];
+  }
+  if (!rate.validity.valid) return [words.rate, rate];
+  return null;
+}
+
+const warnOfLoss = (event) => event.preventDefault();
+
+function setSending(sending) {
+  byId('transfer').hidden = !sending;
+  for (const id of ['upload-start', 'file', 'fs_hz', 'chosen-clear']) byId(id).disabled = sending;
+  if (sending) window.addEventListener('beforeunload', warnOfLoss);
+  else window.removeEventListener('beforeunload', warnOfLoss);
+}
+
+function showTransfer(part) {
+  byId('transfer-bar').value = part;
+  byId('transfer-text').textContent =
+    part < 1 ? fill(words.sending, { percent: Math.floor(part * 100) }) : words.storing;
+}
+
+function problemText(status, text) {
+  try {
+    return JSON.parse(text).detail || fill(words.status, { status });
+  } catch {
+    return fill(words.status, { status });
+  }
+}
+
+function send() {
+  const names = [...input.files].map((file) => file.name);
+  const body = new FormData();
+  for (const file of input.files) body.append('file', file, file.name);
+  if (byId('fs_hz').value) body.append('fs_hz', byId('fs_hz').value);
+  request = new XMLHttpRequest();
+  request.open('POST', `${root}api/v1/records`);
+  request.setRequestHeader('X-CSRFToken', csrfToken);
+  request.setRequestHeader('Accept', 'application/json');
+  request.upload.addEventListener('progress', (event) => {
+    if (event.lengthComputable) showTransfer(event.loaded / event.total);
+  });
+  request.addEventListener('load', () => ended(request.status, request.responseText, names));
+  request.addEventListener('error', () => ended(0, '', names));
+  request.addEventListener('abort', () => ended(-1, '', names));
+  setSending(true);
+  showTransfer(0);
+  byId('transfer-cancel').focus();
+  request.send(body);
+}
+
+function ended(status, text, names) {
+  request = null;
+  setSending(false);
+  if (status === 202) {
+    input.value = '';
+    showChosen();
+    addJob(JSON.parse(text).job, names);
+  } else if (status === -1) {
+    say('upload-error', words.cancelled);
+  } else {
+    say('upload-error', status === 0 ? words.network : problemText(status, text));
+  }
+  byId('upload-start').focus();
+}
+
+function startTransfers() {
+  form.noValidate = true;
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    if (request) return;
+    const wrong = whatIsWrong();
+    say('upload-error', ...(wrong ?? ['']));
+    if (!wrong) send();
+  });
+  byId('transfer-cancel').addEventListener('click', () => request?.abort());
+}
+
+/* Jobs. */
+
+const part = (card, name) => card.querySelector(`[data-part="${name}"]`);
+
+function addJob(id, names) {
+  const card = byId('job-card').content.firstElementChild.cloneNode(true);
+  card.dataset.job = id;
+  const more = names.length - 3;
+  const shown = names.slice(0, 3).join(', ');
+  part(card, 'name').textContent = more > 0 ? fill(words.andMore, { names: shown, number: more }) : shown;
+  part(card, 'time').dateTime = new Date().toISOString();
+  localiseTimes(card);
+  jobs.prepend(card);
+  byId('jobs-card').hidden = false;
+  byId('announce').textContent = words.waiting;
+  card.scrollIntoView({ block: 'nearest' });
+  poll();
+}
+
+function refusalItems(refused) {
+  return refused.map((entry) => {
+    const item = document.createElement('li');
+    const name = document.createElement('b');
+    const reason = document.createElement('span');
+    name.textContent = entry.name;
+    reason.textContent = entry.reason;
+    item.append(name, ' ', reason);
+    return item;
+  });
+}
+
+function showResult(card, job) {
+  const [number, refused] = [job.records.length, job.refused.length];
+  part(card, 'result').hidden = job.state !== 'done';
+  part(card, 'read').textContent = fill(words.read, { number });
+  part(card, 'refused-number').hidden = refused === 0;
+  part(card, 'refused-number').textContent = fill(words.refused, { number: refused });
+  const link = part(card, 'link');
+  link.hidden = number === 0;
+  link.textContent = number === 1 ? words.openRecord : words.showPatients;
+  link.href = number === 1 ? `${root}patients/${encodeURIComponent(job.records[0])}` : `${root}patients`;
+  const few = refused <= FEW_REFUSALS;
+  part(card, 'refused').hidden = refused === 0;
+  part(card, 'few').hidden = !few;
+  part(card, 'many').hidden = few;
+  const list = part(card, few ? 'few' : 'many-list');
+  if (list.childElementCount !== refused) list.replaceChildren(...refusalItems(job.refused));
+}
+
+function showJob(card, job) {
+  card.dataset.state = job.state;
+  if (job.name) part(card, 'name').textContent = job.name;
+  part(card, 'progress').hidden = !(job.state === 'queued' || job.state === 'running');
+  const bar = part(card, 'bar');
+  if (job.state === 'running' && job.total) {
+    bar.max = job.total;
+    bar.value = job.done;
+    part(card, 'state').textContent = fill(words.readingOf, job);
+  } else {
+    bar.removeAttribute('value');
+    part(card, 'state').textContent = job.state === 'queued' ? words.waiting : words.reading;
+  }
+  showResult(card, job);
+  part(card, 'error').hidden = job.state !== 'failed';
+  part(card, 'error').textContent = job.error ?? '';
+  if (job.state === 'done' || job.state === 'failed') {
+    const sentences = [fill(words.read, { number: job.records.length }), fill(words.refused, { number: job.refused.length })];
+    byId('announce').textContent = `${job.name}: ${job.error || sentences.join(', ')}`;
+  }
+}
+
+const moving = () => [...jobs.querySelectorAll('[data-state="queued"], [data-state="running"]')];
+let polling = false;
+
+async function askFor(card) {
+  const response = await fetch(`${root}api/v1/jobs/${encodeURIComponent(card.dataset.job)}`, {
+    headers: { Accept: 'application/json' },
+  });
+  if (response.ok) {
+    showJob(card, await response.json());
+  } else if (response.status < 500) {
+    // The job is gone or may no longer be seen: its card says so and is left alone.
+    card.dataset.state = 'failed';
+    part(card, 'progress').hidden = true;
+    part(card, 'error').hidden = false;
+    part(card, 'error').textContent = await problemOf(response, fill(words.status, { status: response.status }));
+  }
+}
+
+async function poll() {
+  if (polling) return;
+  polling = true;
+  while (moving().length) {
+    try {
+      await Promise.all(moving().map(askFor));
+      byId('jobs-error').textContent = '';
+    } catch {
+      byId('jobs-error').textContent = words.networkPoll;
+    }
+    if (moving().length) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  polling = false;
+}
+
+/* The submission form: its part of the page is taken from the server's page again, so that a transfer may go on. */
+
+function takeOver(html) {
+  const fresh = parseFragment(html);
+  for (const id of ['form-now', 'flashes']) {
+    const part = fresh.getElementById(id);
+    if (part) byId(id).replaceWith(part);
+  }
+  localiseTimes(byId('form-now'));
+}
+
+async function sendTemplate() {
+  const file = byId('template-file');
+  if (file.files.length === 0) return say('template-error', words.chooseForm, file);
+  const body = new FormData();
+  body.append('file', file.files[0]);
+  const response = await fetch(`${root}api/v1/template`, {
+    method: 'POST',
+    body,
+    headers: { 'X-CSRFToken': csrfToken, Accept: 'application/json' },
+  });
+  if (!response.ok) {
+    return say('template-error', await problemOf(response, fill(words.status, { status: response.status })), file);
+  }
+  say('template-error', '');
+  file.value = '';
+  byId('template-name').textContent = '';
+  takeOver(await (await fetch(root)).text());
+}
+
+async function takeFormAway(away) {
+  const response = await fetch(away.action, { method: 'POST', body: new FormData(away) });
+  if (!response.ok) return say('template-error', fill(words.status, { status: response.status }));
+  say('template-error', '');
+  takeOver(await response.text());
+  byId('template-file').focus();
+}
+
+function startTemplate() {
+  byId('template-form').noValidate = true;
+  byId('template-file').addEventListener('change', (event) => {
+    byId('template-name').textContent = event.target.files[0]?.name ?? '';
+    say('template-error', '');
+  });
+  document.addEventListener('submit', async (event) => {
+    const send = { 'template-form': sendTemplate, 'form-away': takeFormAway }[event.target.id];
+    if (!send) return;
+    event.preventDefault();
+    try {
+      await send(event.target);
+    } catch {
+      say('template-error', words.network);
+    }
+  });
+}
+
+startChoosing();
+startTransfers();
+startTemplate();
+poll();

@@ -1,0 +1,137 @@
+export const LEADS = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"];
+export const LAYOUTS = {
+  "3x4": { rows: [["I", "aVR", "V1", "V4"], ["II", "aVL", "V2", "V5"], ["III", "aVF", "V3", "V6"], ["II"]], rowMm: 30 },
+  "6x2": { rows: [["I", "V1"], ["II", "V2"], ["III", "V3"], ["aVR", "V4"], ["aVL", "V5"], ["aVF", "V6"]], rowMm: 25 },
+  "12x1": { rows: LEADS.map((lead) => [lead]), rowMm: 20 },
+};
+export const SHOWN_S = 10;
+const LEFT_MM = 15;
+const RIGHT_MM = 5;
+const TOP_MM = 5;
+const FOOT_MM = 10;
+const LEAST_COLUMN_MM = 10;
+const PRINT = { rowsMm: 130, alongMm: 281 };
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An SVG element with attributes and children. */
+export function make(name, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+/** Seconds that a sheet holds at this speed; on A4 as much as is wide enough, else ten. */
+export function sheetSeconds(durationS, speed, isPrint) {
+  const most = isPrint ? Math.min(SHOWN_S, Math.floor((PRINT.alongMm - LEFT_MM - RIGHT_MM) / speed)) : SHOWN_S;
+  return Math.min(durationS, most);
+}
+
+/**
+ * Where everything lies on the sheet, in millimetres. Time runs on from column to column, so that a place along the
+ * sheet is one moment in every row.
+ */
+export function arrange({ layout, speed, gain, isPrint }, startS, lengthS) {
+  const { rows, rowMm } = LAYOUTS[layout];
+  const grown = gain > 10 ? rowMm + 10 : rowMm;
+  const row = isPrint ? Math.min(grown, Math.floor(PRINT.rowsMm / rows.length)) : grown;
+  const sheet = { speed, gain, startS, lengthS, rowMm: row, left: LEFT_MM, top: TOP_MM, cells: [], bases: [] };
+  rows.forEach((leads, place) => {
+    const partS = lengthS / leads.length;
+    sheet.bases.push(TOP_MM + (place + 0.5) * row);
+    leads.forEach((lead, column) => {
+      const cell = { lead, row: place, startS: startS + column * partS, endS: startS + (column + 1) * partS };
+      cell.x = LEFT_MM + column * partS * speed;
+      cell.width = Math.max(partS * speed, LEAST_COLUMN_MM);
+      cell.isRhythm = layout === "3x4" && place === 3;
+      sheet.cells.push(cell);
+    });
+  });
+  sheet.width = LEFT_MM + lengthS * speed + RIGHT_MM;
+  sheet.height = TOP_MM + rows.length * row + FOOT_MM;
+  return sheet;
+}
+
+/** Moves everything down by whole squares so that no wave of the first row leaves the sheet, and the foot likewise. */
+export function makeRoom(sheet, upMm, downMm, mostMm) {
+  const squares = (needed) => Math.min(mostMm, Math.max(0, Math.ceil(needed / 5) * 5));
+  const above = squares(upMm + 1 - sheet.bases[0]);
+  const last = sheet.bases[sheet.bases.length - 1];
+  const below = squares(downMm + FOOT_MM - (sheet.height - last));
+  sheet.top += above;
+  sheet.bases = sheet.bases.map((base) => base + above);
+  sheet.height += above + below;
+}
+
+/** The moment at a place along the sheet, and the other way round. */
+export const timeAt = (sheet, x) => sheet.startS + (x - sheet.left) / sheet.speed;
+export const placeOf = (sheet, timeS) => sheet.left + (timeS - sheet.startS) * sheet.speed;
+
+/** Seconds as a clock shows them, for long recordings, else as a number. */
+export function clock(timeS, isLong) {
+  if (!isLong) return `${Number(timeS.toFixed(1))} s`;
+  const whole = Math.floor(timeS + 1e-6);
+  const [hours, minutes, seconds] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return `${hours}:${String(minutes).padStart(2, "0")}:${String(seconds).padStart(2, "0")}`;
+}
+
+/** The grid: a line each millimetre, a stronger one every five. */
+export function drawGrid(sheet) {
+  const lines = (step) => {
+    let path = "";
+    for (let x = 0; x <= sheet.width + 1e-6; x += step) path += `M${x} 0V${sheet.height}`;
+    for (let y = 0; y <= sheet.height + 1e-6; y += step) path += `M0 ${y}H${sheet.width}`;
+    return path;
+  };
+  return make(
+    "g",
+    { class: "grid" },
+    make("rect", { class: "paper-ground", width: sheet.width, height: sheet.height }),
+    make("path", { class: "grid-fine", d: lines(1) }),
+    make("path", { class: "grid-coarse", d: lines(5) }),
+  );
+}
+
+/** A rectangle of 1 mV and 0.2 s before each row. */
+export function drawCalibration(sheet) {
+  const [wide, high] = [0.2 * sheet.speed, sheet.gain];
+  const foot = (LEFT_MM - 1 - wide) / 2 > 2 ? 2 : 1.5;
+  const path = sheet.bases.map((base) => `M${3 - foot + 1} ${base}h${foot}v${-high}h${wide}v${high}h${foot}`).join("");
+  return make("path", { class: "calibration", d: path });
+}
+
+/** Names of the leads on a little ground that covers the grid; the trace is drawn over both. */
+export function drawNames(sheet) {
+  const names = make("g", { class: "names" });
+  for (const cell of sheet.cells) {
+    const [x, y] = [cell.x + 1.5, nameLevel(sheet, cell)];
+    const wide = [...cell.lead].reduce((sum, letter) => sum + (letter === "I" ? 1.3 : 2.4), 1.2);
+    names.append(
+      make("rect", { class: "name-ground", x: x - 0.7, y: y - 3.2, width: wide, height: 4.2, rx: 0.5 }),
+      make("text", { class: "name", x, y, "font-size": 3.4 }, cell.lead),
+    );
+  }
+  return names;
+}
+
+/** Where the name of a lead stands: in the upper part of its row. */
+export function nameLevel(sheet, cell) {
+  return sheet.bases[cell.row] - sheet.rowMm / 2 + Math.max(3.6, sheet.rowMm / 6);
+}
+
+/** Seconds along the foot of the sheet, and its speed and gain. */
+export function drawFoot(sheet, isLong) {
+  const foot = make("g", { class: "foot" });
+  const level = sheet.height - 5;
+  let ticks = "";
+  for (let second = Math.ceil(sheet.startS - 1e-6); second <= sheet.startS + sheet.lengthS + 1e-6; second += 1) {
+    const x = placeOf(sheet, second);
+    ticks += `M${x} ${level - 1.5}v1.5`;
+    if (isLong && second % 2) continue; // a clock's reading is too long for every second
+    const anchor = second === sheet.startS ? "start" : "middle";
+    const shownAt = clock(second, isLong);
+    foot.append(make("text", { class: "foot-text", x, y: level + 2.8, "font-size": 2.6, "text-anchor": anchor }, shownAt));
+  }
+  foot.prepend(make("path", { class: "foot-ticks", d: ticks }));
+  return foot;
+}

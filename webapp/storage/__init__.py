@@ -1,0 +1,1 @@
+"""What the site keeps: records, jobs, accounts and the trail in a database; signals and uploads as files."""

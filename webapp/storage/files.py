@@ -1,0 +1,173 @@
+"""The files that a server keeps, under names of its own and outside of every folder that it serves.
+
+signals/ab/abcd....npy  samples, by their checksum;  uploads/JOB/given/  files as they came, until they are read;
+uploads/JOB/1/  what an archive among them held;  incoming/  what is still being sent;  secret_key
+"""
+
+import os
+import secrets
+import shutil
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from cardiac.errors import CardiacError, ConfigError
+from cardiac.records import Record
+from cardiac.reports import write_signal
+from webapp.storage.tables import NAME_LETTERS, Signal
+from webapp.storage.tables import Record as Row
+
+ORPHAN_S = 3_600.0  # files that belong to nothing are swept when they are so old
+LONGEST_BYTES = 200  # of a file's name
+FOLDERS = ("signals", "uploads", "incoming")
+
+
+class Files:
+    """A data folder. Raises ConfigError where it cannot be made or written to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            for name in FOLDERS:
+                (folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.incoming().unlink(missing_ok=True)
+            with (trial := self.incoming()).open("wb"):
+                pass
+            trial.unlink()
+        except OSError as error:
+            raise ConfigError(
+                f"the data folder {folder.name}/ cannot be written to ({error.strerror}): choose another with --data"
+            ) from error
+
+    def incoming(self) -> Path:
+        """A name for something that is being written."""
+        return self.folder / "incoming" / uuid.uuid4().hex
+
+    def signal(self, sha256: str) -> Path:
+        return self.folder / "signals" / sha256[:2] / f"{sha256}.npy"
+
+    def upload(self, job_id: str) -> Path:
+        return self.folder / "uploads" / job_id
+
+    def secret_key(self) -> str:
+        """What sessions are signed with: made at the first start, for the owner's eyes alone."""
+        path = self.folder / "secret_key"
+        with (
+            suppress(FileExistsError),
+            os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file,
+        ):
+            file.write(secrets.token_hex(32))
+        for _ in range(50):  # another server may be writing it
+            if key := path.read_text(encoding="ascii").strip():
+                return key
+            time.sleep(0.02)
+        raise ConfigError("the file secret_key in the data folder is empty: take it away and start again")
+
+    def take_in(self, job_id: str, files: Sequence[tuple[str, Path | IO[bytes]]]) -> None:
+        """Put uploaded files, each with the name its sender gave it, into the job's folder under names that are safe.
+
+        Raises CardiacError where the disk is full; nothing of the job stays then.
+        """
+        folder = self.upload(job_id) / "given"
+        try:
+            folder.mkdir(parents=True)
+            for place, (name, content) in enumerate(files):
+                target = folder / safe_name(name, place)
+                if target.exists():
+                    target = folder / str(place) / target.name
+                    target.parent.mkdir()
+                if isinstance(content, Path):
+                    content.replace(target)
+                else:
+                    with target.open("xb") as file:
+                        shutil.copyfileobj(content, file, 2**20)
+        except OSError as error:
+            self.drop_upload(job_id)
+            raise NoRoom(f"the upload cannot be stored ({error.strerror}): make room on the server's disk") from error
+
+    def drop_upload(self, job_id: str) -> None:
+        shutil.rmtree(self.upload(job_id), ignore_errors=True)
+
+    def keep_signal(self, record: Record) -> tuple[str, Path]:
+        """The checksum of a record's samples, and where they were written; `place_signal` puts them in their place."""
+        path = self.incoming()
+        try:
+            return write_signal(record, path), path
+        except CardiacError as error:
+            path.unlink(missing_ok=True)
+            raise NoRoom(str(error)) from error
+
+    def place_signal(self, session: Session, sha256: str, written: Path) -> None:
+        """Name the samples in the transaction that stores their record. Nobody can take them away until it has ended."""
+        insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(Signal)
+        locked = None
+        while locked is None:  # until no other transaction is about to take the row away
+            session.execute(insert.values(sha256=sha256).on_conflict_do_nothing())
+            locked = session.scalar(select(Signal).where(Signal.sha256 == sha256).with_for_update())
+        path = self.signal(sha256)
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        if path.exists():
+            written.unlink(missing_ok=True)
+        else:
+            written.replace(path)
+
+    def collect(self, session: Session, sha256s: Sequence[str]) -> None:
+        """Take away those samples that no record has any more, in a transaction of its own."""
+        for sha256 in sha256s:
+            held = session.scalar(select(Signal).where(Signal.sha256 == sha256).with_for_update())
+            if held is None or session.scalar(select(Row.id).where(Row.signal == sha256).limit(1)) is not None:
+                continue
+            try:
+                with session.begin_nested():
+                    session.execute(delete(Signal).where(Signal.sha256 == sha256))
+            except IntegrityError:  # a record has just been given these samples
+                continue
+            self.signal(sha256).unlink(missing_ok=True)
+
+    def sweep(self, session: Session, unfinished: Sequence[str]) -> None:
+        """Take away what a killed server has left. unfinished : jobs whose uploads are still to be read."""
+        old = time.time() - ORPHAN_S
+        for path in (self.folder / "incoming").iterdir():
+            _drop_old(path, old)
+        for path in (self.folder / "uploads").iterdir():
+            if path.name not in unfinished:
+                _drop_old(path, old)
+        held = set(session.scalars(select(Signal.sha256)))
+        for path in (self.folder / "signals").glob("*/*.npy"):
+            if path.stem not in held:
+                _drop_old(path, old)
+
+
+class NoRoom(CardiacError):
+    """The server's disk is full or cannot be written to."""
+
+
+def _drop_old(path: Path, before: float) -> None:
+    with suppress(OSError):
+        if path.stat().st_mtime < before:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def safe_name(name: str, place: int) -> str:
+    """The last part of a sender's file name, or one of our own where that could mean anything but a file."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    last = "".join(letter if letter.isprintable() and letter not in ':*?"<>|' else "_" for letter in last).strip()
+    while len(last.encode("utf-8", "replace")) > LONGEST_BYTES:
+        stem, dot, ending = last.rpartition(".")
+        last = f"{stem[:-1]}{dot}{ending}" if dot and stem and len(ending) < 12 else last[:-1]
+    return f"upload-{place + 1}" if not last.strip(".") or last.startswith(".") else last
+
+
+def record_name(name: str) -> str:
+    """A record's name as the site keeps it: of letters that can be shown, without slashes, of at most 255."""
+    shown = "".join(letter if letter.isprintable() else "_" for letter in name.replace("/", "_").replace("\\", "_"))
+    shown = shown.encode("utf-8", "replace").decode().strip()[:NAME_LETTERS]
+    return shown if shown.strip(".") else "record"

@@ -1,0 +1,206 @@
+"""The queue of work, kept in the database: uploads are opened, their recordings read, records explained.
+
+A task is taken by one worker at a time. Its outcome is written in the transaction that takes it off the queue, so that
+whatever is killed, it is done once or again, and never half. Tasks of a worker that is no longer alive are free again.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from webapp.storage.accounts import Person
+from webapp.storage.tables import NAME_LETTERS, Job, Task, Worker
+
+PRIORITY = {"explain": 0, "open": 1, "read": 2}  # who is looking at a record waits for nobody's upload
+QUEUED, RUNNING, DONE, REFUSED, FAILED = "queued", "running", "done", "refused", "failed"
+ALIVE_S = 10.0
+MOST_ATTEMPTS = 2
+ENDED_THE_READER = "ended the program that read it, twice: nothing was decided on it; export the recording again"
+MOST_NAMED = 10  # files of an upload that its name tells
+
+
+class TaskLost(Exception):
+    """The task was taken from this worker, or its job is gone: what it did must not come true."""
+
+
+def add_job(session: Session, job_id: str, person: Person, names: Sequence[str], fs_hz: float | None) -> None:
+    """Queue an upload whose files lie ready. names : as its sender called them."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    name = (", ".join(names[:MOST_NAMED]) + more).encode("utf-8", "replace").decode().replace("\0", "_")
+    session.add(
+        Job(
+            id=job_id,
+            workspace=person.workspace,
+            user=person.name,
+            name=name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 3]}...",
+            fs_hz=fs_hz,
+            state=QUEUED,
+            created_at=time.time(),
+        )
+    )
+    session.flush()
+    session.add(Task(kind="open", state=QUEUED, priority=PRIORITY["open"], job_id=job_id))
+
+
+def ask_evidence(session: Session, record_id: int) -> str | None:
+    """Queue a record's explanation where it is not queued yet; why it failed, where it did."""
+    task = session.scalar(select(Task).where(Task.record_id == record_id, Task.kind == "explain"))
+    if task is None:
+        session.add(Task(kind="explain", state=QUEUED, priority=PRIORITY["explain"], record_id=record_id))
+    return task.reason if task else None
+
+
+def note_alive(session: Session, worker: str) -> None:
+    """Say that a worker lives; it must be said more often than every `ALIVE_S`."""
+    if not session.execute(update(Worker).where(Worker.id == worker).values(seen_at=time.time())).rowcount:
+        session.add(Worker(id=worker, seen_at=time.time()))
+        session.execute(delete(Worker).where(Worker.seen_at < time.time() - 60 * ALIVE_S))
+
+
+def forget_worker(session: Session, worker: str) -> None:
+    """A worker ends: its tasks are free at once."""
+    session.execute(delete(Worker).where(Worker.id == worker))
+
+
+def claim_task(session: Session, worker: str) -> Task | None:
+    """The next task, now this worker's. One that has ended its worker twice is refused, and another is looked for."""
+    alive = select(Worker.id).where(Worker.seen_at > time.time() - ALIVE_S)
+    in_order = select(Task).order_by(Task.priority, Task.position, Task.id).limit(1).with_for_update(skip_locked=True)
+    while True:
+        task = session.scalar(in_order.where(Task.state == QUEUED))
+        task = task or session.scalar(in_order.where(Task.state == RUNNING, Task.worker.not_in(alive)))
+        if task is None:
+            return None
+        task.worker, task.state, task.attempts = worker, RUNNING, task.attempts + 1
+        if task.attempts <= MOST_ATTEMPTS:
+            return task
+        session.flush()
+        if task.kind == "read":
+            finish_reading(session, task, None, f"{task.name}: {ENDED_THE_READER}")
+        elif task.kind == "open":
+            finish_opening(session, task, [], [(job_of(session, task).name, ENDED_THE_READER)])
+        else:
+            finish_explaining(session, task, ENDED_THE_READER)
+        session.flush()
+
+
+def job_of(session: Session, task: Task) -> Job:
+    """The task's job, which no other worker can change until this transaction ends. Raises TaskLost."""
+    job = session.scalar(select(Job).where(Job.id == task.job_id).with_for_update())
+    if job is None:
+        raise TaskLost
+    return job
+
+
+def finish_opening(
+    session: Session, task: Task, recordings: Sequence[tuple[str, str]], refused: Sequence[tuple[str, str]]
+) -> None:
+    """Queue the recordings that an upload holds, as (path, name), and note what was refused, as (name, reason)."""
+    job = job_of(session, task)
+    _take_off(session, task, DONE)
+    tasks = [
+        Task(kind="read", state=QUEUED, priority=PRIORITY["read"], job_id=job.id, position=place, path=path, name=name)
+        for place, (path, name) in enumerate(recordings)
+    ]
+    tasks += [
+        Task(
+            kind="read",
+            state=REFUSED,
+            priority=PRIORITY["read"],
+            job_id=job.id,
+            position=len(recordings) + place,
+            name=name,
+            reason=reason,
+        )
+        for place, (name, reason) in enumerate(refused)
+    ]
+    session.add_all(tasks)
+    job.total, job.done = len(tasks), len(refused)
+    job.state = RUNNING if recordings else DONE
+
+
+def finish_reading(session: Session, task: Task, record: str | None, reason: str | None = None) -> bool:
+    """Note under which name a recording was stored, or why it was refused. True where its job is done with it."""
+    job = job_of(session, task)
+    _take_off(session, task, DONE if record else REFUSED, record=record, reason=reason)
+    job.done += 1
+    if job.done >= job.total:
+        job.state = DONE
+    return job.state == DONE
+
+
+def finish_explaining(session: Session, task: Task, reason: str | None = None) -> None:
+    """Take an explanation off the queue; where it failed, with a reason that stays."""
+    if reason:
+        _take_off(session, task, FAILED, reason=reason)
+    elif not session.execute(delete(Task).where(Task.id == task.id, Task.worker == task.worker)).rowcount:
+        raise TaskLost
+
+
+def fail_job(session: Session, task: Task, reason: str) -> None:
+    """The server could not do its part: what was read stays, what was not is not tried again."""
+    job = job_of(session, task)
+    _take_off(session, task, FAILED, reason=reason)
+    session.execute(
+        update(Task).where(Task.job_id == job.id, Task.state.in_((QUEUED, RUNNING))).values(state=FAILED, worker=None)
+    )
+    job.state, job.error = FAILED, reason
+
+
+def put_back(session: Session, task: Task, blameless: bool) -> None:
+    """A task that was not finished is free again. blameless : it had no part in that, and the attempt does not count."""
+    mine = update(Task).where(Task.id == task.id, Task.worker == task.worker, Task.state == RUNNING)
+    session.execute(mine.values(state=QUEUED, worker=None, attempts=Task.attempts - int(blameless)))
+
+
+def _take_off(session: Session, task: Task, state: str, **values: Any) -> None:
+    mine = update(Task).where(Task.id == task.id, Task.worker == task.worker, Task.state == RUNNING)
+    if not session.execute(mine.values(state=state, **values)).rowcount:
+        raise TaskLost
+
+
+def unfinished_jobs(session: Session) -> list[str]:
+    """Jobs whose uploads are still to be read."""
+    return list(session.scalars(select(Job.id).where(Job.state.in_((QUEUED, RUNNING)))))
+
+
+def list_jobs(session: Session, workspace: str, limit: int) -> list[Job]:
+    """The workspace's jobs, newest first."""
+    found = select(Job).where(Job.workspace == workspace).order_by(Job.created_at.desc(), Job.id).limit(limit)
+    return list(session.scalars(found))
+
+
+def get_job(session: Session, workspace: str, job_id: str) -> Job | None:
+    """A job of this workspace."""
+    return session.scalar(select(Job).where(Job.workspace == workspace, Job.id == job_id))
+
+
+def job_document(session: Session, job: Job) -> dict[str, Any]:
+    """What the API says of a job."""
+    of_job = select(Task).where(Task.job_id == job.id, Task.kind == "read").order_by(Task.position)
+    names = select(Task.record).where(Task.job_id == job.id, Task.state == DONE, Task.record.is_not(None))
+    refused = session.scalars(of_job.where(Task.state == REFUSED))
+    return {
+        "job": job.id,
+        "name": job.name,
+        "state": job.state,
+        "done": job.done,
+        "total": job.total,
+        "records": list(session.scalars(names.order_by(Task.position))),
+        "refused": [{"name": task.name, "reason": task.reason} for task in refused],
+        "error": job.error,
+        "created_at": iso_time(job.created_at),
+    }
+
+
+def n_waiting(session: Session) -> int:
+    """Tasks that nobody has finished."""
+    return session.scalar(select(func.count()).select_from(Task).where(Task.state.in_((QUEUED, RUNNING)))) or 0
+
+
+def iso_time(seconds: float) -> str:
+    """ISO 8601, UTC, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

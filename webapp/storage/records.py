@@ -1,0 +1,227 @@
+"""Records: stored with their finding, found again, looked at a second time, deleted."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Select, and_, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from webapp.storage.accounts import Person
+from webapp.storage.files import Files
+from webapp.storage.jobs import iso_time
+from webapp.storage.tables import NAME_LETTERS, Form, Job, Record, Review, Task, mask_of, sites_of
+
+UPLOADED_S = {"day": 86_400.0, "week": 7 * 86_400.0, "month": 30 * 86_400.0}
+ORDERS: dict[str, tuple[Any, ...]] = {
+    "newest": (Record.id.desc(),),
+    "oldest": (Record.id.asc(),),
+    "name": (Record.name.asc(), Record.id.asc()),
+    "probability": (Record.probability.desc(), Record.id.desc()),
+    "-probability": (Record.probability.asc(), Record.id.asc()),
+}
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which records, in which order. q : a name, or how it begins.  uploaded : "day", "week" or "month" ago at most."""
+
+    q: str | None = None
+    present: bool | None = None
+    site: str | None = None
+    uncertain: bool | None = None
+    quality: str | None = None
+    uploaded: str | None = None
+    reviewed: bool | None = None
+    sort: str = "newest"
+
+    def parameters(self) -> dict[str, str]:
+        """What is asked for, as it stands in an address."""
+        default = Query()
+        told = {key: value for key, value in asdict(self).items() if value != getattr(default, key)}
+        return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in told.items()}
+
+    def conditions(self, workspace: str) -> Any:
+        """What a record must be."""
+        held = [Record.workspace == workspace]
+        if self.q:
+            held.append(or_(Record.name == self.q, Record.name.istartswith(self.q, autoescape=True)))
+        if self.present is not None:
+            held.append(Record.present == self.present)
+        if self.site is not None:
+            held.append(Record.sites.op("&")(mask_of([self.site])) != 0)
+        if self.uncertain is not None:
+            held.append(Record.uncertain == self.uncertain)
+        if self.quality is not None:
+            held.append(Record.quality == self.quality)
+        if self.uploaded is not None:
+            held.append(Record.uploaded_at >= time.time() - UPLOADED_S[self.uploaded])
+        if self.reviewed is not None:
+            held.append(Record.review.is_not(None) if self.reviewed else Record.review.is_(None))
+        return and_(*held)
+
+
+@dataclass(frozen=True)
+class Read:
+    """One recording that was read: its document, where its samples were written, and a small tracing."""
+
+    document: dict[str, Any]
+    sha256: str
+    written: Path
+    tracing: str
+
+
+def store_record(session: Session, files: Files, workspace: str, name: str, read: Read) -> str:
+    """Store a recording under its name; or, where another has it, under the name with a number. Returns that name.
+
+    The same samples under the same name are the same record, which takes the newer finding and keeps its reviews.
+    """
+    files.place_signal(session, read.sha256, read.written)
+    n = 1
+    while True:
+        suffix = f" ({n})" if n > 1 else ""
+        kept = name[: NAME_LETTERS - len(suffix)] + suffix
+        row = get_record(session, workspace, kept)
+        if row is None or row.signal == read.sha256:
+            break
+        n += 1
+    if row is None:
+        row = Record(workspace=workspace, name=kept, signal=read.sha256, uploaded_at=time.time(), tracing=read.tracing)
+        session.add(row)
+    elif row.document["bundle"] == read.document["bundle"]:
+        return kept
+    else:
+        session.execute(delete(Task).where(Task.record_id == row.id))  # explanations of the former finding
+    document = {**read.document, "record": kept}
+    row.document, row.evidence = document, None
+    row.present, row.probability = document["mi"]["present"], document["mi"]["probability"]
+    row.sites = mask_of(site for site, each in document["localizations"].items() if each["present"])
+    row.uncertain, row.quality = document["uncertain"], document["quality"]["status"]
+    session.flush()
+    return kept
+
+
+def get_record(session: Session, workspace: str, name: str) -> Record | None:
+    """The record of this name in this workspace."""
+    return session.scalar(select(Record).where(Record.workspace == workspace, Record.name == name))
+
+
+def list_records(
+    session: Session, workspace: str, query: Query, limit: int, offset: int
+) -> tuple[int, Sequence[Record]]:
+    """How many there are in all, and a page of them."""
+    held = query.conditions(workspace)
+    total = session.scalar(select(func.count()).select_from(Record).where(held)) or 0
+    return total, session.scalars(
+        select(Record).where(held).order_by(*ORDERS[query.sort]).limit(limit).offset(offset)
+    ).all()
+
+
+def every_record(workspace: str, query: Query) -> Select:
+    """All of them in order, to be read in pieces."""
+    return select(Record).where(query.conditions(workspace)).order_by(*ORDERS[query.sort])
+
+
+def neighbours(session: Session, workspace: str, query: Query, row: Record) -> tuple[str | None, str | None]:
+    """Names of the records before and after this one in the list."""
+    return _beside(session, workspace, query, row, back=True), _beside(session, workspace, query, row, back=False)
+
+
+def _beside(session: Session, workspace: str, query: Query, row: Record, back: bool) -> str | None:
+    first, *rest = ORDERS[query.sort]
+    falling = first.modifier.__name__ == "desc_op"
+    columns = [each.element for each in (first, *rest)]
+    here = [getattr(row, column.name) for column in columns]
+    less = back != falling
+    beyond = [
+        and_(
+            *(column == value for column, value in zip(columns[:place], here[:place], strict=True)),
+            columns[place] < here[place] if less else columns[place] > here[place],
+        )
+        for place in range(len(columns))
+    ]
+    order = [column.desc() if less else column.asc() for column in columns]
+    held = and_(query.conditions(workspace), or_(*beyond))
+    return session.scalar(select(Record.name).where(held).order_by(*order).limit(1))
+
+
+def list_item(row: Record) -> dict[str, Any]:
+    """What the API's list says of a record."""
+    return {
+        "record": row.name,
+        "present": row.present,
+        "probability": row.probability,
+        "threshold": row.document["mi"]["threshold"],
+        "sites": sites_of(row.sites),
+        "uncertain": row.uncertain,
+        "quality": row.quality,
+        "uploaded_at": iso_time(row.uploaded_at),
+        "fs_hz": row.document["fs_hz"],
+        "duration_s": row.document["duration_s"],
+        "heart_rate_bpm": row.document["heart_rate_bpm"],
+        "review": row.review,
+        "tracing": row.tracing,
+    }
+
+
+def add_review(
+    session: Session, row: Record, person: Person, verdict: str, sites: Sequence[str], comment: str
+) -> Review:
+    """Keep what a reader says of a record; the latest counts, the others stay."""
+    review = Review(
+        record_id=row.id,
+        user=person.name,
+        at=time.time(),
+        verdict=verdict,
+        sites=mask_of(sites) if verdict == "correct" else 0,
+        comment=comment,
+    )
+    session.add(review)
+    session.execute(update(Record).where(Record.id == row.id).values(review=verdict))
+    return review
+
+
+def list_reviews(session: Session, row: Record) -> list[dict[str, Any]]:
+    """What was said of a record, newest first."""
+    found = session.scalars(select(Review).where(Review.record_id == row.id).order_by(Review.id.desc()))
+    return [review_document(each) for each in found]
+
+
+def review_document(review: Review) -> dict[str, Any]:
+    """What the API says of a review."""
+    return {
+        "user": review.user,
+        "at": iso_time(review.at),
+        "verdict": review.verdict,
+        "sites": sites_of(review.sites),
+        "comment": review.comment,
+    }
+
+
+def latest_reviews(session: Session, workspace: str) -> list[tuple[Record, Review]]:
+    """Every reviewed record with the review that counts, by name."""
+    newest = select(func.max(Review.id)).group_by(Review.record_id)
+    found = select(Record, Review).join(Review, Review.record_id == Record.id)
+    found = found.where(Record.workspace == workspace, Review.id.in_(newest))
+    return sorted(((row, review) for row, review in session.execute(found)), key=lambda pair: pair[0].name)
+
+
+def delete_record(session: Session, row: Record) -> list[str]:
+    """Delete a record with its finding and reviews; its samples' checksums, for `Files.collect` to follow."""
+    jobs = select(Job.id).where(Job.workspace == row.workspace)
+    named = update(Task).where(Task.job_id.in_(jobs), Task.record == row.name)
+    session.execute(named.values(record=None, name="", path=""))
+    session.execute(delete(Record).where(Record.id == row.id))
+    return [row.signal]
+
+
+def delete_all(session: Session, workspace: str) -> tuple[int, list[str], list[str]]:
+    """Delete all records, jobs and the form of a workspace; how many records, checksums of samples, and the jobs."""
+    sha256s = list(session.scalars(select(Record.signal).where(Record.workspace == workspace).distinct()))
+    jobs = list(session.scalars(select(Job.id).where(Job.workspace == workspace)))
+    session.execute(delete(Job).where(Job.workspace == workspace))
+    session.execute(delete(Form).where(Form.workspace == workspace))
+    n = session.execute(delete(Record).where(Record.workspace == workspace)).rowcount
+    return n, sha256s, jobs

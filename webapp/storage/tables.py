@@ -1,0 +1,188 @@
+"""The tables. Times are Unix seconds; sites are a bit each, in the order of `labels.SITES`."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from cardiac.labels import SITES
+
+NAME_LETTERS = 255
+_Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up an INTEGER alone
+
+
+class Base(DeclarativeBase):
+    """All tables of the site."""
+
+
+class Setting(Base):
+    """What holds for the whole database, such as which data folder belongs to it."""
+
+    __tablename__ = "settings"
+    key: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
+class User(Base):
+    """Who may come in. epoch : goes up when a password changes, which ends all sessions."""
+
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(NAME_LETTERS), unique=True)
+    password_hash: Mapped[str] = mapped_column(Text)
+    role: Mapped[str] = mapped_column(String(20))
+    workspace: Mapped[str] = mapped_column(String(NAME_LETTERS))
+    is_active: Mapped[bool] = mapped_column(default=True)
+    epoch: Mapped[int] = mapped_column(default=0)
+
+
+class Token(Base):
+    """A key for programs, of which only the SHA-256 is kept."""
+
+    __tablename__ = "tokens"
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    label: Mapped[str] = mapped_column(String(NAME_LETTERS))
+    created_at: Mapped[float] = mapped_column(Float(53))
+
+
+class Failure(Base):
+    """A wrong password, for as long as it counts."""
+
+    __tablename__ = "failures"
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(NAME_LETTERS), index=True)
+    address: Mapped[str] = mapped_column(String(64), index=True)
+    at: Mapped[float] = mapped_column(Float(53), index=True)
+
+
+class Event(Base):
+    """Who saw, changed, exported or deleted what."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    at: Mapped[float] = mapped_column(Float(53))
+    workspace: Mapped[str] = mapped_column(String(NAME_LETTERS), index=True)
+    user: Mapped[str] = mapped_column(String(NAME_LETTERS))
+    action: Mapped[str] = mapped_column(String(40))
+    record: Mapped[str | None] = mapped_column(String(NAME_LETTERS))
+    detail: Mapped[str | None] = mapped_column(Text)
+
+
+class Signal(Base):
+    """A file of samples, named by the SHA-256 of what it holds; several records may have the same."""
+
+    __tablename__ = "signals"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
+class Record(Base):
+    """One recording with its finding. document : the object of findings.json.  tracing : a small picture, as SVG path."""
+
+    __tablename__ = "records"
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    workspace: Mapped[str] = mapped_column(String(NAME_LETTERS))
+    name: Mapped[str] = mapped_column(String(NAME_LETTERS))
+    signal: Mapped[str] = mapped_column(ForeignKey("signals.sha256"), index=True)
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    evidence: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    present: Mapped[bool]
+    probability: Mapped[float] = mapped_column(Float(53))
+    sites: Mapped[int]
+    uncertain: Mapped[bool]
+    quality: Mapped[str] = mapped_column(String(20))
+    review: Mapped[str | None] = mapped_column(String(20))
+    tracing: Mapped[str] = mapped_column(Text)
+    uploaded_at: Mapped[float] = mapped_column(Float(53))
+    __table_args__ = (
+        UniqueConstraint("workspace", "name"),
+        Index("records_newest", "workspace", "id"),
+        Index("records_probability", "workspace", "probability", "id"),
+    )
+
+
+class Review(Base):
+    """A second look. verdict : agree, correct or unreadable.  sites : of a correction; none says no infarction."""
+
+    __tablename__ = "reviews"
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    record_id: Mapped[int] = mapped_column(ForeignKey("records.id", ondelete="CASCADE"), index=True)
+    user: Mapped[str] = mapped_column(String(NAME_LETTERS))
+    at: Mapped[float] = mapped_column(Float(53))
+    verdict: Mapped[str] = mapped_column(String(20))
+    sites: Mapped[int]
+    comment: Mapped[str] = mapped_column(Text)
+
+
+class Form(Base):
+    """The submission form that a workspace's export fills in, as it was uploaded."""
+
+    __tablename__ = "forms"
+    workspace: Mapped[str] = mapped_column(String(NAME_LETTERS), primary_key=True)
+    name: Mapped[str] = mapped_column(String(NAME_LETTERS))
+    columns: Mapped[list[str]] = mapped_column(JSON)
+    rows: Mapped[list[list[Any]]] = mapped_column(JSON)
+    uploaded_at: Mapped[float] = mapped_column(Float(53))
+
+
+class Job(Base):
+    """One upload. done, total : of the recordings in it.  error : why it failed, where the server is to blame."""
+
+    __tablename__ = "jobs"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    workspace: Mapped[str] = mapped_column(String(NAME_LETTERS))
+    user: Mapped[str] = mapped_column(String(NAME_LETTERS))
+    name: Mapped[str] = mapped_column(String(NAME_LETTERS))
+    fs_hz: Mapped[float | None] = mapped_column(Float(53))
+    state: Mapped[str] = mapped_column(String(20))
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[float] = mapped_column(Float(53))
+    __table_args__ = (Index("jobs_newest", "workspace", "created_at"),)
+
+
+class Task(Base):
+    """A piece of work: `open` an upload, `read` one recording of it, `explain` one record.
+
+    position : of a recording in its upload. Taken in the order of priority, position and id, so that no upload waits
+    for the whole of another.  record : name under which a recording was stored.  reason : why it was refused.
+    """
+
+    __tablename__ = "tasks"
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(20))
+    priority: Mapped[int]
+    position: Mapped[int] = mapped_column(default=0)
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    record_id: Mapped[int | None] = mapped_column(ForeignKey("records.id", ondelete="CASCADE"), index=True)
+    path: Mapped[str] = mapped_column(Text, default="")
+    name: Mapped[str] = mapped_column(Text, default="")
+    worker: Mapped[str | None] = mapped_column(String(32))
+    attempts: Mapped[int] = mapped_column(default=0)
+    record: Mapped[str | None] = mapped_column(String(NAME_LETTERS))
+    reason: Mapped[str | None] = mapped_column(Text)
+    __table_args__ = (
+        Index("tasks_next", "state", "priority", "position", "id"),
+        Index("tasks_of_job", "job_id", "position"),
+    )
+
+
+class Worker(Base):
+    """A process that works, and when it was last alive."""
+
+    __tablename__ = "workers"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    seen_at: Mapped[float] = mapped_column(Float(53))
+
+
+def mask_of(sites: Iterable[str]) -> int:
+    """The bits of some sites. Raises ValueError for a name that is no site."""
+    return sum(1 << SITES.index(site) for site in set(sites))
+
+
+def sites_of(mask: int) -> Sequence[str]:
+    """The sites of some bits, in the order of the submission's columns."""
+    return [site for place, site in enumerate(SITES) if mask >> place & 1]

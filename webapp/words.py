@@ -1,0 +1,38 @@
+"""What the templates are given on every page: languages, names of sites, who is asking."""
+
+from typing import Any
+
+from flask import Flask, g, request
+from flask_babel import get_locale
+
+from cardiac.labels import COLUMNS, SITES
+
+LANGUAGES = ["en", "ru"]
+THEMES = ("light", "dark", "auto")
+
+
+def site_name(site: str) -> str:
+    """A site in the page's language, in Russian as the task's columns have it."""
+    return COLUMNS[site] if language() == "ru" else site
+
+
+def language() -> str:
+    """Of this page: "en" or "ru"."""
+    return str(get_locale())[:2]
+
+
+def words(app: Flask) -> None:
+    """Give every template its words."""
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+
+    @app.context_processor
+    def _given() -> dict[str, Any]:
+        person, theme = g.get("person"), request.cookies.get("theme")
+        return {
+            "locale": language(),
+            "theme": theme if theme in THEMES else "auto",
+            "user": {"name": person.name, "role": person.role, "is_local": person.is_local} if person else None,
+            "may": lambda role: person is not None and person.may(role),
+            "SITES": SITES,
+            "site_name": site_name,
+        }

@@ -1,0 +1,295 @@
+"""The process that works: opens uploads, reads their recordings, explains records; as many at once as are started.
+
+    python -m webapp.worker --data FOLDER     # what webapp/main.py starts, with DATABASE_URL from the environment
+
+It is a process of its own so that pages stay quick beside it, and so that a file that ends it ends no server.
+"""
+
+import argparse
+import errno
+import logging
+import os
+import shutil
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from cardiac import reports
+from cardiac.errors import CardiacError, RecordError
+from cardiac.evidence import evidence_document
+from cardiac.readers.archives import is_archive, unpack
+from cardiac.records import find_records, read_record, record_from_array, stored_record
+from inference import Detector, explain_record, name_recordings, predict_record
+from webapp.logs import told_place
+from webapp.samples import read_samples
+from webapp.settings import BUNDLE, INSTANCE, Settings
+from webapp.storage import jobs
+from webapp.storage.database import Database, DatabaseGone
+from webapp.storage.files import Files, NoRoom, record_name
+from webapp.storage.records import Read, store_record
+from webapp.storage.tables import Job, Record, Task
+
+IDLE_S = 0.2
+COMPANIONS = {".dat", ".mat", ".atr", ".hea"}  # of a WFDB header, and no recordings of their own beside it
+NESTED = "is an archive within an archive: unpack it and upload it by itself"
+log = logging.getLogger("webapp.worker")
+
+
+class Worker:
+    """One worker on a database and a data folder. Its detector is loaded at the first recording."""
+
+    def __init__(
+        self, database: Database, files: Files, bundle: Path = BUNDLE, detector: Detector | None = None
+    ) -> None:
+        self.id = uuid.uuid4().hex
+        self.database, self.files = database, files
+        self._bundle, self._detector = bundle, detector
+
+    @property
+    def detector(self) -> Detector:
+        """Raises BundleError."""
+        self._detector = self._detector or Detector.load(self._bundle)
+        return self._detector
+
+    @property
+    def decided_by(self) -> dict[str, str]:
+        """Name and checksum of what decides, as they stand in findings.json."""
+        return {"name": self.detector.bundle.card["name"], "sha256": self.detector.bundle.sha256}
+
+    def work(self) -> bool:
+        """Do one task; False where there was none. Raises DatabaseGone, and leaves the task for later then."""
+        with self.database.reading() as session:
+            if not jobs.n_waiting(session):
+                return False
+        with self.database.writing() as session:
+            jobs.note_alive(session, self.id)
+            task = jobs.claim_task(session, self.id)
+        if task is None:
+            return False
+        try:
+            {"open": self._open, "read": self._read, "explain": self._explain}[task.kind](task)
+        except jobs.TaskLost:
+            pass
+        except NoRoom as error:
+            self._give_up(task, str(error))
+        except DatabaseGone:
+            self.id = uuid.uuid4().hex  # what the old one has taken is free when it has not been seen for a while
+            raise
+        except BaseException as error:
+            with self.database.writing() as session:
+                jobs.put_back(session, task, blameless=not isinstance(error, Exception))
+            raise
+        return True
+
+    def work_until_idle(self) -> int:
+        """Do all there is to do; how many tasks it was."""
+        n = 0
+        while self.work():
+            n += 1
+        return n
+
+    def stop(self) -> None:
+        """Say that this worker ends."""
+        with suppress(DatabaseGone), self.database.writing() as session:
+            jobs.forget_worker(session, self.id)
+
+    def _give_up(self, task: Task, reason: str) -> None:
+        with suppress(jobs.TaskLost), self.database.writing() as session:
+            if task.kind == "explain":
+                jobs.finish_explaining(session, task, reason)
+            else:
+                jobs.fail_job(session, task, reason)
+        if task.job_id:
+            self.files.drop_upload(task.job_id)
+
+    def _open(self, task: Task) -> None:
+        """List what an upload holds, with its archives unpacked."""
+        folder = self.files.upload(task.job_id)
+        recordings, refused = open_upload(folder)
+        with self.database.writing() as session:
+            listed = [(path.relative_to(folder).as_posix(), name) for path, name in recordings]
+            jobs.finish_opening(session, task, listed, refused)
+        if not recordings:
+            self.files.drop_upload(task.job_id)
+
+    def _read(self, task: Task) -> None:
+        """Read one recording and store it with its finding, or note why not."""
+        with self.database.reading() as session:
+            job = session.get(Job, task.job_id)
+        if job is None:
+            raise jobs.TaskLost
+        path, written, reason = self.files.upload(job.id) / task.path, None, None
+        read = None
+        try:
+            read = self._find(path, task.name, job.fs_hz)
+            written = read.written
+        except RecordError as error:
+            reason = str(error)
+        except MemoryError:
+            reason = f"{task.name}: does not fit into memory: cut it into parts"
+        except (CardiacError, SQLAlchemyError):
+            raise
+        except Exception as error:
+            log.error("reading failed: %s", told_place(error))
+            reason = (
+                f"{task.name}: cannot be read ({type(error).__name__} in this program): export it in another format"
+            )
+        try:
+            done = self._store(task, job.workspace, read, reason)
+        finally:
+            if written:
+                written.unlink(missing_ok=True)
+        if done:
+            self.files.drop_upload(job.id)
+
+    def _find(self, path: Path, name: str, fs_hz: float | None) -> Read:
+        """The whole way from a file to its finding, as the command line goes it. Raises RecordError."""
+        if path.suffix == ".samples":
+            record = record_from_array(*read_samples(path), record_id=name)
+        else:
+            record = read_record(path, fs_hz, name)
+        finding = predict_record(record, self.detector)
+        document = reports.finding_document(finding, self.decided_by)
+        sha256, written = self.files.keep_signal(record)
+        return Read(document, sha256, written, reports.small_tracing(record))
+
+    def _store(self, task: Task, workspace: str, read: Read | None, reason: str | None) -> bool:
+        for attempt in (0, 1):  # a second time where another worker has just stored a record of this name
+            try:
+                with self.database.writing() as session:
+                    name = None
+                    if read is not None:
+                        name = store_record(session, self.files, workspace, record_name(task.name), read)
+                    return jobs.finish_reading(session, task, name, reason)
+            except IntegrityError:
+                if attempt:
+                    raise
+        raise AssertionError
+
+    def _explain(self, task: Task) -> None:
+        """Gather a stored record's evidence."""
+        with self.database.reading() as session:
+            row = session.get(Record, task.record_id)
+        if row is None:
+            raise jobs.TaskLost
+        reason, evidence = None, None
+        try:
+            record = stored_record(self.files.signal(row.signal), row.name, row.document["fs_hz"])
+            finding = reports.finding_of(row.document)
+            if row.document["bundle"] != self.decided_by:
+                raise RecordError(f"{row.name}: was read by another bundle: upload the recording again")
+            evidence = evidence_document(explain_record(record, finding, self.detector))
+        except RecordError as error:
+            reason = str(error)
+        with self.database.writing() as session:
+            held = session.get(Record, row.id)
+            if held is not None and evidence is not None:
+                held.evidence = evidence
+            jobs.finish_explaining(session, task, reason)
+
+
+def open_upload(folder: Path) -> tuple[list[tuple[Path, str]], list[tuple[str, str]]]:
+    """The recordings of an upload, (path, name), and what was refused, (name, reason).
+
+    folder : with the files as they came under `given`; archives are unpacked beside it. Raises NoRoom.
+    """
+    given, found, refused = folder / "given", [], []
+    files = sorted(path for path in given.rglob("*") if path.is_file())
+    for place, path in enumerate(path for path in files if is_archive(path)):
+        target = folder / str(place + 1)
+        try:
+            _unpack_afresh(path, target)
+            found += [(each, Path(path.name) / each.relative_to(target)) for each in find_records(target, path.name)]
+        except RecordError as error:
+            refused.append((path.name, str(error)))
+        refused += [(each.name, f"{each.name}: {NESTED}") for each in sorted(target.rglob("*")) if is_archive(each)]
+    plain = [path for path in files if not is_archive(path)]
+    for path in plain:
+        lone = path.suffix.lower() not in COMPANIONS - {".hea"} or not path.with_suffix(".hea").is_file()
+        if lone:
+            found.append((path, path.relative_to(given)))
+    return name_recordings(found), refused
+
+
+def _unpack_afresh(path: Path, target: Path) -> None:
+    """Raises RecordError for what is wrong with the archive, NoRoom where the disk is full."""
+    shutil.rmtree(target, ignore_errors=True)  # what a killed worker has left
+    target.mkdir()
+    try:
+        unpack(path, target)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO):
+            raise NoRoom(
+                f"{path.name} cannot be unpacked ({error.strerror}): make room on the server's disk"
+            ) from error
+        raise RecordError(f"{path.name}: cannot be unpacked ({error.strerror}): pack it again") from error
+
+
+@contextmanager
+def beating(worker: Worker) -> Iterator[None]:
+    """Say every two seconds that the worker lives, whatever it is busy with."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(jobs.ALIVE_S / 5):
+            with suppress(DatabaseGone), worker.database.writing() as session:
+                jobs.note_alive(session, worker.id)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def serve(worker: Worker, parent: int) -> None:
+    """Work until the process that started this one is gone."""
+    with beating(worker):
+        while os.getppid() == parent:
+            try:
+                busy = worker.work()
+            except DatabaseGone as error:
+                log.warning("%s", error)
+                busy = False
+                time.sleep(1.0)
+            if not busy:
+                time.sleep(IDLE_S)
+    worker.stop()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of one worker."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=INSTANCE, help="the site's data folder")
+    parser.add_argument("--bundle", type=Path, default=BUNDLE, help="folder of the weights and their card")
+    parser.add_argument("--threads", type=int, default=1, help="of the networks (%(default)s)")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO)
+    settings = Settings(data=options.data, database_url=os.environ.get("DATABASE_URL", ""), bundle=options.bundle)
+    try:
+        import torch
+
+        torch.set_num_threads(options.threads)
+        if hasattr(os, "nice"):
+            os.nice(10)  # pages come first
+        worker = Worker(Database(settings.url), Files(settings.data), settings.bundle)
+        _ = worker.detector
+        serve(worker, os.getppid())
+    except KeyboardInterrupt:
+        return 130
+    except CardiacError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
