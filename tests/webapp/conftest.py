@@ -4,7 +4,6 @@ import io
 import os
 import shutil
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +13,11 @@ import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine, text
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import TestResponse, stream_encode_multipart
 
 from cardiac.simulate import simulate_record
+from tests.webapp.builders import at, npy_bytes, on_server, zip_bytes
 from webapp import create_app
 from webapp.settings import Settings
 from webapp.storage.database import Database
@@ -104,18 +103,6 @@ def empty_postgres() -> Iterator[tuple[str, str]]:
     on_server(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def on_server(server: str, statement: str) -> None:
-    engine = create_engine(Settings(database_url=server).url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
-
-
-def at(server: str, name: str) -> str:
-    """The URL of a database on this server."""
-    return f"{server.rstrip('/').rpartition('/')[0]}/{name}"
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def settings(request, tmp_path) -> Iterator[Settings]:
     """A data folder of its own and an empty database."""
@@ -175,17 +162,3 @@ def npy(recordings) -> dict[str, bytes]:
 def archive(npy) -> bytes:
     """All of them in a zip."""
     return zip_bytes({f"{name}.npy": content for name, content in npy.items()})
-
-
-def npy_bytes(signal: np.ndarray) -> bytes:
-    content = io.BytesIO()
-    np.save(content, signal)
-    return content.getvalue()
-
-
-def zip_bytes(members: dict[str, bytes]) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, each in members.items():
-            file.writestr(name, each)
-    return content.getvalue()
