@@ -1,5 +1,6 @@
 # make run    sets up, then reads the demonstration records: table, results/submission.csv, results/findings.json
 # make test   sets up, then lint and the whole suite (real-data tests where ECG_DATA names unpacked recordings)
+# make web    sets up, then starts the site on http://127.0.0.1:5000 (ARGS=... for webapp/main.py)
 # make train  sets up, then trains on ECG_DATA/aiijc or data/aiijc into runs/mi and prints every figure
 # make figures    prints the shipped bundle's figures again from its out-of-fold probabilities
 # make report     the same with charts and the worst errors, into results/report.html
@@ -11,10 +12,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-slow lint train figures report evidence quality reproduce tries bench clean
+.PHONY: run web test test-slow lint train figures report evidence quality reproduce tries bench clean
 
 run: $(VENV)/.run
 	$(BIN)/python inference.py public_data
+
+web: $(VENV)/.run
+	$(BIN)/python webapp/main.py $(ARGS)
 
 test: lint
 	$(BIN)/python -m pytest
@@ -54,6 +58,7 @@ tries: $(VENV)/.run
 
 bench: $(VENV)/.run
 	$(BIN)/python -m benchmarks.networks
+	$(BIN)/python -m benchmarks.site
 
 $(VENV)/.run: requirements.txt
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed: make PYTHON=...'"

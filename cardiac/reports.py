@@ -223,14 +223,14 @@ def _stretch(record: Record, start_s: float, length_s: float) -> np.ndarray:
 
 
 def small_tracing(record: Record) -> str:
-    """Three seconds of lead II as the path of an SVG 150 wide and 40 high, 10 to the millivolt; for lists."""
+    """Three seconds of lead II as the path of an SVG 150 wide and 40 high, 14 to the millivolt; for lists."""
     shown = np.asarray(record.signal[:, : round(TRACING_S * record.fs_hz)])[LEADS.index("II")]
     away = shown - np.median(shown)
     at = np.linspace(0, len(shown), TRACING_POINTS, endpoint=False).astype(int)
     up, down = np.maximum.reduceat(away, at), np.minimum.reduceat(away, at)
     width = 150 * len(shown) / (TRACING_S * record.fs_hz)
     x = np.arange(TRACING_POINTS) * width / TRACING_POINTS
-    y = np.clip(25 - 10 * np.where(up > -down, up, down), 1, 39)
+    y = np.clip(26 - 14 * np.where(up > -down, up, down), 1, 39)
     return "M" + " ".join(f"{along:.0f},{level:.1f}" for along, level in zip(x, y, strict=True))
 
 

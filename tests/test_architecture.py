@@ -1,6 +1,8 @@
 """The arrows of the house, read from the imports; what a reader would have to check by eye."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ MAY_IMPORT = {
     "inference": {"cardiac", "utils"},
 }
 MODELS_MAY_TAKE = {"torch", "math", "itertools", "collections"}
+SITE_MUST_NOT_TAKE = {"numpy", "scipy", "pandas"}  # it shows what the core has computed
 CORE_MUST_NOT_TAKE = {"torch", "flask", "safetensors", "ray"}
 
 
@@ -49,6 +52,8 @@ def broken_arrows(sources: dict[Path, set[str]]) -> list[str]:
         broken += [f"{path.name} imports {name}" for name in sorted(ours - allowed)]
         if room == "models":
             broken += [f"{path.name} imports {name}" for name in sorted(names - MODELS_MAY_TAKE)]
+        if room == "webapp":
+            broken += [f"{path.name} imports {name}" for name in sorted(names & SITE_MUST_NOT_TAKE)]
         if room == "cardiac":
             broken += [f"{path.name} imports {name}" for name in sorted(names & CORE_MUST_NOT_TAKE)]
     return broken
@@ -75,10 +80,22 @@ def test_arrows_point_inwards():
 
 @pytest.mark.parametrize(
     ("place", "name"),
-    [("cardiac/x.py", "torch"), ("cardiac/x.py", "utils"), ("models.py", "numpy"), ("inference.py", "train")],
+    [
+        ("cardiac/x.py", "torch"),
+        ("cardiac/x.py", "utils"),
+        ("models.py", "numpy"),
+        ("webapp/x.py", "numpy"),
+        ("inference.py", "train"),
+    ],
 )
 def test_a_broken_arrow_is_seen(place, name):
     assert broken_arrows({ROOT / place: {name}}) == [f"{Path(place).name} imports {name}"]
+
+
+def test_the_server_has_no_networks_in_it():
+    """Its workers have: pages stay quick and small."""
+    asked = "import sys, webapp, webapp.main; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], cwd=ROOT, check=False).returncode == 0
 
 
 def test_only_the_doors_touch_files():

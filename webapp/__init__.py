@@ -11,14 +11,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp import access
 from webapp.problems import answer_problems
-from webapp.settings import Settings
+from webapp.settings import MOST_FILES, Settings
 from webapp.storage.database import Database
 from webapp.storage.files import Files
 from webapp.store import Store, store
 from webapp.words import LANGUAGES, words
 
 SESSION_HOURS = 12
-MOST_FILES = 2_000  # of one request
+LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1"}
 MOST_FIELD_BYTES = 2**20
 
 
@@ -60,7 +60,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=not settings.is_local,
         PERMANENT_SESSION_LIFETIME=timedelta(hours=SESSION_HOURS),
-        TRUSTED_HOSTS=["127.0.0.1", "localhost", "[::1]"] if settings.is_local else None,
+        OWN_HOSTS={*LOCAL_HOSTS, settings.host.lower()} if settings.is_local else None,
         BABEL_DEFAULT_LOCALE="en",
         WTF_CSRF_TIME_LIMIT=None,  # a page may stay open for as long as its session
         WTF_CSRF_SSL_STRICT=False,  # other sites are refused by Origin and Sec-Fetch-Site

@@ -1,13 +1,14 @@
 """Who may do what: the person behind a request, requests that another site has sent, and the headers of every answer."""
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from flask import Flask, Response, current_app, g, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFProtect, validate_csrf
-from werkzeug.exceptions import Forbidden, Unauthorized
+from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
 from wtforms.validators import ValidationError
 
 from webapp.storage import accounts
@@ -30,13 +31,16 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+PORT = re.compile(r":\d+$")
 csrf = CSRFProtect()
 
 
 def guard(app: Flask) -> None:
     """Ask of every request who sent it and from where, and put the headers on every answer."""
+    app.before_request(_refuse_other_hosts)
     csrf.init_app(app)
     app.before_request(_refuse_other_sites)
+    app.before_request(_refuse_repeated)
     app.before_request(_know_person)
     app.after_request(_put_headers)
 
@@ -79,7 +83,13 @@ def _know_person() -> Response | None:
         return None
     if request.path.startswith("/api/"):
         raise Unauthorized("log in first, or send a token (Authorization: Bearer ...)")
-    return redirect(url_for("pages.login", next=request.full_path if request.method == "GET" else None))
+    return redirect(url_for("pages.login", next=_asked_address() if request.method == "GET" else None))
+
+
+def _asked_address() -> str:
+    """What was asked for, as it stands in an address: a record's name may have a ? or a % in it."""
+    query = request.query_string.decode("ascii", "replace")
+    return quote(request.script_root + request.path) + (f"?{query}" if query else "")
 
 
 def _found_person() -> Person | None:
@@ -100,15 +110,35 @@ def _person_of(user: Any) -> Person | None:
     return Person(user.name, user.role, user.workspace) if user else None
 
 
+def _refuse_other_hosts() -> None:
+    """400 on a server of this machine alone for a name that leads here from elsewhere, whose pages could read everything."""
+    own, host = current_app.config["OWN_HOSTS"], PORT.sub("", request.host).strip("[]").lower()
+    if own is not None and host not in own:
+        raise BadRequest("this server has another address: open the one that it was started with")
+
+
 def _refuse_other_sites() -> None:
     """403 for a changing request that another site's page has sent, whichever way it says so."""
     if request.method in SAFE:
         return
     site = request.headers.get("Sec-Fetch-Site", "none")
     origin = request.headers.get("Origin")
-    foreign = origin is not None and urlsplit(origin).netloc != request.host
-    if foreign or site not in ("same-origin", "none"):
+    if (origin is not None and _host_of(origin) != request.host) or site not in ("same-origin", "none"):
         raise Forbidden("this request comes from another site: open this server's own page and try again")
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # no address at all
+        return ""
+
+
+def _refuse_repeated() -> None:
+    """400 for a parameter that is given twice, of which one would be passed over."""
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise BadRequest(f"{name[:40]}: is given {len(values)} times: give it once")
 
 
 def check_form_token() -> None:

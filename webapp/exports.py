@@ -17,7 +17,7 @@ from webapp.storage.files import Files
 from webapp.storage.records import Query, every_record, latest_reviews
 from webapp.storage.tables import Form, Record, sites_of
 
-PIECE = 500  # records that are held at once
+PIECE, PIECE_BYTES = 500, 2**20  # records, and bytes of samples, that are held at once
 RUN_BY_SHEETS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that begins so for a formula
 NOTICE = "An aid for research and a second look; not a medical device.\n"
 
@@ -43,11 +43,10 @@ def submission_csv(session: Session, workspace: str) -> str:
 def labels_csv(session: Session, workspace: str) -> str:
     """The reviews as labels in the task's own columns; what a reader could not read has none."""
     rows = []
-    for row, review in latest_reviews(session, workspace):
+    for name, review in latest_reviews(session, workspace):
         if review.verdict != "unreadable":
-            sites = sites_of(review.sites if review.verdict == "correct" else row.sites)
-            is_norm = not sites if review.verdict == "correct" else not row.present
-            rows.append([row.name, *submission_row(sites, is_norm).values()])
+            sites = sites_of(review.sites)  # a finding of an infarction always has a site
+            rows.append([name, *submission_row(sites, is_norm=not sites).values()])
     return csv_text([RECORD_COLUMN, *COLUMNS.values()], rows)
 
 
@@ -91,10 +90,14 @@ def everything_zip(session: Session, files: Files, workspace: str, query: Query)
                     member.write(piece.encode("utf-8", "replace"))
                     yield pipe.taken()
         for row in _pieces(session, workspace, query):
-            path = files.signal(row.signal)
-            if path.is_file():
-                archive.write(path, f"signals/{_file_name(row.name)}.npy", zipfile.ZIP_STORED)
-            yield pipe.taken()
+            try:
+                source = files.signal(row.signal).open("rb")
+            except FileNotFoundError:  # deleted while this was being sent
+                continue
+            with source, archive.open(zipfile.ZipInfo(f"signals/{_file_name(row.name)}.npy"), "w", True) as member:
+                while piece := source.read(PIECE_BYTES):
+                    member.write(piece)
+                    yield pipe.taken()
     yield pipe.taken()
 
 

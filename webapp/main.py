@@ -10,8 +10,10 @@ Everything is kept in webapp/instance/ (--data), or in the PostgreSQL database t
 """
 
 import argparse
+import errno
 import getpass
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 if sys.path[0] != str(ROOT):
     sys.path[0] = str(ROOT)  # instead of this folder, whose modules are named by their package
 
+from alembic.util import CommandError  # noqa: E402
 from sqlalchemy import select  # noqa: E402
+from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from cardiac.errors import CardiacError, ConfigError  # noqa: E402
 from webapp.settings import BUNDLE, INSTANCE, LOCAL_WORKSPACE, MOST_BYTES, Settings, is_loopback  # noqa: E402
@@ -37,8 +41,10 @@ NO_USER = (
     "--host {host} can be reached from other machines and there is no user yet: "
     "`python webapp/main.py user add NAME` makes one"
 )
-RESTART_S = 2.0
+RESTART_S, END_S = 2.0, 5.0
 PASSWORD = "ECG_PASSWORD"
+BY_COMMAND = "command line"  # who has done what the command line does, in the trail
+UNUSABLE = "the database cannot be used ({kind}): give another with DATABASE_URL, or take this one away"
 
 
 def serve(settings: Settings) -> int:
@@ -48,6 +54,8 @@ def serve(settings: Settings) -> int:
     from webapp import create_app
 
     app = create_app(settings)
+    if settings.workers and not (settings.bundle / "card.json").is_file():
+        raise ConfigError(f"there are no weights in {settings.bundle.name}/: give a bundle's folder with --bundle")
     store = app.extensions["store"]
     with store.database.writing() as session:
         if not settings.is_local and not accounts.has_users(session):
@@ -66,12 +74,15 @@ def serve(settings: Settings) -> int:
             clear_untrusted_proxy_headers=not settings.behind_proxy,
         )
     except OSError as error:
-        raise ConfigError(f"port {settings.port} cannot be taken ({error.strerror}): choose another --port") from error
+        wrong = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
+        told = f"{settings.host}, port {settings.port}, cannot be taken ({error.strerror}): choose another {wrong}"
+        raise ConfigError(told) from error
     ended = threading.Event()
     keeper = threading.Thread(target=_keep_workers, args=(settings, ended), daemon=True)
     keeper.start()
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"Open http://{shown}:{server.effective_port}   (Ctrl-C ends it)", flush=True)
+    port = server.effective_listen[0][1] if hasattr(server, "effective_listen") else server.effective_port
+    print(f"Open http://{shown}:{port}   (Ctrl-C ends it)", flush=True)
     print("An aid for research and a second look; not a medical device.", flush=True)
     try:
         server.run()
@@ -88,19 +99,20 @@ def serve(settings: Settings) -> int:
 def _keep_workers(settings: Settings, ended: threading.Event) -> None:
     """Have so many workers alive until the server ends; one that a file has ended is started again."""
     command = [sys.executable, "-m", "webapp.worker", "--data", str(settings.data), "--bundle", str(settings.bundle)]
-    command += ["--threads", str(max(1, (os.cpu_count() or 1) // settings.workers))]
+    command += ["--threads", str(max(1, (os.cpu_count() or 1) // max(1, settings.workers)))]
     environment = {**os.environ, "DATABASE_URL": settings.database_url, "OMP_WAIT_POLICY": "PASSIVE"}
     running: list[subprocess.Popen] = []
     while not ended.wait(0.2):
         running = [each for each in running if each.poll() is None]
         if len(running) < settings.workers:
-            running.append(subprocess.Popen(command, cwd=ROOT, env=environment))
+            # A session of its own: Ctrl-C comes to the server, which then ends each worker, once.
+            running.append(subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True))
             ended.wait(0.0 if len(running) < settings.workers else RESTART_S)
-    for each in running:
-        each.terminate()
+    for each in running:  # by Ctrl-C, at which a worker puts its task back
+        each.terminate() if os.name == "nt" else each.send_signal(signal.SIGINT)
     for each in running:
         try:
-            each.wait(5.0)
+            each.wait(END_S)
         except subprocess.TimeoutExpired:
             each.kill()
 
@@ -118,12 +130,19 @@ def manage_users(options: argparse.Namespace, database: Database) -> int:
     with database.writing() as session:
         if options.what == "add":
             accounts.add_user(session, options.name, password, options.role, options.workspace)
-            print(f"{options.name} may come in as {options.role} of the workspace {options.workspace}.")
+            done, told = (
+                "added a user",
+                f"{options.name} may come in as {options.role} of the workspace {options.workspace}.",
+            )
         elif options.what == "token":
-            print(accounts.add_token(session, options.name, "command line"))
+            done, told = "made a token", accounts.add_token(session, options.name, BY_COMMAND)
         else:
             accounts.close_user(session, options.name)
-            print(f"{options.name} may come in no more.")
+            done, told = "closed a user", f"{options.name} may come in no more."
+        user = accounts.named_user(session, options.name)
+        by = accounts.Person(BY_COMMAND, "admin", user.workspace)
+        accounts.note_event(session, by, done, detail=f"{user.name}, {user.role}")
+    print(told)
     return 0
 
 
@@ -131,12 +150,15 @@ def _ask_password() -> str:
     given = os.environ.get(PASSWORD)
     if given is not None:
         return given
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\n")
-    first = getpass.getpass("Password: ")
-    if getpass.getpass("Again: ") != first:
-        raise ConfigError("the two passwords differ: nothing was changed")
-    return first
+    try:
+        if not sys.stdin.isatty():
+            return sys.stdin.readline().rstrip("\n")
+        first = getpass.getpass("Password: ")
+        if getpass.getpass("Again: ") != first:
+            raise ConfigError("the two passwords differ: nothing was changed")
+        return first
+    except (EOFError, UnicodeDecodeError) as error:
+        raise ConfigError("no password was given that can be read: nothing was changed") from error
 
 
 def show_trail(options: argparse.Namespace, database: Database) -> int:
@@ -177,6 +199,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ConfigError(f"--port {options.port}: is none; choose one from 1 to 65535")
         if options.workers < 0 or options.most_bytes < 1:
             raise ConfigError("--workers is 0 or more and --most-bytes 1 or more")
+        if options.command == "audit" and options.limit < 1:
+            raise ConfigError("--limit is 1 or more")
         is_loopback(options.host)
         settings = Settings(
             data=options.data.resolve(),
@@ -196,7 +220,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return (manage_users if options.command == "user" else show_trail)(options, database)
     except (CardiacError, DatabaseGone) as error:
         print(error, file=sys.stderr)
-        return 2
+    except (SQLAlchemyError, CommandError) as error:
+        print(UNUSABLE.format(kind=type(error).__name__), file=sys.stderr)
+    except OSError as error:
+        print(f"the data folder cannot be used ({error.strerror}): choose another with --data", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 2
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from webapp.storage.files import NoRoom
 
 log = logging.getLogger("webapp")
 NO_ROOM = "there is no room on the server's disk: nothing was changed; make room and send it again"
+MOST_TOLD = 5  # of what is wrong in one request
 SENTENCES = {
     400: "the request cannot be understood: check its parameters",
     404: "there is nothing under this address: look at the list of patients",
@@ -39,6 +40,7 @@ def answer_problems(app: Flask) -> None:
     )
     app.register_error_handler(OSError, _answer_os_error)
     app.register_error_handler(Exception, _answer_unforeseen)
+    app.log_exception = _log_unanswered  # type: ignore[method-assign]
 
 
 def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
@@ -79,7 +81,8 @@ def _detail(error: HTTPException, status: int, messages: Any) -> str:
 
 def validation_told(messages: Any) -> str:
     """What a schema found wrong, in one sentence."""
-    return "; ".join(_told(messages))
+    told = _told(messages)
+    return "; ".join(told[:MOST_TOLD]) + (f"; and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else "")
 
 
 def _told(messages: Any, where: str = "") -> list[str]:
@@ -92,6 +95,7 @@ def _told(messages: Any, where: str = "") -> list[str]:
 
 
 def _path(where: str, key: str) -> str:
+    key = key[:40]  # which may be anything that was sent
     return key if where in ("", "query", "json", "files", "form", "query_and_form") else f"{where}.{key}"
 
 
@@ -104,6 +108,11 @@ def _answer_os_error(error: OSError) -> Response:
 def _answer_unforeseen(error: Exception) -> Response:
     log.error("a request failed: %s", told_place(error))
     return answer(500, SENTENCES[500])
+
+
+def _log_unanswered(info: Any) -> None:
+    """Flask would write the address, with a record's name, and what the error says."""
+    log.error("an error could not be answered: %s", told_place(info[1]))
 
 
 def _title(status: int) -> str:

@@ -13,6 +13,7 @@ INSTANCE = ROOT / "webapp/instance"
 BUNDLE = ROOT / "checkpoints/mi/hybrid"
 LOCAL_WORKSPACE = "local"
 MOST_BYTES = 3 * 2**30  # of one upload
+MOST_FILES = 2_000  # of one upload
 MOST_FORM_BYTES = 8 * 2**20  # of a form's CSV or of JSON
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from flask_smorest import Blueprint
+from marshmallow import Schema
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import BadRequest, NotFound, RequestEntityTooLarge, UnsupportedMediaType
 
 from webapp.access import check_form_token, csrf, person
 from webapp.api.schemas import ProblemSchema
@@ -46,6 +47,26 @@ def problems(blueprint: Blueprint, *statuses: int) -> Callable[[Any], Any]:
         return view
 
     return documented
+
+
+def sent_json(schema: Schema, most_bytes: int) -> Any:
+    """What was sent as JSON, as the schema loads it. Raises ValidationError, or what is answered with 400, 413 or 415."""
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    if (request.content_length or 0) > most_bytes:
+        raise RequestEntityTooLarge(f"JSON of more than {most_bytes / 2**20:g} MB is not taken: send less at once")
+    try:
+        given = request.get_json()
+    except RecursionError as error:
+        raise BadRequest("the JSON has too many brackets within each other: check it") from error
+    if not isinstance(given, dict):
+        raise BadRequest("the JSON is no object: see the API's description")
+    return schema.load(given)
+
+
+def json_body(schema: type[Schema]) -> dict[str, Any]:
+    """How the OpenAPI document describes a body that `sent_json` reads."""
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
 
 
 def the_record(session: Session, name: str) -> Record:

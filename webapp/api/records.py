@@ -4,10 +4,10 @@ import time
 from typing import Any
 
 from flask import Response, jsonify, request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest
 
 from webapp.access import needs, person
-from webapp.api.answers import api_blueprint, problems, the_record
+from webapp.api.answers import api_blueprint, json_body, problems, sent_json, the_record
 from webapp.api.schemas import (
     AcceptedSchema,
     FormFileSchema,
@@ -28,6 +28,7 @@ from webapp.uploads import keep_form, queue_samples, queue_upload, read_form
 
 records = api_blueprint("records", "Recordings and their findings")
 MOST_JSON_BYTES = 64 * 2**20
+MOST_REVIEW_BYTES = 2**16
 SENT = {
     "requestBody": {
         "required": True,
@@ -47,7 +48,7 @@ SENT = {
     }
 }
 LISTED = ListSchema()
-RECORDING = RecordingSchema()
+RECORDING, REVIEW = RecordingSchema(), ReviewSchema()
 
 
 @records.route("/records", methods=["POST"])
@@ -59,14 +60,7 @@ def send() -> dict[str, str]:
     """Send recordings: files or archives as multipart, or samples as JSON; they are read in the background"""
     if request.mimetype == "multipart/form-data":
         return {"job": queue_upload(store(), person(), request.files.getlist("file"), _rate())}
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType
-    if (request.content_length or 0) > MOST_JSON_BYTES:
-        raise RequestEntityTooLarge(f"JSON of more than {MOST_JSON_BYTES >> 20} MB: send the recording as a file")
-    given = request.get_json()
-    if not isinstance(given, dict):
-        raise BadRequest("give an object with samples, fs_hz and leads")
-    return {"job": queue_samples(store(), person(), RECORDING.load(given))}
+    return {"job": queue_samples(store(), person(), sent_json(RECORDING, MOST_JSON_BYTES))}
 
 
 def _rate() -> float | None:
@@ -169,12 +163,13 @@ def picture_png(record: str) -> Response:
 
 
 @records.route("/records/<record>/review", methods=["POST"])
-@records.arguments(ReviewSchema, location="json", error_status_code=422)
+@records.doc(requestBody=json_body(ReviewSchema))
 @records.response(201, ReviewedSchema)
-@problems(records, 400, 401, 403, 404, 415, 422)
+@problems(records, 400, 401, 403, 404, 413, 415, 422)
 @needs("reviewer")
-def review(given: dict[str, Any], record: str) -> dict[str, Any]:
+def review(record: str) -> dict[str, Any]:
     """A second look: agree, correct the sites, or mark unreadable"""
+    given = sent_json(REVIEW, MOST_REVIEW_BYTES)
     with store().database.writing() as session:
         row = the_record(session, record)
         kept = add_review(session, row, person(), given["verdict"], given["sites"], given["comment"])

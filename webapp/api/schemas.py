@@ -1,5 +1,6 @@
 """What the API takes and gives, from which its OpenAPI document is made."""
 
+import re
 from typing import Any
 
 import marshmallow as ma
@@ -16,6 +17,8 @@ LONGEST_S = 60.0  # of samples in one answer
 VERDICTS = ("agree", "correct", "unreadable")
 LONGEST_COMMENT = 2_000
 DAY_S = 86_400.0
+NUMERAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+UNKEPT = re.compile("[\0\ud800-\udfff]")
 
 
 class WholeNumber(ma.fields.Integer):
@@ -37,12 +40,43 @@ class TrueOrFalse(ma.fields.Boolean):
 
 
 class Number(ma.fields.Float):
-    """A finite number; JSON's true is none."""
+    """A finite number, in an address as digits alone."""
 
     def _deserialize(self, value: Any, *args: Any, **named: Any) -> Any:
-        if isinstance(value, bool) or (isinstance(value, str) and not value.isascii()):
+        if isinstance(value, str) and not NUMERAL.fullmatch(value):
             raise self.make_error("invalid", input=value)
         return super()._deserialize(value, *args, **named)
+
+
+class JsonNumber(ma.fields.Float):
+    """A finite number of JSON, and neither true nor a text."""
+
+    def _deserialize(self, value: Any, *args: Any, **named: Any) -> Any:
+        if type(value) not in (int, float):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, *args, **named)
+
+
+class Samples(ma.fields.Field):
+    """Lists of JSON's numbers, of which there may be millions, so that they are looked at without a field for each."""
+
+    default_error_messages = {"invalid": "Not 12 lists of numbers."}  # noqa: RUF012 (marshmallow's own way)
+
+    def _deserialize(self, value: Any, *args: Any, **named: Any) -> Any:
+        is_right = isinstance(value, list) and value and all(isinstance(row, list) for row in value)
+        if not is_right or any(type(each) not in (int, float) for row in value for each in row):
+            raise self.make_error("invalid")
+        return value
+
+
+class Words(ma.fields.String):
+    """A text that a database keeps and a page shows."""
+
+    def _deserialize(self, value: Any, *args: Any, **named: Any) -> Any:
+        text = super()._deserialize(value, *args, **named)
+        if UNKEPT.search(text):
+            raise ma.ValidationError("has a letter that cannot be kept.")
+        return text
 
 
 class Strict(ma.Schema):
@@ -58,9 +92,7 @@ class FilterSchema(ma.Schema):
     class Meta:
         unknown = ma.EXCLUDE
 
-    q = ma.fields.String(
-        validate=validate.Length(max=NAME_LETTERS), metadata={"description": "a record's name, or how it begins"}
-    )
+    q = Words(validate=validate.Length(max=NAME_LETTERS), metadata={"description": "a record's name, or how it begins"})
     present = TrueOrFalse(metadata={"description": "an infarction was found"})
     site = ma.fields.String(validate=validate.OneOf(SITES))
     uncertain = TrueOrFalse(metadata={"description": "the probability lies in the band of doubt"})
@@ -68,11 +100,6 @@ class FilterSchema(ma.Schema):
     uploaded = ma.fields.String(validate=validate.OneOf([*UPLOADED_S]), metadata={"description": "so long ago at most"})
     reviewed = TrueOrFalse()
     sort = ma.fields.String(validate=validate.OneOf([*ORDERS]), load_default="newest")
-
-    @ma.validates("q")
-    def _check_letters(self, value: str, **_: Any) -> None:
-        if "\0" in value:
-            raise ma.ValidationError("has a letter that no name has.")
 
     @ma.post_load(pass_original=False)
     def _make(self, given: dict[str, Any], **_: Any) -> Any:
@@ -162,16 +189,20 @@ class AcceptedSchema(ma.Schema):
 class RecordingSchema(Strict):
     """A recording as JSON."""
 
-    samples = ma.fields.List(
-        ma.fields.List(ma.fields.Raw(metadata={"type": "number"})),
+    samples = Samples(
         required=True,
-        metadata={"description": "12 lists of samples in mV", "minItems": 1},
+        metadata={
+            "description": "12 lists of samples in mV",
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "array", "items": {"type": "number"}},
+        },
     )
-    fs_hz = Number(required=True, validate=validate.Range(*FS_RANGE_HZ))
+    fs_hz = JsonNumber(required=True, validate=validate.Range(*FS_RANGE_HZ))
     leads = ma.fields.List(
-        ma.fields.String(), allow_none=True, load_default=None, metadata={"description": "their names, in any order"}
+        Words(), allow_none=True, load_default=None, metadata={"description": "their names, in any order"}
     )
-    record = ma.fields.String(load_default="samples", validate=validate.Length(1, NAME_LETTERS))
+    record = Words(load_default="samples", validate=validate.Length(1, NAME_LETTERS))
 
 
 class ReviewSchema(Strict):
@@ -183,12 +214,7 @@ class ReviewSchema(Strict):
         load_default=[],
         metadata={"description": "of a correction; none says no infarction"},
     )
-    comment = ma.fields.String(load_default="", validate=validate.Length(max=LONGEST_COMMENT))
-
-    @ma.validates("comment")
-    def _check_letters(self, value: str, **_: Any) -> None:
-        if "\0" in value:
-            raise ma.ValidationError("has a letter that cannot be kept.")
+    comment = Words(load_default="", validate=validate.Length(max=LONGEST_COMMENT))
 
 
 class ReviewedSchema(ma.Schema):

@@ -49,6 +49,7 @@ def record(record: str) -> str:
 @pages.post("/patients/<record>/review")
 @needs("reviewer")
 def review(record: str) -> Any:
+    query = asked()["query"]
     given = {"verdict": request.form.get("verdict", ""), "sites": request.form.getlist("sites")}
     try:
         given = REVIEW.load(given | {"comment": request.form.get("comment", "").replace("\r\n", "\n")})
@@ -59,7 +60,7 @@ def review(record: str) -> Any:
         add_review(session, row, person(), given["verdict"], given["sites"], given["comment"])
         note_event(session, person(), "reviewed", row.name, given["verdict"])
     flash(_("Your second look was kept."), "done")
-    return redirect(url_for("pages.record", record=record, **request.args))
+    return redirect(url_for("pages.record", record=record, **query.parameters()))
 
 
 @pages.post("/patients/<record>/delete")

@@ -10,6 +10,7 @@ from sqlalchemy import delete
 from cardiac.errors import CardiacError
 from webapp.access import needs, person
 from webapp.pages import pages
+from webapp.settings import MOST_FILES
 from webapp.storage.accounts import note_event
 from webapp.storage.jobs import iso_time, job_document, list_jobs
 from webapp.storage.tables import Form
@@ -29,7 +30,7 @@ def upload() -> str:
     )
     limits = {
         "most_bytes": current_app.config["MAX_CONTENT_LENGTH"],
-        "most_files": current_app.request_class.max_form_parts,
+        "most_files": MOST_FILES,
     }
     return render_template("upload.html", jobs=jobs, template=template, limits=limits)
 

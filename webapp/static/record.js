@@ -1,5 +1,7 @@
 import { Viewer } from "./viewer/viewer.js";
 
+const FIELDS = "input:not([type=radio], [type=checkbox], [type=range]), textarea, select";
+
 const byId = (id) => document.getElementById(id);
 const read = (id) => JSON.parse(byId(id).textContent);
 
@@ -42,7 +44,7 @@ function bindReview(form) {
 function isTaken(event, isArrow) {
   const { target } = event;
   if (document.querySelector("dialog[open]")) return true;
-  if (target.closest("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]")) return true;
+  if (target.closest(FIELDS)) return true;
   return isArrow && target.closest("#caliper, #paper-scroll, input") !== null;
 }
 

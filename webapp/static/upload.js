@@ -13,8 +13,9 @@ let request = null;
 
 function sizeText(bytes) {
   const number = (value) => value.toLocaleString(document.documentElement.lang, { maximumFractionDigits: 1 });
-  if (bytes < 1024 * 1024) return `${number(bytes / 1024)} ${words.kilobytes}`;
-  return `${number(bytes / 1024 / 1024)} ${words.megabytes}`;
+  if (bytes < 1024 ** 2) return `${number(bytes / 1024)} ${words.kilobytes}`;
+  if (bytes < 1024 ** 3) return `${number(bytes / 1024 ** 2)} ${words.megabytes}`;
+  return `${number(bytes / 1024 ** 3)} ${words.gigabytes}`;
 }
 
 function say(id, sentence, field = null) {
@@ -340,7 +341,10 @@ function startTemplate() {
   });
 }
 
-startChoosing();
-startTransfers();
-startTemplate();
+// Readers are shown what was uploaded, without the forms.
+if (form) {
+  startChoosing();
+  startTransfers();
+  startTemplate();
+}
 poll();

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from cardiac.errors import CardiacError, ConfigError
 from webapp.settings import LOCAL_WORKSPACE
-from webapp.storage.tables import NAME_LETTERS, Event, Failure, Token, User
+from webapp.storage.tables import ADDRESS_LETTERS, NAME_LETTERS, Event, Failure, Token, User
 
 ROLES = ("reader", "reviewer", "admin")  # each may what those before it may
 SHORTEST_PASSWORD = 10
+LONGEST_WORKSPACE = 100
 MOST_FAILURES, MOST_OF_ADDRESS, LOCKED_S = 5, 20, 900.0
 _HASHER = PasswordHasher()
 _NOBODY = _HASHER.hash(secrets.token_hex())  # so that a name that is not there takes as long as one that is
@@ -48,8 +49,10 @@ LOCAL = Person("local", "admin", LOCAL_WORKSPACE, is_local=True)
 
 def add_user(session: Session, name: str, password: str, role: str, workspace: str) -> None:
     """A new user, or a new password, role and workspace of one that is there. Raises ConfigError."""
-    if not name.strip() or len(name) > NAME_LETTERS or not name.isprintable():
+    if not _is_name(name, NAME_LETTERS):
         raise ConfigError(f"a user's name is 1 to {NAME_LETTERS} letters that can be shown: choose another")
+    if not _is_name(workspace, LONGEST_WORKSPACE):
+        raise ConfigError(f"a workspace's name is 1 to {LONGEST_WORKSPACE} letters that can be shown: choose another")
     if role not in ROLES:
         raise ConfigError(f"there is no role {role!r}: choose one of {', '.join(ROLES)}")
     if len(password) < SHORTEST_PASSWORD:
@@ -60,6 +63,7 @@ def add_user(session: Session, name: str, password: str, role: str, workspace: s
         session.add(user)
     user.password_hash, user.role, user.workspace = _HASHER.hash(password), role, workspace
     user.is_active, user.epoch = True, user.epoch + 1
+    forget_failures(session, name)
 
 
 def close_user(session: Session, name: str) -> None:
@@ -71,7 +75,7 @@ def close_user(session: Session, name: str) -> None:
 
 def named_user(session: Session, name: str) -> User:
     """Raises ConfigError where there is none."""
-    user = session.scalar(select(User).where(User.name == name))
+    user = session.scalar(select(User).where(User.name == name)) if name.isprintable() else None
     if user is None:
         raise ConfigError(f"there is no user {name!r}: `user list` shows who is there")
     return user
@@ -85,10 +89,12 @@ def has_users(session: Session) -> bool:
 def check_lock(session: Session, name: str, address: str) -> None:
     """Raises LockedOut where too many wrong passwords came for this name or from this address."""
     since = time.time() - LOCKED_S
-    for held, most in ((Failure.name == name, MOST_FAILURES), (Failure.address == address, MOST_OF_ADDRESS)):
-        n, first = session.execute(select(func.count(), func.min(Failure.at)).where(held, Failure.at > since)).one()
-        if n >= most:
-            raise LockedOut(first + LOCKED_S - time.time())
+    own = ((Failure.name == name, MOST_FAILURES), (Failure.address == address[:ADDRESS_LETTERS], MOST_OF_ADDRESS))
+    for held, most in own:
+        newest = select(Failure.at).where(held, Failure.at > since).order_by(Failure.at.desc()).limit(most)
+        counted = session.scalars(newest).all()
+        if len(counted) == most:
+            raise LockedOut(counted[-1] + LOCKED_S - time.time())
 
 
 def check_password(session: Session, name: str, password: str) -> User | None:
@@ -104,7 +110,7 @@ def check_password(session: Session, name: str, password: str) -> User | None:
 def note_failure(session: Session, name: str, address: str) -> None:
     """Count a wrong password, and forget those that count no more."""
     session.execute(delete(Failure).where(Failure.at < time.time() - LOCKED_S))
-    session.add(Failure(name=name[:NAME_LETTERS], address=address[:64], at=time.time()))
+    session.add(Failure(name=name, address=address[:ADDRESS_LETTERS], at=time.time()))
 
 
 def forget_failures(session: Session, name: str) -> None:
@@ -146,6 +152,10 @@ def list_events(session: Session, workspace: str, limit: int, before: int | None
     """The trail of a workspace, newest first. before : an event's id, to go on from."""
     found = select(Event).where(Event.workspace == workspace, or_(before is None, Event.id < (before or 0)))
     return list(session.scalars(found.order_by(Event.id.desc()).limit(limit)))
+
+
+def _is_name(text: str, longest: int) -> bool:
+    return bool(text.strip()) and len(text) <= longest and text.isprintable()
 
 
 def _digest(token: str) -> str:

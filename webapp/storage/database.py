@@ -76,8 +76,10 @@ def _upgrade(config: Config, connection: Any) -> None:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_size=12, connect_args={"connect_timeout": 5})
-    engine = create_engine(url, connect_args={"timeout": BUSY_S})
+        return create_engine(
+            url, pool_pre_ping=True, pool_size=12, connect_args={"connect_timeout": 5}, hide_parameters=True
+        )
+    engine = create_engine(url, connect_args={"timeout": BUSY_S}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _settle(connection: Any, _: Any) -> None:

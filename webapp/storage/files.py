@@ -36,8 +36,9 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             for name in FOLDERS:
-                (folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+                (folder / name).mkdir(exist_ok=True, mode=0o700)
             self.incoming().unlink(missing_ok=True)
             with (trial := self.incoming()).open("wb"):
                 pass
@@ -82,7 +83,7 @@ class Files:
             for place, (name, content) in enumerate(files):
                 target = folder / safe_name(name, place)
                 if target.exists():
-                    target = folder / str(place) / target.name
+                    target = folder / f"{place}:" / target.name  # no name that is safe has a colon
                     target.parent.mkdir()
                 if isinstance(content, Path):
                     content.replace(target)

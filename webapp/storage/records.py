@@ -6,22 +6,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, func, or_, select, update
+from sqlalchemy import Select, and_, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from webapp.storage.accounts import Person
 from webapp.storage.files import Files
 from webapp.storage.jobs import iso_time
-from webapp.storage.tables import NAME_LETTERS, Form, Job, Record, Review, Task, mask_of, sites_of
+from webapp.storage.tables import NAME_LETTERS, Form, Job, Record, Review, Task, folded, mask_of, sites_of
 
 UPLOADED_S = {"day": 86_400.0, "week": 7 * 86_400.0, "month": 30 * 86_400.0}
 ORDERS: dict[str, tuple[Any, ...]] = {
     "newest": (Record.id.desc(),),
     "oldest": (Record.id.asc(),),
     "name": (Record.name.asc(), Record.id.asc()),
-    "probability": (Record.probability.desc(), Record.id.desc()),
-    "-probability": (Record.probability.asc(), Record.id.asc()),
+    "probability": (Record.probability.asc(), Record.id.asc()),
+    "-probability": (Record.probability.desc(), Record.id.desc()),
 }
+LAST_LETTER = "\U0010ffff"  # which stands in no name, and after all that do
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Query:
         """What a record must be."""
         held = [Record.workspace == workspace]
         if self.q:
-            held.append(or_(Record.name == self.q, Record.name.istartswith(self.q, autoescape=True)))
+            begins = folded(self.q)
+            held += [Record.folded >= begins, Record.folded < begins + LAST_LETTER]
         if self.present is not None:
             held.append(Record.present == self.present)
         if self.site is not None:
@@ -114,9 +116,10 @@ def list_records(
     """How many there are in all, and a page of them."""
     held = query.conditions(workspace)
     total = session.scalar(select(func.count()).select_from(Record).where(held)) or 0
-    return total, session.scalars(
-        select(Record).where(held).order_by(*ORDERS[query.sort]).limit(limit).offset(offset)
-    ).all()
+    shown = select(Record.id).where(held).order_by(*ORDERS[query.sort]).limit(limit).offset(offset)
+    places = {each: place for place, each in enumerate(session.scalars(shown))}  # found in an index, without the rows
+    rows = session.scalars(select(Record).where(Record.id.in_(places)))
+    return total, sorted(rows, key=lambda row: places[row.id])
 
 
 def every_record(workspace: str, query: Query) -> Select:
@@ -133,18 +136,11 @@ def _beside(session: Session, workspace: str, query: Query, row: Record, back: b
     first, *rest = ORDERS[query.sort]
     falling = first.modifier.__name__ == "desc_op"
     columns = [each.element for each in (first, *rest)]
-    here = [getattr(row, column.name) for column in columns]
+    order, here = tuple_(*columns), tuple_(*(getattr(row, column.name) for column in columns))
     less = back != falling
-    beyond = [
-        and_(
-            *(column == value for column, value in zip(columns[:place], here[:place], strict=True)),
-            columns[place] < here[place] if less else columns[place] > here[place],
-        )
-        for place in range(len(columns))
-    ]
-    order = [column.desc() if less else column.asc() for column in columns]
-    held = and_(query.conditions(workspace), or_(*beyond))
-    return session.scalar(select(Record.name).where(held).order_by(*order).limit(1))
+    held = and_(query.conditions(workspace), order < here if less else order > here)
+    nearest = select(Record.id).where(held).order_by(*(each.desc() if less else each.asc() for each in columns))
+    return session.scalar(select(Record.name).where(Record.id == nearest.limit(1).scalar_subquery()))
 
 
 def list_item(row: Record) -> dict[str, Any]:
@@ -175,7 +171,7 @@ def add_review(
         user=person.name,
         at=time.time(),
         verdict=verdict,
-        sites=mask_of(sites) if verdict == "correct" else 0,
+        sites={"correct": mask_of(sites), "agree": row.sites}.get(verdict, 0),
         comment=comment,
     )
     session.add(review)
@@ -195,17 +191,17 @@ def review_document(review: Review) -> dict[str, Any]:
         "user": review.user,
         "at": iso_time(review.at),
         "verdict": review.verdict,
-        "sites": sites_of(review.sites),
+        "sites": sites_of(review.sites) if review.verdict == "correct" else [],
         "comment": review.comment,
     }
 
 
-def latest_reviews(session: Session, workspace: str) -> list[tuple[Record, Review]]:
-    """Every reviewed record with the review that counts, by name."""
+def latest_reviews(session: Session, workspace: str) -> list[tuple[str, Review]]:
+    """Names of the reviewed records, each with the review that counts, in their order."""
     newest = select(func.max(Review.id)).group_by(Review.record_id)
-    found = select(Record, Review).join(Review, Review.record_id == Record.id)
+    found = select(Record.name, Review).join(Review, Review.record_id == Record.id)
     found = found.where(Record.workspace == workspace, Review.id.in_(newest))
-    return sorted(((row, review) for row, review in session.execute(found)), key=lambda pair: pair[0].name)
+    return sorted(((name, review) for name, review in session.execute(found)), key=lambda pair: pair[0])
 
 
 def delete_record(session: Session, row: Record) -> list[str]:

@@ -1,15 +1,68 @@
 """The tables. Times are Unix seconds; sites are a bit each, in the order of `labels.SITES`."""
 
+import os
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
-from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from cardiac.labels import SITES
 
-NAME_LETTERS = 255
+NAME_LETTERS, ADDRESS_LETTERS = 255, 64
 _Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up an INTEGER alone
+# In the order of code points, as Python and SQLite sort, whatever language a PostgreSQL server was set up in.
+_Sorted = String(NAME_LETTERS).with_variant(String(NAME_LETTERS, collation="C"), "postgresql")
+
+
+def folded(name: str) -> str:
+    """A name as it is searched: without case, and with every letter written in one way. Its database folds ASCII alone."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())[:NAME_LETTERS]
+
+
+class Shown(TypeDecorator):
+    """A text with words of strangers in it: what cannot be kept or shown (half a letter, one that turns the line) is "_"."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, length: int | None = None) -> None:
+        super().__init__()
+        self.impl = Text() if length is None else String(length)
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        if value is None:
+            return None
+        return "".join(letter if letter.isprintable() else " " if letter.isspace() else "_" for letter in value)
+
+
+class FilePath(TypeDecorator):
+    """A path of a file, whose name may be any bytes at all."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        return None if value is None else quote(os.fsencode(value))
+
+    def process_result_value(self, value: str | None, dialect: Any) -> str | None:
+        return None if value is None else os.fsdecode(unquote_to_bytes(value))
+
+
+FILTERED = ("present", "sites", "uncertain", "quality", "review", "uploaded_at", "folded")  # columns of Record
 
 
 class Base(DeclarativeBase):
@@ -53,7 +106,7 @@ class Failure(Base):
     __tablename__ = "failures"
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME_LETTERS), index=True)
-    address: Mapped[str] = mapped_column(String(64), index=True)
+    address: Mapped[str] = mapped_column(String(ADDRESS_LETTERS), index=True)
     at: Mapped[float] = mapped_column(Float(53), index=True)
 
 
@@ -78,32 +131,42 @@ class Signal(Base):
 
 
 class Record(Base):
-    """One recording with its finding. document : the object of findings.json.  tracing : a small picture, as SVG path."""
+    """One recording with its finding. document : the object of findings.json.  tracing : a small picture, as SVG path.
+
+    Every order of the list has an index that holds all that is filtered by: no long row is read but those that are shown.
+    """
 
     __tablename__ = "records"
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
     workspace: Mapped[str] = mapped_column(String(NAME_LETTERS))
-    name: Mapped[str] = mapped_column(String(NAME_LETTERS))
+    name: Mapped[str] = mapped_column(_Sorted)
+    folded: Mapped[str] = mapped_column(
+        _Sorted, default=lambda context: folded(context.get_current_parameters()["name"])
+    )
     signal: Mapped[str] = mapped_column(ForeignKey("signals.sha256"), index=True)
-    document: Mapped[dict[str, Any]] = mapped_column(JSON)
-    evidence: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     present: Mapped[bool]
     probability: Mapped[float] = mapped_column(Float(53))
     sites: Mapped[int]
     uncertain: Mapped[bool]
     quality: Mapped[str] = mapped_column(String(20))
     review: Mapped[str | None] = mapped_column(String(20))
-    tracing: Mapped[str] = mapped_column(Text)
     uploaded_at: Mapped[float] = mapped_column(Float(53))
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    evidence: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    tracing: Mapped[str] = mapped_column(Text)
     __table_args__ = (
         UniqueConstraint("workspace", "name"),
-        Index("records_newest", "workspace", "id"),
-        Index("records_probability", "workspace", "probability", "id"),
+        Index("records_newest", "workspace", "id", *FILTERED),
+        Index("records_named", "workspace", "name", "id", *FILTERED),
+        Index("records_probability", "workspace", "probability", "id", *FILTERED),
     )
 
 
 class Review(Base):
-    """A second look. verdict : agree, correct or unreadable.  sites : of a correction; none says no infarction."""
+    """A second look. verdict : agree, correct or unreadable.  sites : of a correction, or those that were agreed with;
+
+    none says no infarction. The finding itself may be another one by now: the record may have been read again.
+    """
 
     __tablename__ = "reviews"
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
@@ -133,12 +196,12 @@ class Job(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     workspace: Mapped[str] = mapped_column(String(NAME_LETTERS))
     user: Mapped[str] = mapped_column(String(NAME_LETTERS))
-    name: Mapped[str] = mapped_column(String(NAME_LETTERS))
+    name: Mapped[str] = mapped_column(Shown(NAME_LETTERS))
     fs_hz: Mapped[float | None] = mapped_column(Float(53))
     state: Mapped[str] = mapped_column(String(20))
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int] = mapped_column(default=0)
-    error: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(Shown)
     created_at: Mapped[float] = mapped_column(Float(53))
     __table_args__ = (Index("jobs_newest", "workspace", "created_at"),)
 
@@ -158,12 +221,12 @@ class Task(Base):
     position: Mapped[int] = mapped_column(default=0)
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     record_id: Mapped[int | None] = mapped_column(ForeignKey("records.id", ondelete="CASCADE"), index=True)
-    path: Mapped[str] = mapped_column(Text, default="")
-    name: Mapped[str] = mapped_column(Text, default="")
+    path: Mapped[str] = mapped_column(FilePath, default="")
+    name: Mapped[str] = mapped_column(Shown, default="")
     worker: Mapped[str | None] = mapped_column(String(32))
     attempts: Mapped[int] = mapped_column(default=0)
     record: Mapped[str | None] = mapped_column(String(NAME_LETTERS))
-    reason: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Shown)
     __table_args__ = (
         Index("tasks_next", "state", "priority", "position", "id"),
         Index("tasks_of_job", "job_id", "position"),

@@ -57,7 +57,8 @@ export class Calipers {
   placeAt(event) {
     const box = this.element.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    return { x: (x / box.width) * this.sheet.width, y: (y / box.height) * this.sheet.height, px: box.width / this.sheet.width };
+    const px = box.width / this.sheet.width;
+    return { x: x / px, y: y / px, px };
   }
 
   armAt(place) {
@@ -229,7 +230,10 @@ export class Calipers {
     const [x, y] = [Math.min(one.x, two.x), Math.min(one.y, two.y)];
     const [wide, high] = [Math.abs(one.x - two.x), Math.abs(one.y - two.y)];
     const arm = (at) => `M${at} ${y - 4}V${y + high + 4}`;
-    if (this.isMarching && wide > 1) this.drawing.append(make("path", { class: "caliper-march", d: this.marches(one.x, two.x, y, high) }));
+    if (this.isMarching && wide > 1) {
+      const marches = this.marches(one.x, two.x, y, high);
+      this.drawing.append(make("path", { class: "caliper-march", d: marches }));
+    }
     this.drawing.append(
       make("rect", { class: "caliper-box", x, y, width: wide, height: high }),
       make("path", { class: "caliper-arms", d: arm(one.x) + arm(two.x) }),

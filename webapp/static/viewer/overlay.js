@@ -2,6 +2,7 @@ import { get, pause } from "./api.js";
 import { LEADS, make, nameLevel, placeOf } from "./paper.js";
 
 const BAR_MM = 12; // of the lead that speaks most
+const NARROW_MM = 22;
 const STEP_S = 0.1;
 const LEVELS = 20; // shades of the strips; equal neighbours are drawn as one
 
@@ -41,10 +42,11 @@ export function drawWeights(sheet, leads, words) {
   const loudest = Math.max(...LEADS.map((lead) => Math.abs(leads[lead])), 1e-9);
   for (const cell of sheet.cells.filter((each) => !each.isRhythm)) {
     const value = leads[cell.lead];
-    const x = cell.x + 11;
-    const most = Math.max(2, Math.min(BAR_MM, cell.width - 13));
+    const isNarrow = cell.width < NARROW_MM; // there the bar lies over the name
+    const x = cell.x + (isNarrow ? 1.5 : 11);
+    const most = Math.max(2, Math.min(BAR_MM, cell.width - (isNarrow ? 3 : 13)));
     const length = Math.max(0.3, (most * Math.abs(value)) / loudest);
-    const y = nameLevel(sheet, cell) - 2.2;
+    const y = nameLevel(sheet, cell) - (isNarrow ? 5.4 : 2.2);
     const side = value > 0 ? "for" : "against";
     const said = `${cell.lead}: ${signed(value)} (${words[side]})`;
     const bar = make("g", { class: `weight weight-${side}`, "data-lead": cell.lead, "data-value": value });

@@ -10,7 +10,7 @@ const RIGHT_MM = 5;
 const TOP_MM = 5;
 const FOOT_MM = 10;
 const LEAST_COLUMN_MM = 10;
-const PRINT = { rowsMm: 130, alongMm: 281 };
+const PRINT = { rowsMm: 144, alongMm: 281 };
 const SVG = "http://www.w3.org/2000/svg";
 
 /** An SVG element with attributes and children. */
@@ -53,11 +53,11 @@ export function arrange({ layout, speed, gain, isPrint }, startS, lengthS) {
 }
 
 /** Moves everything down by whole squares so that no wave of the first row leaves the sheet, and the foot likewise. */
-export function makeRoom(sheet, upMm, downMm, mostMm) {
-  const squares = (needed) => Math.min(mostMm, Math.max(0, Math.ceil(needed / 5) * 5));
-  const above = squares(upMm + 1 - sheet.bases[0]);
+export function makeRoom(sheet, upMm, downMm, most) {
+  const squares = (needed, mostMm) => Math.min(mostMm, Math.max(0, Math.ceil(needed / 5) * 5));
+  const above = squares(upMm + 1 - sheet.bases[0], most.above);
   const last = sheet.bases[sheet.bases.length - 1];
-  const below = squares(downMm + FOOT_MM - (sheet.height - last));
+  const below = squares(downMm + FOOT_MM - (sheet.height - last), most.below);
   sheet.top += above;
   sheet.bases = sheet.bases.map((base) => base + above);
   sheet.height += above + below;
@@ -128,9 +128,9 @@ export function drawFoot(sheet, isLong) {
     const x = placeOf(sheet, second);
     ticks += `M${x} ${level - 1.5}v1.5`;
     if (isLong && second % 2) continue; // a clock's reading is too long for every second
-    const anchor = second === sheet.startS ? "start" : "middle";
-    const shownAt = clock(second, isLong);
-    foot.append(make("text", { class: "foot-text", x, y: level + 2.8, "font-size": 2.6, "text-anchor": anchor }, shownAt));
+    const anchor = second - sheet.startS < 0.01 ? "start" : "middle";
+    const place = { x, y: level + 2.8, "font-size": 2.6, "text-anchor": anchor };
+    foot.append(make("text", { class: "foot-text", ...place }, clock(second, isLong)));
   }
   foot.prepend(make("path", { class: "foot-ticks", d: ticks }));
   return foot;

@@ -1,17 +1,20 @@
 import { Refused } from "./api.js";
 import { Calipers } from "./calipers.js";
 import { drawMoments, drawWeights, fetchEvidence, fillTable, span } from "./overlay.js";
-import { arrange, clock, drawCalibration, drawFoot, drawGrid, drawNames, LAYOUTS, makeRoom, sheetSeconds } from "./paper.js";
+import { arrange, clock, LAYOUTS, makeRoom, sheetSeconds } from "./paper.js";
+import { drawCalibration, drawFoot, drawGrid, drawNames } from "./paper.js";
 import { Samples } from "./samples.js";
 import { drawTraces, reach, shownLeads } from "./traces.js";
 import { Zoom } from "./zoom.js";
 
 const CHOICES = { layout: Object.keys(LAYOUTS), speed: [25, 50], gain: [5, 10, 20] };
 const REMEMBERED = "viewer";
-const MOST_ROOM_MM = { screen: 40, print: 5 };
+const MOST_ROOM_MM = { screen: { above: 40, below: 40 }, print: { above: 5, below: 0 } };
 const SLIDER_WAIT_MS = 120;
 
 const byId = (id) => document.getElementById(id);
+/** A text with its {names} filled in. */
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 const isStopped = (error) => error.name === "AbortError";
 
 /** The choices of an earlier visit, as far as they are still ones. */
@@ -55,7 +58,8 @@ export class Viewer {
     const on = (id, event, act) => byId(id).addEventListener(event, act);
     for (const key of Object.keys(CHOICES)) {
       for (const button of document.querySelectorAll(`[data-${key}]`)) {
-        button.addEventListener("click", () => this.choose(key, key === "layout" ? button.dataset[key] : Number(button.dataset[key])));
+        const value = key === "layout" ? button.dataset[key] : Number(button.dataset[key]);
+        button.addEventListener("click", () => this.choose(key, value));
       }
     }
     on("zoom-in", "click", () => this.zoom.in());
@@ -120,7 +124,7 @@ export class Viewer {
   tellTime() {
     const [from, to] = [this.startS, this.startS + this.pageS].map((time) => clock(time, this.isLong));
     const slider = byId("time-slider");
-    const told = this.words.from_to.replace("{from}", from).replace("{to}", to);
+    const told = fill(this.words.from_to, { from, to });
     slider.value = this.startS;
     slider.setAttribute("aria-valuetext", told);
     byId("time-shown").textContent = told;
@@ -187,12 +191,13 @@ export class Viewer {
     }
     const [from, to] = [this.startS, this.startS + lengthS].map((time) => clock(time, this.isLong));
     const filled = { from, to, speed: choices.speed, gain: choices.gain, layout: words.layouts[choices.layout] };
-    let told = Object.entries(filled).reduce((text, [key, value]) => text.replace(`{${key}}`, value), words.seen);
+    let told = fill(words.seen, filled);
     told += `. ${words.headline}.`;
     const [option] = byId("evidence-output").selectedOptions;
-    if (evidence) told += ` ${words.seen_evidence.replace("{output}", option.textContent)}`;
+    if (evidence) told += ` ${fill(words.seen_evidence, { output: option.textContent })}`;
     this.title.textContent = told;
-    byId("paper-settings").textContent = `${choices.speed} mm/s, ${choices.gain} mm/mV, ${words.from_to.replace("{from}", from).replace("{to}", to)}`;
+    const settings = `${choices.speed} mm/s, ${choices.gain} mm/mV`;
+    byId("paper-settings").textContent = `${settings}, ${fill(words.from_to, { from, to })}`;
   }
 
   /** Draws for A4 in true millimetres, and for the screen again. */
@@ -221,9 +226,16 @@ export class Viewer {
         if (!isStopped(error)) this.failEvidence(error);
         return;
       }
-      for (const option of byId("evidence-output").options) option.hidden = option.disabled = !(option.value in this.evidence);
+      for (const option of byId("evidence-output").options) {
+        option.hidden = option.disabled = !(option.value in this.evidence);
+      }
     }
     byId("evidence-status").textContent = "";
+    if (!Object.keys(this.evidence).length) {
+      this.evidence = null;
+      this.failEvidence(new Error("no output"));
+      return;
+    }
     this.chooseOutput(this.output in this.evidence ? this.output : Object.keys(this.evidence)[0]);
   }
 
@@ -247,11 +259,11 @@ export class Viewer {
       low: least.probability.toFixed(2),
       low_from: clock(least.startS, this.isLong),
     };
-    byId("evidence-moments").textContent = Object.entries(filled).reduce((text, [key, value]) => text.replace(`{${key}}`, value), words.moments);
+    byId("evidence-moments").textContent = fill(words.moments, filled);
     const isWhole = startS <= 0.05 && endS >= this.about.duration_s - 0.3;
     byId("evidence-part").hidden = isWhole;
     const [from, to] = [startS, endS].map((time) => clock(time, this.isLong));
-    byId("evidence-part-text").textContent = words.evidence_part.replace("{from}", from).replace("{to}", to);
+    byId("evidence-part-text").textContent = fill(words.evidence_part, { from, to });
     this.draw();
   }
 }

@@ -64,7 +64,8 @@ export class Zoom {
 
   pull(event) {
     if (!this.drag) return;
-    this.scroller.scrollTo(this.drag.scrollLeft - event.clientX + this.drag.x, this.drag.scrollTop - event.clientY + this.drag.y);
+    const { x, y, scrollLeft, scrollTop } = this.drag;
+    this.scroller.scrollTo(scrollLeft + x - event.clientX, scrollTop + y - event.clientY);
   }
 
   release() {

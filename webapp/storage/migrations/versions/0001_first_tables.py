@@ -6,6 +6,8 @@ from alembic import op
 revision = "0001"
 down_revision = None
 IDENTITY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+SORTED = sa.String(length=255).with_variant(sa.String(length=255, collation="C"), "postgresql")
+FILTERED = ["present", "sites", "uncertain", "quality", "review", "uploaded_at", "folded"]
 
 
 def upgrade() -> None:
@@ -85,18 +87,19 @@ def _records() -> None:
         "records",
         sa.Column("id", IDENTITY, nullable=False),
         sa.Column("workspace", sa.String(length=255), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("name", SORTED, nullable=False),
+        sa.Column("folded", SORTED, nullable=False),
         sa.Column("signal", sa.String(length=64), nullable=False),
-        sa.Column("document", sa.JSON(), nullable=False),
-        sa.Column("evidence", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("present", sa.Boolean(), nullable=False),
         sa.Column("probability", sa.Float(precision=53), nullable=False),
         sa.Column("sites", sa.Integer(), nullable=False),
         sa.Column("uncertain", sa.Boolean(), nullable=False),
         sa.Column("quality", sa.String(length=20), nullable=False),
         sa.Column("review", sa.String(length=20), nullable=True),
-        sa.Column("tracing", sa.Text(), nullable=False),
         sa.Column("uploaded_at", sa.Float(precision=53), nullable=False),
+        sa.Column("document", sa.JSON(), nullable=False),
+        sa.Column("evidence", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("tracing", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["signal"],
             ["signals.sha256"],
@@ -105,8 +108,9 @@ def _records() -> None:
         sa.UniqueConstraint("workspace", "name"),
     )
     op.create_index(op.f("ix_records_signal"), "records", ["signal"], unique=False)
-    op.create_index("records_newest", "records", ["workspace", "id"], unique=False)
-    op.create_index("records_probability", "records", ["workspace", "probability", "id"], unique=False)
+    op.create_index("records_newest", "records", ["workspace", "id", *FILTERED], unique=False)
+    op.create_index("records_named", "records", ["workspace", "name", "id", *FILTERED], unique=False)
+    op.create_index("records_probability", "records", ["workspace", "probability", "id", *FILTERED], unique=False)
     op.create_table(
         "reviews",
         sa.Column("id", IDENTITY, nullable=False),
