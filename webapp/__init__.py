@@ -7,6 +7,8 @@ from typing import Any, BinaryIO
 
 from flask import Flask, Request, request
 from flask_babel import Babel
+from werkzeug.exceptions import BadRequest
+from werkzeug.formparser import FormDataParser
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp import access
@@ -32,6 +34,18 @@ class UploadRequest(Request):
         file = store().files.incoming().open("w+b")
         self.opened.append(file)
         return file
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """One that does not take a broken form for an empty one."""
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
+
+    def _load_form_data(self) -> None:
+        try:
+            super()._load_form_data()
+        except ValueError as error:
+            raise BadRequest("the form is cut off, or a file's name in it is not UTF-8: send it again") from error
 
     @cached_property
     def opened(self) -> list[BinaryIO]:

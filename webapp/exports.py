@@ -94,7 +94,8 @@ def everything_zip(session: Session, files: Files, workspace: str, query: Query)
                 source = files.signal(row.signal).open("rb")
             except FileNotFoundError:  # deleted while this was being sent
                 continue
-            with source, archive.open(zipfile.ZipInfo(f"signals/{_file_name(row.name)}.npy"), "w", True) as member:
+            kept_as = zipfile.ZipInfo(f"signals/{_file_name(row.name)}.npy")  # stored as it is
+            with source, archive.open(kept_as, "w", force_zip64=True) as member:
                 while piece := source.read(PIECE_BYTES):
                     member.write(piece)
                     yield pipe.taken()

@@ -130,10 +130,8 @@ def manage_users(options: argparse.Namespace, database: Database) -> int:
     with database.writing() as session:
         if options.what == "add":
             accounts.add_user(session, options.name, password, options.role, options.workspace)
-            done, told = (
-                "added a user",
-                f"{options.name} may come in as {options.role} of the workspace {options.workspace}.",
-            )
+            told = f"{options.name} may come in as {options.role} of the workspace {options.workspace}."
+            done = "added a user"
         elif options.what == "token":
             done, told = "made a token", accounts.add_token(session, options.name, BY_COMMAND)
         else:

@@ -83,8 +83,11 @@ class Files:
             for place, (name, content) in enumerate(files):
                 target = folder / safe_name(name, place)
                 if target.exists():
-                    target = folder / f"{place}:" / target.name  # no name that is safe has a colon
-                    target.parent.mkdir()
+                    beside = folder / str(place)
+                    while beside.exists():  # a file may be called so
+                        beside = beside.with_name(f"{beside.name}_")
+                    beside.mkdir()
+                    target = beside / target.name
                 if isinstance(content, Path):
                     content.replace(target)
                 else:

@@ -1,0 +1,214 @@
+"""A person's whole way through the site, in a real browser, in both languages; and whether everybody can use it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cardiac.labels import COLUMNS
+from inference import main as read_by_command_line
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="there is no Chromium on this machine (apt-get install chromium)"
+)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+WAIT_MS = 30_000
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory, root) -> Iterator[str]:
+    """A running server with its workers; its address."""
+    folder = tmp_path_factory.mktemp("live")
+    command = [sys.executable, "webapp/main.py", "--port", "0", "--data", str(folder / "instance")]
+    environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        yield process.stdout.readline().split()[1]
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser, request) -> Iterator:
+    """A page in a language, which must log no error."""
+    language = getattr(request, "param", "en")
+    context = browser.new_context(locale=language, viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    context.set_default_timeout(WAIT_MS)
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    yield opened
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture(scope="module")
+def demonstration(tmp_path_factory, root) -> tuple[Path, Path]:
+    """A zip of the demonstration records, and what inference.py writes for them."""
+    folder = tmp_path_factory.mktemp("demonstration")
+    packed = shutil.make_archive(str(folder / "demo"), "zip", root / "public_data/test")
+    assert read_by_command_line([str(root / "public_data"), "--out", str(folder / "results")]) == 0
+    return Path(packed), folder / "results"
+
+
+def upload(page, live, archive) -> None:
+    """Send an archive on the first page and wait until it has been read, leaving the page meanwhile."""
+    page.goto(live)
+    page.locator("#file").set_input_files(archive)
+    page.locator("#upload-start").click()
+    page.locator("#jobs > [data-job]").first.wait_for()
+    page.goto(f"{live}/patients")
+    page.goto(live)
+    page.locator("#jobs > [data-job]").first.and_(page.locator("[data-state=done]")).wait_for()
+
+
+def drag(page, mm_per_px, start_mm, end_mm) -> None:
+    """Draw a caliper on the paper between two places, in millimetres from its corner."""
+    box = page.locator("#ecg").bounding_box()
+    at = [(box["x"] + x / mm_per_px, box["y"] + y / mm_per_px) for x, y in (start_mm, end_mm)]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    page.mouse.move(*at[1], steps=5)
+    page.mouse.up()
+
+
+def measured(page) -> tuple[float, float]:
+    caliper = page.locator("#caliper")
+    return float(caliper.get_attribute("data-ms")), float(caliper.get_attribute("data-mv"))
+
+
+@pytest.mark.parametrize("page", ["en", "ru"], indirect=True)
+def test_the_whole_way(page, live, demonstration):
+    archive, results = demonstration
+    russian = page.evaluate("navigator.language").startswith("ru")
+    upload(page, live, archive)
+    assert "28" in page.locator("#jobs [data-part=read]").first.inner_text()
+
+    page.goto(f"{live}/patients")
+    assert page.locator("#rows .row").count() == 28
+    page.locator("#q").fill("sim_04")
+    page.locator("#rows .row").nth(1).wait_for(state="detached")
+    assert page.locator(".row-name a").all_inner_texts() == ["sim_04"]
+    page.locator("#q").fill("")
+    page.locator("#rows .row").nth(27).wait_for()
+    written = json.loads((results / "findings.json").read_text())
+    inferior = [each["record"] for each in written if each["localizations"]["inferior"]["present"]]
+    page.locator("#filter-site").select_option("inferior")
+    page.locator("#rows .row").nth(len(inferior)).wait_for(state="detached")
+    assert sorted(page.locator(".row-name a").all_inner_texts()) == sorted(inferior)
+
+    page.locator(".row-name a", has_text="sim_04").click()
+    page.locator("#ecg .trace[data-lead=V6]").wait_for()
+    assert (COLUMNS["inferior"] if russian else "inferior") in page.locator("#headline").inner_text()
+    check_calipers(page)
+    page.locator("#evidence-toggle").click()
+    page.locator(".weight[data-lead=aVF]").first.wait_for()
+    assert page.locator("#evidence-rows tr").count() == 12
+
+    page.locator("#review [name=verdict][value=correct]").check()
+    page.locator("#review [name=sites][value=inferior]").uncheck()  # what was found is ticked
+    page.locator("#review [name=sites][value=anterior]").check()
+    page.locator("#comment").fill("<b>looked at</b>")
+    page.locator("#review .button-primary").click()
+    page.locator(".flash").first.wait_for()
+    assert page.locator("main").inner_text().count("<b>looked at</b>") == 1
+    labels = page.request.get(f"{live}/api/v1/export/labels.csv").text().splitlines()
+    assert labels[1:] == ["sim_04,0,1,0,0,0,0,0"]
+
+    submission = page.request.get(f"{live}/api/v1/export.csv").body()
+    assert submission == (results / "submission.csv").read_bytes()
+    assert page.request.get(f"{live}/api/v1/records/sim_04").json() == next(
+        each for each in written if each["record"] == "sim_04"
+    )
+    delete_all(page, live)
+
+
+def check_calipers(page) -> None:
+    """One big square is 200 ms and 0.5 mV at 25 mm/s and 10 mm/mV, half of that and twice of that at others."""
+    page.locator("#mode-caliper").click()
+    mm_per_px = 25.4 / 96
+    for speed, gain, expected in ((25, 10, (1_000, 1.0)), (50, 10, (500, 1.0)), (25, 20, (1_000, 0.5))):
+        page.locator(f"#speed-{speed}").click()
+        page.locator(f"#gain-{gain}").click()
+        page.locator("#zoom-value").click()
+        page.locator("#ecg .trace[data-lead=V6]").wait_for()
+        drag(page, mm_per_px, (60, 40), (85, 50))
+        ms, mv = measured(page)
+        assert ms == pytest.approx(expected[0], rel=0.02) and abs(mv) == pytest.approx(expected[1], rel=0.03)
+        page.locator("#caliper").evaluate("element => element.focus({ preventScroll: true })")
+        page.keyboard.press("Escape")
+    page.locator("#speed-25").click()
+    page.locator("#gain-10").click()
+
+
+def delete_all(page, live) -> None:
+    page.goto(f"{live}/patients")
+    page.locator("#delete-open").click()
+    page.locator("#confirm").fill("delete")
+    page.locator("#delete-submit").click()
+    page.locator(".empty").wait_for()
+    assert page.request.get(f"{live}/api/v1/records").json()["total"] == 0
+
+
+def test_everybody_can_use_it(browser, live, root):
+    """axe finds nothing on any page, light and dark, wide and narrow; and no page is wider than its window."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(WAIT_MS)
+    page = context.new_page()
+    upload(page, live, root / "public_data/test/sim_04.npy")
+    for width, theme in ((1280, "light"), (375, "dark")):
+        page.set_viewport_size({"width": width, "height": 800})
+        context.add_cookies([{"name": "theme", "value": theme, "url": live}])
+        for path in ("/", "/patients", "/patients/sim_04", "/audit", "/login", "/nowhere"):
+            page.goto(live + path)
+            if path == "/patients/sim_04":
+                page.locator("#ecg .trace[data-lead=V6]").wait_for()
+                page.locator("#evidence-toggle").click()
+                page.locator(".weight").first.wait_for()
+            found = axe.run(page)
+            assert [each["id"] for each in found.response["violations"]] == [], f"{path} {width} {theme}"
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{path} {width}"
+    delete_all(page, live)
+    context.close()
+
+
+def test_the_printed_page_is_true_to_the_millimetre(browser, live, root):
+    """One page of A4; the sheet's ten seconds at 25 mm/s are 250 mm wide."""
+    from io import BytesIO
+
+    from pypdf import PdfReader
+
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(WAIT_MS)
+    page = context.new_page()
+    upload(page, live, root / "public_data/test/sim_04.npy")
+    page.goto(f"{live}/patients/sim_04")
+    page.locator("#ecg .trace[data-lead=V6]").wait_for()
+    printed = PdfReader(BytesIO(page.pdf(prefer_css_page_size=True, print_background=True)))
+    assert len(printed.pages) == 1
+    width, height = (float(each) * 25.4 / 72 for each in printed.pages[0].mediabox[2:])
+    assert (round(width), round(height)) == (297, 210)
+    told = printed.pages[0].extract_text()
+    assert "sim_04" in told and "not a medical device" in told
+    page.emulate_media(media="print")
+    page.locator("#ecg .trace[data-lead=II]").last.wait_for()
+    page.wait_for_timeout(300)  # it is drawn again for the paper
+    seconds = page.locator("#ecg .trace[data-lead=II]").last.bounding_box()["width"] * 25.4 / 96 / 25
+    assert seconds == pytest.approx(10, rel=0.01)
+    delete_all(page, live)
+    context.close()
