@@ -125,11 +125,13 @@ def recordings() -> list[Path]:
     return [found[place % len(found)] for place in range(N_RECORDS)]
 
 
-def pack(paths: Sequence[Path], target: Path, n: int | None = None, prefix: str = "r") -> Path:
+def pack(
+    paths: Sequence[Path], target: Path, n: int | None = None, prefix: str = "r", names: Sequence[str] = ()
+) -> Path:
     """A zip of recordings, each under a name of its own."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for place in range(n or len(paths)):
-            archive.write(paths[place % len(paths)], f"{prefix}{place:05}.npy")
+            archive.write(paths[place % len(paths)], names[place] if names else f"{prefix}{place:05}.npy")
     return target
 
 
@@ -233,6 +235,13 @@ def measure(large: bool) -> list[Line]:
         return lines + (large_upload(site, folder, paths) if large else [])
 
 
+def format_lines(lines: Sequence[Line]) -> list[str]:
+    """Rows of the table."""
+    return [
+        f"| {line.what} | {float(f'{line.value:.3g}'):g} {line.unit} | {line.most:g} {line.unit} |" for line in lines
+    ]
+
+
 def main() -> int:
     """Print the table and keep it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -240,8 +249,7 @@ def main() -> int:
     lines = measure(parser.parse_args().large)
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     print(f"{machine}\n\n| | measured | asked for |\n|---|---|---|")
-    for line in lines:
-        print(f"| {line.what} | {line.value:.3g} {line.unit} | {line.most:g} {line.unit} |")
+    print("\n".join(format_lines(lines)))
     RESULTS.write_text(json.dumps({"machine": machine, "lines": [*map(asdict, lines)]}, indent=1) + "\n")
     return int(not all(line.is_met for line in lines))
 

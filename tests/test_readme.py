@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from benchmarks.site import Line, format_lines
 from cardiac.evaluate import format_rows
 from cardiac.metrics import Figure
 
@@ -33,6 +34,14 @@ def test_figures_on_simulated_records_are_what_the_command_prints(readme, root):
     assert len(rows) == 7
     for line in rows:
         assert line in readme
+
+
+def test_the_site_under_load_is_what_was_measured(readme, root):
+    measured = json.loads((root / "benchmarks/results/site.json").read_text(encoding="utf-8"))
+    assert len(measured["lines"]) == 6
+    for line in format_lines([Line(**each) for each in measured["lines"]]):
+        assert line in readme
+    assert all(Line(**each).is_met for each in measured["lines"])
 
 
 def test_the_python_example_runs(readme, root):

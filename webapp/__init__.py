@@ -7,10 +7,11 @@ from typing import Any, BinaryIO
 
 from flask import Flask, Request, request
 from flask_babel import Babel
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from cardiac.errors import CardiacError
 from webapp import access
 from webapp.problems import answer_problems
 from webapp.settings import MOST_FILES, Settings
@@ -21,7 +22,7 @@ from webapp.words import LANGUAGES, words
 
 SESSION_HOURS = 12
 LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1"}
-MOST_FIELD_BYTES = 2**20
+MOST_FIELD_BYTES = 2**18  # of one field that is no file
 
 
 class UploadRequest(Request):
@@ -42,6 +43,8 @@ class UploadRequest(Request):
         return parser
 
     def _load_form_data(self) -> None:
+        if self.mimetype == "application/x-www-form-urlencoded" and (self.content_length or 0) > MOST_FIELD_BYTES:
+            raise RequestEntityTooLarge  # it is read as a whole
         try:
             super()._load_form_data()
         except ValueError as error:
@@ -64,7 +67,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys, app.json.ensure_ascii = False, False  # documents in the order in which they were written
     files = Files(settings.data)
     database = Database(settings.url)
-    database.migrate()
+    try:
+        database.migrate()
+        with database.writing() as session:
+            files.belong_to(session)
+    except CardiacError:
+        database.close()
+        raise
     app.extensions["store"] = Store(settings, database, files)
     app.config.update(
         SETTINGS=settings,

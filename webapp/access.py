@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from flask import Flask, Response, current_app, g, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFProtect, validate_csrf
-from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
+from werkzeug.exceptions import BadRequest, Forbidden, NotFound, Unauthorized
 from wtforms.validators import ValidationError
 
 from webapp.storage import accounts
@@ -18,6 +18,8 @@ from webapp.store import store
 View = TypeVar("View", bound=Callable[..., Any])
 SAFE = {"GET", "HEAD", "OPTIONS"}
 OPEN = {"static", "pages.login", "pages.set_language", "pages.health"}
+UPLOADS = {"pages.send", "pages.send_template", "records.send", "records.template"}
+MOST_FORM_BYTES = 2**20  # of a request that sends no file
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -37,11 +39,9 @@ csrf = CSRFProtect()
 
 def guard(app: Flask) -> None:
     """Ask of every request who sent it and from where, and put the headers on every answer."""
-    app.before_request(_refuse_other_hosts)
-    csrf.init_app(app)
-    app.before_request(_refuse_other_sites)
-    app.before_request(_refuse_repeated)
-    app.before_request(_know_person)
+    for check in (_refuse_other_hosts, _refuse_other_sites, _refuse_unfit, _limit_body, _know_person):
+        app.before_request(check)
+    csrf.init_app(app)  # the last, as it reads the body
     app.after_request(_put_headers)
 
 
@@ -65,6 +65,12 @@ def person() -> Person:
     if g.get("person") is None:
         raise Unauthorized("log in first, or send a token (Authorization: Bearer ...)")
     return g.person
+
+
+def leave_trail(action: str, record: str | None = None, detail: str = "") -> None:
+    """Note what this person does, in a transaction of its own: nobody who reads waits for those who write."""
+    with store().database.writing() as db:
+        accounts.note_event(db, person(), action, record, detail)
 
 
 def open_session(user: Any) -> None:
@@ -134,11 +140,18 @@ def _host_of(origin: str) -> str:
         return ""
 
 
-def _refuse_repeated() -> None:
-    """400 for a parameter that is given twice, of which one would be passed over."""
+def _refuse_unfit() -> None:
+    """404 for a name that nothing can have, 400 for a parameter given twice, of which one would be passed over."""
+    if "\0" in request.path:
+        raise NotFound
     for name, values in request.args.lists():
         if len(values) > 1:
             raise BadRequest(f"{name[:40]}: is given {len(values)} times: give it once")
+
+
+def _limit_body() -> None:
+    if request.endpoint not in UPLOADS:
+        request.max_content_length = MOST_FORM_BYTES
 
 
 def check_form_token() -> None:

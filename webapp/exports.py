@@ -18,7 +18,19 @@ from webapp.storage.records import Query, every_record, latest_reviews
 from webapp.storage.tables import Form, Record, sites_of
 
 PIECE, PIECE_BYTES = 500, 2**20  # records, and bytes of samples, that are held at once
-RUN_BY_SHEETS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that begins so for a formula
+RUN_BY_SHEETS = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "＝",
+    "＋",
+    "－",
+    "＠",
+    "\t",
+    "\r",
+    "\n",
+)  # a spreadsheet takes a cell that begins so for a formula
 NOTICE = "An aid for research and a second look; not a medical device.\n"
 
 

@@ -12,6 +12,7 @@ Everything is kept in webapp/instance/ (--data), or in the PostgreSQL database t
 import argparse
 import errno
 import getpass
+import logging
 import os
 import signal
 import subprocess
@@ -77,6 +78,7 @@ def serve(settings: Settings) -> int:
         wrong = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
         told = f"{settings.host}, port {settings.port}, cannot be taken ({error.strerror}): choose another {wrong}"
         raise ConfigError(told) from error
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that somebody waits a moment is no news
     ended = threading.Event()
     keeper = threading.Thread(target=_keep_workers, args=(settings, ended), daemon=True)
     keeper.start()

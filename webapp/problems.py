@@ -50,10 +50,18 @@ def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> R
         response = jsonify({"type": "about:blank", "title": title, "status": status, "detail": detail})
         response.content_type = "application/problem+json"
     else:
-        response = Response(render_template("error.html", status=status, title=_title(status), detail=detail))
+        response = _page(status, detail)
     response.status_code = status
     response.headers.update(headers or {})
     return response
+
+
+def _page(status: int, detail: str) -> Response:
+    try:
+        return Response(render_template("error.html", status=status, title=_title(status), detail=detail))
+    except Exception as error:  # nothing may get past this: the server would log the address, with a record's name
+        log.error("an error could not be shown: %s", told_place(error))
+        return Response(f"{detail}\n", content_type="text/plain; charset=utf-8")
 
 
 def answer_http(error: HTTPException) -> Response:

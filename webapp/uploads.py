@@ -1,5 +1,6 @@
 """From what a browser or a program sends to a job in the queue, or to the form that the export fills in."""
 
+import math
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,7 +91,11 @@ def read_form(store: Store, file: FileStorage) -> tuple[str, list[str], list[lis
             raise UploadRefused(
                 f"{name}: the name in row {place} begins like a formula or is too long: rename the record"
             )
-    return name, list(table.columns), table.astype(object).values.tolist()
+    rows = table.astype(object).values.tolist()
+    for place, row in enumerate(rows, start=2):
+        if any(isinstance(cell, float) and not math.isfinite(cell) for cell in row):
+            raise UploadRefused(f"{name}: row {place} holds a number without end: leave the cells empty")
+    return name, list(table.columns), rows
 
 
 def keep_form(

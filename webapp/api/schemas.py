@@ -125,7 +125,11 @@ class StretchSchema(ma.Schema):
         unknown = ma.EXCLUDE
 
     start_s = Number(validate=validate.Range(0, DAY_S), load_default=0.0)
-    length_s = Number(validate=validate.Range(0, LONGEST_S, min_inclusive=False), load_default=LONGEST_S)
+    length_s = Number(
+        validate=validate.Range(0, LONGEST_S, min_inclusive=False),
+        load_default=LONGEST_S,
+        metadata={"exclusiveMinimum": True},
+    )
 
 
 class ItemSchema(ma.Schema):

@@ -8,7 +8,7 @@ from flask_babel import ngettext
 from marshmallow import ValidationError
 from werkzeug.exceptions import BadRequest
 
-from webapp.access import needs, person
+from webapp.access import leave_trail, needs, person
 from webapp.api.schemas import FIRST_LISTED, ListSchema
 from webapp.pages import pages
 from webapp.problems import validation_told
@@ -32,10 +32,10 @@ def asked() -> dict[str, Any]:
 def patients() -> str:
     given = asked()
     query, limit, offset = given["query"], given["limit"], given["offset"]
-    with store().database.writing() as session:
+    with store().database.reading() as session:
         total, rows = list_records(session, person().workspace, query, limit, offset)
         items = [list_item(row) for row in rows]
-        note_event(session, person(), "listed", detail=f"{len(items)} records from {offset}")
+    leave_trail("listed", detail=f"{len(items)} records from {offset}")
     following = offset + len(items)
     more = {**query.parameters(), "offset": following} | ({"limit": limit} if limit != FIRST_LISTED else {})
     return render_template(

@@ -7,15 +7,17 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError
 from werkzeug.exceptions import BadRequest, NotFound
 
-from webapp.access import needs, person
+from webapp.access import leave_trail, needs, person
 from webapp.api.schemas import ReviewSchema
 from webapp.pages import pages
 from webapp.pages.patients import asked
 from webapp.problems import validation_told
+from webapp.reasons import told_reasons
 from webapp.storage.accounts import note_event
 from webapp.storage.records import add_review, delete_record, get_record, list_item, list_reviews, neighbours
 from webapp.storage.tables import Record
 from webapp.store import store
+from webapp.words import language
 
 REVIEW = ReviewSchema()
 
@@ -30,15 +32,16 @@ def _row(session: Any, name: str) -> Record:
 @pages.get("/patients/<record>")
 def record(record: str) -> str:
     query = asked()["query"]
-    with store().database.writing() as session:
+    with store().database.reading() as session:
         row = _row(session, record)
         before, after = neighbours(session, person().workspace, query, row)
         reviews = list_reviews(session, row)
-        note_event(session, person(), "saw", row.name)
+    leave_trail("saw", row.name)
     return render_template(
         "record.html",
         item=list_item(row),
         document=row.document,
+        reasons=told_reasons(row.document, language()),
         reviews=reviews,
         previous=before,
         next=after,

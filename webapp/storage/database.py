@@ -7,8 +7,9 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from cardiac.errors import CardiacError, ConfigError
@@ -49,10 +50,13 @@ class Database:
             yield session
 
     def migrate(self) -> None:
-        """Bring the tables to today's; several servers may begin at once. Raises DatabaseGone."""
+        """Bring the tables to today's; several servers may begin at once.
+
+        Raises DatabaseGone, and ConfigError for a database that a newer version has made, or that is none of ours.
+        """
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
-        with _gone_said():
+        with _gone_said(), _foreign_said():
             if self.is_sqlite:
                 with self.engine.connect() as connection:
                     connection.exec_driver_sql("ROLLBACK")
@@ -92,6 +96,18 @@ def _engine(url: str) -> Engine:
         connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
     return engine
+
+
+@contextmanager
+def _foreign_said() -> Iterator[None]:
+    try:
+        yield
+    except CommandError as error:
+        raise ConfigError("the database was made by a newer version: update this program, or give another") from error
+    except OperationalError:
+        raise
+    except DatabaseError as error:
+        raise ConfigError("the database is none of this program's: give another one, or an empty one") from error
 
 
 @contextmanager

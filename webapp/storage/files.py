@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from cardiac.errors import CardiacError, ConfigError
 from cardiac.records import Record
 from cardiac.reports import write_signal
-from webapp.storage.tables import NAME_LETTERS, Signal
+from webapp.storage.tables import NAME_LETTERS, Setting, Signal
 from webapp.storage.tables import Record as Row
 
 ORPHAN_S = 3_600.0  # files that belong to nothing are swept when they are so old
@@ -72,6 +72,24 @@ class Files:
             time.sleep(0.02)
         raise ConfigError("the file secret_key in the data folder is empty: take it away and start again")
 
+    def belong_to(self, session: Session) -> None:
+        """See to it that a database and a data folder are used with each other alone: one knows the other's files.
+
+        Raises ConfigError where the database belongs to another folder.
+        """
+        path = self.folder / "belongs_to"
+        own = path.read_text(encoding="ascii").strip() if path.exists() else uuid.uuid4().hex
+        session.execute(
+            upsert(session, Setting).values(key="data_folder", value=own).on_conflict_do_nothing()
+        )  # the first one stays
+        held = session.scalar(select(Setting.value).where(Setting.key == "data_folder"))
+        if held != own:
+            raise ConfigError(
+                f"the database belongs to another data folder than {self.folder.name}/: start with that one (--data)"
+            )
+        if not path.exists():
+            path.write_text(own, encoding="ascii")
+
     def take_in(self, job_id: str, files: Sequence[tuple[str, Path | IO[bytes]]]) -> None:
         """Put uploaded files, each with the name its sender gave it, into the job's folder under names that are safe.
 
@@ -111,7 +129,7 @@ class Files:
 
     def place_signal(self, session: Session, sha256: str, written: Path) -> None:
         """Name the samples in the transaction that stores their record. Nobody can take them away until it has ended."""
-        insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(Signal)
+        insert = upsert(session, Signal)
         locked = None
         while locked is None:  # until no other transaction is about to take the row away
             session.execute(insert.values(sha256=sha256).on_conflict_do_nothing())
@@ -148,6 +166,11 @@ class Files:
         for path in (self.folder / "signals").glob("*/*.npy"):
             if path.stem not in held:
                 _drop_old(path, old)
+
+
+def upsert(session: Session, table: Any) -> Any:
+    """An insertion that can be told to leave alone what is there."""
+    return (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(table)
 
 
 class NoRoom(CardiacError):

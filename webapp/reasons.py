@@ -1,0 +1,77 @@
+"""Why a tracing wants a look, in the page's language: findings.json has the sentences in English."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from cardiac.labels import LEADS
+
+# For every kind in `cardiac.quality.assess.KINDS`: what is wrong, and what to do.
+RUSSIAN = {
+    "flat": "нет сигнала: проверьте электрод",
+    "lead_off": "электрод отходит: проверьте контакт",
+    "clipped": "сигнал обрезан по амплитуде: проверьте усиление",
+    "spikes": "выбросы: проверьте контакт электродов",
+    "muscle_noise": "мышечный шум: запишите в покое",
+    "hum": "сетевая наводка: проверьте контакт и заземление",
+    "wander": "изолиния плывёт: проверьте контакт и дыхание",
+    "pacemaker": "импульсы кардиостимулятора: заключение об инфаркте ненадёжно",
+    "no_beats": "сокращений не видно: проверьте запись",
+    "heart_rate": "частота, какой не бывает у сердца: проверьте частоту дискретизации",
+    "wrong_unit": "амплитуды, каких не бывает у ЭКГ: проверьте единицы",
+    "wrong_gain": "усиление отведения, вероятно, другое: проверьте масштаб",
+    "lead_inverted": "отведение, вероятно, перевёрнуто: проверьте провода",
+    "leads_exchanged": "отведения, вероятно, перепутаны: проверьте провода",
+    "limb_leads_disagree": "отведения от конечностей не согласуются: проверьте подписи отведений",
+    "arms_exchanged": "электроды рук, вероятно, перепутаны: проверьте провода",
+    "arm_leg_exchanged": "электроды правой руки и левой ноги, вероятно, перепутаны: проверьте провода",
+    "left_arm_leg_exchanged": "электроды левой руки и левой ноги, вероятно, перепутаны: проверьте провода",
+    "leg_electrode": "электрод правой ноги, вероятно, перепутан с другим: проверьте провода",
+    "chest_order": "порядок грудных отведений необычен: проверьте электроды",
+}
+# What was settled on reading a file, as `cardiac` says it.
+NOTES = (
+    (r"the file states no sampling rate: read as (.+) Hz", r"частота дискретизации в файле не указана: принято \1 Гц"),
+    (
+        r"no site passed its threshold: the likeliest one is named",
+        "ни одна локализация не достигла порога: названа самая вероятная",
+    ),
+    (
+        r"amplitudes of (.+) are microvolts, not millivolts: divided by 1,000",
+        r"амплитуды около \1 даны в микровольтах: разделены на 1000",
+    ),
+    (r"stored as samples x leads (.+): turned to leads x samples", r"записано как отсчёты × отведения \1: повёрнуто"),
+    (
+        r"(.+) s alike on all leads \(a calibration pulse or padding\) were cut off",
+        r"\1 с, одинаковые во всех отведениях (калибровка или заполнение), отрезаны",
+    ),
+    (r"left aside: (.+)", r"не использовано: \1"),
+    (r"(.+) from (.+) and (.+) \(Einthoven, Goldberger\)", r"\1 вычислены по \2 и \3 (Эйнтховен, Гольдбергер)"),
+)
+
+
+def told_reasons(document: Mapping[str, Any], language: str) -> list[dict[str, Any]]:
+    """Each reason of a finding's document as {"text", "start_s"}, what is wrong with the tracing first."""
+    quality = document["quality"]
+    details = quality["details"]
+    notes = quality["reasons"][len(details) :]
+    if language != "ru":
+        texts = [each["text"] for each in details] + list(notes)
+    else:
+        texts = [_told(each) for each in details] + [_told_note(each) for each in notes]
+    starts = [each["start_s"] for each in details] + [None] * len(notes)
+    return [{"text": text, "start_s": start} for text, start in zip(texts, starts, strict=True)]
+
+
+def _told(detail: Mapping[str, Any]) -> str:
+    leads = detail["leads"]
+    which = "все отведения" if len(leads) == len(LEADS) else ", ".join(leads)
+    when = "" if detail["start_s"] is None else f" ({detail['start_s']:.1f}–{detail['end_s']:.1f} с)"
+    return f"{which}{': ' if which else ''}{RUSSIAN.get(detail['kind'], detail['text'])}{when}"
+
+
+def _told_note(text: str) -> str:
+    for pattern, told in NOTES:
+        if re.fullmatch(pattern, text):
+            return re.sub(pattern, told, text)
+    return text
