@@ -117,7 +117,7 @@ def test_what_is_reflected_is_words(site):
             for name in ("q", "next", "before", "sort", "site", "limit", "uploaded", harm):
                 answer = site.client.get(address, query_string={name: harm})
                 assert answer.status_code in (200, 400, 404), (address, name)
-                is_harmless(answer.text.replace(harm[:1], "") if name == "q" else answer.text)  # their own field
+                is_harmless(answer.text.replace("\u202e", "").replace("\x1b", "") if name == "q" else answer.text)
         for address in (f"/{quoted(harm)}", f"/patients/{quoted(harm)}"):
             answer = site.client.get(address)
             assert answer.status_code == 404 and "<script>alert" not in answer.text and "X-Harm" not in answer.headers
