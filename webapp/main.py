@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,12 +38,13 @@ from webapp.storage import accounts, jobs  # noqa: E402
 from webapp.storage.database import Database, DatabaseGone  # noqa: E402
 from webapp.storage.files import Files  # noqa: E402
 from webapp.storage.tables import User  # noqa: E402
+from webapp.store import Store  # noqa: E402
 
 NO_USER = (
     "--host {host} can be reached from other machines and there is no user yet: "
     "`python webapp/main.py user add NAME` makes one"
 )
-RESTART_S, END_S = 2.0, 5.0
+RESTART_S, END_S, SWEEP_S = 2.0, 5.0, 3_600.0
 PASSWORD = "ECG_PASSWORD"
 BY_COMMAND = "command line"  # who has done what the command line does, in the trail
 UNUSABLE = "the database cannot be used ({kind}): give another with DATABASE_URL, or take this one away"
@@ -61,7 +63,6 @@ def serve(settings: Settings) -> int:
     with store.database.writing() as session:
         if not settings.is_local and not accounts.has_users(session):
             raise ConfigError(NO_USER.format(host=settings.host))
-        store.files.sweep(session, jobs.unfinished_jobs(session))
     tempfile.tempdir = str(settings.data / "incoming")  # what is being sent lies where it will be kept
     try:
         server = create_server(
@@ -71,7 +72,6 @@ def serve(settings: Settings) -> int:
             threads=settings.threads,
             max_request_body_size=settings.most_bytes,
             ident="cardiac",
-            channel_timeout=600,
             clear_untrusted_proxy_headers=not settings.behind_proxy,
         )
     except OSError as error:
@@ -82,10 +82,13 @@ def serve(settings: Settings) -> int:
     ended = threading.Event()
     keeper = threading.Thread(target=_keep_workers, args=(settings, ended), daemon=True)
     keeper.start()
+    threading.Thread(target=_keep_tidy, args=(store, ended), daemon=True).start()
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     port = server.effective_listen[0][1] if hasattr(server, "effective_listen") else server.effective_port
     print(f"Open http://{shown}:{port}   (Ctrl-C ends it)", flush=True)
     print("An aid for research and a second look; not a medical device.", flush=True)
+    if not settings.is_local:
+        print("People log in over https alone: put a proxy before it that speaks it (--behind-proxy).", flush=True)
     try:
         server.run()
     except KeyboardInterrupt:
@@ -117,6 +120,14 @@ def _keep_workers(settings: Settings, ended: threading.Event) -> None:
             each.wait(END_S)
         except subprocess.TimeoutExpired:
             each.kill()
+
+
+def _keep_tidy(store: Store, ended: threading.Event) -> None:
+    """Take away what killed processes have left, at the start and every hour."""
+    while not ended.is_set():
+        with suppress(DatabaseGone, OSError), store.database.reading() as session:
+            store.files.sweep(session, jobs.unfinished_jobs(session))
+        ended.wait(SWEEP_S)
 
 
 def manage_users(options: argparse.Namespace, database: Database) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from cardiac.errors import RecordError
 
 ENDING = ".samples"
+MOST_BYTES = 64 * 2**20
 
 
 def write_samples(document: Mapping[str, Any], path: Path) -> None:
@@ -18,6 +19,8 @@ def write_samples(document: Mapping[str, Any], path: Path) -> None:
 def read_samples(path: Path) -> tuple[Any, float, list[str] | None]:
     """Samples, rate and leads' names, for `record_from_array`. Raises RecordError."""
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise RecordError(f"holds more than {MOST_BYTES >> 20} MB of samples as JSON: send the recording as a file")
         document = json.loads(path.read_text(encoding="utf-8"))
         return document["samples"], document["fs_hz"], document["leads"]
     except (OSError, ValueError, KeyError, TypeError) as error:

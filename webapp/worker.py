@@ -262,6 +262,11 @@ def serve(worker: Worker, parent: int) -> None:
                 log.warning("%s", error)
                 busy = False
                 time.sleep(1.0)
+            except CardiacError:  # no weights, for one: nothing will come of the next task either
+                raise
+            except Exception as error:
+                log.error("a task failed: %s", told_place(error))
+                busy = False
             if not busy:
                 time.sleep(IDLE_S)
     worker.stop()

@@ -60,7 +60,7 @@ def test_too_large(make_site, monkeypatch):
     assert is_problem(site.post("/api/v1/template", big), 413)
     for address in ("/upload", "/template"):
         assert "send it in parts" in is_page(site.post(address, big), 413)
-    monkeypatch.setattr(sys.modules["webapp.api.records"], "MOST_JSON_BYTES", 100)
+    monkeypatch.setattr(sys.modules["webapp.api.records"], "MOST_BYTES", 100)
     assert is_problem(site.client.post("/api/v1/records", json={"samples": [[0] * 100]}), 413)
     assert is_problem(site.client.post("/api/v1/records/a/review", json={"comment": "x" * 9_000 * 8}), 413)
     assert site.files() == []

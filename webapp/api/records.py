@@ -20,6 +20,7 @@ from webapp.api.schemas import (
     StretchSchema,
 )
 from webapp.pictures import evidence_of_row, picture, report, samples, samples_npy
+from webapp.samples import MOST_BYTES
 from webapp.storage.accounts import note_event
 from webapp.storage.jobs import ask_evidence, iso_time
 from webapp.storage.records import add_review, delete_record, list_item, list_records, review_document
@@ -27,7 +28,6 @@ from webapp.store import store
 from webapp.uploads import keep_form, queue_samples, queue_upload, read_form
 
 records = api_blueprint("records", "Recordings and their findings")
-MOST_JSON_BYTES = 64 * 2**20
 MOST_REVIEW_BYTES = 2**16
 SENT = {
     "requestBody": {
@@ -60,7 +60,7 @@ def send() -> dict[str, str]:
     """Send recordings: files or archives as multipart, or samples as JSON; they are read in the background"""
     if request.mimetype == "multipart/form-data":
         return {"job": queue_upload(store(), person(), request.files.getlist("file"), _rate())}
-    return {"job": queue_samples(store(), person(), sent_json(RECORDING, MOST_JSON_BYTES))}
+    return {"job": queue_samples(store(), person(), sent_json(RECORDING, MOST_BYTES))}
 
 
 def _rate() -> float | None:

@@ -12,7 +12,7 @@ from cardiac.records import FS_RANGE_HZ
 from webapp.storage.records import ORDERS, UPLOADED_S, Query
 from webapp.storage.tables import NAME_LETTERS
 
-MOST_LISTED, FIRST_LISTED = 200, 30
+MOST_LISTED, FIRST_LISTED = 1_000, 30
 LONGEST_S = 60.0  # of samples in one answer
 VERDICTS = ("agree", "correct", "unreadable")
 LONGEST_COMMENT = 2_000

@@ -32,7 +32,7 @@ def _own_address(target: str) -> str:
 
 @pages.route("/login", methods=["GET", "POST"])
 def login() -> Any:
-    following = request.values.get("next", "")
+    following = _own_address(request.values.get("next", ""))
     if request.method == "GET":
         return _login_page(following)
     name, address = request.form.get("name", "").replace("\0", "")[:NAME_LETTERS], request.remote_addr or ""
@@ -50,7 +50,7 @@ def login() -> Any:
         accounts.forget_failures(db, name)
         accounts.note_event(db, Person(user.name, user.role, user.workspace), "logged in")
     access.open_session(user)
-    return redirect(_own_address(following))
+    return redirect(following)
 
 
 def _login_page(following: str, wrong: str | None = None) -> str:

@@ -136,10 +136,7 @@ class Files:
             locked = session.scalar(select(Signal).where(Signal.sha256 == sha256).with_for_update())
         path = self.signal(sha256)
         path.parent.mkdir(exist_ok=True, mode=0o700)
-        if path.exists():
-            written.unlink(missing_ok=True)
-        else:
-            written.replace(path)
+        written.replace(path)  # also where it is there: one that nobody needed may be about to be swept
 
     def collect(self, session: Session, sha256s: Sequence[str]) -> None:
         """Take away those samples that no record has any more, in a transaction of its own."""
