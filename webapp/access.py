@@ -7,13 +7,15 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from flask import Flask, Response, current_app, g, redirect, request, session, url_for
-from flask_wtf.csrf import CSRFProtect, validate_csrf
+from flask_wtf.csrf import CSRFError, CSRFProtect, validate_csrf
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound, Unauthorized
 from wtforms.validators import ValidationError
 
+from webapp.problems import answer
 from webapp.storage import accounts
 from webapp.storage.accounts import LOCAL, Person
 from webapp.store import store
+from webapp.words import N_
 
 View = TypeVar("View", bound=Callable[..., Any])
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -34,6 +36,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 PORT = re.compile(r":\d+$")
+OLD_PAGE = N_("the page is too old: load it again")
 csrf = CSRFProtect()
 
 
@@ -42,6 +45,7 @@ def guard(app: Flask) -> None:
     for check in (_refuse_other_hosts, _refuse_other_sites, _refuse_unfit, _limit_body, _know_person):
         app.before_request(check)
     csrf.init_app(app)  # the last, as it reads the body
+    app.register_error_handler(CSRFError, lambda _: answer(400, OLD_PAGE))
     app.after_request(_put_headers)
 
 
@@ -130,7 +134,7 @@ def _refuse_other_sites() -> None:
     site = request.headers.get("Sec-Fetch-Site", "none")
     origin = request.headers.get("Origin")
     if (origin is not None and _host_of(origin) != request.host) or site not in ("same-origin", "none"):
-        raise Forbidden("this request comes from another site: open this server's own page and try again")
+        raise Forbidden(N_("this request comes from another site: open this server's own page and try again"))
 
 
 def _host_of(origin: str) -> str:
@@ -161,7 +165,7 @@ def check_form_token() -> None:
     try:
         validate_csrf(request.headers.get("X-CSRFToken", ""))
     except ValidationError as error:
-        raise Forbidden("the page is too old: load it again") from error
+        raise Forbidden(OLD_PAGE) from error
 
 
 def _put_headers(response: Response) -> Response:

@@ -6,6 +6,7 @@ import json
 import textwrap
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import select
@@ -138,7 +139,8 @@ def _document_text(document: Mapping[str, Any]) -> str:
 
 def _pieces(session: Session, workspace: str, query: Query) -> Iterator[Record]:
     found = every_record(workspace, query).execution_options(yield_per=PIECE)
-    yield from session.scalars(found)
+    with closing(session.scalars(found)) as rows:  # also where nobody waits for the rest
+        yield from rows
 
 
 def _file_name(name: str) -> str:

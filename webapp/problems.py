@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, jsonify, render_template, request
+from flask_babel import gettext
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -14,17 +15,29 @@ from webapp.logs import told_place
 from webapp.storage.accounts import LockedOut
 from webapp.storage.database import DatabaseGone
 from webapp.storage.files import NoRoom
+from webapp.words import N_
 
 log = logging.getLogger("webapp")
-NO_ROOM = "there is no room on the server's disk: nothing was changed; make room and send it again"
+NO_ROOM = N_("there is no room on the server's disk: nothing was changed; make room and send it again")
 MOST_TOLD = 5  # of what is wrong in one request
 SENTENCES = {
-    400: "the request cannot be understood: check its parameters",
-    404: "there is nothing under this address: look at the list of patients",
-    405: "this address takes no {method}: see the API's description",
-    413: "is larger than this server takes: send it in parts",
-    415: "this kind of content is not taken here: send JSON or multipart/form-data",
-    500: "this server made a mistake, which was logged: nothing was changed; try again",
+    400: N_("the request cannot be understood: check its parameters"),
+    404: N_("there is nothing under this address: look at the list of patients"),
+    405: N_("this address is not asked in this way: see the API's description"),
+    413: N_("this is larger than the server takes: send it in parts"),
+    415: N_("this kind of content is not taken here: send JSON or multipart/form-data"),
+    500: N_("this server made a mistake, which was logged: nothing was changed; try again"),
+}
+TITLES = {
+    400: N_("Bad Request"),
+    403: N_("Forbidden"),
+    404: N_("Not Found"),
+    405: N_("Method Not Allowed"),
+    413: N_("Content Too Large"),
+    429: N_("Too Many Requests"),
+    500: N_("Internal Server Error"),
+    503: N_("Service Unavailable"),
+    507: N_("Insufficient Storage"),
 }
 
 
@@ -46,8 +59,7 @@ def answer_problems(app: Flask) -> None:
 def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     """A problem document, or a page where a person asked."""
     if request.path.startswith("/api/"):
-        title = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"
-        response = jsonify({"type": "about:blank", "title": title, "status": status, "detail": detail})
+        response = jsonify({"type": "about:blank", "title": _title(status), "status": status, "detail": detail})
         response.content_type = "application/problem+json"
     else:
         response = _page(status, detail)
@@ -58,7 +70,8 @@ def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> R
 
 def _page(status: int, detail: str) -> Response:
     try:
-        return Response(render_template("error.html", status=status, title=_title(status), detail=detail))
+        title, detail = gettext(_title(status)), gettext(detail)
+        return Response(render_template("error.html", status=status, title=title, detail=detail))
     except Exception as error:  # nothing may get past this: the server would log the address, with a record's name
         log.error("an error could not be shown: %s", told_place(error))
         return Response(f"{detail}\n", content_type="text/plain; charset=utf-8")
@@ -80,11 +93,7 @@ def _detail(error: HTTPException, status: int, messages: Any) -> str:
     if messages:
         return validation_told(messages)
     is_own = error.description and error.description != type(error).description
-    return (
-        str(error.description)
-        if is_own
-        else SENTENCES.get(status, str(error.description)).format(method=request.method)
-    )
+    return str(error.description) if is_own else SENTENCES.get(status, str(error.description))
 
 
 def validation_told(messages: Any) -> str:
@@ -124,4 +133,6 @@ def _log_unanswered(info: Any) -> None:
 
 
 def _title(status: int) -> str:
+    if status in TITLES:
+        return TITLES[status]
     return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else str(status)

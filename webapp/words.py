@@ -11,6 +11,27 @@ LANGUAGES = ["en", "ru"]
 THEMES = ("light", "dark", "auto")
 
 
+def N_(text: str) -> str:  # noqa: N802 - the name by which texts are gathered
+    """A text that is translated where it is shown."""
+    return text
+
+
+ACTIONS = (  # of the trail
+    N_("added a user"),
+    N_("changed the form"),
+    N_("closed a user"),
+    N_("deleted everything"),
+    N_("deleted"),
+    N_("exported"),
+    N_("listed"),
+    N_("logged in"),
+    N_("made a token"),
+    N_("reviewed"),
+    N_("saw"),
+    N_("uploaded"),
+)
+
+
 def site_name(site: str) -> str:
     """A site in the page's language, in Russian as the task's columns have it."""
     return COLUMNS[site] if language() == "ru" else site

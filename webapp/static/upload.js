@@ -207,7 +207,8 @@ function refusalItems(refused) {
     const reason = document.createElement('span');
     name.textContent = entry.name;
     reason.textContent = entry.reason;
-    item.append(name, ' ', reason);
+    if (!entry.reason.startsWith(entry.name)) item.append(name, ' ');
+    item.append(reason);
     return item;
   });
 }

@@ -1,0 +1,123 @@
+"""English and Russian: every text has both, the switch is remembered, and what programs are told stays English."""
+
+import io
+import re
+
+import pytest
+from babel.messages.mofile import read_mo, write_mo
+from babel.messages.pofile import read_po
+
+from cardiac.labels import COLUMNS, SITES
+from webapp.problems import SENTENCES, TITLES
+from webapp.translations.update import PO, is_translated, texts, written
+from webapp.words import ACTIONS
+
+ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
+PLACES = re.compile(r"%\(\w+\)[sd]")
+
+
+@pytest.fixture(scope="module")
+def catalog():
+    with PO.open("rb") as file:
+        return read_po(file, locale="ru")
+
+
+def test_every_text_is_translated_and_none_is_left_over(catalog):
+    told = {each.id if isinstance(each.id, str) else tuple(each.id): each for each in catalog if each.id}
+    assert set(told) == set(texts())
+    assert [name for name, each in told.items() if not is_translated(each)] == []
+    assert not any(each.fuzzy for each in told.values())
+
+
+def test_translations_fill_the_same_places(catalog):
+    for each in catalog:
+        if not each.id:
+            continue
+        ids = [each.id] if isinstance(each.id, str) else [*each.id]
+        strings = [each.string] if isinstance(each.string, str) else [*each.string]
+        assert len(strings) == (1 if len(ids) == 1 else 3), each.id
+        places = {frozenset(PLACES.findall(text)) for text in (*ids, *strings)}
+        assert len(places) == 1, each.id
+
+
+def test_what_is_served_is_what_is_written(catalog):
+    content = io.BytesIO()
+    write_mo(content, catalog)
+    assert PO.with_suffix(".mo").read_bytes() == content.getvalue()
+    assert PO.read_bytes() == written(catalog)
+    with PO.with_suffix(".mo").open("rb") as file:
+        assert len(read_mo(file)) == len(catalog)
+
+
+def test_every_action_of_the_trail_has_a_word(root):
+    code = "\n".join(path.read_text() for path in (root / "webapp").rglob("*.py"))
+    noted = set(re.findall(r'(?:note_event\(\w+, .*?|leave_trail\(|done(?:, told)? = )"([a-z ]+)"', code))
+    assert noted == set(ACTIONS)
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    ("wanted", "language"),
+    [
+        (None, "en"),
+        ("en-GB,en;q=0.9", "en"),
+        ("ru-RU,ru;q=0.9,en;q=0.5", "ru"),
+        ("ru", "ru"),
+        ("de-DE,ru;q=0.3,en;q=0.8", "en"),
+        ("de", "en"),
+        ("*", "en"),
+        ("ru;q=abc,,;=", "en"),
+    ],
+)
+def test_the_browser_says_which(site, wanted, language):
+    headers = {} if wanted is None else {"Accept-Language": wanted}
+    page = site.client.get("/patients", headers=headers).text
+    assert f'<html lang="{language}"' in page and bool(CYRILLIC.search(heading(page))) == (language == "ru")
+
+
+def heading(page: str) -> str:
+    return re.search(r"<h1>(.*?)</h1>", page, re.DOTALL).group(1)
+
+
+@ONE_DATABASE
+def test_the_switch_is_remembered_and_leads_back(site):
+    answer = site.client.post("/language", data={"language": "ru", "next": "/patients?sort=name"})
+    assert (answer.status_code, answer.location) == (302, "/patients?sort=name")
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Max-Age=31536000" in cookie
+    for address in ("/", "/patients", "/audit"):
+        page = site.client.get(address, headers={"Accept-Language": "en"}).text
+        assert '<html lang="ru"' in page and CYRILLIC.search(heading(page)), address
+    site.client.post("/language", data={"language": "en"})
+    assert '<html lang="en"' in site.client.get("/", headers={"Accept-Language": "ru"}).text
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_names_of_sites_are_the_tasks_own(site, npy, language):
+    site.read(("inferior.npy", npy["inferior"]))
+    site.client.set_cookie("language", language)
+    page = site.client.get("/patients/inferior").text
+    names = [COLUMNS[each] if language == "ru" else each for each in SITES]
+    assert all(f">{name}<" in re.sub(r">\s+|\s+<", lambda found: found.group().strip(), page) for name in names)
+
+
+@ONE_DATABASE
+def test_errors_are_told_to_people_in_their_language_and_to_programs_in_one(site):
+    site.client.set_cookie("language", "ru")
+    page = site.client.get("/nothing")
+    assert page.status_code == 404 and "Не найдено" in page.text and "по этому адресу ничего нет" in page.text
+    problem = site.client.get("/api/v1/nothing").json
+    assert (problem["title"], problem["detail"]) == (TITLES[404], SENTENCES[404])
+    page = site.client.delete("/patients")
+    assert page.status_code == 405 and "смотрите описание API" in page.text
+
+
+@ONE_DATABASE
+def test_the_trail_in_russian(site, npy):
+    site.read(("a.npy", npy["healthy"]))
+    site.client.set_cookie("language", "ru")
+    site.client.get("/patients/a")
+    page = site.client.get("/audit").text
+    assert ">просмотрено<" in page and ">загружено<" in page and ">saw<" not in page
