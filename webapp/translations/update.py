@@ -6,6 +6,7 @@ python -m webapp.translations.update       # messages.po with every text, messag
 import io
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -15,6 +16,7 @@ from babel.messages.pofile import read_po, write_po
 
 ROOM = Path(__file__).resolve().parent.parent
 PO = ROOM / "translations/ru/LC_MESSAGES/messages.po"
+WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)  # stands in the file, and says nothing
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 
 
@@ -34,8 +36,7 @@ def update() -> list[str]:
     catalog.update(today, no_fuzzy_matching=True)
     catalog.obsolete.clear()
     PO.write_bytes(written(catalog))
-    with PO.with_suffix(".mo").open("wb") as file:
-        write_mo(file, catalog)
+    PO.with_suffix(".mo").write_bytes(compiled(catalog))
     return [str(each.id) for each in catalog if each.id and not is_translated(each)]
 
 
@@ -52,6 +53,14 @@ def written(catalog: Catalog) -> bytes:
     dropped = ("Report-Msgid", "POT-Creation", "PO-Revision", "Last-Translator", "Language-Team", "Generated-By")
     kept = [line for line in head.splitlines() if not line.startswith(tuple(f'"{name}' for name in dropped))]
     return ("\n".join(kept) + "\n\n" + rest).encode()
+
+
+def compiled(catalog: Catalog) -> bytes:
+    """The catalogue as it is served; the same bytes whenever it is written."""
+    catalog.creation_date = catalog.revision_date = WRITTEN
+    content = io.BytesIO()
+    write_mo(content, catalog)
+    return content.getvalue()
 
 
 if __name__ == "__main__":
