@@ -21,7 +21,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 SAFE = {"GET", "HEAD", "OPTIONS"}
 OPEN = {"static", "pages.login", "pages.set_language", "pages.health"}
 UPLOADS = {"pages.send", "pages.send_template", "records.send", "records.template"}
-MOST_FORM_BYTES = 2**20  # of a request that sends no file
+MOST_BODY_BYTES = 2**20  # of a request that sends no file
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -36,6 +36,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 PORT = re.compile(r":\d+$")
+LOG_IN = "log in first, or send a token (Authorization: Bearer ...)"
 OLD_PAGE = N_("the page is too old: load it again")
 csrf = CSRFProtect()
 
@@ -67,7 +68,7 @@ def needs(role: str) -> Callable[[View], View]:
 def person() -> Person:
     """Who asks. Raises Unauthorized where nobody is known."""
     if g.get("person") is None:
-        raise Unauthorized("log in first, or send a token (Authorization: Bearer ...)")
+        raise Unauthorized(LOG_IN)
     return g.person
 
 
@@ -92,7 +93,7 @@ def _know_person() -> Response | None:
     if g.person is not None or request.endpoint in OPEN:
         return None
     if request.path.startswith("/api/"):
-        raise Unauthorized("log in first, or send a token (Authorization: Bearer ...)")
+        raise Unauthorized(LOG_IN)
     return redirect(url_for("pages.login", next=_asked_address() if request.method == "GET" else None))
 
 
@@ -155,7 +156,7 @@ def _refuse_unfit() -> None:
 
 def _limit_body() -> None:
     if request.endpoint not in UPLOADS:
-        request.max_content_length = MOST_FORM_BYTES
+        request.max_content_length = MOST_BODY_BYTES
 
 
 def check_form_token() -> None:

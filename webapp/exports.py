@@ -19,19 +19,7 @@ from webapp.storage.records import Query, every_record, latest_reviews
 from webapp.storage.tables import Form, Record, sites_of
 
 PIECE, PIECE_BYTES = 500, 2**20  # records, and bytes of samples, that are held at once
-RUN_BY_SHEETS = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "＝",
-    "＋",
-    "－",
-    "＠",
-    "\t",
-    "\r",
-    "\n",
-)  # a spreadsheet takes a cell that begins so for a formula
+RUN_BY_SHEETS = tuple("=+-@＝＋－＠\t\r\n")  # a spreadsheet takes a cell that begins so for a formula
 NOTICE = "An aid for research and a second look; not a medical device.\n"
 
 
@@ -126,11 +114,6 @@ def csv_text(columns: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
 def harmless(cell: Any) -> Any:
     """A cell that a spreadsheet shows and does not run: an apostrophe goes before what begins like a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(RUN_BY_SHEETS) else cell
-
-
-def record_json(document: Mapping[str, Any]) -> str:
-    """One document as a file."""
-    return _document_text(document) + "\n"
 
 
 def _document_text(document: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ BUNDLE = ROOT / "checkpoints/mi/hybrid"
 LOCAL_WORKSPACE = "local"
 MOST_BYTES = 3 * 2**30  # of one upload
 MOST_FILES = 2_000  # of one upload
-MOST_FORM_BYTES = 8 * 2**20  # of a form's CSV or of JSON
+MOST_FORM_BYTES = 8 * 2**20  # of a submission form
 
 
 @dataclass(frozen=True)

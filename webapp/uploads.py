@@ -1,12 +1,13 @@
 """From what a browser or a program sends to a job in the queue, or to the form that the export fills in."""
 
 import math
+import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.orm import Session
+from sqlalchemy import delete
 from werkzeug.datastructures import FileStorage
 
 from cardiac.datasets import read_template
@@ -18,7 +19,7 @@ from webapp.samples import ENDING, write_samples
 from webapp.settings import MOST_FORM_BYTES
 from webapp.storage.accounts import Person, note_event
 from webapp.storage.files import record_name
-from webapp.storage.jobs import add_job
+from webapp.storage.jobs import add_job, iso_time
 from webapp.storage.tables import Form
 from webapp.store import Store
 
@@ -69,8 +70,29 @@ def _queue(
     return job_id
 
 
-def read_form(store: Store, file: FileStorage) -> tuple[str, list[str], list[list[Any]]]:
-    """Name, columns and rows of a submission form. Raises DatasetError naming the column or row that is wrong."""
+def take_form(store: Store, person: Person, file: FileStorage) -> Form:
+    """Make what was sent the form of the person's workspace. Raises DatasetError naming the column or row that is wrong."""
+    name, columns, rows = _read_form(store, file)
+    with store.database.writing() as session:
+        made = Form(workspace=person.workspace, name=name, columns=columns, rows=rows, uploaded_at=time.time())
+        note_event(session, person, "changed the form", detail=f"{len(rows)} rows")
+        return session.merge(made)
+
+
+def drop_form(store: Store, person: Person) -> None:
+    """Take the form of the person's workspace away."""
+    with store.database.writing() as session:
+        session.execute(delete(Form).where(Form.workspace == person.workspace))
+        note_event(session, person, "changed the form", detail="taken away")
+
+
+def form_document(form: Form) -> dict[str, Any]:
+    """What is said of a form."""
+    return {"name": form.name, "n_rows": len(form.rows), "uploaded_at": iso_time(form.uploaded_at)}
+
+
+def _read_form(store: Store, file: FileStorage) -> tuple[str, list[str], list[list[Any]]]:
+    """Its name, columns and rows."""
     name = record_name(file.filename or "form.csv")
     file.stream.seek(0, 2)
     if file.stream.tell() > MOST_FORM_BYTES:
@@ -96,12 +118,3 @@ def read_form(store: Store, file: FileStorage) -> tuple[str, list[str], list[lis
         if any(isinstance(cell, float) and not math.isfinite(cell) for cell in row):
             raise UploadRefused(f"{name}: row {place} holds a number without end: leave the cells empty")
     return name, list(table.columns), rows
-
-
-def keep_form(
-    session: Session, person: Person, name: str, columns: list[str], rows: list[list[Any]], at: float
-) -> Form:
-    """Make this the form of the person's workspace."""
-    form = session.merge(Form(workspace=person.workspace, name=name, columns=columns, rows=rows, uploaded_at=at))
-    note_event(session, person, "changed the form", detail=f"{len(rows)} rows")
-    return form

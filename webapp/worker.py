@@ -27,7 +27,7 @@ from cardiac.readers.archives import is_archive, unpack
 from cardiac.records import find_records, read_record, record_from_array, stored_record
 from inference import Detector, explain_record, name_recordings, predict_record
 from webapp.logs import told_place
-from webapp.samples import read_samples
+from webapp.samples import ENDING, read_samples
 from webapp.settings import BUNDLE, INSTANCE, Settings
 from webapp.storage import jobs
 from webapp.storage.database import Database, DatabaseGone
@@ -152,7 +152,7 @@ class Worker:
 
     def _find(self, path: Path, name: str, fs_hz: float | None) -> Read:
         """The whole way from a file to its finding, as the command line goes it. Raises RecordError."""
-        if path.suffix == ".samples":
+        if path.suffix == ENDING:
             record = record_from_array(*read_samples(path), record_id=name)
         else:
             record = read_record(path, fs_hz, name)

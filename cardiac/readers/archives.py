@@ -37,13 +37,13 @@ def unpacked(path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def unpack(path: Path, folder: Path, called: str | None = None) -> None:
-    """Write the archive's files into a folder that is there and empty. called : the archive's name in an error.
+def unpack(path: Path, folder: Path) -> None:
+    """Write the archive's files into a folder that is there and empty.
 
     Folders, links and hidden files are passed over. Raises RecordError, and writes nothing outside of its folder, for a
     name that leads out of it, for what grows beyond the limits, and for what is damaged.
     """
-    with naming(called or path.name):
+    with naming(path.name):
         limit = min(MOST_BYTES, FREE_BYTES + MOST_PACKED * path.stat().st_size)
         written = n_files = 0
         try:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from cardiac.labels import COLUMNS, RECORD_COLUMN
-from tests.webapp.conftest import zip_bytes
+from tests.webapp.builders import zip_bytes
 
 ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 HARM = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'><svg onload=alert(1)>", "{{7*7}}{% raw %}",

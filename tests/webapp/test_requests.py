@@ -1,6 +1,7 @@
 """What a request may be and what every answer has: limits, tokens, origins, hosts, headers, errors, logs, redirects."""
 
 import io
+import json
 import logging
 import re
 import stat
@@ -363,8 +364,6 @@ def test_json_that_is_none(site, document):
 
 
 def json_bytes(document):
-    import json
-
     return json.dumps(document).encode()
 
 

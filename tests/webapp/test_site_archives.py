@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.webapp.conftest import npy_bytes, zip_bytes
+from tests.webapp.builders import npy_bytes, zip_bytes
 
 LEADING_OUT = [
     "../out.npy",

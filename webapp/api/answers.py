@@ -6,13 +6,10 @@ from typing import Any
 from flask import Response, request
 from flask_smorest import Blueprint
 from marshmallow import Schema
-from sqlalchemy.orm import Session
-from werkzeug.exceptions import BadRequest, NotFound, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
-from webapp.access import check_form_token, csrf, person
+from webapp.access import check_form_token, csrf
 from webapp.api.schemas import ProblemSchema
-from webapp.storage.records import get_record
-from webapp.storage.tables import Record
 
 SAID = {
     400: "a parameter is not what it should be",
@@ -28,6 +25,9 @@ SAID = {
 }
 
 
+ANY_MAY = (400, 401, 503)
+
+
 def api_blueprint(name: str, description: str) -> Blueprint:
     """A part of the API. Instead of forms' tokens, requests of a browser's session carry the token as a header."""
     blueprint = Blueprint(name, __name__, description=description)
@@ -37,10 +37,10 @@ def api_blueprint(name: str, description: str) -> Blueprint:
 
 
 def problems(blueprint: Blueprint, *statuses: int) -> Callable[[Any], Any]:
-    """Document that an operation may answer with these problems, and with 400 and 503, as any may."""
+    """Document that an operation may answer with these problems, and with those that any may."""
 
     def documented(view: Any) -> Any:
-        for status in sorted({*statuses, 400, 503}):
+        for status in sorted({*statuses, *ANY_MAY}):
             view = blueprint.alt_response(
                 status, schema=ProblemSchema, description=SAID[status], content_type="application/problem+json"
             )(view)
@@ -67,14 +67,6 @@ def sent_json(schema: Schema, most_bytes: int) -> Any:
 def json_body(schema: type[Schema]) -> dict[str, Any]:
     """How the OpenAPI document describes a body that `sent_json` reads."""
     return {"required": True, "content": {"application/json": {"schema": schema}}}
-
-
-def the_record(session: Session, name: str) -> Record:
-    """The record of the person's workspace. Raises NotFound."""
-    row = get_record(session, person().workspace, name)
-    if row is None:
-        raise NotFound("there is no such record in this workspace: look at the list of patients")
-    return row
 
 
 def download(content: Any, kind: str, name: str) -> Response:

@@ -36,7 +36,7 @@ def _in_pieces(write: Any, name: str, kind: str, *given: Any) -> Response:
 
 @exports.route("/export.csv")
 @exports.response(200, TEXT, content_type="text/csv")
-@problems(exports, 401)
+@problems(exports)
 def submission() -> Response:
     """The submission: the uploaded form filled in; without a form, all records by name"""
     return _whole(made.submission_csv, "submission.csv", CSV)
@@ -44,7 +44,7 @@ def submission() -> Response:
 
 @exports.route("/export/labels.csv")
 @exports.response(200, TEXT, content_type="text/csv")
-@problems(exports, 401)
+@problems(exports)
 def labels() -> Response:
     """The reviews as labels in the task's own columns"""
     return _whole(made.labels_csv, "labels.csv", CSV)
@@ -52,7 +52,7 @@ def labels() -> Response:
 
 @exports.route("/export.json")
 @exports.response(200, {"type": "array", "items": {"type": "object"}})
-@problems(exports, 401)
+@problems(exports)
 def findings() -> Response:
     """All findings, as findings.json has them"""
     return _in_pieces(made.findings_json, "findings.json", "application/json", Query(sort="name"))
@@ -60,7 +60,7 @@ def findings() -> Response:
 
 @exports.route("/export/findings.csv")
 @exports.response(200, TEXT, content_type="text/csv")
-@problems(exports, 401)
+@problems(exports)
 def table() -> Response:
     """All findings with probabilities and thresholds, a row a record"""
     return _in_pieces(made.findings_csv, "findings.csv", CSV, Query(sort="name"))
@@ -69,7 +69,7 @@ def table() -> Response:
 @exports.route("/export.zip")
 @exports.arguments(FilterSchema, location="query", error_status_code=400)
 @exports.response(200, {"type": "string", "format": "binary"}, content_type="application/zip")
-@problems(exports, 400, 401)
+@problems(exports)
 def everything(query: Query) -> Response:
     """Findings and samples of all records that a filter shows"""
     return _in_pieces(made.everything_zip, "records.zip", "application/zip", store().files, query)

@@ -7,26 +7,24 @@ from werkzeug.exceptions import NotFound
 from webapp.access import person
 from webapp.api.answers import api_blueprint, problems
 from webapp.api.schemas import JobSchema, JobsSchema
-from webapp.storage.jobs import get_job, job_document, list_jobs
+from webapp.storage.jobs import get_job, job_document, latest_jobs
 from webapp.store import store
 
 jobs = api_blueprint("jobs", "Uploads and how far they have been read")
-MOST_JOBS = 20
 
 
 @jobs.route("/jobs")
 @jobs.response(200, JobsSchema)
-@problems(jobs, 401)
+@problems(jobs)
 def latest() -> dict[str, Any]:
     """The latest uploads"""
     with store().database.reading() as session:
-        found = list_jobs(session, person().workspace, MOST_JOBS)
-        return {"items": [job_document(session, each) for each in found]}
+        return {"items": latest_jobs(session, person().workspace)}
 
 
 @jobs.route("/jobs/<job>")
 @jobs.response(200, JobSchema)
-@problems(jobs, 401, 404)
+@problems(jobs, 404)
 def one(job: str) -> dict[str, Any]:
     """How far an upload has been read, what was stored and what was refused"""
     with store().database.reading() as session:

@@ -1,13 +1,13 @@
 """Records: sent in, listed, looked at, reviewed, deleted."""
 
-import time
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, jsonify, request
 from werkzeug.exceptions import BadRequest
 
 from webapp.access import leave_trail, needs, person
-from webapp.api.answers import api_blueprint, json_body, problems, sent_json, the_record
+from webapp.api.answers import api_blueprint, json_body, problems, sent_json
 from webapp.api.schemas import (
     AcceptedSchema,
     FormFileSchema,
@@ -19,13 +19,15 @@ from webapp.api.schemas import (
     ReviewSchema,
     StretchSchema,
 )
+from webapp.changes import look_up, remove_record, review_record, the_record
 from webapp.pictures import evidence_of_row, picture, report, samples, samples_npy
 from webapp.samples import MOST_BYTES
-from webapp.storage.accounts import note_event
-from webapp.storage.jobs import ask_evidence, iso_time
-from webapp.storage.records import add_review, delete_record, list_item, list_records, review_document
+from webapp.storage.files import Files
+from webapp.storage.jobs import ask_evidence
+from webapp.storage.records import list_item, list_records
+from webapp.storage.tables import Record
 from webapp.store import store
-from webapp.uploads import keep_form, queue_samples, queue_upload, read_form
+from webapp.uploads import form_document, queue_samples, queue_upload, take_form
 
 records = api_blueprint("records", "Recordings and their findings")
 MOST_REVIEW_BYTES = 2**16
@@ -47,20 +49,23 @@ SENT = {
         },
     }
 }
-LISTED = ListSchema()
 RECORDING, REVIEW = RecordingSchema(), ReviewSchema()
 
 
 @records.route("/records", methods=["POST"])
 @records.doc(**SENT)
 @records.response(202, AcceptedSchema)
-@problems(records, 400, 401, 403, 413, 415, 422, 507)
+@problems(records, 403, 413, 415, 422, 507)
 @needs("reviewer")
 def send() -> dict[str, str]:
     """Send recordings: files or archives as multipart, or samples as JSON; they are read in the background"""
     if request.mimetype == "multipart/form-data":
         return {"job": queue_upload(store(), person(), request.files.getlist("file"), _rate())}
     return {"job": queue_samples(store(), person(), sent_json(RECORDING, MOST_BYTES))}
+
+
+def _row(record: str) -> Record:
+    return look_up(store(), person(), record)
 
 
 def _rate() -> float | None:
@@ -74,7 +79,7 @@ def _rate() -> float | None:
 @records.route("/records", methods=["GET"])
 @records.arguments(ListSchema, location="query", error_status_code=400)
 @records.response(200, PageSchema)
-@problems(records, 400, 401)
+@problems(records)
 def listed(given: dict[str, Any]) -> dict[str, Any]:
     """Records of the workspace, filtered and sorted"""
     with store().database.reading() as session:
@@ -84,107 +89,89 @@ def listed(given: dict[str, Any]) -> dict[str, Any]:
 
 @records.route("/records/<record>", methods=["GET"])
 @records.response(200, {"type": "object", "description": "an object of findings.json"})
-@problems(records, 401, 404)
+@problems(records, 404)
 def document(record: str) -> Any:
     """A record's finding: the document that stands in findings.json"""
-    with store().database.reading() as session:
-        row = the_record(session, record)
+    row = _row(record)
     leave_trail("saw", row.name)
     return jsonify(row.document)
 
 
 @records.route("/records/<record>", methods=["DELETE"])
 @records.response(204)
-@problems(records, 401, 403, 404)
+@problems(records, 403, 404)
 @needs("admin")
 def delete(record: str) -> None:
     """Delete a record: samples, finding, reviews, and its row in the export"""
-    with store().database.writing() as session:
-        row = the_record(session, record)
-        left = delete_record(session, row)
-        note_event(session, person(), "deleted", row.name)
-    with store().database.writing() as session:
-        store().files.collect(session, left)
+    remove_record(store(), person(), record)
 
 
 @records.route("/records/<record>/samples")
 @records.arguments(StretchSchema, location="query", error_status_code=400)
 @records.response(200, {"type": "object"})
-@problems(records, 400, 401, 404, 422)
+@problems(records, 404, 422)
 def samples_json(given: dict[str, float], record: str) -> Any:
     """Samples in mV, up to 60 s in one answer"""
-    with store().database.reading() as session:
-        row = the_record(session, record)
-    return jsonify(samples(store().files, row, **given))
+    return jsonify(samples(store().files, _row(record), **given))
 
 
 @records.route("/records/<record>/samples.npy")
 @records.arguments(StretchSchema, location="query", error_status_code=400)
 @records.response(200, {"type": "string", "format": "binary"}, content_type="application/octet-stream")
-@problems(records, 400, 401, 404, 422)
+@problems(records, 404, 422)
 def samples_as_npy(given: dict[str, float], record: str) -> Response:
     """The same as a NumPy file: float32 (12, n), mV"""
-    with store().database.reading() as session:
-        row = the_record(session, record)
-    return Response(samples_npy(store().files, row, **given), content_type="application/octet-stream")
+    return Response(samples_npy(store().files, _row(record), **given), content_type="application/octet-stream")
 
 
 @records.route("/records/<record>/evidence")
 @records.response(200, {"type": "object"})
 @records.alt_response(202, schema={"type": "object"}, description="being gathered: ask again")
-@problems(records, 401, 404, 422)
+@problems(records, 404, 422)
 def evidence(record: str) -> Any:
     """Which leads and which moments carried the finding"""
     with store().database.writing() as session:
-        row = the_record(session, record)
+        row = the_record(session, person(), record)
         return evidence_of_row(row, None if row.evidence else ask_evidence(session, row.id))
 
 
 @records.route("/records/<record>/report.pdf")
 @records.response(200, {"type": "string", "format": "binary"}, content_type="application/pdf")
-@problems(records, 401, 404, 422)
+@problems(records, 404, 422)
 def report_pdf(record: str) -> Response:
     """The tracing on ECG paper with its finding: one page, A4"""
-    with store().database.reading() as session:
-        row = the_record(session, record)
-    leave_trail("exported", row.name, "report.pdf")
-    return Response(report(store().files, row), content_type="application/pdf")
+    return _drawn(record, report, "report.pdf", "application/pdf")
 
 
 @records.route("/records/<record>/picture.png")
 @records.response(200, {"type": "string", "format": "binary"}, content_type="image/png")
-@problems(records, 401, 404, 422)
+@problems(records, 404, 422)
 def picture_png(record: str) -> Response:
     """The tracing on ECG paper with its finding, as a picture"""
-    with store().database.reading() as session:
-        row = the_record(session, record)
-    leave_trail("exported", row.name, "picture.png")
-    return Response(picture(store().files, row), content_type="image/png")
+    return _drawn(record, picture, "picture.png", "image/png")
+
+
+def _drawn(record: str, draw: Callable[[Files, Record], bytes], name: str, kind: str) -> Response:
+    row = _row(record)
+    leave_trail("exported", row.name, name)
+    return Response(draw(store().files, row), content_type=kind)
 
 
 @records.route("/records/<record>/review", methods=["POST"])
 @records.doc(requestBody=json_body(ReviewSchema))
 @records.response(201, ReviewedSchema)
-@problems(records, 400, 401, 403, 404, 413, 415, 422)
+@problems(records, 403, 404, 413, 415, 422)
 @needs("reviewer")
 def review(record: str) -> dict[str, Any]:
     """A second look: agree, correct the sites, or mark unreadable"""
-    given = sent_json(REVIEW, MOST_REVIEW_BYTES)
-    with store().database.writing() as session:
-        row = the_record(session, record)
-        kept = add_review(session, row, person(), given["verdict"], given["sites"], given["comment"])
-        note_event(session, person(), "reviewed", row.name, given["verdict"])
-        return review_document(kept)
+    return review_record(store(), person(), record, sent_json(REVIEW, MOST_REVIEW_BYTES))
 
 
 @records.route("/template", methods=["POST"])
 @records.arguments(FormFileSchema, location="files", error_status_code=422)
 @records.response(201, FormSchema)
-@problems(records, 400, 401, 403, 413, 415, 422, 507)
+@problems(records, 403, 413, 415, 422, 507)
 @needs("reviewer")
 def template(given: dict[str, Any]) -> dict[str, Any]:
     """The submission form that export.csv fills in"""
-    name, columns, rows = read_form(store(), given["file"])
-    with store().database.writing() as session:
-        form = keep_form(session, person(), name, columns, rows, time.time())
-        return {"name": form.name, "n_rows": len(form.rows), "uploaded_at": iso_time(form.uploaded_at)}
+    return form_document(take_form(store(), person(), given["file"]))

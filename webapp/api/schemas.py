@@ -86,11 +86,15 @@ class Strict(ma.Schema):
         unknown = ma.RAISE
 
 
-class FilterSchema(ma.Schema):
-    """Which records."""
+class Lenient(ma.Schema):
+    """What is not known is passed over."""
 
     class Meta:
         unknown = ma.EXCLUDE
+
+
+class FilterSchema(Lenient):
+    """Which records."""
 
     q = Words(validate=validate.Length(max=NAME_LETTERS), metadata={"description": "a record's name, or how it begins"})
     present = TrueOrFalse(metadata={"description": "an infarction was found"})
@@ -101,7 +105,7 @@ class FilterSchema(ma.Schema):
     reviewed = TrueOrFalse()
     sort = ma.fields.String(validate=validate.OneOf([*ORDERS]), load_default="newest")
 
-    @ma.post_load(pass_original=False)
+    @ma.post_load
     def _make(self, given: dict[str, Any], **_: Any) -> Any:
         return Query(**given)
 
@@ -112,17 +116,14 @@ class ListSchema(FilterSchema):
     limit = WholeNumber(validate=validate.Range(1, MOST_LISTED), load_default=FIRST_LISTED)
     offset = WholeNumber(validate=validate.Range(0, 10**8), load_default=0)
 
-    @ma.post_load(pass_original=False)
+    @ma.post_load
     def _make(self, given: dict[str, Any], **_: Any) -> Any:
         limit, offset = given.pop("limit"), given.pop("offset")
         return {"query": Query(**given), "limit": limit, "offset": offset}
 
 
-class StretchSchema(ma.Schema):
+class StretchSchema(Lenient):
     """Which part of a recording."""
-
-    class Meta:
-        unknown = ma.EXCLUDE
 
     start_s = Number(validate=validate.Range(0, DAY_S), load_default=0.0)
     length_s = Number(
@@ -231,11 +232,8 @@ class ReviewedSchema(ma.Schema):
     comment = ma.fields.String(required=True)
 
 
-class FormFileSchema(ma.Schema):
+class FormFileSchema(Lenient):
     """A submission form."""
-
-    class Meta:
-        unknown = ma.EXCLUDE
 
     file = Upload(required=True)
 

@@ -10,10 +10,10 @@ from werkzeug.exceptions import BadRequest
 
 from webapp.access import leave_trail, needs, person
 from webapp.api.schemas import FIRST_LISTED, ListSchema
+from webapp.changes import remove_everything
 from webapp.pages import pages
 from webapp.problems import validation_told
-from webapp.storage.accounts import note_event
-from webapp.storage.records import delete_all, list_item, list_records
+from webapp.storage.records import list_item, list_records
 from webapp.store import store
 
 LISTED = ListSchema()
@@ -55,13 +55,7 @@ def delete_everything() -> Any:
     if request.form.get("confirm", "").strip().lower() != CONFIRMED:
         flash(_("Nothing was deleted: type the word “%(word)s” to confirm.", word=CONFIRMED), "wrong")
         return redirect(url_for("pages.patients"))
-    with store().database.writing() as session:
-        n, left, jobs = delete_all(session, person().workspace)
-        note_event(session, person(), "deleted everything", detail=f"{n} records")
-    with store().database.writing() as session:
-        store().files.collect(session, left)
-    for job in jobs:
-        store().files.drop_upload(job)
+    n = remove_everything(store(), person())
     told = ngettext(
         "%(num)d record was deleted, with its samples, finding and reviews.",
         "%(num)d records were deleted, with their samples, findings and reviews.",

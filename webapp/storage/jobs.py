@@ -19,6 +19,7 @@ QUEUED, RUNNING, DONE, REFUSED, FAILED = "queued", "running", "done", "refused",
 ALIVE_S = 10.0
 MOST_ATTEMPTS = 2
 ENDED_THE_READER = "ended the program that read it, twice: nothing was decided on it; export the recording again"
+MOST_JOBS = 20  # in a list
 MOST_NAMED = 10  # files of an upload that its name tells
 
 
@@ -167,10 +168,10 @@ def unfinished_jobs(session: Session) -> list[str]:
     return list(session.scalars(select(Job.id).where(Job.state.in_((QUEUED, RUNNING)))))
 
 
-def list_jobs(session: Session, workspace: str, limit: int) -> list[Job]:
-    """The workspace's jobs, newest first."""
-    found = select(Job).where(Job.workspace == workspace).order_by(Job.created_at.desc(), Job.id).limit(limit)
-    return list(session.scalars(found))
+def latest_jobs(session: Session, workspace: str) -> list[dict[str, Any]]:
+    """What the API says of the workspace's latest jobs, newest first."""
+    found = select(Job).where(Job.workspace == workspace).order_by(Job.created_at.desc(), Job.id).limit(MOST_JOBS)
+    return [job_document(session, each) for each in session.scalars(found)]
 
 
 def get_job(session: Session, workspace: str, job_id: str) -> Job | None:

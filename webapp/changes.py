@@ -1,0 +1,59 @@
+"""What is done to a record that is kept: looked up, looked at a second time, deleted; for the API and the pages alike."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import NotFound
+
+from webapp.storage.accounts import Person, note_event
+from webapp.storage.records import add_review, delete_all, delete_record, get_record, review_document
+from webapp.storage.tables import Record
+from webapp.store import Store
+from webapp.words import N_
+
+NO_RECORD = N_("there is no such record in this workspace: look at the list of patients")
+
+
+def the_record(session: Session, person: Person, name: str) -> Record:
+    """The record of the person's workspace. Raises NotFound."""
+    row = get_record(session, person.workspace, name)
+    if row is None:
+        raise NotFound(NO_RECORD)
+    return row
+
+
+def look_up(store: Store, person: Person, name: str) -> Record:
+    """The same, in a transaction of its own."""
+    with store.database.reading() as session:
+        return the_record(session, person, name)
+
+
+def review_record(store: Store, person: Person, name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Keep a second look; what the API says of it. given : verdict, sites and comment. Raises NotFound."""
+    with store.database.writing() as session:
+        row = the_record(session, person, name)
+        kept = add_review(session, row, person, **given)
+        note_event(session, person, "reviewed", row.name, kept.verdict)
+        return review_document(kept)
+
+
+def remove_record(store: Store, person: Person, name: str) -> None:
+    """Delete a record with its samples, finding and reviews. Raises NotFound."""
+    with store.database.writing() as session:
+        row = the_record(session, person, name)
+        left = delete_record(session, row)
+        note_event(session, person, "deleted", row.name)
+    with store.database.writing() as session:
+        store.files.collect(session, left)
+
+
+def remove_everything(store: Store, person: Person) -> int:
+    """Delete all records, uploads and the form of the person's workspace; how many records those were."""
+    with store.database.writing() as session:
+        n, left, jobs = delete_all(session, person.workspace)
+        note_event(session, person, "deleted everything", detail=f"{n} records")
+    with store.database.writing() as session:
+        store.files.collect(session, left)
+    for job in jobs:
+        store.files.drop_upload(job)
+    return n
