@@ -8,7 +8,7 @@ from flask_babel import get_locale
 from cardiac.labels import COLUMNS, SITES
 
 LANGUAGES = ["en", "ru"]
-THEMES = ("light", "dark", "auto")
+THEMES = {"light": "not all", "dark": "screen", "auto": "screen and (prefers-color-scheme: dark)"}  # where it is dark
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name by which texts are gathered
@@ -52,6 +52,7 @@ def words(app: Flask) -> None:
         return {
             "locale": language(),
             "theme": theme if theme in THEMES else "auto",
+            "THEMES": THEMES,
             "user": {"name": person.name, "role": person.role, "is_local": person.is_local} if person else None,
             "may": lambda role: person is not None and person.may(role),
             "SITES": SITES,

@@ -1,16 +1,9 @@
+import { readWords } from "./site.js";
 import { Viewer } from "./viewer/viewer.js";
 
 const FIELDS = "input:not([type=radio], [type=checkbox], [type=range]), textarea, select";
 
 const byId = (id) => document.getElementById(id);
-const read = (id) => JSON.parse(byId(id).textContent);
-
-/** Opens the dialog of a button, and closes it by its own buttons. */
-function bindDialog(button, dialog) {
-  button.hidden = false;
-  button.addEventListener("click", () => dialog.showModal());
-  for (const close of dialog.querySelectorAll("[data-close]")) close.addEventListener("click", () => dialog.close());
-}
 
 /** What can be sent together: sites only with a correction, and no site beside "no infarction". */
 function bindReview(form) {
@@ -87,14 +80,12 @@ function bindPrint(viewer) {
 function start() {
   byId("viewer").hidden = false;
   for (const each of document.querySelectorAll("[data-go-s]")) each.hidden = false;
-  const viewer = new Viewer(read("about"), read("words"));
+  const viewer = new Viewer(JSON.parse(byId("about").textContent), readWords());
   viewer.measure(false);
   viewer.show();
   bindKeys(viewer);
   bindPrint(viewer);
-  bindDialog(byId("show-keys"), byId("keys"));
   byId("print").addEventListener("click", () => window.print());
-  if (byId("delete")) bindDialog(byId("delete"), byId("delete-dialog"));
   if (byId("review")) bindReview(byId("review"));
 }
 

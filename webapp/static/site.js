@@ -44,8 +44,8 @@ export function localiseTimes(node) {
   }
 }
 
-function setTheme(theme) {
-  page.dataset.theme = theme;
+function setTheme({ themeChoice: theme, media }) {
+  document.getElementById('dark').media = media;
   const scheme = document.querySelector('meta[name="color-scheme"]');
   if (scheme) scheme.content = theme === 'auto' ? 'light dark' : theme;
   const secure = location.protocol === 'https:' ? '; Secure' : '';
@@ -53,14 +53,13 @@ function setTheme(theme) {
   for (const button of document.querySelectorAll('[data-theme-choice]')) {
     button.setAttribute('aria-pressed', String(button.dataset.themeChoice === theme));
   }
-  document.dispatchEvent(new CustomEvent('themechange', { detail: { theme } }));
 }
 
 function startThemeSwitch() {
   const group = document.getElementById('theme-switch');
   group?.addEventListener('click', (event) => {
     const button = event.target.closest('[data-theme-choice]');
-    if (button) setTheme(button.dataset.themeChoice);
+    if (button) setTheme(button.dataset);
   });
 }
 

@@ -31,15 +31,20 @@ function say(id, sentence, field = null) {
 
 /* Choosing: the input, the drop zone and folders in it. */
 
+/** The first three names, and how many there are besides. */
+function firstNames(names) {
+  const shown = names.slice(0, 3).join(', ');
+  const number = names.length - 3;
+  return number > 0 ? fill(words.andMore, { names: shown, number }) : shown;
+}
+
 function showChosen() {
   const files = [...input.files];
   byId('chosen').hidden = files.length === 0;
   byId('drop').classList.toggle('drop-full', files.length > 0);
   if (files.length === 0) return;
-  const names = files.slice(0, 3).map((file) => file.name).join(', ');
-  const more = files.length - 3;
   byId('chosen-text').textContent = fill(words.chosen, {
-    names: more > 0 ? fill(words.andMore, { names, number: more }) : names,
+    names: firstNames(files.map((file) => file.name)),
     size: sizeText(files.reduce((sum, file) => sum + file.size, 0)),
   });
   say('upload-error', '');
@@ -125,14 +130,6 @@ function showTransfer(part) {
     part < 1 ? fill(words.sending, { percent: Math.floor(part * 100) }) : words.storing;
 }
 
-function problemText(status, text) {
-  try {
-    return JSON.parse(text).detail || fill(words.status, { status });
-  } catch {
-    return fill(words.status, { status });
-  }
-}
-
 function send() {
   const names = [...input.files].map((file) => file.name);
   const body = new FormData();
@@ -154,7 +151,7 @@ function send() {
   request.send(body);
 }
 
-function ended(status, text, names) {
+async function ended(status, text, names) {
   request = null;
   setSending(false);
   if (status === 202) {
@@ -164,7 +161,8 @@ function ended(status, text, names) {
   } else if (status === -1) {
     say('upload-error', words.cancelled);
   } else {
-    say('upload-error', status === 0 ? words.network : problemText(status, text));
+    const told = status === 0 ? words.network : await problemOf(new Response(text), fill(words.status, { status }));
+    say('upload-error', told);
   }
   byId('upload-start').focus();
 }
@@ -188,9 +186,7 @@ const part = (card, name) => card.querySelector(`[data-part="${name}"]`);
 function addJob(id, names) {
   const card = byId('job-card').content.firstElementChild.cloneNode(true);
   card.dataset.job = id;
-  const more = names.length - 3;
-  const shown = names.slice(0, 3).join(', ');
-  part(card, 'name').textContent = more > 0 ? fill(words.andMore, { names: shown, number: more }) : shown;
+  part(card, 'name').textContent = firstNames(names);
   part(card, 'time').dateTime = new Date().toISOString();
   localiseTimes(card);
   jobs.prepend(card);

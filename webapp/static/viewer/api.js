@@ -1,3 +1,5 @@
+import { problemOf } from "../site.js";
+
 /** An answer that was refused; `detail` is the sentence for the user, empty where the server gave none. */
 export class Refused extends Error {
   constructor(status, detail) {
@@ -11,8 +13,7 @@ export class Refused extends Error {
 export async function get(url, signal) {
   const answer = await fetch(url, { signal, credentials: "same-origin" });
   if (answer.ok) return answer;
-  const problem = await answer.json().catch(() => ({}));
-  throw new Refused(answer.status, typeof problem.detail === "string" ? problem.detail : "");
+  throw new Refused(answer.status, await problemOf(answer, ""));
 }
 
 /** A pause that ends early with an AbortError where the signal is given. */

@@ -1,3 +1,4 @@
+import { fill } from "../site.js";
 import { Refused } from "./api.js";
 import { Calipers } from "./calipers.js";
 import { drawMoments, drawWeights, fetchEvidence, fillTable, span } from "./overlay.js";
@@ -13,8 +14,6 @@ const MOST_ROOM_MM = { screen: { above: 40, below: 40 }, print: { above: 5, belo
 const SLIDER_WAIT_MS = 120;
 
 const byId = (id) => document.getElementById(id);
-/** A text with its {names} filled in. */
-const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 const isStopped = (error) => error.name === "AbortError";
 
 /** The choices of an earlier visit, as far as they are still ones. */
