@@ -29,7 +29,7 @@ from cardiac.datasets import PTBXL_INDEX, indexed_records, read_template
 from cardiac.decisions import Finding, Rule, decide
 from cardiac.errors import BundleError, CardiacError, ConfigError, DatasetError, RecordError, first_line, naming
 from cardiac.evidence import Evidence, gather_evidence, telling_part
-from cardiac.labels import RECORD_COLUMN, SITES
+from cardiac.labels import NOTICE, RECORD_COLUMN, SITES
 from cardiac.long import prepare
 from cardiac.quality.assess import accept, assess_record
 from cardiac.readers.archives import is_archive, unpacked
@@ -250,7 +250,7 @@ def _write(outcomes: Sequence[Outcome], detector: Detector, out: Path, template:
         print(reports.findings_table(findings))
     n_found = sum(finding.mi.present for finding in findings)
     print(f"\n{len(findings)} records read, {n_found} with an infarction; {n_rows} rows in {out / SUBMISSION}.")
-    print("An aid for research and a second look; not a medical device.")
+    print(NOTICE)
     if template is not None and n_rows < len(findings):
         print(f"{len(findings) - n_rows} findings are not asked for by the form: see findings.json", file=sys.stderr)
 

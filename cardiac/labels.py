@@ -1,8 +1,10 @@
-"""Tables: leads, sites, the submission's columns, PTB-XL's codes."""
+"""Tables: leads, sites, the submission's columns, PTB-XL's codes; and what this is not."""
 
 import re
 
 import numpy as np
+
+NOTICE = "An aid for research and a second look; not a medical device."
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 

@@ -11,7 +11,7 @@ from cardiac.charts import Scored, draw_all
 from cardiac.datasets import Dataset
 from cardiac.decisions import decide
 from cardiac.evaluate import PROTOCOL, Figures
-from cardiac.labels import SITES
+from cardiac.labels import NOTICE, SITES
 from cardiac.plots import draw_ecg
 from cardiac.records import read_record
 from cardiac.reports import png
@@ -73,7 +73,7 @@ def build_page(
 <html lang="en"><head><meta charset="utf-8"><title>{escape(name)}: out-of-fold report</title>
 <meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>
 <h1>Infarction detector “{escape(name)}”: out-of-fold report</h1>
-<p class="note">An aid for research and a second look; not a medical device.</p>
+<p class="note">{NOTICE}</p>
 <p>{escape(PROTOCOL)} {len(scored.mi):,} records, {int(scored.infarction.sum())} with an infarction.</p>
 <h2>Charts</h2><div class="charts">{"".join(charts)}</div>
 <h2>Figures</h2>{"".join(tables)}

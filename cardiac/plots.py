@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from cardiac.decisions import Finding
 from cardiac.evidence import Evidence
-from cardiac.labels import LEADS
+from cardiac.labels import LEADS, NOTICE
 from cardiac.records import Record
 
 MM_PER_S, MM_PER_MV, MM_PER_INCH = 25.0, 10.0, 25.4
@@ -142,7 +142,7 @@ def _draw_text(
     if evidence is not None and evidence.starts_s[0] > 0:
         settled = f"from {evidence.starts_s[0]:.1f} s of {settled}"
     axes.text(width - 5, height - 6, settled, color=INK, fontsize=9, ha="right", va="center")
-    foot = f"{MM_PER_S:g} mm/s   {MM_PER_MV:g} mm/mV   An aid for research and a second look; not a medical device."
+    foot = f"{MM_PER_S:g} mm/s   {MM_PER_MV:g} mm/mV   {NOTICE}"
     if evidence is not None:
         foot += "   Bars: what a lead speaks for (red) or against (blue). Strips: probability at the moment."
     axes.text(5, 4, foot, color=INK, fontsize=7.5, va="center")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from cardiac.decisions import Finding, Judgement
 from cardiac.evidence import Evidence
-from cardiac.labels import COLUMNS
+from cardiac.labels import COLUMNS, NOTICE
 from cardiac.plots import AGAINST, FOR, INK, MM_PER_INCH, PAPER, paper_mm, plot_paper
 from cardiac.records import Record
 
@@ -16,8 +16,7 @@ A4_MM = (297.0, 210.0)
 LINE_MM = 4.7
 MUTED = "#5b5b66"
 NOT_A_DEVICE = (
-    "An aid for research and a second look; not a medical device. It must not be used to diagnose or to treat. "
-    '"No infarction found" means that this program found none.'
+    f'{NOTICE} It must not be used to diagnose or to treat. "No infarction found" means that this program found none.'
 )
 REASONS, LETTERS = 5, 88  # lines of remarks, and letters of a line
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cardiac.labels import COLUMNS, RECORD_COLUMN, SITES
+from cardiac.labels import COLUMNS, NOTICE, RECORD_COLUMN, SITES
 from cardiac.reports import submission_row
 from webapp.storage.files import Files
 from webapp.storage.records import Query, every_record, latest_reviews
@@ -20,7 +20,6 @@ from webapp.storage.tables import Form, Record, sites_of
 
 PIECE, PIECE_BYTES = 500, 2**20  # records, and bytes of samples, that are held at once
 RUN_BY_SHEETS = tuple("=+-@＝＋－＠\t\r\n")  # a spreadsheet takes a cell that begins so for a formula
-NOTICE = "An aid for research and a second look; not a medical device.\n"
 
 
 def submission_csv(session: Session, workspace: str) -> str:
@@ -74,14 +73,14 @@ def findings_csv(session: Session, workspace: str, query: Query) -> Iterator[str
         cells += [row.quality, "; ".join(document["quality"]["reasons"])]
         cells += [each[kind] for kind in ("probability", "threshold") for each in judged]
         cells += [document[key] for key in ("heart_rate_bpm", "duration_s", "fs_hz")]
-        yield csv_text([*cells, document["bundle"]["sha256"], NOTICE.strip()], [])
+        yield csv_text([*cells, document["bundle"]["sha256"], NOTICE], [])
 
 
 def everything_zip(session: Session, files: Files, workspace: str, query: Query) -> Iterator[bytes]:
     """A zip of what a filter shows: findings.json, findings.csv, and every record's samples, in pieces."""
     pipe = _Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as archive:
-        archive.writestr("README.txt", NOTICE)
+        archive.writestr("README.txt", f"{NOTICE}\n")
         for name, pieces in (
             ("findings.json", findings_json(session, workspace, query)),
             ("findings.csv", findings_csv(session, workspace, query)),

@@ -33,6 +33,7 @@ from sqlalchemy import select  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from cardiac.errors import CardiacError, ConfigError  # noqa: E402
+from cardiac.labels import NOTICE  # noqa: E402
 from webapp.settings import BUNDLE, INSTANCE, LOCAL_WORKSPACE, MOST_BYTES, Settings, is_loopback  # noqa: E402
 from webapp.storage import accounts, jobs  # noqa: E402
 from webapp.storage.database import Database, DatabaseGone  # noqa: E402
@@ -86,7 +87,7 @@ def serve(settings: Settings) -> int:
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     port = server.effective_listen[0][1] if hasattr(server, "effective_listen") else server.effective_port
     print(f"Open http://{shown}:{port}   (Ctrl-C ends it)", flush=True)
-    print("An aid for research and a second look; not a medical device.", flush=True)
+    print(NOTICE, flush=True)
     if not settings.is_local:
         print("People log in over https alone: put a proxy before it that speaks it (--behind-proxy).", flush=True)
     try:
@@ -229,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         database = Database(settings.url)
         database.migrate()
         return (manage_users if options.command == "user" else show_trail)(options, database)
-    except (CardiacError, DatabaseGone) as error:
+    except CardiacError as error:
         print(error, file=sys.stderr)
     except (SQLAlchemyError, CommandError) as error:
         print(UNUSABLE.format(kind=type(error).__name__), file=sys.stderr)

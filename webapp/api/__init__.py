@@ -5,6 +5,7 @@ from typing import Any
 from flask import Flask
 from flask_smorest import Api
 
+from cardiac.labels import NOTICE
 from webapp.api.docs import docs
 from webapp.api.exports import exports
 from webapp.api.jobs import jobs
@@ -12,9 +13,9 @@ from webapp.api.records import records
 from webapp.api.schemas import ProblemSchema
 from webapp.problems import answer_http
 
-DESCRIPTION = """Reads 12-lead ECGs and says whether there is a myocardial infarction, and at which of six sites.
+DESCRIPTION = f"""Reads 12-lead ECGs and says whether there is a myocardial infarction, and at which of six sites.
 
-An aid for research and a second look; not a medical device."""
+{NOTICE}"""
 
 
 class _Api(Api):
