@@ -13,35 +13,45 @@ From Python:
 import argparse
 import os
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
+from bundles import ROOT, RUNTIMES, Bundle, has_graph, load_graph, run_sections
 from cardiac import reports
-from cardiac.datasets import PTBXL_INDEX, indexed_records, read_template
-from cardiac.decisions import Finding, Rule, decide
-from cardiac.errors import BundleError, CardiacError, ConfigError, DatasetError, RecordError, first_line, naming
+from cardiac.decisions import Brief, Finding, Rule, decide
+from cardiac.errors import (
+    BundleError,
+    CardiacError,
+    ConfigError,
+    DatasetError,
+    RecordError,
+    extra,
+    first_line,
+    naming,
+)
 from cardiac.evidence import Evidence, gather_evidence, telling_part
 from cardiac.labels import NOTICE, RECORD_COLUMN, SITES
-from cardiac.long import prepare
-from cardiac.quality.assess import accept, assess_record
-from cardiac.readers.archives import is_archive, unpacked
-from cardiac.records import FS_RANGE_HZ, Record, find_records, read_record, record_from_array
+from cardiac.long import prepare, prepare_together
+from cardiac.quality.assess import Quality, accept, assess_record
+from cardiac.readers.raw import LONG_S
+from cardiac.records import FS_RANGE_HZ, Record, read_record, record_from_array
 from cardiac.signals import SignalSpec
+from cardiac.sources import list_recordings, open_sources
 from cardiac.windows import WindowPlan, pool_windows, window_spread
-from utils import ROOT, Bundle, load_bundle, run_networks
 
 DEFAULT_BUNDLE = ROOT / "checkpoints/mi/hybrid"
 LONGEST_EXPLAINED_S, EXPLAINED_S = 60.0, 10.0
 TEMPLATE = "sample_submission.csv"
 FINDINGS, SUBMISSION = "findings.json", "submission.csv"
+TOGETHER = 16  # records that the networks read at once: more is no faster
 
 
 @dataclass(frozen=True)
@@ -55,9 +65,12 @@ class Detector:
     rule: Rule
 
     @classmethod
-    def load(cls, folder: str | Path = DEFAULT_BUNDLE) -> "Detector":
-        """The detector in a bundle's folder, by default the shipped one. Raises BundleError."""
-        bundle = load_bundle(folder)
+    def load(cls, folder: str | Path = DEFAULT_BUNDLE, runtime: str | None = None) -> "Detector":
+        """The detector in a bundle's folder, by default the shipped one, run by one of RUNTIMES.
+
+        Without a name that is ONNX Runtime where the bundle has a graph for it. Raises BundleError.
+        """
+        bundle = _load_bundle(folder, runtime or ("onnx" if has_graph(folder) else "torch"))
         try:
             detector = cls(bundle, *_read_card(bundle.card))
             blank = np.zeros((len(detector.spec.leads), detector.section), np.float32)
@@ -71,8 +84,8 @@ class Detector:
         return detector
 
     def run(self, signals: np.ndarray) -> list[np.ndarray]:
-        """Logits of each stage's windows of prepared signals, as `utils.run_networks` gives them."""
-        return run_networks(self.bundle.networks, signals, [*self.stages.values()], self.section)
+        """Logits of each stage's windows of prepared signals, as `bundles.run_sections` gives them."""
+        return run_sections(self.bundle.run, signals, [*self.stages.values()], self.section)
 
     def predict(self, signal: np.ndarray, fs_hz: float, leads: Sequence[str] | None = None) -> Finding:
         """The Finding for samples in memory.
@@ -82,6 +95,15 @@ class Detector:
         Raises RecordError.
         """
         return predict_record(record_from_array(signal, fs_hz, leads), self)
+
+
+def _load_bundle(folder: str | Path, runtime: str) -> Bundle:
+    if runtime == "onnx":
+        return load_graph(folder)
+    extra("torch", "requirements.txt", BundleError)
+    from utils import load_bundle  # torch is slow to import and large to install
+
+    return load_bundle(folder)
 
 
 def _read_card(card: Mapping[str, Any]) -> tuple[SignalSpec, int, dict[str, WindowPlan], Rule]:
@@ -106,13 +128,27 @@ def predict_record(source: str | Path | Record, detector: Detector, fs_hz: float
     Raises RecordError where no decision must be made.
     """
     record = read_record(source, fs_hz)  # leads in order, mV
+    return conclude([record], [judge(record)], detector)[0]
+
+
+def judge(record: Record) -> Quality:
+    """The quality of a tracing that may be decided on. Raises RecordRejected for any other."""
     with naming(record.record_id):
-        quality = accept(assess_record(record.signal, record.fs_hz))
-        signal = prepare(record.signal, record.fs_hz, detector.spec)  # (12, n)
-        logits = detector.run(signal)  # of each stage's windows (networks, windows, outputs)
-        pooled = [pool_windows(*each) for each in zip(logits, detector.stages.values(), strict=True)]
-        probabilities = detector.rule.calibrate(np.concatenate(pooled))  # (7,)
-        return decide(record, probabilities, window_spread(logits[0]), detector.rule, quality)
+        return accept(assess_record(record.signal, record.fs_hz))
+
+
+def conclude(records: Sequence[Record], qualities: Sequence[Quality], detector: Detector) -> list[Finding]:
+    """The Findings of records of one rate and one length, which the networks read together. Raises RecordError."""
+    with naming(records[0].record_id):
+        signals = prepare_together([record.signal for record in records], records[0].fs_hz, detector.spec)  # (b, 12, n)
+        logits = detector.run(signals)  # of each stage's windows (b, networks, windows, outputs)
+    findings = []
+    for record, quality, *own in zip(records, qualities, *logits, strict=True):
+        with naming(record.record_id):
+            pooled = [pool_windows(*each) for each in zip(own, detector.stages.values(), strict=True)]
+            probabilities = detector.rule.calibrate(np.concatenate(pooled))  # (7,)
+            findings.append(decide(record, probabilities, window_spread(own[0]), detector.rule, quality))
+    return findings
 
 
 def explain_record(record: Record, finding: Finding, detector: Detector) -> dict[str, Evidence]:
@@ -139,6 +175,7 @@ class Outcome:
     finding: Finding | None = None
     evidence: Mapping[str, Evidence] | None = None
     error: RecordError | None = None
+    quality: Quality | None = None
 
 
 def predict_folder(
@@ -149,80 +186,86 @@ def predict_folder(
     Raises RecordError where a folder holds no recording, or an archive cannot be unpacked.
     """
     with ExitStack() as stack:
-        yield from _predict_all(_named(_opened(paths, stack)), detector, fs_hz, evidence)
+        yield from predict_all(list_recordings(open_sources(paths, stack)), detector, fs_hz, evidence)
 
 
-def _predict_all(
-    named: Sequence[tuple[Path, str]], detector: Detector, fs_hz: float | None, evidence: bool
+def predict_all(
+    named: Sequence[tuple[Path, str]], detector: Detector, fs_hz: float | None = None, evidence: bool = False
 ) -> Iterator[Outcome]:
-    for path, record_id in tqdm(named, desc="records", unit="record", disable=None):
-        try:
-            record = read_record(path, fs_hz, record_id)
-            finding = predict_record(record, detector)
-            outcome = Outcome(record_id, path, record, finding)
-            if evidence:
-                outcome = replace(outcome, evidence=explain_record(record, finding, detector))
-        except RecordError as error:
-            outcome = Outcome(record_id, path, error=error)
-        yield outcome
+    """An Outcome for every path with its name, in order: one thread reads and judges, another runs the networks."""
+    bar = tqdm(total=len(named), desc="records", unit="record", disable=None)
+    with bar, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as network:
+        read = _ahead(reader, lambda each: _read(*each, fs_hz), named, 2 * TOGETHER)
+        for batch in _ahead(network, lambda each: _conclude_each(each, detector), _alike(read), 2):
+            for outcome in batch:
+                if evidence and outcome.finding:
+                    outcome = replace(outcome, evidence=explain_record(outcome.record, outcome.finding, detector))
+                bar.update()
+                yield outcome
 
 
-def _opened(paths: Sequence[str | Path], stack: ExitStack) -> dict[Path, Path]:
-    """Where each path can be read -> what it is called; archives are unpacked until the stack is closed."""
-    places = {}
-    for path in map(Path, paths):
-        place = path
-        with suppress(RecordError):  # which reading it as a file will say
-            place = stack.enter_context(unpacked(path)) if is_archive(path) else path
-        places[place] = path
-    return places
+def _ahead(executor: Executor, function: Callable[[Any], Any], items: Iterable[Any], depth: int) -> Iterator[Any]:
+    """What the function gives of each item, in order, begun for up to `depth` items before it is asked for."""
+    begun: deque[Future] = deque()
+    try:
+        for item in items:
+            begun.append(executor.submit(function, item))
+            if len(begun) > depth:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
+    finally:
+        for each in begun:
+            each.cancel()
 
 
-def _named(places: Mapping[Path, Path]) -> list[tuple[Path, str]]:
-    """Every recording of these places with its name."""
-    return name_recordings(
-        (each, called / each.relative_to(place) if place != called else each)
-        for place, called in places.items()
-        for each in _recordings(place, called)
-    )
+def _read(path: Path, record_id: str, fs_hz: float | None) -> Outcome:
+    """A record with its quality, and no finding yet; or the error."""
+    try:
+        record = read_record(path, fs_hz, record_id)
+        return Outcome(record_id, path, record, quality=judge(record))
+    except RecordError as error:
+        return Outcome(record_id, path, error=error)
 
 
-def name_recordings(recordings: Iterable[tuple[Path, Path]]) -> list[tuple[Path, str]]:
-    """Every recording with its name: the file's; where two share one, with its ending; or the whole path.
-
-    recordings : where each can be read, and the path that it is called by. What is given twice is read once.
-    """
-    found: dict[str, tuple[Path, Path]] = {}  # by real path
-    for each, called in recordings:
-        found.setdefault(os.path.realpath(each), (each, called))
-    ways = [[_printable(text) for text in each] for each in ((p.stem, p.name, c.as_posix()) for p, c in found.values())]
-    counts = [Counter(names) for names in zip(*ways, strict=True)]  # of stems, of whole names, of paths
-    named, taken = [], Counter()
-    for (path, _), names in zip(found.values(), ways, strict=True):
-        name = next((name for name, count in zip(names, counts, strict=True) if count[name] == 1), names[-1])
-        taken[name] += 1
-        named.append((path, name if taken[name] == 1 else f"{name} ({taken[name]})"))
-    return named
+def _alike(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
+    """Neighbours of one rate and length, at most TOGETHER of them; errors go along."""
+    batch, kind = [], None
+    for outcome in outcomes:
+        record = outcome.record
+        own = (record.fs_hz, record.signal.shape[1], type(record.signal)) if record else kind
+        if len(batch) == TOGETHER or (kind and own != kind) or (batch and record and record.duration_s > LONG_S):
+            yield batch
+            batch, kind = [], None
+        batch.append(outcome)
+        kind = own
+    if batch:
+        yield batch
 
 
-def _recordings(place: Path, called: Path) -> list[Path]:
-    """What a path holds: a folder's recordings, those that PTB-XL's table names, or the one file."""
-    if os.path.isdir(place):  # noqa: PTH112 (False for a name too long)
-        return find_records(place, called)
-    return indexed_records(place) if place.name == PTBXL_INDEX else [place]
+def _conclude_each(batch: Sequence[Outcome], detector: Detector) -> list[Outcome]:
+    """The outcomes with findings; where the networks refuse some, each is asked for by itself."""
+    good = [outcome for outcome in batch if outcome.record]
+    try:
+        findings = iter(
+            conclude([each.record for each in good], [each.quality for each in good], detector) if good else []
+        )
+    except RecordError as error:
+        if len(batch) == 1:
+            return [Outcome(batch[0].record_id, batch[0].path, error=error)]
+        return [outcome for each in batch for outcome in _conclude_each([each], detector)]
+    return [replace(each, finding=next(findings)) if each.record else each for each in batch]
 
 
-def _printable(name: str) -> str:
-    """The name with a mark for every byte that is not UTF-8, so that it can be written and printed."""
-    return os.fsencode(name).decode("utf-8", "replace")
-
-
-def _template(paths: Sequence[Path], given: Path | None, names: Sequence[str]) -> pd.DataFrame | None:
+def _template(paths: Sequence[Path], given: Path | None, names: Sequence[str]) -> Any:
     """The form to fill in: the one given, or the one that lies in a folder given; every row must be a record here."""
-    lying = [path / TEMPLATE for path in paths if os.path.isfile(path / TEMPLATE)]  # noqa: PTH113 (as in _named)
+    lying = [path / TEMPLATE for path in paths if os.path.isfile(path / TEMPLATE)]  # noqa: PTH113 (as in sources)
     path = given or (lying[0] if len(lying) == 1 else None)
     if path is None:
         return None
+    extra("pandas", "requirements.txt", DatasetError)
+    from cardiac.datasets import read_template  # pandas is slow to import, and only forms need it
+
     template = read_template(path)
     unknown = sorted(set(template[RECORD_COLUMN]) - set(names))
     if unknown:
@@ -233,26 +276,17 @@ def _template(paths: Sequence[Path], given: Path | None, names: Sequence[str]) -
     return template
 
 
-def _write(outcomes: Sequence[Outcome], detector: Detector, out: Path, template: pd.DataFrame | None) -> None:
-    """findings.json, submission.csv and the table, which is printed even where the disk is full."""
-    bundle = {"name": detector.bundle.card["name"], "sha256": detector.bundle.sha256}
-    findings = [outcome.finding for outcome in outcomes if outcome.finding]
-    documents = [
-        reports.finding_document(outcome.finding, bundle, outcome.evidence)
-        if outcome.finding
-        else reports.error_document(outcome.record_id, outcome.error)
-        for outcome in outcomes
-    ]
+def _told(told: Sequence[Brief], out: Path, template: Any) -> None:
+    """submission.csv and the table, which is printed even where the disk is full."""
     try:
-        reports.write_documents(documents, out / FINDINGS)
-        n_rows = reports.write_submission(findings, out / SUBMISSION, template)
+        n_rows = reports.write_submission(told, out / SUBMISSION, template)
     finally:
-        print(reports.findings_table(findings))
-    n_found = sum(finding.mi.present for finding in findings)
-    print(f"\n{len(findings)} records read, {n_found} with an infarction; {n_rows} rows in {out / SUBMISSION}.")
+        print(reports.findings_table(told))
+    n_found = sum(each.mi.present for each in told)
+    print(f"\n{len(told)} records read, {n_found} with an infarction; {n_rows} rows in {out / SUBMISSION}.")
     print(NOTICE)
-    if template is not None and n_rows < len(findings):
-        print(f"{len(findings) - n_rows} findings are not asked for by the form: see findings.json", file=sys.stderr)
+    if template is not None and n_rows < len(told):
+        print(f"{len(told) - n_rows} findings are not asked for by the form: see findings.json", file=sys.stderr)
 
 
 def _draw(outcome: Outcome, folder: Path) -> int:
@@ -269,32 +303,43 @@ def _draw(outcome: Outcome, folder: Path) -> int:
 def run(options: argparse.Namespace) -> int:
     """Do what the command line asks; 1 where a record could not be read, 130 when stopped, else 0."""
     with ExitStack() as stack:
-        return _run(options, _opened(options.paths, stack))
-
-
-def _run(options: argparse.Namespace, places: Mapping[Path, Path]) -> int:
-    named = _named(places)
-    template = _template([*places], options.template, [name for _, name in named])
-    out = reports.open_folder(options.out)
-    for name in (FINDINGS, SUBMISSION):
-        if (out / name).is_dir():
-            raise CardiacError(f"{out / name}: is a folder where a file is to be written: choose another --out")
-    pictures = reports.open_folder(out / "plots") if options.plots else None
-    detector = Detector.load(options.bundle)
-    outcomes, status = [], 0
-    try:
-        for outcome in _predict_all(named, detector, options.fs_hz, options.evidence):
-            outcomes.append(replace(outcome, record=None))  # samples are not kept: memory stays flat
-            if pictures and outcome.finding:
-                status = max(status, _draw(outcome, pictures))
-    except KeyboardInterrupt:
-        print(f"Stopped after {len(outcomes)} of {len(named)} records: writing these.", file=sys.stderr)
-        status = 130
-    _write(outcomes, detector, out, template)
-    errors = [outcome.error for outcome in outcomes if outcome.error]
+        places = open_sources(options.paths, stack)
+        named = list_recordings(places)
+        template = _template([*places], options.template, [name for _, name in named])
+        out = reports.open_folder(options.out)
+        for name in (FINDINGS, SUBMISSION):
+            if (out / name).is_dir():
+                raise CardiacError(f"{out / name}: is a folder where a file is to be written: choose another --out")
+        pictures = reports.open_folder(out / "plots") if options.plots else None
+        detector = Detector.load(options.bundle, options.runtime)
+        outcomes = predict_all(named, detector, options.fs_hz, options.evidence)
+        told, errors, status = _write_all(outcomes, detector, out, pictures, len(named))
+        _told(told, out, template)
     for error in errors:
         print(f"not read: {error}", file=sys.stderr)
     return status or int(bool(errors))
+
+
+def _write_all(
+    outcomes: Iterator[Outcome], detector: Detector, out: Path, pictures: Path | None, n_named: int
+) -> tuple[list[Brief], list[RecordError], int]:
+    """Write findings.json and the pictures as the outcomes come; what is told at the end, and the status so far."""
+    bundle = {"name": detector.bundle.card["name"], "sha256": detector.bundle.sha256}
+    told, errors, status = [], [], 0
+    with reports.documents_file(out / FINDINGS) as write:
+        try:
+            for outcome in outcomes:
+                if outcome.finding:
+                    told.append(outcome.finding.brief)  # and nothing else of it is kept: memory stays flat
+                    write(reports.finding_document(outcome.finding, bundle, outcome.evidence))
+                    status = max(status, _draw(outcome, pictures) if pictures else 0)
+                else:
+                    errors.append(outcome.error)
+                    write(reports.error_document(outcome.record_id, outcome.error))
+        except KeyboardInterrupt:
+            print(f"Stopped after {len(told) + len(errors)} of {n_named} records: writing these.", file=sys.stderr)
+            status = 130
+    return told, errors, status
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -305,6 +350,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for what is written (%(default)s)")
     parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help="folder of the weights and their card")
+    parser.add_argument(
+        "--runtime", choices=RUNTIMES, help="what runs the networks (onnx where the bundle has a graph, else torch)"
+    )
     parser.add_argument("--template", type=Path, help="submission form whose order of rows and columns is kept")
     parser.add_argument("--fs-hz", type=float, help="sampling rate of files that state none (500)")
     parser.add_argument("--plots", action="store_true", help="draw each record on ECG paper into OUT/plots")

@@ -24,9 +24,10 @@ from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from bundles import CARD, Bundle
 from cardiac.errors import CardiacError, ConfigError
 from cardiac.reports import open_folder, replace_file
-from utils import CARD, Bundle, Config, pick_device
+from utils import Config, pick_device
 
 log = logging.getLogger("train")
 Report = Callable[[dict[str, Any]], None]

@@ -83,7 +83,7 @@ class BandedAttention(nn.Module):
         bias = self.distance[:, apart.clamp(-self.span, self.span) + self.span]  # (heads, t, t)
         bias = bias.masked_fill(apart.abs() > self.span, -1e4).to(queries.dtype)
         attended = scaled_dot_product_attention(queries, keys, values, attn_mask=bias.expand(b, -1, -1, -1))
-        tokens = tokens + self.dropout(self.out(attended.transpose(1, 2).reshape(b, t, width)))
+        tokens = tokens + self.dropout(self.out(attended.transpose(1, 2).contiguous().view(b, t, width)))
         return tokens + self.mix(tokens)
 
 

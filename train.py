@@ -21,6 +21,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from bundles import ROOT, Bundle
 from cardiac.datasets import Dataset, read_companions, read_dataset
 from cardiac.decisions import fit_rule
 from cardiac.errors import CardiacError, ConfigError, DatasetError, first_line
@@ -52,8 +53,6 @@ from learning import (
 )
 from models import build_model
 from utils import (
-    ROOT,
-    Bundle,
     Config,
     load_bundle,
     load_config,

@@ -1,4 +1,4 @@
-"""The run bench: seed, device, settings, networks run over windows, bundles. Knows no waveform."""
+"""The run bench of torch: seed, device, settings, networks run over windows, bundles. Knows no waveform."""
 
 import difflib
 import hashlib
@@ -7,7 +7,6 @@ import json
 import random
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,12 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
+from bundles import CARD, WEIGHTS, Bundle, Run, read_card, run_sections
 from cardiac.errors import BundleError, ConfigError, first_line
 from cardiac.reports import replace_file
-from cardiac.windows import WindowPlan, cut_sections
+from cardiac.windows import WindowPlan
 from models import NETWORKS, build_model
 
-ROOT = Path(__file__).resolve().parent
-WEIGHTS, CARD = "weights.safetensors", "card.json"
-CARD_KEYS = ("name", "signal", "network", "members", "stages", "decisions", "weights_sha256")
 NETWORK_SECTION = "network"  # holds a network's name and the arguments of its class
 
 
@@ -41,28 +38,25 @@ def pick_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-@torch.inference_mode()
 def run_networks(
     networks: Sequence[nn.Module], signals: np.ndarray, plans: Sequence[WindowPlan], section: int
 ) -> list[np.ndarray]:
-    """Logits of every window of one signal or of several of one length, in evaluation mode.
+    """Logits of every window of one signal or of several of one length, as `bundles.run_sections` gives them."""
+    return run_sections(_runner(networks), signals, plans, section)
 
-    signals : (n_leads, n_samples) or (b, n_leads, n_samples).  section : how many samples are run over at once.
-    Returns for each plan float32 (n_networks, n_windows, n_outputs), or (b, n_networks, n_windows, n_outputs).
-    """
+
+def _runner(networks: Sequence[nn.Module]) -> Run:
+    """Networks in evaluation mode, as a `Run`."""
     device = next(networks[0].parameters()).device
-    parts = []
-    for each in cut_sections(signals, plans, section):
-        batch = each.signal[None] if signals.ndim == 2 else each.signal
-        inputs = torch.from_numpy(np.ascontiguousarray(batch)).to(device)
-        starts = [torch.from_numpy(at).to(device) for at in each.starts]
-        parts.append([network.eval()(inputs, starts) for network in networks])
-    found = []
-    for stage in range(len(plans)):
-        of_members = [torch.cat([part[member][stage] for part in parts], dim=1) for member in range(len(networks))]
-        logits = torch.stack(of_members, dim=1).float().cpu().numpy()
-        found.append(logits[0] if signals.ndim == 2 else logits)
-    return found
+
+    @torch.inference_mode()
+    def run(signals: np.ndarray, starts: Sequence[np.ndarray]) -> list[np.ndarray]:
+        inputs = torch.from_numpy(signals).to(device)
+        at = [torch.from_numpy(each).to(device) for each in starts]
+        found = [network.eval()(inputs, at) for network in networks]
+        return [torch.stack(of_stage, dim=1).float().cpu().numpy() for of_stage in zip(*found, strict=True)]
+
+    return run
 
 
 Config = dict[str, dict[str, Any]]
@@ -144,15 +138,6 @@ def _near(name: str, known: Mapping[str, object], section: str = "") -> str:
     return ": did you mean " + " or ".join(f"{section}.{key}" if section else key for key in close) + "?"
 
 
-@dataclass(frozen=True)
-class Bundle:
-    """The members' networks and the card that says how they are used. sha256 : of the weights file."""
-
-    card: dict[str, Any]
-    networks: list[nn.Module]
-    sha256: str
-
-
 def save_bundle(folder: str | Path, networks: Sequence[nn.Module], card: Mapping[str, Any]) -> None:
     """Write weights and card; the weights' checksum is put into the card, each file replaced at once."""
     folder = Path(folder)
@@ -174,7 +159,7 @@ def load_bundle(folder: str | Path) -> Bundle:
     Raises BundleError where a file is missing or damaged, or weights, card and network do not fit.
     """
     folder = Path(folder)
-    card = _read_card(folder)
+    card = read_card(folder)
     try:
         weights = (folder / WEIGHTS).read_bytes()
     except OSError as error:
@@ -195,21 +180,8 @@ def load_bundle(folder: str | Path) -> Bundle:
         raise BundleError(
             f"{folder}: the weights do not fit the card's networks ({first_line(error)}): copy the bundle again"
         ) from error
-    device = pick_device()
-    return Bundle(card, [network.to(device).eval() for network in networks], sha256)
-
-
-def _read_card(folder: Path) -> dict[str, Any]:
-    try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BundleError(f"{folder}: {CARD} is missing or unreadable: give a bundle's folder with --bundle") from error
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{folder}: {CARD} is not JSON ({error}): copy the bundle again") from error
-    missing = [key for key in CARD_KEYS if not isinstance(card, dict) or key not in card]
-    if missing:
-        raise BundleError(f"{folder}: {CARD} says nothing of {missing[0]!r}: copy the bundle again")
-    return card
+    networks = [network.to(pick_device()).eval() for network in networks]
+    return Bundle(card, _runner(networks), sha256, "torch", networks)
 
 
 def _rebuild(member: int, network: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> nn.Module:

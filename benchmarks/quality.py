@@ -16,6 +16,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from benchmarks.faults import Planted, all_faults
+from bundles import ROOT
 from cardiac.beats import find_beats, heart_rate_bpm
 from cardiac.dipole import INDEPENDENT
 from cardiac.labels import LEADS
@@ -23,7 +24,6 @@ from cardiac.quality.assess import KINDS, Quality, assess
 from cardiac.quality.limbs import misfit
 from cardiac.quality.measures import Measures, measure
 from cardiac.quality.placement import QUICK_RR_S, changes, evidence, fit_scatter, limb_sizes, segment_products
-from utils import ROOT
 
 FS_HZ = 500.0
 HELD_OUT = (3, 4)

@@ -29,7 +29,7 @@ from urllib.parse import quote
 import numpy as np
 from tqdm import tqdm
 
-from utils import ROOT
+from bundles import ROOT
 
 RESULTS = ROOT / "benchmarks/results/site.json"
 N_RECORDS, N_PEOPLE, N_UPLOADS = 449, 20, 20

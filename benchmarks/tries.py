@@ -27,6 +27,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.derived import DERIVED, logit
+from bundles import ROOT
 from cardiac import metrics
 from cardiac.datasets import Dataset, read_companions, read_dataset
 from cardiac.decisions import columns, cross_fit
@@ -34,7 +35,7 @@ from cardiac.errors import CardiacError, DatasetError
 from cardiac.evaluate import LEARNABLE, OutOfFold, read_found
 from cardiac.labels import SITES
 from cardiac.windows import sigmoid
-from utils import ROOT, Config, load_config
+from utils import Config, load_config
 
 RESULTS, WORK = ROOT / "benchmarks/results", Path("runs/tries")
 PRETRAINED = WORK / "pretrained"  # written by benchmarks.pretrain

@@ -11,6 +11,8 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
+from cardiac.ordered import median, percentiles
+
 WORKING_HZ = 100.0  # blocks of samples are averaged to this rate or up to twice it; QRS are found in it, not placed
 SLOPE_S = 0.02  # a difference over twice this: greatest at 12.5 Hz, nothing of 0, 25, 50 and 100 Hz
 QRS_S = 0.08  # the slopes are added up over this
@@ -79,7 +81,7 @@ def _slopes(signal: np.ndarray, fs_hz: float) -> tuple[np.ndarray, np.ndarray]:
         steep = np.zeros(slow.shape, dtype=np.float32)
         np.abs(slow[:, 2 * lag :] - slow[:, : -2 * lag], out=steep[:, lag:-lag])
         steep = uniform_filter1d(steep, max(1, round(QRS_S * working_hz)), axis=1, mode="nearest")
-        middle, high = np.percentile(steep, [50, 98], axis=1)
+        middle, high = percentiles(steep, (50, 98))
         stands_out = np.clip(high / np.maximum(middle, 1e-6) / LEAD_RATIO - 0.5, 0.05, 3.0)
         weight = np.where(high > QUIET_MV, stands_out / np.maximum(high, QUIET_MV), 0.0)
         capped = np.minimum(steep, 2 * high[:, None].astype(np.float32))  # no artefact on one lead speaks for all
@@ -112,12 +114,12 @@ def _level(slopes: np.ndarray, working_hz: float) -> np.ndarray:
     firsts, ends = _cuts(len(slopes), n_windows)
     windows = [slopes[first:end] for first, end in zip(firsts, ends, strict=True)]
     maxima = np.array([window.max() for window in windows])
-    background = np.array([np.percentile(window, BACKGROUND_PERCENTILE) for window in windows])
+    background = np.array([*(percentiles(window, (BACKGROUND_PERCENTILE,))[0] for window in windows)])
     level = np.empty(len(slopes))
     for place, (first, end) in enumerate(zip(firsts, ends, strict=True)):
         about = slice(max(0, min(place - LEVELS // 2, n_windows - LEVELS)), max(place + LEVELS // 2 + 1, LEVELS))
-        here = np.percentile(maxima[about], LEVEL_PERCENTILE)
-        stands_out = here > max(LEAST_RATIO * np.median(background[about]), 1e-9)
+        here = percentiles(maxima[about], (LEVEL_PERCENTILE,))[0]
+        stands_out = here > max(LEAST_RATIO * median(background[about]), 1e-9)
         level[first:end] = here if stands_out else np.inf
     return level
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 
 from cardiac.errors import ConfigError
 from cardiac.windows import sigmoid
@@ -68,6 +66,8 @@ def fit_calibration(method: str, probabilities: np.ndarray, targets: np.ndarray)
         return Calibration("none")
     p = np.clip(np.asarray(probabilities, dtype=np.float64), LEAST, 1 - LEAST)
     if method == "isotonic":
+        from sklearn.isotonic import IsotonicRegression  # slow to import, and needed to fit alone
+
         fitted = IsotonicRegression(y_min=LEAST, y_max=1 - LEAST, out_of_bounds="clip").fit(p, targets)
         return Calibration(method, (*map(float, fitted.X_thresholds_), *map(float, fitted.y_thresholds_)))
     logits = np.log(p) - np.log1p(-p)
@@ -84,5 +84,7 @@ def fit_calibration(method: str, probabilities: np.ndarray, targets: np.ndarray)
 
 def _logistic(features: np.ndarray, targets: np.ndarray, intercept: bool = True) -> list[float]:
     """Coefficients and intercept of a logistic regression without a penalty."""
+    from sklearn.linear_model import LogisticRegression
+
     fitted = LogisticRegression(C=np.inf, fit_intercept=intercept, max_iter=1_000).fit(features, targets)
     return [*map(float, fitted.coef_[0]), float(fitted.intercept_[0])]

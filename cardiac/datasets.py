@@ -1,6 +1,7 @@
 """Labelled collections on disk -> Dataset: which records there are, whose they are, and what is true of them."""
 
 import ast
+import csv
 import json
 import os
 import warnings
@@ -29,12 +30,11 @@ from cardiac.labels import (
 )
 from cardiac.records import Record
 from cardiac.signals import restore_gains
+from cardiac.sources import PTBXL_INDEX
 
 FILTERED_HZ, FILTERED_UNIT = 100.0, 1e-3  # of ptb-xl-filtered's signals.npz
 UNKNOWN = np.full(len(AUXILIARY), np.nan, dtype=np.float32)
 NOISE_FLAGS = ("baseline_drift", "static_noise", "burst_noise", "electrodes_problems")
-
-PTBXL_INDEX = "ptbxl_database.csv"
 
 
 @dataclass(frozen=True)
@@ -178,12 +178,17 @@ def _read_csv(path: Path, needed: Sequence[str], text: Sequence[str] = (), blank
     """A table with the needed columns. text : read as text, filled in and each once.  blanks : "NA" means no value."""
     kinds = dict.fromkeys(text, str)
     try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file)
+            width = len(next(rows, ()))
+            if any(any(row[width:]) for row in rows):
+                raise ValueError("a row is longer than the head")
         with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the head
+            warnings.simplefilter("ignore", pd.errors.ParserWarning)  # of rows that end in a comma
             table = pd.read_csv(
                 path, dtype=kinds, encoding="utf-8-sig", low_memory=False, index_col=False, keep_default_na=blanks
             )
-    except (OSError, ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
+    except (OSError, ValueError, csv.Error, pd.errors.ParserError) as error:
         raise DatasetError(
             f"{path.name}: cannot be read as a CSV table ({first_line(error)}): check the file"
         ) from error

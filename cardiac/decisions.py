@@ -26,6 +26,18 @@ class Judgement:
     present: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What tables tell of a Finding."""
+
+    record_id: str
+    mi: Judgement
+    sites: tuple[str, ...]
+    norm: bool
+    uncertain: bool
+    quality: str
+
+
 @dataclass(frozen=True)
 class Finding:
     """What was concluded about one record. A site's probability is that of the site, given an infarction.
@@ -56,6 +68,10 @@ class Finding:
     def quality(self) -> str:
         """ "warning" where something about the recording wants a look, else "ok"."""
         return "warning" if self.reasons or any(note.level == "warning" for note in self.notes) else "ok"
+
+    @property
+    def brief(self) -> Brief:
+        return Brief(self.record_id, self.mi, self.sites, self.norm, self.uncertain, self.quality)
 
     @property
     def remarks(self) -> list[str]:

@@ -1,7 +1,9 @@
 """One family of errors. A message says what is wrong, where, and what to do, in one sentence."""
 
+import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import ModuleType
 
 
 class CardiacError(Exception):
@@ -34,6 +36,15 @@ class BundleError(CardiacError):
 
 class ConfigError(CardiacError):
     """A setting that does not exist or has the wrong kind of value."""
+
+
+def extra(module: str, requirements: str, kind: type[CardiacError] = CardiacError) -> ModuleType:
+    """A module that not every install has. Raises `kind`, saying which requirements file brings it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.split(".")[0]
+        raise kind(f"the package {package} is not installed: pip install -r {requirements}") from error
 
 
 def first_line(error: BaseException) -> str:

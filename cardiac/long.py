@@ -1,6 +1,6 @@
 """Recordings too long to be held at once: read, settled and prepared in pieces as they are asked for, memory flat."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,23 +30,31 @@ class LongSignal:
 
 
 class PreparedSignal:
-    """A LongSignal at the spec's rate and in its band, (12, n), a piece of which is kept and read from in order."""
+    """A LongSignal at the spec's rate and in its band, a piece of which is kept and read from in order.
 
-    ndim, dtype = 2, np.dtype(np.float32)
+    Its shape is (12, n); batched : (1, 12, n).
+    """
 
-    def __init__(self, signal: LongSignal, fs_hz: float, spec: SignalSpec) -> None:
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, signal: LongSignal, fs_hz: float, spec: SignalSpec, batched: bool = False) -> None:
         self._signal, self._fs_hz, self._spec = signal, fs_hz, spec
         self._ratio = resampling_ratio(fs_hz, spec.fs_hz)
         up, down = self._ratio.numerator, self._ratio.denominator
-        self.shape = (12, min(round(signal.shape[1] * spec.fs_hz / fs_hz), -(-signal.shape[1] * up // down)))
+        n_samples = min(round(signal.shape[1] * spec.fs_hz / fs_hz), -(-signal.shape[1] * up // down))
+        self.shape = (1, 12, n_samples) if batched else (12, n_samples)
+        self.ndim = len(self.shape)
         self._first, self._piece = 0, np.empty((12, 0), np.float32)
 
     def __getitem__(self, key: tuple[Any, slice]) -> np.ndarray:
-        first, last, _ = key[-1].indices(self.shape[1])
+        first, last, _ = key[-1].indices(self.shape[-1])
         if not (self._first <= first and last <= self._first + self._piece.shape[1]):
             self._first = first
-            self._piece = self._prepare(first, min(max(last, first + round(PIECE_S * self._spec.fs_hz)), self.shape[1]))
-        return self._piece[:, first - self._first : last - self._first]
+            self._piece = self._prepare(
+                first, min(max(last, first + round(PIECE_S * self._spec.fs_hz)), self.shape[-1])
+            )
+        piece = self._piece[:, first - self._first : last - self._first]
+        return piece[None] if self.ndim == 3 else piece
 
     def _prepare(self, first: int, last: int) -> np.ndarray:
         """Samples first to last of the prepared signal, from those of the recording around them."""
@@ -55,6 +63,16 @@ class PreparedSignal:
         begin = max(0, first - margin) // up * up  # where a sample of both rates stands
         raw = self._signal[..., begin * down // up : -(-(last + margin) * down // up)]
         return prepare_signal(raw, self._fs_hz, self._spec)[:, first - begin : last - begin]
+
+
+def prepare_together(
+    signals: "Sequence[np.ndarray | LongSignal]", fs_hz: float, spec: SignalSpec
+) -> "np.ndarray | PreparedSignal":
+    """`signals.prepare_signal` of signals of one length at once, (b, 12, n); a long one is prepared by itself, in pieces."""
+    if isinstance(signals[0], LongSignal):
+        return PreparedSignal(signals[0], fs_hz, spec, batched=True)
+    prepared = prepare_signal(np.concatenate(signals), fs_hz, spec)  # (b * 12, n)
+    return prepared.reshape(len(signals), -1, prepared.shape[1])
 
 
 def prepare(signal: "np.ndarray | LongSignal", fs_hz: float, spec: SignalSpec) -> "np.ndarray | PreparedSignal":

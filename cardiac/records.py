@@ -11,6 +11,7 @@ from cardiac.dipole import twelve_leads
 from cardiac.errors import RecordError, naming
 from cardiac.labels import LEADS, lead_and_sign, lead_name
 from cardiac.long import LongSignal
+from cardiac.ordered import percentiles
 from cardiac.readers.aecg import read_aecg
 from cardiac.readers.archives import unpacked
 from cardiac.readers.arrays import read_npy, read_npz
@@ -50,6 +51,7 @@ PASSED_OVER = {".dat", ".atr", ".md", ".json", ".html", ".py", ".toml", ".zip", 
 
 # Peak-to-peak amplitude of the middle lead over 1,681 + 449 real records: 0.4 to 5.7 mV. What lies far outside is in
 # another unit; what lies in between could be either and is refused rather than guessed.
+SWING_PERCENTS = (0.1, 99.9)
 MV_RANGE = (0.02, 20.0)
 LEAD_SWING_MV = 50.0  # of any one lead; the largest of the real records is 32
 UV_RANGE = (50.0, 50_000.0)
@@ -313,7 +315,7 @@ def _settle_unit(signal: np.ndarray, notes: list[Note]) -> tuple[np.ndarray, flo
     moving = np.ptp(signal, axis=1) > 0
     if not moving.any():
         raise RecordError("no lead carries a signal (all are flat): check the electrodes or the export")
-    low, high = np.percentile(signal[moving], [0.1, 99.9], axis=1)
+    low, high = percentiles(signal[moving].astype(np.float32), SWING_PERCENTS)
     swing = float(np.median(high - low))
     if MV_RANGE[0] <= swing <= MV_RANGE[1]:
         return signal, 1.0
@@ -332,7 +334,7 @@ def _check_range(signal: np.ndarray) -> None:
     """Refuse what no lead of a body gives: another unit on one lead, or a spike out of all proportion."""
     if np.ptp(signal, axis=1).max() <= LEAD_SWING_MV:
         return
-    swings = np.ptp(np.percentile(signal, [0.1, 99.9], axis=1), axis=0)
+    swings = np.subtract(*reversed(percentiles(signal, SWING_PERCENTS)))
     if swings.max() > LEAD_SWING_MV:
         lead = LEADS[int(swings.argmax())]
         raise RecordError(f"lead {lead} swings by {swings.max():.3g} mV, unlike the others: check its unit and gain")

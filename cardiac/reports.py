@@ -1,25 +1,28 @@
 """The only door out: Findings -> findings.json, submission.csv, the table and the pictures."""
 
+import csv
 import hashlib
 import io
 import json
 import os
 import uuid
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from cardiac.decisions import Finding, Judgement
-from cardiac.errors import CardiacError, RecordRejected
+from cardiac.decisions import Brief, Finding, Judgement
+from cardiac.errors import CardiacError, RecordRejected, extra
 from cardiac.evidence import Evidence, evidence_document
 from cardiac.labels import COLUMNS, LEADS, NORM, RECORD_COLUMN, SITES
 from cardiac.quality.reasons import Reason
 from cardiac.records import Note, Record
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TRACING_S, TRACING_POINTS = 3.0, 150
 
@@ -109,10 +112,37 @@ def error_document(record_id: str, error: Exception) -> dict[str, Any]:
     return {"record": record_id, "error": str(error)} | rejected
 
 
-def write_documents(documents: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """findings.json: an array of documents, UTF-8."""
-    text = json.dumps(list(documents), ensure_ascii=False, indent=1) + "\n"
-    replace_file(path, text.encode("utf-8", "replace"))  # a file's name may hold what is not UTF-8
+@contextmanager
+def documents_file(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """findings.json, an array of documents, UTF-8: gives what writes one; all are put in place at the end, or none.
+
+    Raises CardiacError at the end where the disk was full meanwhile; the old file stays.
+    """
+    temporary, n_written, failed = path.with_name(f".{uuid.uuid4().hex}"), 0, None
+
+    def write(document: Mapping[str, Any]) -> None:
+        nonlocal n_written, failed
+        told = json.dumps(document, ensure_ascii=False, indent=1).replace("\n", "\n ")
+        text = f"{',' if n_written else '['}\n {told}"
+        n_written += 1
+        try:
+            file.write(text.encode("utf-8", "replace"))  # a file's name may hold what is not UTF-8
+        except OSError as error:
+            failed = failed or error
+
+    try:
+        with temporary.open("wb") as file:
+            yield write
+            file.write(b"\n]\n" if n_written else b"[]\n")
+        if failed:
+            raise failed
+        temporary.replace(path)
+    except OSError as error:
+        reason = f"{path}: cannot be written ({error.strerror}): make room or choose another folder"
+        raise CardiacError(reason) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def submission_row(sites: Collection[str], is_norm: bool) -> dict[str, int]:
@@ -120,25 +150,27 @@ def submission_row(sites: Collection[str], is_norm: bool) -> dict[str, int]:
     return {COLUMNS[site]: int(site in sites) for site in SITES} | {COLUMNS[NORM]: int(is_norm)}
 
 
-def submission(findings: Sequence[Finding], template: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The seven 0/1 columns by record, in the template's order of rows and columns where there is one, else by name.
+def submission(findings: "Sequence[Finding | Brief]", template: "pd.DataFrame | None" = None) -> list[list[str | int]]:
+    """The head and then the seven 0/1 columns by record, in the template's order of rows and columns, else by name.
 
     A row of the template whose record has no finding is left out: nothing was decided on it.
     """
     rows = {finding.record_id: submission_row(finding.sites, finding.norm) for finding in findings}
     order = sorted(rows) if template is None else [name for name in template[RECORD_COLUMN] if name in rows]
     names = [RECORD_COLUMN, *COLUMNS.values()] if template is None else list(template.columns)
-    return pd.DataFrame([{RECORD_COLUMN: name, **rows[name]} for name in order], columns=names)
+    return [names, *([{RECORD_COLUMN: name, **rows[name]}[column] for column in names] for name in order)]
 
 
-def write_submission(findings: Sequence[Finding], path: Path, template: pd.DataFrame | None = None) -> int:
+def write_submission(findings: "Sequence[Finding | Brief]", path: Path, template: "pd.DataFrame | None" = None) -> int:
     """submission.csv as the task asks for it; returns the number of rows."""
     table = submission(findings, template)
-    replace_file(path, table.to_csv(index=False, lineterminator="\n").encode())
-    return len(table)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(table)
+    replace_file(path, text.getvalue().encode("utf-8", "replace"))
+    return len(table) - 1
 
 
-def findings_table(findings: Sequence[Finding]) -> str:
+def findings_table(findings: "Sequence[Finding | Brief]") -> str:
     """Record, infarction probability and sites, aligned for a terminal."""
     width = max([len(finding.record_id) for finding in findings] + [len("record")])
     lines = [f"{'record':<{width}}  MI prob.  finding"]
@@ -156,6 +188,7 @@ def write_ecg(record: Record, finding: Finding, path: Path, evidence: Mapping[st
 
 def ecg_picture(record: Record, finding: Finding, evidence: Mapping[str, Evidence] | None = None) -> bytes:
     """The record on ECG paper as PNG; see `write_ecg`."""
+    extra("matplotlib", "requirements.txt")
     from cardiac.plots import draw_ecg  # matplotlib is slow to import and only pictures need it
 
     return png(draw_ecg(record, finding, (evidence or {}).get("mi")))
@@ -250,11 +283,15 @@ def png(figure: Any) -> bytes:
 
 def write_folds(record_ids: Sequence[str], folds: Sequence[int], path: Path) -> None:
     """A folds file as `datasets.read_folds` reads it, by name."""
+    import pandas as pd  # slow to import, and the detector itself needs none of it
+
     table = pd.DataFrame({"record_id": record_ids, "fold": folds}).sort_values("record_id")
     replace_file(path, table.to_csv(index=False).encode())
 
 
 def write_found(columns: Mapping[str, Sequence[object]], path: Path) -> None:
     """out_of_fold.csv as `datasets.read_out_of_fold` reads it, by name. columns : by name, record_id among them."""
+    import pandas as pd
+
     table = pd.DataFrame(columns).sort_values("record_id")
     replace_file(path, table.to_csv(index=False, float_format="%.5f").encode())

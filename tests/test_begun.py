@@ -8,9 +8,10 @@ from safetensors.torch import load_file
 
 import learning
 import train
+from bundles import Bundle
 from cardiac.errors import ConfigError
 from cardiac.simulate import simulate_dataset
-from utils import Bundle, load_config
+from utils import load_config
 
 SMALL = ["train.epochs=1", "data.n_folds=2", "network.widths=[8, 8, 8]", "network.depth=1", "train.crop=200"]
 DATASET = simulate_dataset(30, seed=1)
@@ -45,6 +46,6 @@ def test_weights_that_learnt_from_these_recordings_are_refused(root, fitted, tmp
 
 
 def test_weights_of_another_network_are_refused():
-    other = Bundle({"name": "other"}, [torch.nn.Linear(2, 3)], "")
+    other = Bundle({"name": "other"}, None, "", "torch", [torch.nn.Linear(2, 3)])
     with pytest.raises(ConfigError, match="no weight of 'other' fits the network"):
         learning.begin_from(torch.nn.BatchNorm2d(5), other)

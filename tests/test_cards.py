@@ -27,10 +27,11 @@ def test_damaged_bundles_are_refused(bundle, root, tmp_path, capsys):
     change_card(bundle, lambda card: card["decisions"]["thresholds"]["sites"].pop("septal"))
     assert inference.main([*command, "--bundle", str(bundle)]) == 2
     assert "septal" in capsys.readouterr().err
-    with (bundle / "weights.safetensors").open("ab") as file:
-        file.write(b"\0")
-    assert inference.main([*command, "--bundle", str(bundle)]) == 2
-    assert "checksum" in capsys.readouterr().err
+    for name, runtime in (("weights.safetensors", "torch"), ("network.onnx", "onnx")):
+        with (bundle / name).open("ab") as file:
+            file.write(b"\0")
+        assert inference.main([*command, "--bundle", str(bundle), "--runtime", runtime]) == 2
+        assert f"{name} is not the file that card.json" in capsys.readouterr().err
     assert inference.main([*command, "--bundle", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -86,9 +87,10 @@ FAULTS = {
 }
 
 
+@pytest.mark.parametrize("runtime", ["onnx", "torch"])
 @pytest.mark.parametrize("case", FAULTS)
-def test_cards_that_cannot_be_used_are_refused(case, bundle):
+def test_cards_that_cannot_be_used_are_refused(case, runtime, bundle):
     change_card(bundle, FAULTS[case])
     with pytest.raises(BundleError, match="copy the bundle again") as caught:
-        inference.Detector.load(bundle)
+        inference.Detector.load(bundle, runtime)
     assert "\n" not in str(caught.value)

@@ -1,9 +1,11 @@
 """The whole path with the shipped bundle: the same finding by every way, one sentence for what is wrong."""
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -247,13 +249,13 @@ def test_names_that_are_not_utf8(tmp_path, signal):
 
 
 def test_stopped_by_hand_what_was_read_is_written(mixed, tmp_path, capsys, monkeypatch):
-    whole = inference._predict_all
+    whole = inference.predict_all
 
     def stopped(*arguments):
         yield next(whole(*arguments))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(inference, "_predict_all", stopped)
+    monkeypatch.setattr(inference, "predict_all", stopped)
     assert command(mixed, "--out", tmp_path / "out") == 130
     assert "Stopped after 1 of 6" in capsys.readouterr().err
     assert len(json.loads((tmp_path / "out/findings.json").read_text(encoding="utf-8"))) == 1
@@ -284,7 +286,7 @@ def test_a_form_in_the_folder_is_taken(mixed, tmp_path):
 
 
 def test_wrong_templates_are_found_before_the_work(mixed, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(inference, "_predict_all", pytest.fail)
+    monkeypatch.setattr(inference, "predict_all", pytest.fail)
     unknown = write_form(tmp_path / "form.csv", ["good", "stranger"])
     assert command(mixed, "--template", unknown, "--out", tmp_path / "out") == 2
     assert "'stranger'" in capsys.readouterr().err
@@ -295,7 +297,7 @@ def test_wrong_templates_are_found_before_the_work(mixed, tmp_path, capsys, monk
 
 
 def test_unwritable_out_and_empty_folder_are_found_before_the_work(mixed, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(inference, "_predict_all", pytest.fail)
+    monkeypatch.setattr(inference, "predict_all", pytest.fail)
     (tmp_path / "file").touch()
     assert command(mixed, "--out", tmp_path / "file") == 2
     (tmp_path / "taken/findings.json").mkdir(parents=True)
@@ -353,11 +355,22 @@ def test_samples_are_not_kept(detector, mixed, tmp_path, monkeypatch):
     """Outcomes come with their record; the command line lets go of it, so that memory stays flat."""
     outcomes = list(inference.predict_folder([mixed / "good.npy"], detector))
     assert outcomes[0].record.duration_s == 10
-    written = []
-    monkeypatch.setattr(inference, "_write", lambda outcomes, *_: written.extend(outcomes))
+    alive, told = [], []
+    whole = inference.predict_all
+
+    def watched(*arguments):
+        for outcome in whole(*arguments):
+            if outcome.record:
+                alive.append(weakref.ref(outcome.record))
+            yield outcome
+
+    monkeypatch.setattr(inference, "predict_all", watched)
+    monkeypatch.setattr(inference, "_told", lambda briefs, *_: told.extend(briefs))
     command(mixed, "--out", tmp_path / "out")
-    assert len(written) == 6
-    assert all(outcome.record is None for outcome in written)
+    gc.collect()
+    assert [brief.record_id for brief in told] == ["turned", "good"]
+    assert len(alive) == 2
+    assert not any(reference() for reference in alive)
 
 
 def test_shipped_bundle_is_small_and_tensors_alone(root):

@@ -6,10 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from bundles import CARD, WEIGHTS
 from cardiac.errors import BundleError, ConfigError
 from cardiac.windows import WindowPlan
 from models import build_model
-from utils import CARD, WEIGHTS, load_bundle, load_config, run_networks, save_bundle, seed_everything
+from utils import load_bundle, load_config, run_networks, save_bundle, seed_everything
 
 DEFAULTS = "configs/mi.toml"
 NETWORK = {"name": "hybrid", "n_leads": 12, "n_outputs": [1, 6], "windows": [160, 140], "widths": [8, 8, 8], "depth": 1}

@@ -25,7 +25,8 @@ from cardiac.errors import CardiacError, RecordError
 from cardiac.evidence import evidence_document
 from cardiac.readers.archives import is_archive, unpack
 from cardiac.records import find_records, read_record, record_from_array, stored_record
-from inference import Detector, explain_record, name_recordings, predict_record
+from cardiac.sources import name_recordings
+from inference import Detector, explain_record, predict_record
 from webapp.logs import told_place
 from webapp.samples import ENDING, read_samples
 from webapp.settings import BUNDLE, INSTANCE, Settings
@@ -282,9 +283,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO)
     settings = Settings(data=options.data, database_url=os.environ.get("DATABASE_URL", ""), bundle=options.bundle)
     try:
-        import torch
-
-        torch.set_num_threads(options.threads)
+        os.environ["OMP_NUM_THREADS"] = str(options.threads)  # read when the networks are loaded
         if hasattr(os, "nice"):
             os.nice(10)  # pages come first
         worker = Worker(Database(settings.url), Files(settings.data), settings.bundle)

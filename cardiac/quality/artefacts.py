@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cardiac.ordered import median
 from cardiac.quality.noise import split
 
 FLAT_MV = 0.005  # in half a second. Steps of 5 µV are common, and a real lead moves by several of them
@@ -33,7 +34,7 @@ def clipped(signal: np.ndarray, fs_hz: float, n_windows: int) -> np.ndarray:
     where = np.zeros((len(signal), n_windows), dtype=bool)
     length = signal.shape[1] // n_windows
     least = max(2, round(PLATEAU_S * fs_hz))
-    middle = np.median(signal[:, :: max(1, int(fs_hz // 50))], axis=1)
+    middle = median(signal[:, :: max(1, int(fs_hz // 50))])
     for extreme in (signal.max(axis=1), signal.min(axis=1)):
         at_end = signal == extreme[:, None]
         for lead in np.flatnonzero((at_end.sum(axis=1) >= least) & (np.abs(extreme - middle) >= PLATEAU_MV)):
@@ -53,23 +54,18 @@ def spikes(signal: np.ndarray, fs_hz: float, muscle_mv: np.ndarray, beats: np.nd
     """
     bend = 2 * signal[:, 1:-1] - signal[:, :-2] - signal[:, 2:]
     last_window, length = muscle_mv.shape[1] - 1, signal.shape[1] // muscle_mv.shape[1]
-    found = []
-    for lead, place in np.argwhere(np.abs(bend[:, 3:-3]) > 2 * SPIKE_MV):
-        noise_mv = muscle_mv[lead, min((place + 4) // length, last_window)]
-        if abs(bend[lead, place + 3]) < 2 * SPIKE_NOISE * noise_mv:
-            continue
-        about = bend[lead, place : place + 7] / bend[lead, place + 3]  # the third to either side
-        sides = -about[[2, 4]]
-        if (
-            np.abs(about[[0, 1, 5, 6]]).max() > SPIKE_REST
-            or not ((sides > SPIKE_SIDE[0]) & (sides < SPIKE_SIDE[1])).all()
-        ):
-            continue
-        sample = int(place) + 4
-        in_beat = len(beats) > 0 and np.abs(beats - sample).min() < SPIKE_BEAT_S * fs_hz
-        if fs_hz >= SPIKE_CLEAR_HZ or not in_beat:
-            found.append((int(lead), sample))
-    return found
+    leads, places = np.nonzero(np.abs(bend[:, 3:-3]) > 2 * SPIKE_MV)
+    noise_mv = muscle_mv[leads, np.minimum((places + 4) // length, last_window)]
+    loud = np.abs(bend[leads, places + 3]) >= 2 * SPIKE_NOISE * noise_mv
+    leads, places = leads[loud], places[loud]
+    about = bend[leads[:, None], places[:, None] + np.arange(7)] / bend[leads, places + 3][:, None]  # 3 to either side
+    sides = -about[:, [2, 4]]
+    lone = (np.abs(about[:, [0, 1, 5, 6]]) <= SPIKE_REST).all(axis=1)
+    lone &= ((sides > SPIKE_SIDE[0]) & (sides < SPIKE_SIDE[1])).all(axis=1)
+    found = [(int(lead), int(place) + 4) for lead, place in zip(leads[lone], places[lone], strict=True)]
+    if fs_hz >= SPIKE_CLEAR_HZ or len(beats) == 0:
+        return found
+    return [each for each in found if np.abs(beats - each[1]).min() >= SPIKE_BEAT_S * fs_hz]
 
 
 def pacing(signal: np.ndarray, fs_hz: float) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,7 @@ from cardiac.beats import find_beats, heart_rate_bpm
 from cardiac.errors import RecordError, RecordRejected
 from cardiac.labels import LEADS
 from cardiac.long import LongSignal
+from cardiac.ordered import median, percentiles
 from cardiac.quality.limbs import N_LIMB, LimbFault, explain, limb_estimate, misfit
 from cardiac.quality.measures import Measures, join, measure
 from cardiac.quality.noise import HUM_HZ
@@ -140,7 +141,7 @@ def _flat(measures: Measures) -> tuple[np.ndarray, np.ndarray]:
     """Leads without any signal, bool (12,), and stretches of the others, bool (12, 2 * n_windows)."""
     whole = measures.flat.mean(axis=1) >= FLAT_SHARE
     where = np.zeros_like(measures.flat)
-    for lead in range(len(LEADS)):
+    for lead in np.flatnonzero(measures.flat.any(axis=1)):
         for first, end in runs(measures.flat[lead]):
             where[lead, first:end] = end - first >= LEAST_FLAT
     return whole, where
@@ -172,7 +173,7 @@ def _signal(measures: Measures) -> list[Reason]:
 
 def _noise(measures: Measures) -> list[Reason]:
     """Muscle noise, hum and wandering of the baseline."""
-    middle = np.median(measures.muscle, axis=1)
+    middle = median(measures.muscle)
     burst = measures.muscle > np.maximum(BURST_MV, BURST_RATIO * middle[:, None])
     advice = "small waves and ST cannot be read; warm and support the patient, or record again"
     faults = [Fault("muscle_noise", "muscle noise", advice, middle > MUSCLE_MV, burst)]
@@ -187,7 +188,7 @@ def _noise(measures: Measures) -> list[Reason]:
     faults.append(Fault("wander", "the baseline wanders", advice, strays.mean(axis=1) >= WHOLE_SHARE, strays))
     found = [reason for fault in faults for reason in reasons_of(fault, measures.edges_s)]
     if measures.heights.shape[1]:
-        buried = lead_names(middle > BURIED_RATIO * np.maximum(np.median(measures.heights, axis=1), 0.01))
+        buried = lead_names(middle > BURIED_RATIO * np.maximum(median(measures.heights), 0.01))
         if len(buried) >= REJECTED_LEADS:
             text = f"noise buries the beats in {named(buried)}: record it again"
             found.append(Reason("muscle_noise", buried, "rejected", text))
@@ -228,7 +229,7 @@ def _beats(measures: Measures, beats: np.ndarray, fs_hz: float) -> list[Reason]:
     if len(beats) >= LEAST_BEATS and not bounds[0] <= rate_bpm <= bounds[1]:
         text = f"a heart rate of {rate_bpm:.0f} a minute: check the sampling rate, or there is no usable rhythm"
         found.append(Reason("heart_rate", (), "rejected", text))
-    height = float(np.median(np.median(measures.heights, axis=1)))
+    height = float(median(median(measures.heights)))
     if not UNIT_RANGE_MV[0] <= height <= UNIT_RANGE_MV[1]:
         text = f"QRS of {height:.3g} mV (middle lead) are not an ECG's: check unit and gain"
         found.append(Reason("wrong_unit", (), "rejected", text))
@@ -237,9 +238,9 @@ def _beats(measures: Measures, beats: np.ndarray, fs_hz: float) -> list[Reason]:
 
 def _lost_beats(measures: Measures, beats_s: np.ndarray) -> list[Reason]:
     """Leads in which the QRS go missing for some beats while the others keep theirs."""
-    own = np.percentile(measures.heights, 75, axis=1)
+    own = percentiles(measures.heights, (75,))[0]
     share = measures.heights / np.maximum(own, 1e-6)[:, None]
-    others = np.median(share, axis=0) >= OTHERS_SHARE
+    others = median(share, axis=0) >= OTHERS_SHARE
     missing = (share < OFF_SHARE) & others & (own >= OFF_MV)[:, None]
     windows = np.searchsorted(measures.edges_s[1:-1], beats_s, side="right")
     missing &= ~_flat_windows(measures)[:, windows]  # told already
@@ -284,7 +285,7 @@ def _placement(measures: Measures, fault: LimbFault | None, rate_bpm: float) -> 
     if measures.n_beats < LEAST_BEATS:
         return []
     sound = (measures.flat.mean(axis=1) < WHOLE_SHARE) & (measures.clipped.mean(axis=1) < WHOLE_SHARE)
-    steady = np.median(measures.wander, axis=1) < STEADY_RATIO * np.median(measures.heights, axis=1)
+    steady = median(measures.wander) < STEADY_RATIO * median(measures.heights)
     if fault is not None:
         sound[list(fault.leads)] = False
     good = tuple(place for place in range(N_LIMB) if sound[place])

@@ -4,6 +4,7 @@ All is told from the leads' products summed over time, so a window counts as lit
 """
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -37,12 +38,18 @@ def misfit(products: np.ndarray, kept: tuple[int, ...] = tuple(range(N_LIMB))) -
 
     products : (..., 12, 12), mean products of the leads (mV²), of differences or otherwise free of a mean.
     """
-    rows = FROM_I_II[list(kept)]
-    apart = np.eye(len(kept)) - rows @ np.linalg.pinv(rows)
+    apart = _apart(kept)
     of_kept = products[..., list(kept), :][..., list(kept)]
     left = np.einsum("ij,...ji->...", apart, of_kept) / (len(kept) - 2)
     size = np.einsum("...ii->...", of_kept) / len(kept)
     return np.sqrt(np.maximum(left, 0.0)) / (TOLERANCE_MV + TOLERANCE_SHARE * np.sqrt(np.maximum(size, 0.0)))
+
+
+@cache  # of at most 2 ** 6
+def _apart(kept: tuple[int, ...]) -> np.ndarray:
+    """What of these limb leads cannot be made of I and II, as a projection."""
+    rows = FROM_I_II[list(kept)]
+    return np.eye(len(kept)) - rows @ np.linalg.pinv(rows)
 
 
 def explain(products: np.ndarray) -> LimbFault | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cardiac.beats import SLOPE_S, average_blocks, block_length
+from cardiac.ordered import median
 from cardiac.quality.artefacts import clipped, flat_halves, pacing, spikes
 from cardiac.quality.noise import measure_noise, measure_wander, split
 from cardiac.quality.placement import AFTER_S, BEFORE_S, REST_S
@@ -120,5 +121,5 @@ def _middle_beat(slow: np.ndarray, working_hz: float, near: np.ndarray) -> tuple
         return np.zeros((len(slow), len(offsets))), offsets / working_hz, 0
     beats = slow[:, whole[:, None] + offsets]
     rest = (offsets / working_hz > REST_S[0] - 0.005) & (offsets / working_hz < REST_S[1] + 0.005)
-    beats = beats - np.median(beats[..., rest], axis=-1, keepdims=True)  # the baseline wanders from beat to beat
-    return np.median(beats, axis=1).astype(float), offsets / working_hz, len(whole)
+    beats = beats - median(beats[..., rest])[..., None]  # the baseline wanders from beat to beat
+    return median(beats, axis=1).astype(float), offsets / working_hz, len(whole)

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
+from cardiac.ordered import median
+
 HUM_HZ = (50.0, 60.0)
 HUM_BLOCK_S = 0.1  # whole periods of both, so neither leaks into the other
 LEAST_RATE_PER_HUM = 2.5  # samples a period that are needed to tell a hum
@@ -32,7 +34,7 @@ def measure_noise(signal: np.ndarray, fs_hz: float, n_windows: int) -> tuple[np.
     block = max(2, round(MUSCLE_BLOCK_S * fs_hz))
     n_blocks = fine.shape[2] // block
     power = np.square(fine[..., : n_blocks * block]).reshape(*fine.shape[:2], n_blocks, block).mean(axis=-1)
-    power = np.median(power, axis=-1) - np.nansum(np.square(hum), axis=0) / 2
+    power = median(power) - np.nansum(np.square(hum), axis=0) / 2
     return np.sqrt(np.maximum(power, 0.0)), hum
 
 
@@ -51,7 +53,7 @@ def _hum(fine: np.ndarray, fs_hz: float) -> np.ndarray:
         basis = (2 / block * np.stack([np.cos(angles), np.sin(angles)], axis=1)).astype(np.float32)
         parts = blocks @ basis
         phasors = (parts[..., 0] - 1j * parts[..., 1]) * np.exp(-1j * turn * block * np.arange(n_blocks))
-        hum[place] = np.hypot(np.median(phasors.real, axis=-1), np.median(phasors.imag, axis=-1))
+        hum[place] = np.hypot(median(phasors.real), median(phasors.imag))
     return hum
 
 
@@ -61,7 +63,7 @@ def measure_wander(slow: np.ndarray, working_hz: float, n_windows: int) -> np.nd
     slow : (n_leads, n), mV, at the working rate.
     """
     block = max(1, round(BASELINE_BLOCK_S * working_hz))
-    middles = np.median(split(slow, max(1, slow.shape[1] // block)), axis=-1)
+    middles = median(split(slow, max(1, slow.shape[1] // block)))
     width = max(1, round(BASELINE_SMOOTH_S * working_hz / block))
     course = uniform_filter1d(uniform_filter1d(middles, width, axis=1, mode="nearest"), width, axis=1, mode="nearest")
     windows = split(course, n_windows)

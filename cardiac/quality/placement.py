@@ -15,6 +15,7 @@ import numpy as np
 
 from cardiac.dipole import INDEPENDENT
 from cardiac.labels import LEADS
+from cardiac.ordered import median
 
 N_LEADS = len(INDEPENDENT)
 BEFORE_S, AFTER_S = 0.26, 0.46  # of the R peak
@@ -179,7 +180,7 @@ def segment_products(beat: np.ndarray, at_s: np.ndarray) -> np.ndarray:
 
     beat : (n_leads, n), mV, one beat (the middle one of many).  at_s : (n,), seconds from its R peak.
     """
-    rest = np.median(beat[:, (at_s > REST_S[0] - 0.005) & (at_s < REST_S[1] + 0.005)], axis=1, keepdims=True)
+    rest = median(beat[:, (at_s > REST_S[0] - 0.005) & (at_s < REST_S[1] + 0.005)])[:, None]
     moved = beat - rest
     found = []
     for first_s, last_s in SEGMENTS_S.values():
@@ -224,7 +225,7 @@ def limb_sizes(beat: np.ndarray, at_s: np.ndarray) -> np.ndarray:
     """How large I, II and III are from P to T, root of the mean square, mV, (3,). Arguments as in `leg_electrode`."""
     leads = np.vstack([beat, beat[1] - beat[0]])
     near = (at_s > REST_S[0] - 0.005) & (at_s < REST_S[1] + 0.005)
-    moved = leads - np.median(leads[:, near], axis=1, keepdims=True)
+    moved = leads - median(leads[:, near])[:, None]
     inside = (at_s > SEGMENTS_S["P"][0] - 0.005) & (at_s < SEGMENTS_S["T"][1] + 0.005)
     return np.sqrt(np.mean(np.square(moved[:, inside]), axis=1))
 

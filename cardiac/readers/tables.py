@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from cardiac.errors import RecordError, first_line
+from cardiac.errors import RecordError, extra, first_line
 from cardiac.labels import LEADS, lead_and_sign
 from cardiac.readers.kinds import decoded
 from cardiac.readers.raw import Note, Raw
@@ -40,6 +39,7 @@ def read_text(path: Path) -> Raw:
     first = next((place for place, line in enumerate(lines) if _is_row(line, separator, decimal)), None)
     if first is None:
         raise RecordError("holds no rows of numbers: give samples as a table, one column a lead")
+    pd = extra("pandas", "requirements.txt", RecordError)  # slow to import, and needed for this format alone
     try:
         table = pd.read_csv(
             io.StringIO(text),

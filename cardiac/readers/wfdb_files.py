@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cardiac.errors import RecordError, first_line
+from cardiac.errors import RecordError, extra, first_line
 from cardiac.readers.raw import LONG_S, SEXES, Note, Raw, check_length, check_rate
 
 SCANNED = 10_000  # samples from which a long record's gains are known
@@ -21,7 +21,7 @@ LEAST_BITS = 0.5  # of a sample in the densest WFDB format, compressed
 
 def read_wfdb(path: Path) -> Raw:
     """The record whose header, or whose signal file, this is. Raises RecordError where rate or gain are not stated."""
-    import wfdb  # heavy, and needed for this format alone
+    wfdb = extra("wfdb", "requirements.txt", RecordError)  # heavy, and needed for this format alone
 
     stem = path.with_suffix("")
     if not stem.with_name(f"{stem.name}.hea").is_file():
@@ -43,7 +43,7 @@ def read_wfdb(path: Path) -> Raw:
 
 def _read(stem: Path, first: int = 0, last: int | None = None) -> tuple[np.ndarray, tuple, tuple, list[Note]]:
     """Samples (n_leads, last - first) in their units, names, units and notes; the whole record is checked by its sums."""
-    import wfdb
+    wfdb = extra("wfdb", "requirements.txt", RecordError)
 
     with _faults_named(), _plainly_named(stem) as named:
         content = wfdb.rdrecord(str(named), sampfrom=first, sampto=last, physical=False, m2s=False)

@@ -1,0 +1,285 @@
+"""How fast records are read, beside the task's reference solution and beside what the machine could do at best.
+
+    python -m benchmarks.inference             # two minutes; tables, and benchmarks/results/inference.json
+    python -m benchmarks.inference --large     # and the memory over 50,000 records (six minutes)
+
+Recordings are the 449 test records where ECG_DATA names them, else the demonstration records as often. Exit status 1
+where a line that is asked for is not met.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.machine import describe, run_python
+from benchmarks.steps import Step, measure_steps
+from bundles import ROOT
+from cardiac.long import prepare_together
+from cardiac.records import Record, read_record
+from cardiac.windows import WindowPlan, window_starts
+from inference import TOGETHER, Detector, judge, predict_folder, predict_record
+from models import build_model
+from utils import load_config
+
+RESULTS = ROOT / "benchmarks/results/inference.json"
+N_RECORDS, N_EXPLAINED, N_REFERENCE, N_FEW = 449, 60, 20, 500
+LARGE = 50_000
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way of the table. ratio : how many times as fast as the reference's scheme."""
+
+    what: str
+    ms: float
+    ratio: float = 0.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measure that something is asked of. least : whether the figure asked for is the least or the most."""
+
+    what: str
+    value: float
+    asked: float
+    unit: str
+    least: bool = False
+
+    @property
+    def is_met(self) -> bool:
+        return self.value >= self.asked if self.least else self.value <= self.asked
+
+
+def recordings() -> list[Path]:
+    """The recordings that are read: N_RECORDS paths, each once where there are so many."""
+    folder = Path(os.environ["ECG_DATA"]) / "aiijc/test" if "ECG_DATA" in os.environ else ROOT / "public_data/test"
+    found = sorted(folder.glob("*.npy"))
+    return [found[place % len(found)] for place in range(N_RECORDS)]
+
+
+def seconds_each(work: Callable[[], object], n: int, repeats: int = 3) -> float:
+    """Seconds of work over n records a record: the middle one of some repeats."""
+    taken = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        taken.append((time.perf_counter() - started) / n)
+    return float(np.median(taken))
+
+
+def each_of(function: Callable[..., object], items: Iterable[object]) -> Callable[[], None]:
+    """What calls the function with every item and forgets what it gives."""
+
+    def work() -> None:
+        for item in items:
+            function(item)
+
+    return work
+
+
+def operations(network: nn.Module, n_samples: int, starts: Sequence[np.ndarray]) -> int:
+    """Floating-point operations of a network over one recording, counted by torch as it runs."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        network.cpu().eval()(torch.zeros(1, 12, n_samples), [torch.from_numpy(each) for each in starts])
+    return counter.get_total_flops()
+
+
+def product_rate(size: int = 1_536) -> float:
+    """Floating-point operations a second in products of float32 matrices, on all threads, at best of ten."""
+    matrix = np.random.default_rng(0).standard_normal((size, size)).astype(np.float32)
+    matrix @ matrix
+    return 2 * size**3 / min(seconds_each(lambda: matrix @ matrix, 1, 1) for _ in range(10))
+
+
+class Reference:
+    """The reference solution's networks, run by its scheme: windows one at a time, six and seven of a record."""
+
+    def __init__(self) -> None:
+        config = load_config(ROOT / "configs/reference.toml", defaults=ROOT / "configs/mi.toml")
+        self.plans = [WindowPlan.of(config[stage]) for stage in ("detect", "localize")]
+        windows = [plan.window for plan in self.plans]
+        self.network = build_model(**config["network"], n_leads=12, n_outputs=[1, 6], windows=windows).eval()
+
+    @torch.inference_mode()
+    def __call__(self, path: Path) -> None:
+        signal = np.load(path).astype(np.float32)
+        for stage, plan in enumerate(self.plans):
+            for start in window_starts(signal.shape[1], plan):
+                window = torch.from_numpy(signal[None, :, start : start + plan.window])
+                self.network.stages[stage](window)
+
+
+def batches(signals: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Prepared signals of one length as the networks take them."""
+    return [np.concatenate(signals[first : first + TOGETHER]) for first in range(0, len(signals), TOGETHER)]
+
+
+def measure_paths(paths: Sequence[Path], onnx: Detector, by_torch: Detector) -> list[Row]:
+    """The table's rows, the reference's scheme first."""
+    reference = Reference()
+    few = paths[:N_REFERENCE]
+    n = len(paths)
+    records: list[Record] = [read_record(path) for path in paths]
+    usual = [
+        each for each in records if each.signal.shape == records[0].signal.shape and each.fs_hz == records[0].fs_hz
+    ]
+    signals = [prepare_together([each.signal], each.fs_hz, onnx.spec) for each in usual]
+    together = batches(signals)
+    found = {
+        "the reference's networks by its scheme, a window at a time": seconds_each(each_of(reference, few), len(few)),
+        "the whole path: files in, findings out": whole_path(paths, onnx),
+        "the whole path by torch": whole_path(paths, by_torch),
+        "the whole path, a record at a time": seconds_each(each_of(lambda p: predict_record(p, onnx), paths), n),
+        "the whole path with evidence": whole_path(paths[:N_EXPLAINED], onnx, evidence=True),
+        "reading alone": seconds_each(each_of(read_record, paths), n),
+        "judging the tracings alone": seconds_each(each_of(judge, records), n),
+        "preparing alone": seconds_each(
+            each_of(lambda few: prepare_together([r.signal for r in few], few[0].fs_hz, onnx.spec), _parts(usual)),
+            len(usual),
+        ),
+        "the networks alone, by ONNX Runtime": seconds_each(each_of(onnx.run, together), len(signals)),
+        "the networks alone, by torch": seconds_each(each_of(by_torch.run, together), len(signals)),
+    }
+    slowest = found["the reference's networks by its scheme, a window at a time"]
+    rows = [Row(what, 1e3 * seconds, slowest / seconds) for what, seconds in found.items()]
+    return rows + bound(paths, by_torch, slowest)
+
+
+def _parts(records: Sequence[Record]) -> list[Sequence[Record]]:
+    return [records[first : first + TOGETHER] for first in range(0, len(records), TOGETHER)]
+
+
+def whole_path(paths: Sequence[Path], detector: Detector, evidence: bool = False) -> float:
+    """Seconds a record from files to Findings, in one process."""
+    n = len(set(paths))
+
+    def work() -> None:
+        outcomes = predict_folder(paths, detector, evidence=evidence)
+        if sum(outcome.finding is not None for outcome in outcomes) != n:
+            raise SystemExit("not every recording was read: these figures would mean nothing")
+
+    return seconds_each(work, n)
+
+
+def bound(paths: Sequence[Path], detector: Detector, slowest: float) -> list[Row]:
+    """What the machine could do at best: the networks' operations at the rate of matrix products; the bytes alone."""
+    n_samples = detector.section
+    starts = [window_starts(n_samples, plan) for plan in detector.stages.values()]
+    count = operations(detector.bundle.networks[0], n_samples, starts) * len(detector.bundle.networks)
+    rate, n_bytes = product_rate(), sum(path.stat().st_size for path in paths) / len(paths)
+    of_bytes = seconds_each(each_of(Path.read_bytes, paths), len(paths))
+    what = f"bound: {count / 1e6:.0f} million operations at {rate / 1e9:.0f} thousand million a second"
+    read = f"bound: {n_bytes / 1e3:.0f} kB read"
+    return [Row(what, 1e3 * count / rate, slowest * rate / count), Row(read, 1e3 * of_bytes, slowest / of_bytes)]
+
+
+def measure_commands(paths: Sequence[Path], large: bool) -> list[Line]:
+    """Start-up, the command line over all records, and the memory over few and many."""
+    (ROOT / "results").mkdir(exist_ok=True)
+    run_python(["-c", "import inference"])  # so that bytecode is written and files are in memory
+    starting = [run_python(["-c", "import inference"])[0] for _ in range(3)]
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / "results") as place:
+        folder = Path(place)
+        at_all = [run_python(_command(_linked(paths, folder / str(turn), len(paths)), folder))[0] for turn in range(3)]
+        _, few = run_python(_command(_linked(paths, folder / "few", N_FEW), folder))
+        lines = [
+            Line(f"`python inference.py` over {len(paths)} records", float(np.median(at_all)), 6.0, "s"),
+            Line("import of the command line", float(np.median(starting)), 2.5, "s"),
+            Line(f"peak memory over {N_FEW} records", few, 800.0, "MB"),
+        ]
+        if large:
+            _, many = run_python(_command(_linked(paths, folder / "many", LARGE), folder))
+            lines += [
+                Line(f"peak memory over {LARGE:,} records", many, 800.0, "MB"),
+                Line(f"memory over {LARGE:,} records to that over {N_FEW}", many / few, 1.5, "times"),
+            ]
+    return lines
+
+
+def _command(folder: Path, out: Path) -> list[str]:
+    return ["inference.py", str(folder), "--out", str(out / "out")]
+
+
+def _linked(paths: Sequence[Path], folder: Path, n: int) -> Path:
+    """A folder of n recordings, the given ones over and over, without their bytes being copied."""
+    folder.mkdir()
+    for place in range(n):
+        os.link(paths[place % len(paths)], folder / f"{place:06}.npy")
+    return folder
+
+
+def asked_of(rows: Sequence[Row]) -> list[Line]:
+    """The lines of the table that something is asked of."""
+    ms = {row.what: row.ms for row in rows}
+    whole = ms["the whole path: files in, findings out"]
+    slow = ms["the reference's networks by its scheme, a window at a time"]
+    return [
+        Line("records a second, whole path, one process", 1e3 / whole, 250.0, "records/s", least=True),
+        Line("times as fast as the reference's scheme", slow / whole, 60.0, "times", least=True),
+        Line("one record, once loaded", ms["the whole path, a record at a time"], 30.0, "ms"),
+        Line("records a second with evidence", 1e3 / ms["the whole path with evidence"], 20.0, "records/s", least=True),
+    ]
+
+
+def format_rows(rows: Sequence[Row]) -> list[str]:
+    """The first table's rows."""
+    return [f"| {row.what} | {row.ms:.2f} | {1e3 / row.ms:,.0f} | {row.ratio:.3g} |" for row in rows]
+
+
+def format_lines(lines: Sequence[Line]) -> list[str]:
+    """The second table's rows."""
+    word = {True: "at least", False: "at most"}
+    return [
+        f"| {line.what} | {float(f'{line.value:.3g}'):g} {line.unit} | {word[line.least]} {line.asked:g} |"
+        for line in lines
+    ]
+
+
+def format_steps(steps: Sequence[Step]) -> list[str]:
+    """The third table's rows."""
+    return [
+        f"| {step.what} | {step.of} | {step.before_ms:.2f} | {step.after_ms:.2f} | {step.predicted} | "
+        f"{step.before_ms / step.after_ms:.2f} | {step.kept} |"
+        for step in steps
+    ]
+
+
+HEADS = (
+    "| way | ms a record | records/s | times the reference |\n|---|---|---|---|",
+    "| | measured | asked for |\n|---|---|---|",
+    "| step | of | ms before | ms after | predicted, times | gave, times | kept |\n|---|---|---|---|---|---|---|",
+)
+
+
+def main() -> int:
+    """Print the tables and keep them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--large", action="store_true", help=f"the memory over {LARGE:,} records as well")
+    large = parser.parse_args().large
+    told = describe()
+    print("\n".join(told.values()))
+    paths = recordings()
+    onnx, by_torch = (Detector.load(runtime=runtime) for runtime in ("onnx", "torch"))
+    rows = measure_paths(paths, onnx, by_torch)
+    steps = measure_steps(paths, onnx, by_torch)
+    lines = asked_of(rows) + measure_commands(paths, large)
+    for head, of_table in zip(HEADS, (format_rows(rows), format_lines(lines), format_steps(steps)), strict=True):
+        print("", head, *of_table, sep="\n")
+    kept = told | {"rows": [*map(asdict, rows)], "lines": [*map(asdict, lines)], "steps": [*map(asdict, steps)]}
+    RESULTS.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return int(not all(line.is_met for line in lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""What a figure was measured on: machine, versions, commit. And a child process's time and memory."""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from bundles import ROOT
+from learning import code_revision
+
+PACKAGES = ("torch", "onnxruntime", "numpy", "scipy")
+
+
+def describe() -> dict[str, str]:
+    """Processor, cores, versions and commit."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    told = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
+    found = {key.strip(): value.strip() for key, value in told.items()}
+    vectors = [
+        name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in found.get("flags", "").split()
+    ]
+    name = found.get("model name", platform.processor() or platform.machine())
+    packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    return {
+        "machine": f"{os.cpu_count()} cores of {name}, {', '.join(vectors) or platform.machine()}",
+        "versions": f"Python {platform.python_version()}, {packages}",
+        "commit": code_revision(ROOT),
+    }
+
+
+def run_python(arguments: Sequence[str], environment: dict[str, str] | None = None) -> tuple[float, float]:
+    """Seconds and peak memory in MB of `python ...` in the repository's root. Raises SystemExit where it fails."""
+    started = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=os.environ | (environment or {}),
+    ) as process:
+        said = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"python {' '.join(arguments)} ended with {process.returncode}: {said.decode()[-300:]}")
+    per_mb = 2**20 if sys.platform == "darwin" else 1_024
+    return time.perf_counter() - started, usage.ru_maxrss / per_mb

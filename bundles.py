@@ -1,0 +1,146 @@
+"""Bundles: the card that says how networks are used, and something that runs them. Needs no torch.
+
+A bundle's folder holds `card.json`, the weights for torch (`weights.safetensors`, see `utils.load_bundle`) and, once
+`export.py` has written it, the same networks as an ONNX graph, which ONNX Runtime runs in half the time.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cardiac.errors import BundleError, extra, first_line
+from cardiac.windows import WindowPlan, cut_sections
+
+ROOT = Path(__file__).resolve().parent
+WEIGHTS, CARD, GRAPH = "weights.safetensors", "card.json", "network.onnx"
+CARD_KEYS = ("name", "signal", "network", "members", "stages", "decisions", "weights_sha256")
+RUNTIMES = ("onnx", "torch")
+SIGNALS = "signals"  # the graph's first input; then first samples of the windows, and logits, by stage
+STARTS, LOGITS = "starts_{}", "logits_{}"
+# signals float32 (b, n_leads, n) and, of each stage, its windows' first samples, int64 (n_windows,)
+# -> of each stage logits float32 (b, n_networks, n_windows, n_outputs)
+Run = Callable[[np.ndarray, Sequence[np.ndarray]], list[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The card, what runs its networks, and the SHA-256 of the weights.
+
+    networks : torch's modules, in evaluation mode; empty where ONNX Runtime runs them.
+    """
+
+    card: dict[str, Any]
+    run: Run
+    sha256: str
+    runtime: str
+    networks: list[Any] = field(default_factory=list)
+
+
+def run_sections(run: Run, signals: np.ndarray, plans: Sequence[WindowPlan], section: int) -> list[np.ndarray]:
+    """Logits of every window of one signal or of several of one length.
+
+    signals : (n_leads, n_samples) or (b, n_leads, n_samples).  section : how many samples are run over at once.
+    Returns for each plan float32 (n_networks, n_windows, n_outputs), or (b, n_networks, n_windows, n_outputs).
+    """
+    parts = []
+    for each in cut_sections(signals, plans, section):
+        batch = each.signal[None] if signals.ndim == 2 else each.signal
+        parts.append(run(np.ascontiguousarray(batch, np.float32), each.starts))
+    found = [
+        np.concatenate(of_stage, axis=2) if len(parts) > 1 else of_stage[0] for of_stage in zip(*parts, strict=True)
+    ]
+    return [logits[0] for logits in found] if signals.ndim == 2 else found
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """What stands in a bundle's card. Raises BundleError where it is missing, no JSON, or says too little."""
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BundleError(f"{folder}: {CARD} is missing or unreadable: give a bundle's folder with --bundle") from error
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{folder}: {CARD} is not JSON ({error}): copy the bundle again") from error
+    missing = [key for key in CARD_KEYS if not isinstance(card, dict) or key not in card]
+    if missing:
+        raise BundleError(f"{folder}: {CARD} says nothing of {missing[0]!r}: copy the bundle again")
+    return card
+
+
+def has_graph(folder: str | Path) -> bool:
+    """Whether the bundle in this folder has an ONNX graph and there is something to run it. Raises BundleError."""
+    if not (Path(folder) / GRAPH).is_file() or "onnx" not in read_card(Path(folder)):
+        return False
+    try:
+        import onnxruntime  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def made_from(card: Mapping[str, Any]) -> str:
+    """A checksum of all in the card that decides what a graph computes: the networks and their weights."""
+    told = json.dumps([card["weights_sha256"], card["network"], card["members"]], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def n_threads() -> int:
+    """How many threads the networks may take: OMP_NUM_THREADS, else the cores that this process may use, at most 4.
+
+    Networks as small as these gain nothing by more.
+    """
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return int(told) if told.isdigit() and int(told) > 0 else min(4, cores)
+
+
+def load_graph(folder: str | Path) -> Bundle:
+    """The bundle in a folder, run by ONNX Runtime, its graph checked against the card.
+
+    Raises BundleError where a file is missing or damaged, or does not fit the card.
+    """
+    folder = Path(folder)
+    card = read_card(folder)
+    onnxruntime = extra("onnxruntime", "requirements-onnx.txt", BundleError)
+    told = card.get("onnx")
+    if not isinstance(told, Mapping):
+        raise BundleError(f"{folder}: has no ONNX graph yet: python export.py --bundle {folder}")
+    if told.get("made_from") != made_from(card):
+        raise BundleError(f"{folder}: {GRAPH} was made from other networks than {CARD} tells of: copy the bundle again")
+    try:
+        graph = (folder / GRAPH).read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"{folder}: {GRAPH} is missing or unreadable: copy the bundle again, or python export.py"
+        ) from error
+    if hashlib.sha256(graph).hexdigest() != told.get("sha256"):
+        raise BundleError(f"{folder}: {GRAPH} is not the file that {CARD} tells of (checksum): copy the bundle again")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = n_threads()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads leave the core to others
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        run = _runner(session, [*card["stages"]])
+    except Exception as error:  # ONNX Runtime's own errors have no common parent
+        raise BundleError(f"{folder}: {GRAPH} cannot be run ({first_line(error)}): copy the bundle again") from error
+    return Bundle(dict(card), run, card["weights_sha256"], "onnx")
+
+
+def _runner(session: Any, stages: Sequence[str]) -> Run:
+    """A session as a `Run`. Raises ValueError where the graph's inputs and outputs are not those of the stages."""
+    starts, logits = ([name.format(stage) for stage in stages] for name in (STARTS, LOGITS))
+    if [each.name for each in session.get_inputs()] != [SIGNALS, *starts]:
+        raise ValueError(f"its inputs are not {', '.join([SIGNALS, *starts])}")
+    if [each.name for each in session.get_outputs()] != logits:
+        raise ValueError(f"its outputs are not {', '.join(logits)}")
+
+    def run(signals: np.ndarray, at: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return session.run(None, {SIGNALS: signals, **dict(zip(starts, at, strict=True))})
+
+    return run

@@ -1,0 +1,200 @@
+"""A bundle's networks as an ONNX graph: what torch gives, without torch, and refused where it does not fit its card."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import bundles
+import export
+import inference
+from cardiac.errors import BundleError
+from cardiac.windows import sigmoid, window_starts
+
+BLOCKED = ("torch", "pandas", "wfdb", "matplotlib", "sklearn", "flask", "onnxscript", "onnx")
+# A process in which these packages cannot be imported, as where they are not installed.
+WITHOUT = """
+import sys, importlib.abc
+class Missing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {names!r}: raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing())
+import inference
+sys.exit(inference.main({arguments!r}))
+"""
+
+
+def in_lean_install(root, *arguments, blocked=BLOCKED):
+    code = WITHOUT.format(names=blocked, arguments=[*map(str, arguments)])
+    return subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def both():
+    return [inference.Detector.load(runtime=runtime) for runtime in bundles.RUNTIMES]
+
+
+@pytest.mark.parametrize("n_samples", [160, 163, 500, 999, 1000])
+@pytest.mark.parametrize("n", [1, 5])
+def test_the_graph_gives_what_torch_gives(both, n, n_samples):
+    signals = np.random.default_rng(n_samples).standard_normal((n, 12, n_samples)).astype(np.float32)
+    for one, other in zip(*(detector.run(signals) for detector in both), strict=True):
+        assert one.shape == other.shape
+        assert np.abs(sigmoid(one) - sigmoid(other)).max() < 1e-5
+
+
+def test_all_test_records_by_both(both, real_data):
+    """Equal to 1e-5 in every probability, and in every decision."""
+    n = 0
+    for one, other in zip(*(inference.predict_folder([real_data / "aiijc/test"], each) for each in both), strict=True):
+        judged = [[each.finding.mi, *each.finding.localizations.values()] for each in (one, other)]
+        for mine, theirs in zip(*judged, strict=True):
+            assert mine.probability == pytest.approx(theirs.probability, abs=1e-5)
+        assert one.finding.sites == other.finding.sites
+        n += 1
+    assert n == 449
+
+
+def test_a_record_alone_gives_what_it_gives_among_others(detector, root):
+    paths = sorted((root / "public_data/test").glob("*.npy"))
+    together = {outcome.record_id: outcome.finding for outcome in inference.predict_folder(paths, detector)}
+    assert len(together) > inference.TOGETHER
+    for path in paths:
+        alone = inference.predict_record(path, detector)
+        assert alone.mi.probability == pytest.approx(together[path.stem].mi.probability, abs=1e-6)
+        assert alone.reasons == together[path.stem].reasons
+
+
+def test_records_of_many_lengths_and_rates_come_in_order(detector, signal, tmp_path):
+    """What cannot be read together is read one by one; a record that the networks refuse spoils none beside it."""
+    named = []
+    for place, (length, fs_hz) in enumerate(
+        [(5000, 500), (5000, 500), (700, 500), (5000, 250), (5000, 500), (2500, 250)]
+    ):
+        path = tmp_path / f"{place}.npz"
+        np.savez(path, signal=signal[:, :length], fs_hz=fs_hz)
+        named.append((path, str(place)))
+    (tmp_path / "bad.npy").write_bytes(b"junk")
+    outcomes = list(inference.predict_all([*named, (tmp_path / "bad.npy", "bad"), *named], detector))
+    assert [outcome.record_id for outcome in outcomes] == [*"012345", "bad", *"012345"]
+    assert [outcome.record_id for outcome in outcomes if outcome.error] == ["2", "bad", "2"]
+    assert "a window needs" in str(outcomes[2].error)
+    for outcome in outcomes:
+        if outcome.finding:
+            alone = inference.predict_record(outcome.path, detector).mi.probability
+            assert outcome.finding.mi.probability == pytest.approx(alone, abs=1e-6)
+
+
+def test_reading_needs_no_torch(root, tmp_path):
+    """The import graph of the detector, and the whole way, with nothing but requirements-onnx.txt."""
+    path = root / "public_data/test/sim_04.npy"
+    done = in_lean_install(root, path, "--fs-hz", 500, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 with an infarction" in done.stdout
+    told = f"import sys, inference; print([m for m in {BLOCKED!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", told], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "arguments"),
+    [
+        ("a.csv", "pandas", ()),
+        ("a.hea", "wfdb", ()),
+        ("a.npy", "matplotlib", ("--plots",)),
+        ("a.npy", "torch", ("--runtime", "torch")),
+    ],
+)
+def test_what_is_not_installed_is_named(name, package, arguments, root, tmp_path, signal):
+    np.save(tmp_path / "a.npy", signal)
+    (tmp_path / "a.csv").write_text("1,2,3\n" * 10, encoding="utf-8")
+    (tmp_path / "a.hea").write_text("a 12 500 5000\n", encoding="utf-8")
+    done = in_lean_install(root, tmp_path / name, "--out", tmp_path / "out", *arguments)
+    assert done.returncode in (1, 2)
+    assert f"the package {package} is not installed: pip install -r requirements.txt" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_onnxruntime_torch_runs_it_and_asked_for_it_is_named(root, tmp_path):
+    path = root / "public_data/test/sim_04.npy"
+    assert in_lean_install(root, path, "--out", tmp_path, blocked=("onnxruntime",)).returncode == 0
+    done = in_lean_install(root, path, "--out", tmp_path, "--runtime", "onnx", blocked=("onnxruntime",))
+    assert done.returncode == 2
+    assert done.stderr.strip() == "the package onnxruntime is not installed: pip install -r requirements-onnx.txt"
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    return shutil.copytree(inference.DEFAULT_BUNDLE, tmp_path / "bundle")
+
+
+def change(bundle, change):
+    card = json.loads((bundle / "card.json").read_text(encoding="utf-8"))
+    change(card)
+    (bundle / "card.json").write_text(json.dumps(card), encoding="utf-8")
+
+
+def test_a_bundle_without_a_graph_is_run_by_torch(bundle):
+    (bundle / "network.onnx").unlink()
+    assert inference.Detector.load(bundle).bundle.runtime == "torch"
+    with pytest.raises(BundleError, match=r"network\.onnx is missing"):
+        inference.Detector.load(bundle, "onnx")
+    change(bundle, lambda card: card.pop("onnx"))
+    with pytest.raises(BundleError, match=r"no ONNX graph yet: python export\.py"):
+        inference.Detector.load(bundle, "onnx")
+
+
+def test_a_graph_of_other_inputs_or_no_graph_is_refused(bundle):
+    for content in (b"no graph", b""):
+        (bundle / "network.onnx").write_bytes(content)
+        change(bundle, lambda card, c=content: card["onnx"].update(sha256=hashlib.sha256(c).hexdigest()))
+        with pytest.raises(BundleError, match="cannot be run"):
+            inference.Detector.load(bundle)
+    shutil.copy(inference.DEFAULT_BUNDLE / "network.onnx", bundle)
+    change(
+        bundle,
+        lambda card: card["onnx"].update(
+            sha256=json.loads((inference.DEFAULT_BUNDLE / "card.json").read_text(encoding="utf-8"))["onnx"]["sha256"]
+        ),
+    )
+    change(bundle, lambda card: card.update(stages={f"{name}s": each for name, each in card["stages"].items()}))
+    with pytest.raises(BundleError, match="its inputs are not signals, starts_detects, starts_localizes"):
+        inference.Detector.load(bundle)
+
+
+def test_export_writes_the_graph_that_is_shipped(bundle, detector):
+    """And over what is there: graph and card are replaced, and say the same."""
+    (bundle / "network.onnx").unlink()
+    change(bundle, lambda card: card.pop("onnx"))
+    assert export.main(["--bundle", str(bundle)]) == 0
+    again = inference.Detector.load(bundle, "onnx")
+    plans = detector.stages.values()
+    signals = np.random.default_rng(0).standard_normal((2, 12, 1000)).astype(np.float32)
+    starts = [window_starts(1000, plan) for plan in plans]
+    for one, other in zip(again.bundle.run(signals, starts), detector.bundle.run(signals, starts), strict=True):
+        assert np.array_equal(one, other)
+    assert again.bundle.card["onnx"]["opset"] == export.OPSET
+
+
+def test_a_graph_that_gives_other_probabilities_is_not_written(bundle, monkeypatch, capsys):
+    graph = (bundle / "network.onnx").read_bytes()
+    monkeypatch.setattr(export, "_graph", lambda *_: graph)
+    monkeypatch.setattr(export, "CLOSE", 1e-12)
+    (bundle / "network.onnx").unlink()
+    before = (bundle / "card.json").read_bytes()
+    assert export.main(["--bundle", str(bundle)]) == 2
+    assert "other probabilities than torch" in capsys.readouterr().err
+    assert not (bundle / "network.onnx").exists()
+    assert (bundle / "card.json").read_bytes() == before
+    assert export.main(["--bundle", str(bundle / "none")]) == 2
+
+
+def test_threads_follow_the_environment(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert bundles.n_threads() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert 1 <= bundles.n_threads() <= 4
