@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parent
 WEIGHTS, CARD, GRAPH = "weights.safetensors", "card.json", "network.onnx"
 CARD_KEYS = ("name", "signal", "network", "members", "stages", "decisions", "weights_sha256")
 RUNTIMES = ("onnx", "torch")
+MOST_AT_ONCE = 16  # signals in one call of ONNX Runtime, on one thread: several calls use several cores better than one
 SIGNALS = "signals"  # the graph's first input; then first samples of the windows, and logits, by stage
 STARTS, LOGITS = "starts_{}", "logits_{}"
 # signals float32 (b, n_leads, n) and, of each stage, its windows' first samples, int64 (n_windows,)
@@ -121,8 +123,7 @@ def load_graph(folder: str | Path) -> Bundle:
     if hashlib.sha256(graph).hexdigest() != told.get("sha256"):
         raise BundleError(f"{folder}: {GRAPH} is not the file that {CARD} tells of (checksum): copy the bundle again")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = n_threads()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads leave the core to others
+    options.intra_op_num_threads = 1
     options.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
@@ -140,7 +141,19 @@ def _runner(session: Any, stages: Sequence[str]) -> Run:
     if [each.name for each in session.get_outputs()] != logits:
         raise ValueError(f"its outputs are not {', '.join(logits)}")
 
+    threads = n_threads()
+    pool = ThreadPoolExecutor(threads, "networks")
+
     def run(signals: np.ndarray, at: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return session.run(None, {SIGNALS: signals, **dict(zip(starts, at, strict=True))})
+        told = dict(zip(starts, at, strict=True))
+
+        def run_part(part: np.ndarray) -> list[np.ndarray]:
+            return session.run(None, {SIGNALS: part, **told})
+
+        if len(signals) <= MOST_AT_ONCE:
+            return run_part(signals)
+        n_parts = -(-len(signals) // (MOST_AT_ONCE * threads)) * threads
+        parts = pool.map(run_part, np.array_split(signals, n_parts))
+        return [np.concatenate(of_stage) for of_stage in zip(*parts, strict=True)]
 
     return run

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -194,14 +195,15 @@ def predict_all(
 ) -> Iterator[Outcome]:
     """An Outcome for every path with its name, in order: one thread reads and judges, another runs the networks."""
     bar = tqdm(total=len(named), desc="records", unit="record", disable=None)
-    with bar, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as network:
+    with bar, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as network, ThreadPoolExecutor(2) as explainer:
         read = _ahead(reader, lambda each: _read(*each, fs_hz), named, 2 * TOGETHER)
-        for batch in _ahead(network, lambda each: _conclude_each(each, detector), _alike(read), 2):
-            for outcome in batch:
-                if evidence and outcome.finding:
-                    outcome = replace(outcome, evidence=explain_record(outcome.record, outcome.finding, detector))
-                bar.update()
-                yield outcome
+        batches = _ahead(network, lambda each: _conclude_each(each, detector), _alike(read), 2)
+        outcomes = chain.from_iterable(batches)
+        if evidence:
+            outcomes = _ahead(explainer, lambda each: _explain(each, detector), outcomes, 2)
+        for outcome in outcomes:
+            bar.update()
+            yield outcome
 
 
 def _ahead(executor: Executor, function: Callable[[Any], Any], items: Iterable[Any], depth: int) -> Iterator[Any]:
@@ -217,6 +219,12 @@ def _ahead(executor: Executor, function: Callable[[Any], Any], items: Iterable[A
     finally:
         for each in begun:
             each.cancel()
+
+
+def _explain(outcome: Outcome, detector: Detector) -> Outcome:
+    if outcome.finding is None:
+        return outcome
+    return replace(outcome, evidence=explain_record(outcome.record, outcome.finding, detector))
 
 
 def _read(path: Path, record_id: str, fs_hz: float | None) -> Outcome:

@@ -82,7 +82,7 @@ class BandedAttention(nn.Module):
         apart = place[None, :] - place[:, None]  # (t, t)
         bias = self.distance[:, apart.clamp(-self.span, self.span) + self.span]  # (heads, t, t)
         bias = bias.masked_fill(apart.abs() > self.span, -1e4).to(queries.dtype)
-        attended = scaled_dot_product_attention(queries, keys, values, attn_mask=bias.expand(b, -1, -1, -1))
+        attended = scaled_dot_product_attention(queries, keys, values, attn_mask=bias[None])
         tokens = tokens + self.dropout(self.out(attended.transpose(1, 2).contiguous().view(b, t, width)))
         return tokens + self.mix(tokens)
 
@@ -100,7 +100,7 @@ class TransformerBranch(nn.Module):
         tokens = self.embed(features).transpose(1, 2)  # (b, c_in, t) -> (b, t / TOKEN, width)
         for layer in self.layers:
             tokens = layer(tokens)
-        return self.norm(tokens).transpose(1, 2).repeat_interleave(TOKEN // 2, dim=2)
+        return self.norm(tokens).repeat_interleave(TOKEN // 2, dim=1).transpose(1, 2)
 
 
 def sliding_max(frames: Tensor, length: int) -> Tensor:

@@ -75,7 +75,7 @@ def measure(
     ):
         record = read_record(source)
         signal = prepare_signal(record.signal, record.fs_hz, detector.spec)
-        orders = {f"Shapley, {n} orders": lead_values(signal, detector.run, plans, n) for n in (2, 4, 16)}
+        orders = {f"Shapley, {n} orders": lead_values(signal, detector.run, plans, n)[0] for n in (2, 4, 16)}
         orders["occlusion of single leads"] = occlusion_values(signal, detector)
         for name, each in orders.items():
             values.setdefault(name, []).append(each)

@@ -49,7 +49,7 @@ def find_beats(signal: np.ndarray, fs_hz: float) -> np.ndarray:
 
 def heart_rate_bpm(beats: np.ndarray, fs_hz: float) -> float:
     """Beats per minute from the middle interval; 0 with fewer than two beats. beats : samples, (n_beats,)."""
-    return 60.0 * fs_hz / float(np.median(np.diff(beats))) if len(beats) > 1 else 0.0
+    return 60.0 * fs_hz / float(median(np.diff(beats))) if len(beats) > 1 else 0.0
 
 
 def block_length(fs_hz: float) -> int:
@@ -135,7 +135,7 @@ def _without_t_waves(peaks: list[int], slopes: np.ndarray, working_hz: float) ->
 
 def _second_look(peaks: list[int], candidates: np.ndarray, working_hz: float) -> list[int]:
     """Lower peaks too, where the interval is much longer than the middle one."""
-    longest = MISSED_RATIO * float(np.median(np.diff(peaks)))
+    longest = MISSED_RATIO * float(median(np.diff(peaks)))
     found = list(peaks)
     for before, after in itertools.pairwise(peaks):
         if after - before > longest:

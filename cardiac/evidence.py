@@ -42,20 +42,26 @@ def lead_orders(n_orders: int, seed: int = 0) -> np.ndarray:
     return np.array([order for each in drawn for order in (each, each[::-1])][:n_orders])
 
 
-def lead_values(signal: np.ndarray, run: Run, plans: Sequence[WindowPlan], n_orders: int = N_ORDERS) -> np.ndarray:
-    """Shapley value of every lead for every output's logit. signal : prepared, (12, n). Returns (7, 12)."""
+def lead_values(
+    signal: np.ndarray, run: Run, plans: Sequence[WindowPlan], n_orders: int = N_ORDERS
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Shapley value of every lead for every output's logit, (7, 12), and what the networks say of all leads.
+
+    signal : prepared, (12, n). The second, of each stage: logits (networks, windows, outputs).
+    """
     orders = lead_orders(n_orders)
     kept = np.ones((n_orders, len(LEADS) + 1, len(LEADS)), dtype=bool)  # before any lead goes, after the first, ...
     for place, order in enumerate(orders):
         for gone, lead in enumerate(order):
             kept[place, gone + 1 :, lead] = False
     coalitions, index = np.unique(kept.reshape(-1, len(LEADS)), axis=0, return_inverse=True)
-    logits = output_logits(run(signal * coalitions[:, :, None].astype(signal.dtype)), plans)
+    found = run(signal * coalitions[:, :, None].astype(signal.dtype))
+    logits = output_logits(found, plans)
     steps = -np.diff(logits[index.ravel()].reshape(n_orders, len(LEADS) + 1, -1), axis=1)  # (orders, 12, 7)
     values = np.zeros((len(OUTPUTS), len(LEADS)))
     for order, step in zip(orders, steps, strict=True):
         values[:, order] += step.T / n_orders
-    return values
+    return values, [each[index.ravel()[0]] for each in found]  # the first coalition of an order is all leads
 
 
 def output_logits(found: Sequence[np.ndarray], plans: Sequence[WindowPlan]) -> np.ndarray:
@@ -64,8 +70,7 @@ def output_logits(found: Sequence[np.ndarray], plans: Sequence[WindowPlan]) -> n
     found : as `Run` gives it. The second stage's probability is that of the site given an infarction, for which a
     healthy chest lead would speak as loudly as a sick inferior one; times that of an infarction it is what is asked.
     """
-    pooled = [[pool_windows(each, plan) for each in logits] for logits, plan in zip(found, plans, strict=True)]
-    p = np.concatenate(pooled, axis=1)
+    p = np.concatenate([pool_windows(*each) for each in zip(found, plans, strict=True)], axis=1)
     p[:, 1:] *= p[:, :1]
     p = np.clip(p, 1e-7, 1 - 1e-7)
     return np.log(p) - np.log1p(-p)
@@ -75,8 +80,8 @@ def gather_evidence(
     signal: np.ndarray, run: Run, plans: Sequence[WindowPlan], fs_hz: float, outputs: Sequence[str]
 ) -> dict[str, Evidence]:
     """Evidence for the named outputs of a prepared signal (12, n) at fs_hz."""
-    values = lead_values(signal, run, plans)
-    of_windows = [sigmoid(logits[0]).mean(axis=0) for logits in run(signal[None])]  # (windows, outputs) a stage
+    values, whole = lead_values(signal, run, plans)
+    of_windows = [sigmoid(logits).mean(axis=0) for logits in whole]  # (windows, outputs) a stage
     gathered = {}
     for name in outputs:
         stage, column = (0, 0) if name == "mi" else (1, SITES.index(name))

@@ -86,18 +86,20 @@ def cut_sections(signal: np.ndarray, plans: Sequence[WindowPlan], longest: int) 
 
 
 def pool_windows(logits: np.ndarray, plan: WindowPlan) -> np.ndarray:
-    """The record's probabilities from its windows' logits. (n_networks, n_windows, n_outputs) -> (n_outputs,), float64.
+    """The record's probabilities from its windows' logits, float64; of one record or of several.
+
+    (..., n_networks, n_windows, n_outputs) -> (..., n_outputs).
 
     pool "mean" of the windows' probabilities; "logit_mean" (the reference's: mean first, then the sigmoid); "max" over
     windows of the networks' mean; "top", the mean of the highest quarter of them.
     """
     if plan.pool == "logit_mean":
-        return sigmoid(np.asarray(logits, dtype=np.float64).mean(axis=(0, 1)))
-    probabilities = sigmoid(logits).mean(axis=0)  # (n_windows, n_outputs)
+        return sigmoid(np.asarray(logits, dtype=np.float64).mean(axis=(-3, -2)))
+    probabilities = sigmoid(logits).mean(axis=-3)  # (..., n_windows, n_outputs)
     if plan.pool in ("max", "top"):
-        n_highest = 1 if plan.pool == "max" else -(-len(probabilities) // 4)
-        probabilities = np.sort(probabilities, axis=0)[-n_highest:]
-    return probabilities.mean(axis=0)
+        n_highest = 1 if plan.pool == "max" else -(-probabilities.shape[-2] // 4)
+        probabilities = np.sort(probabilities, axis=-2)[..., -n_highest:, :]
+    return probabilities.mean(axis=-2)
 
 
 def window_spread(logits: np.ndarray) -> float:

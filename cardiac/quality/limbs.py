@@ -83,7 +83,12 @@ def explain(products: np.ndarray) -> LimbFault | None:
 
 def limb_estimate(signal: np.ndarray, good: tuple[int, ...]) -> np.ndarray:
     """Leads I and II from the limb leads that belong together, least squares. (12, ...) -> (2, ...)."""
-    return np.tensordot(np.linalg.pinv(FROM_I_II[list(good)]), signal[list(good)], axes=1)
+    return np.tensordot(_to_i_ii(good), signal[list(good)], axes=1)
+
+
+@cache
+def _to_i_ii(good: tuple[int, ...]) -> np.ndarray:
+    return np.linalg.pinv(FROM_I_II[list(good)])
 
 
 def _explain_one(products: np.ndarray, lead: int) -> LimbFault:
@@ -109,7 +114,7 @@ def _explain_one(products: np.ndarray, lead: int) -> LimbFault:
 
 def _compare(products: np.ndarray, good: tuple[int, ...], lead: int, wanted: int) -> tuple[float, float]:
     """Correlation of a lead with what the good ones make of the wanted one, and its gain to that."""
-    makes = FROM_I_II[wanted] @ np.linalg.pinv(FROM_I_II[list(good)])
+    makes = FROM_I_II[wanted] @ _to_i_ii(good)
     together = float(makes @ products[list(good), lead])
     size = float(makes @ products[np.ix_(good, good)] @ makes)
     own = float(products[lead, lead])

@@ -4,6 +4,7 @@ import io
 import math
 import zipfile
 import zlib
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +16,7 @@ from cardiac.readers.raw import Raw
 
 LARGEST_BYTES = 16 * 2**30
 MOST_AT_ONCE = 12 * 1_000 * 600  # samples; beyond, they are read from the disk as they are asked for
-LONGEST_HEADER = 65_536
+LONGEST_HEADER, USUAL_HEADER = 65_536, 128
 MOST_PACKED = 10  # times its size that a packed file may grow
 RATES = ("fs_hz", "fs", "sampling_rate", "sampling_frequency", "sample_rate")
 NAMES, UNITS = ("leads", "lead_names", "sig_name", "channels"), ("unit", "units")
@@ -69,12 +70,12 @@ def read_npz(path: Path) -> Raw:
 def _read_header(file: BinaryIO, n_bytes: int) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Shape, order and type of the array that follows, which must be as many bytes as the file has."""
     begin = file.tell()
-    head = io.BytesIO(file.read(LONGEST_HEADER))  # of which no more is read than there is, whatever length it states
+    start = file.read(USUAL_HEADER)
+    usual = start.startswith(b"\x93NUMPY\x01\x00") and int.from_bytes(start[8:10], "little") == USUAL_HEADER - 10
+    head = start if usual else start + file.read(LONGEST_HEADER - len(start))  # no more than there is
     try:
-        version = npy_format.read_magic(head)
-        read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-        shape, column_major, dtype = read(head)
-        file.seek(begin + head.tell())
+        shape, column_major, dtype, length = _parse_header(head)
+        file.seek(begin + length)
     except Exception as error:  # NumPy hands the header to Python's own parser, which raises whatever it runs into
         raise RecordError(f"is not a NumPy array ({first_line(error)}): save it with numpy.save") from error
     if not all(type(size) is int and size >= 0 for size in shape):
@@ -87,6 +88,15 @@ def _read_header(file: BinaryIO, n_bytes: int) -> tuple[tuple[int, ...], bool, n
     if present > LARGEST_BYTES:
         raise RecordError(f"holds {present / 2**30:.1f} GiB and up to 16 GiB are read: cut it into parts")
     return shape, column_major, dtype
+
+
+@lru_cache(maxsize=8)  # a folder's recordings mostly have the same
+def _parse_header(head: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Shape, order, type and the header's own length."""
+    content = io.BytesIO(head)
+    version = npy_format.read_magic(content)
+    read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+    return *read(content), content.tell()
 
 
 def _read_member(file: BinaryIO, n_bytes: int) -> np.ndarray:

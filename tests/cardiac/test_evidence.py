@@ -28,7 +28,7 @@ def entangled(signals: np.ndarray) -> list[np.ndarray]:
 
 
 def test_values_of_leads_that_add_up_are_what_they_add():
-    assert np.allclose(lead_values(SIGNAL, additive, PLANS)[0], 0.5 * WEIGHTS[0], atol=1e-6)
+    assert np.allclose(lead_values(SIGNAL, additive, PLANS)[0][0], 0.5 * WEIGHTS[0], atol=1e-6)
 
 
 def test_a_site_is_an_infarction_there():
@@ -39,9 +39,11 @@ def test_a_site_is_an_infarction_there():
 
 @pytest.mark.parametrize("n_orders", [1, 2, 5])
 def test_values_sum_to_all_leads_less_none(n_orders):
-    values = lead_values(SIGNAL, entangled, PLANS, n_orders)
+    values, found = lead_values(SIGNAL, entangled, PLANS, n_orders)
     whole, none = output_logits(entangled(np.stack([SIGNAL, 0 * SIGNAL])), PLANS)
     assert values.shape == (7, 12)
+    for mine, theirs in zip(found, entangled(SIGNAL[None]), strict=True):
+        assert np.allclose(mine, theirs[0])
     assert np.allclose(values.sum(axis=1), whole - none, atol=1e-6)
 
 
