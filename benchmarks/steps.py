@@ -91,11 +91,10 @@ def _network_steps(signals: Sequence[np.ndarray], onnx: Detector, by_torch: Dete
 @torch.inference_mode()
 def _windows_alone(detector: Detector, signal: np.ndarray) -> None:
     """Every window by itself through the networks, cut from the signal."""
-    inputs, network = torch.from_numpy(signal), detector.bundle.networks[0]
+    inputs, network, first = torch.from_numpy(signal), detector.bundle.networks[0], torch.zeros(1, dtype=torch.int64)
     for stage, plan in enumerate(detector.stages.values()):
         for start in window_starts(signal.shape[2], plan):
-            at = [torch.zeros(int(place == stage), dtype=torch.int64) for place in range(len(detector.stages))]
-            network(inputs[:, :, start : start + plan.window], at)
+            network.stages[stage](network.frames(inputs[:, :, start : start + plan.window]), first)
 
 
 def _sorting(records: Sequence[object]) -> Step:
