@@ -35,20 +35,29 @@ def describe() -> dict[str, str]:
     }
 
 
+# Between us and what is measured: a child's peak memory begins at that of the process that it was forked from.
+SMALL = """
+import os, subprocess, sys
+with subprocess.Popen([sys.executable, *sys.argv[1:]], stdout=subprocess.DEVNULL) as process:
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+print(process.returncode, usage.ru_maxrss)
+"""
+
+
 def run_python(arguments: Sequence[str], environment: dict[str, str] | None = None) -> tuple[float, float]:
     """Seconds and peak memory in MB of `python ...` in the repository's root. Raises SystemExit where it fails."""
     started = time.perf_counter()
-    with subprocess.Popen(
-        [sys.executable, *arguments],
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", SMALL, *arguments],
         cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        capture_output=True,
+        text=True,
         env=os.environ | (environment or {}),
-    ) as process:
-        said = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"python {' '.join(arguments)} ended with {process.returncode}: {said.decode()[-300:]}")
-    per_mb = 2**20 if sys.platform == "darwin" else 1_024
-    return time.perf_counter() - started, usage.ru_maxrss / per_mb
+        check=True,
+    )
+    seconds = time.perf_counter() - started
+    status, peak = map(int, done.stdout.split())
+    if status:
+        raise SystemExit(f"python {' '.join(arguments)} ended with {status}: {done.stderr[-300:]}")
+    return seconds, peak / (2**20 if sys.platform == "darwin" else 1_024)
