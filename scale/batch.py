@@ -1,0 +1,205 @@
+"""Read very many recordings on a Ray cluster: findings as Parquet, part by part.
+
+python -m scale.batch FOLDER --out DIR                         # a cluster on this machine
+python -m scale.batch manifest.parquet --out DIR --workers 2   # paths or URLs in a table
+python -m scale.batch s3://bucket/ecgs --out DIR --address ray://head:10001
+
+The same command goes on where a run stopped. A recording that cannot be read, or that ends the program that reads it, is
+a row with an `error`. DIR must be seen by every machine under the same name; needs requirements-scale.txt.
+"""
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from bundles import read_card
+from cardiac.errors import CardiacError, RecordError
+from cardiac.labels import NOTICE
+from cardiac.records import FS_RANGE_HZ
+from inference import DEFAULT_BUNDLE, Detector, Outcome, predict_all
+from scale.cluster import check_address, cluster, ray_of
+from scale.listing import Place, brought_here, list_source
+from scale.parts import (
+    FAILED_TWICE,
+    alone_in,
+    begin,
+    begin_part,
+    finding_row,
+    keep_bundle,
+    mark,
+    part_file,
+    parts_to_do,
+    read_listing,
+    write_part,
+)
+
+PART_SIZE = 500
+CRASHED = "ended the program that read it, twice: look at this file by itself"
+
+
+class Reader:
+    """An actor: holds the bundle, and does one part after another."""
+
+    def __init__(self, out: str, bundle: str, fs_hz: float | None) -> None:
+        self.out, self.fs_hz = Path(out), fs_hz
+        self.detector = Detector.load(bundle)
+
+    def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
+        """Do the parts of a batch; of each its number, how many rows and errors it has, and why it failed, if it did."""
+        done: dict[str, list[Any]] = {"part": [], "rows": [], "errors": [], "failed": []}
+        for part in map(int, batch["part"]):
+            rows, failed = [], ""
+            try:
+                if not part_file(self.out, part).is_file():
+                    rows = list(self._rows(part, begin_part(self.out, part)))
+                    write_part(self.out, part, rows, self.detector.bundle.sha256)
+            except OSError as error:
+                failed = error.strerror or str(error)
+            n_errors = sum(row["error"] is not None for row in rows)
+            for name, value in zip(done, (part, len(rows), n_errors, failed), strict=True):
+                done[name].append(value)
+        return done
+
+    def _rows(self, part: int, marks: list[int] | None) -> Iterator[dict[str, Any]]:
+        """The rows of a part, together; or one by one, each marked first, where a worker ended over the part before."""
+        places = read_listing(self.out, part)
+        if marks is None:
+            yield from self._read(places)
+            return
+        for row, place in enumerate(places):
+            if marks.count(row) >= FAILED_TWICE:
+                yield finding_row(place, None, f"{place.record_id}: {CRASHED}")
+                continue
+            mark(self.out, part, row)
+            yield from self._read([place])
+
+    def _read(self, places: Sequence[Place]) -> Iterator[dict[str, Any]]:
+        """Rows of recordings, in order; neighbours of one stated rate are read together."""
+        with ExitStack() as stack:
+            for rate, some in _by_rate(places):
+                here = [_fetched(place, stack) for place in some]
+                named = [
+                    (path, place.record_id) for place, path in zip(some, here, strict=True) if isinstance(path, Path)
+                ]
+                outcomes = iter(predict_all(named, self.detector, rate if rate is not None else self.fs_hz))
+                for place, path in zip(some, here, strict=True):
+                    outcome = next(outcomes) if isinstance(path, Path) else Outcome(place.record_id, Path(), error=path)
+                    yield finding_row(place, outcome.finding, str(outcome.error) if outcome.error else None)
+
+
+def _by_rate(places: Sequence[Place]) -> Iterator[tuple[float | None, list[Place]]]:
+    some: list[Place] = []
+    for place in places:
+        if some and place.fs_hz != some[0].fs_hz:
+            yield some[0].fs_hz, some
+            some = []
+        some.append(place)
+    if some:
+        yield some[0].fs_hz, some
+
+
+def _fetched(place: Place, stack: ExitStack) -> Path | RecordError:
+    try:
+        return stack.enter_context(brought_here(place.place))
+    except RecordError as error:
+        return RecordError(f"{place.record_id}: {error}")
+
+
+def read_many(
+    source: str,
+    out: Path,
+    bundle: Path = DEFAULT_BUNDLE,
+    address: str | None = None,
+    workers: int | None = None,
+    part_size: int = PART_SIZE,
+    fs_hz: float | None = None,
+) -> dict[str, float]:
+    """Findings of all recordings of a source into `out`; how many rows and errors this run wrote, parts and seconds.
+
+    workers : processes that read, one processor each; as many as the cluster has without it.
+    Raises CardiacError where nothing can be begun, or the output cannot be written; what is done stays.
+    """
+    told = {"source": source, "weights_sha256": read_card(bundle)["weights_sha256"], "fs_hz": fs_hz}
+    ray_of()
+    check_address(address)
+    with alone_in(out):
+        n_parts = begin(out, told, list_source(source), part_size)
+        todo = parts_to_do(out, n_parts)
+        kept = keep_bundle(out, bundle)
+        totals = {"rows": 0, "errors": 0, "parts": 0, "seconds": 0.0}
+        if todo:
+            with cluster(address, workers) as n_cpus:
+                started = time.monotonic()
+                for done in _run(out.resolve(), kept.resolve(), fs_hz, todo, min(workers or n_cpus, len(todo))):
+                    if done["failed"]:
+                        raise CardiacError(
+                            f"{out}: cannot be written ({done['failed']}): make room; the same command goes on"
+                        )
+                    totals["parts"] += 1
+                    for name in ("rows", "errors"):
+                        totals[name] += int(done[name])
+                totals["seconds"] = time.monotonic() - started
+        return totals
+
+
+def _run(
+    out: Path, bundle: Path, fs_hz: float | None, todo: Sequence[int], workers: int
+) -> Iterator[Mapping[str, Any]]:
+    data = ray_of("ray.data")
+    context = data.DataContext.get_current()
+    context.enable_progress_bars = False  # the bar of parts is ours
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    parts = data.from_items([{"part": part} for part in todo], override_num_blocks=len(todo))
+    rows = parts.map_batches(
+        Reader,
+        batch_size=1,
+        compute=data.ActorPoolStrategy(size=workers),
+        num_cpus=1,
+        fn_constructor_args=(str(out), str(bundle), fs_hz),
+    )
+    with tqdm(total=len(todo), desc="parts", unit="part", disable=None) as bar:
+        for done in rows.iter_rows():
+            bar.update()
+            yield done
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line. 0; 1 where recordings could not be read, 2 for what cannot be carried out, 130 when stopped."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", help="a folder, a manifest (.csv, .parquet with a column path), or a URL")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the parts")
+    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help="folder of the weights and their card")
+    parser.add_argument("--address", help="of a Ray cluster (without it, one on this machine)")
+    parser.add_argument("--workers", type=int, help="processes that read (as many as there are processors)")
+    parser.add_argument("--part-size", type=int, default=PART_SIZE, help="recordings a part (%(default)s)")
+    parser.add_argument("--fs-hz", type=float, help="sampling rate of files that state none (500)")
+    options = parser.parse_args(arguments)
+    if options.fs_hz is not None and not FS_RANGE_HZ[0] <= options.fs_hz <= FS_RANGE_HZ[1]:
+        parser.error(f"--fs-hz must lie between {FS_RANGE_HZ[0]:g} and {FS_RANGE_HZ[1]:g}")
+    if options.part_size < 1 or (options.workers is not None and options.workers < 1):
+        parser.error("--part-size and --workers must be at least 1")
+    try:
+        totals = read_many(**vars(options))
+    except CardiacError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped: the parts that are done are kept, and the same command goes on.", file=sys.stderr)
+        return 130
+    rate = totals["rows"] / totals["seconds"] if totals["seconds"] else 0.0
+    print(
+        f"{totals['rows']:,} recordings in {totals['parts']:,} parts, {totals['errors']:,} of them not read ({rate:.0f}/s)."
+    )
+    print(f"{options.out}: one dataset of Parquet files, partitioned by part.\n{NOTICE}")
+    return int(totals["errors"] > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
