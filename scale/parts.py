@@ -23,6 +23,7 @@ from scale.cluster import REQUIREMENTS
 from scale.listing import Place
 
 LISTING, RUN, LOCK, BUNDLE = "_listing.parquet", "_run.json", ".lock", "_bundle"  # readers of Parquet pass over these
+ATTEMPT = "-\n"  # in a part's marks, before the recordings of an attempt
 FAILED_TWICE = 2  # a recording during which a worker ended so often is not tried again
 
 
@@ -60,6 +61,8 @@ def begin(out: Path, told: Mapping[str, Any], places: Iterable[Place], part_size
     if any(out.glob("part=*")):
         raise ConfigError(f"{out}: holds parts of a run that is not known here: choose another --out")
     n_records = write_listing(out / LISTING, places, part_size)
+    if n_records == 0:
+        raise ConfigError(f"{told['source']}: names no recording: check it")
     n_parts = -(-n_records // part_size)
     replace_file(out / RUN, json.dumps({**told, "n_records": n_records, "n_parts": n_parts}, indent=1).encode())
     return n_parts
@@ -152,11 +155,13 @@ def begin_part(out: Path, part: int) -> list[int] | None:
     """Note that a worker takes this part. None at first; else the recordings that workers were at as they ended."""
     marks = _marks(out, part)
     try:
-        told = marks.read_text(encoding="ascii").split()
+        attempts = marks.read_text(encoding="ascii").split(ATTEMPT)
     except FileNotFoundError:
         marks.touch()
         return None
-    return [int(each) for each in told if each.isdigit()]
+    with marks.open("a", encoding="ascii") as file:
+        file.write(ATTEMPT)
+    return [int(attempt.split()[-1]) for attempt in attempts if attempt.strip()]
 
 
 def mark(out: Path, part: int, row: int) -> None:

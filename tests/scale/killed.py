@@ -1,0 +1,61 @@
+"""A run on two Ray nodes of which one worker is killed, and then one node: python -m tests.scale.killed SOURCE OUT."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["PYTHONPATH"] = str(Path.cwd())
+
+import ray
+from ray.cluster_utils import Cluster
+
+from scale.batch import read_many
+
+
+def workers() -> list[int]:
+    """Processes of Ray in which a Reader lives."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            told = (folder / "cmdline").read_bytes() if folder.name.isdigit() else b""
+        except OSError:
+            continue
+        if told.startswith(b"ray::") and b"Reader" in told:
+            found.append(int(folder.name))
+    return found
+
+
+def wait_for(out: Path, n: int) -> None:
+    while len(list(out.glob("part=*/findings.parquet"))) < n:
+        time.sleep(0.01)
+
+
+def main(source: str, out: Path) -> None:
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    second = nodes.add_node(num_cpus=1)
+    ray.init(address=nodes.address, logging_level="ERROR", log_to_driver=False)
+    told = {"killed": 0}
+
+    def harm() -> None:
+        wait_for(out, 2)
+        alive = workers()
+        for pid in alive[:1]:
+            os.kill(pid, signal.SIGKILL)
+            told["killed"] = pid
+        wait_for(out, 8)
+        nodes.remove_node(second, allow_graceful=False)
+
+    threading.Thread(target=harm, daemon=True).start()
+    totals = read_many(source, out, part_size=5)
+    print(json.dumps(told | {"totals": totals, "nodes": sum(node["Alive"] for node in ray.nodes())}))
+    ray.shutdown()
+    nodes.shutdown()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,282 @@
+"""Very many recordings: the same findings as by the command line, whatever is broken, killed, full or far away."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ray", reason="requirements-scale.txt is not installed")
+
+import pyarrow.dataset
+
+from cardiac.errors import ConfigError
+from cardiac.labels import SITES
+from inference import predict_folder
+from scale import batch, parts
+from scale.listing import Place, brought_here, list_source
+from tests.test_bundles import WITHOUT
+
+
+@pytest.fixture
+def source(root, tmp_path):
+    """The demonstration records and a broken one."""
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    for place, path in enumerate(sorted((root / "public_data/test").glob("*.npy"))):
+        os.link(path, folder / ("deep" if place % 2 else ".") / path.name)
+    (folder / "bad.npy").write_bytes(b"junk")
+    return folder
+
+
+def run(root, *arguments, module="scale.batch", environment=None):
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | (environment or {}),
+    )
+
+
+def rows_of(out: Path) -> list[dict]:
+    return pyarrow.dataset.dataset(out, partitioning="hive").to_table().to_pylist()
+
+
+def test_findings_are_those_of_the_command_line(root, source, detector, tmp_path):
+    out = tmp_path / "out"
+    done = run(root, source, "--out", out, "--part-size", 6, "--workers", 2)
+    assert done.returncode == 1, done.stderr
+    assert "29 recordings in 5 parts, 1 of them not read" in done.stdout
+    rows = {row["record_id"]: row for row in rows_of(out)}
+    assert len(rows) == len(rows_of(out)) == 29
+    assert rows["bad.npy"]["error"].startswith("bad.npy: is not a NumPy array")
+    assert rows["bad.npy"]["norm"] is None
+    assert rows["bad.npy"]["mi_probability"] is None
+    for outcome in predict_folder([source], detector):
+        row = rows[outcome.path.relative_to(source).as_posix()]
+        if outcome.finding:
+            assert row["mi_probability"] == pytest.approx(outcome.finding.mi.probability, abs=1e-6)
+            assert tuple(site for site in SITES if row[f"{site}_present"]) == outcome.finding.sites
+            assert row["norm"] == outcome.finding.norm
+    before = {path: path.stat().st_mtime_ns for path in out.glob("part=*/*")}
+    parts.part_file(out, 3).unlink()
+    done = run(root, source, "--out", out, "--part-size", 6)
+    assert "6 recordings in 1 parts" in done.stdout
+    assert {path for path in out.glob("part=*/*") if path.stat().st_mtime_ns != before[path]} == {
+        parts.part_file(out, 3)
+    }
+    assert len(rows_of(out)) == 29
+
+
+def test_a_worker_and_a_node_that_die_lose_and_double_nothing(root, tmp_path):
+    folder, names = tmp_path / "in", set()
+    folder.mkdir()
+    for turn in range(10):
+        for path in (root / "public_data/test").glob("*.npy"):
+            os.link(path, folder / f"{turn}-{path.name}")
+            names.add(f"{turn}-{path.name}")
+    done = run(root, folder, tmp_path / "out", module="tests.scale.killed")
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["killed"] > 0
+    assert told["nodes"] == 1
+    rows = rows_of(tmp_path / "out")
+    assert sorted(row["record_id"] for row in rows) == sorted(names)
+    assert all(row["error"] is None for row in rows)
+
+
+def begun(out, places, part_size=10):
+    parts.open_folder(out)
+    n_parts = parts.begin(out, {"source": "here"}, places, part_size)
+    return batch.Reader(str(out), str(batch.DEFAULT_BUNDLE), None), n_parts
+
+
+def test_what_ends_its_worker_twice_is_an_error_row(root, tmp_path, monkeypatch):
+    """The first time the part is read again record by record; the record at which that ends twice is not tried again."""
+    paths = sorted((root / "public_data/test").glob("*.npy"))[:4]
+    reader, _ = begun(tmp_path, [Place(path.name, str(path)) for path in paths])
+    read, ends = reader._read, paths[2].name
+
+    def deadly(places):
+        if any(place.record_id == ends for place in places):
+            raise SystemExit  # as a process that is killed: nothing is written
+        return read(places)
+
+    monkeypatch.setattr(reader, "_read", deadly)
+    for _ in range(3):
+        with pytest.raises(SystemExit):
+            reader({"part": [0]})
+        assert not parts.part_file(tmp_path, 0).exists()
+    assert reader({"part": [0]}) == {"part": [0], "rows": [4], "errors": [1], "failed": [""]}
+    told = {row["record_id"]: row["error"] for row in rows_of(tmp_path)}
+    assert [name for name, error in told.items() if error] == [ends]
+    assert told[ends] == f"{ends}: {batch.CRASHED}"
+    assert not list(tmp_path.glob(".part-*"))
+
+
+def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(root, source, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    reader, _ = begun(tmp_path / "out", list_source(str(source)))
+    assert reader({"part": [0]})["failed"] == [""]
+    monkeypatch.setattr(batch, "write_part", full)
+    assert reader({"part": [1]}) == {"part": [1], "rows": [10], "errors": [0], "failed": ["No space left on device"]}
+    assert not list((tmp_path / "out").glob("part=000001/.*"))
+    monkeypatch.setattr(batch, "_run", lambda *_: iter([{"failed": "No space left on device"}]))
+    monkeypatch.setattr(batch, "cluster", lambda *_: __import__("contextlib").nullcontext(1))
+    assert batch.main([str(source), "--out", str(tmp_path / "full")]) == 2
+    monkeypatch.undo()
+    assert reader({"part": [1]})["failed"] == [""]
+
+
+def test_two_runs_in_one_folder(source, tmp_path, capsys):
+    with parts.alone_in(tmp_path / "out"):
+        assert batch.main([str(source), "--out", str(tmp_path / "out")]) == 2
+    assert "another run is writing here" in capsys.readouterr().err
+
+
+def test_a_folder_of_another_run_is_refused(source, tmp_path):
+    out = parts.open_folder(tmp_path / "out")
+    parts.begin(out, {"source": "a"}, list_source(str(source)), 10)
+    with pytest.raises(ConfigError, match="begun with another source"):
+        parts.begin(out, {"source": "b"}, [], 10)
+    with pytest.raises(ConfigError, match="begun with another part_size"):
+        parts.begin(out, {"source": "a"}, [], 20)
+    (out / "_run.json").unlink()
+    parts.part_file(out, 0).parent.mkdir()
+    with pytest.raises(ConfigError, match="not known here"):
+        parts.begin(out, {"source": "a"}, [], 10)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere"])
+def test_no_cluster_at_the_address(address, source, tmp_path, capsys):
+    assert batch.main([str(source), "--out", str(tmp_path / "out"), "--address", address]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"no Ray cluster answers at {address}")
+    assert told.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_ray_the_requirements_are_named(root, source, tmp_path):
+    arguments = [str(source), "--out", str(tmp_path / "out")]
+    code = WITHOUT.replace("inference", "scale.batch").format(names=("ray",), arguments=arguments)
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "the package ray is not installed: pip install -r requirements-scale.txt"
+
+
+def test_a_manifest_names_rates_and_places(root, tmp_path, signal, detector):
+    np.save(tmp_path / "slow.npy", signal[:, ::2])
+    np.save(tmp_path / "quick.npy", signal)
+    manifest = tmp_path / "list.csv"
+    manifest.write_text(f"record_id,path,fs_hz\nfirst,slow.npy,250\n007,{tmp_path}/quick.npy,500\n", encoding="utf-8")
+    places = list(list_source(str(manifest)))
+    assert places == [
+        Place("first", str(tmp_path / "slow.npy"), 250.0),
+        Place("007", str(tmp_path / "quick.npy"), 500.0),
+    ]
+    table = pyarrow.csv.read_csv(manifest) if hasattr(pyarrow, "csv") else None
+    assert table is None or table.num_rows == 2
+    reader, n_parts = begun(tmp_path / "out", places)
+    assert n_parts == 1
+    reader({"part": [0]})
+    assert {row["record_id"]: row["fs_hz"] for row in rows_of(tmp_path / "out")} == {"first": 250.0, "007": 500.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("file\na.npy\n", "column 'path' is missing"),
+        ("path,record_id\na.npy,x\nb.npy,x\n", "'x' stands there twice"),
+        ("path,fs_hz\na.npy,quick\n", "no number"),
+        ("path,record_id\n,x\n", "names no path"),
+        ("", "cannot be read as a manifest"),
+    ],
+)
+def test_wrong_manifests(text, told, tmp_path):
+    (tmp_path / "list.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=told):
+        assert list(list_source(str(tmp_path / "list.csv"))) == ["nothing"]
+
+
+def test_an_empty_manifest(tmp_path):
+    (tmp_path / "list.csv").write_text("path\n", encoding="utf-8")
+    parts.open_folder(tmp_path / "out")
+    with pytest.raises(ConfigError, match="here: names no recording"):
+        parts.begin(tmp_path / "out", {"source": "here"}, list_source(str(tmp_path / "list.csv")), 10)
+
+
+def test_wrong_sources(tmp_path):
+    for source in (tmp_path, tmp_path / "none", "nothing://here", "s4://bucket"):
+        with pytest.raises(ConfigError):
+            list(list_source(str(source)))
+
+
+@pytest.fixture(scope="module")
+def store():
+    """An S3-compatible object store on this machine."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    told = {
+        "FSSPEC_S3_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "one",
+        "AWS_SECRET_ACCESS_KEY": "two",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    yield told
+    server.stop()
+
+
+FILL = """
+import sys, fsspec
+fs = fsspec.filesystem("s3")
+fs.mkdir("ecgs")
+for name in sys.argv[1:]: fs.put_file(name, "ecgs/day/" + name.rsplit("/", 1)[-1])
+"""
+
+
+def test_an_object_store(root, source, store, tmp_path, signal):
+    import wfdb
+
+    wfdb.wrsamp(
+        "w", 500, ["mV"] * 12, [*"abcdefghijkl"], signal.T.astype(float), fmt=["16"] * 12, write_dir=str(source)
+    )
+    text = (source / "w.hea").read_text()
+    leads = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]
+    for letter, lead in zip("abcdefghijkl", leads, strict=True):
+        text = text.replace(f" {letter}\n", f" {lead}\n")
+    (source / "w.hea").write_text(text)
+    sent = [str(path) for path in sorted(source.glob("*.*"))]
+    filled = subprocess.run(
+        [sys.executable, "-c", FILL, *sent], env=os.environ | store, capture_output=True, check=False
+    )
+    assert filled.returncode == 0, filled.stderr
+    done = run(root, "s3://ecgs/day", "--out", tmp_path / "out", "--workers", 1, environment=store)
+    assert done.returncode == 1, done.stderr
+    rows = {row["record_id"]: row for row in rows_of(tmp_path / "out")}
+    assert set(rows) == {Path(name).name for name in sent if not name.endswith(".dat")}
+    assert [name for name, row in rows.items() if row["error"]] == ["bad.npy"]
+    assert rows["w.hea"]["place"] == "s3://ecgs/day/w.hea"
+    done = run(root, "s3://nowhere/day", "--out", tmp_path / "none", environment=store)
+    assert done.returncode == 2
+    assert "s3://nowhere/day" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_object_that_is_gone_is_an_error_row(tmp_path):
+    place = f"file://{tmp_path}/gone.npy"
+    reader, _ = begun(tmp_path / "out", [Place("gone", place)])
+    reader({"part": [0]})
+    assert "gone: cannot be fetched" in rows_of(tmp_path / "out")[0]["error"]
+    np.save(tmp_path / "here.npy", np.zeros(3))
+    with brought_here(f"file://{tmp_path}/here.npy") as path:
+        assert np.load(path).shape == (3,)
+    assert not path.exists()
