@@ -29,6 +29,7 @@ from cardiac.evaluate import PROTOCOL, Figures, OutOfFold, as_plain, evaluate, f
 from cardiac.folds import assign_folds, companion_folds
 from cardiac.labels import AUXILIARY, LEADS, SITES
 from cardiac.lessons import Lessons, draw_batch, middle_batch, taught_rows, teach
+from cardiac.metrics import ranked
 from cardiac.model_card import model_card
 from cardiac.records import read_record
 from cardiac.reports import replace_file, write_curves, write_found
@@ -100,7 +101,8 @@ def fit(
 ) -> FitResult:
     """Train in folds and on all records; write bundle, figures, curves and out-of-fold probabilities.
 
-    report : called after every epoch with {"part", "epoch", "train_loss", "held_loss", "seconds"}.  bundle : False
+    report : called after every epoch with {"part", "epoch", "train_loss", "held_loss", "seconds"}, and after every fold
+    with {"fold", "auc", "sites_auc"} of the records that it held out.  bundle : False
     trains the folds alone and writes what they say, which is all that settings are compared by.  jobs : trainings at
     once, each in a process of its own, whose epochs `report` does not hear of.
     Raises CardiacError for data or settings that do not fit; a stopped run goes on with `resume`.
@@ -124,7 +126,7 @@ def fit(
         of_all = companion_folds(dataset, folds)
         if jobs > 1:
             side_by_side(_train_share, (config, dataset, out, of_all, bundle), jobs)
-        found, networks, histories = _cross_validate(recipe, lessons, of_all, out, report, bundle)
+        found, networks, histories = _cross_validate(recipe, dataset, lessons, of_all, out, report, bundle)
     figures = evaluate(dataset, found, config["decide"])
     begun = {"begun_from_sha256": recipe.begun.sha256} if recipe.begun else {}
     training = {"code_revision": revision, **begun, **_provenance(config, dataset, checksum, folds, histories)}
@@ -260,7 +262,13 @@ def _train_share(
 
 
 def _cross_validate(
-    recipe: Recipe, lessons: Lessons, folds: np.ndarray, out: Path, report: Report | None, bundle: bool
+    recipe: Recipe,
+    dataset: Dataset,
+    lessons: Lessons,
+    folds: np.ndarray,
+    out: Path,
+    report: Report | None,
+    bundle: bool,
 ) -> tuple[OutOfFold, list[nn.Module], dict[str, History]]:
     """Out-of-fold probabilities, the networks that learnt from all records (none without `bundle`), the histories."""
     own, histories = folds[: lessons.n_records], {}
@@ -272,6 +280,8 @@ def _cross_validate(
         if fold is not None and len(networks[fold]) == recipe.config["train"]["members"]:
             held = np.flatnonzero(own == fold)
             found[held] = _predict(recipe, networks.pop(fold), [lessons.signals[row] for row in held], f"fold{fold}")
+            if report:
+                report({"fold": int(fold), **ranked(found[held], dataset.infarction[held], dataset.sites[held])})
     return OutOfFold(own, found[:, 0], found[:, 1:-1], found[:, -1]), networks.get(None, []), histories
 
 
@@ -319,7 +329,7 @@ def _write_found(out: Path, dataset: Dataset, found: OutOfFold, figures: Figures
     replace_file(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
 
 
-def _open_data(folder: Path | None, config: Config) -> Dataset | None:
+def open_data(folder: Path | None, config: Config) -> Dataset | None:
     """The data set that was asked for, or that lies where the README puts it; None where there is none.
 
     Companions are looked for beside it; one that is missing is said, for the networks are the worse for it.
@@ -354,7 +364,7 @@ def main(arguments: list[str] | None = None) -> int:
     path = options.config or defaults
     try:
         config = load_config(path, settings, defaults)
-        dataset = _open_data(options.data, config)
+        dataset = open_data(options.data, config)
         if dataset is None:
             path = options.config or ROOT / "configs/demo.toml"
             config = load_config(path, settings, defaults)

@@ -58,6 +58,19 @@ def roc_auc(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> flo
     return float(_ratio(positives @ (below + negatives / 2), positives.sum() * negatives.sum()))
 
 
+def ranked(found: np.ndarray, infarction: np.ndarray, sites: np.ndarray) -> dict[str, float]:
+    """How well records are ranked: AUC of infarction, and the mean of the sites' AUCs among the infarctions.
+
+    found : probabilities (n, 7 or more), infarction first and then the sites.  infarction (n,), sites (n, 6) : bool.
+    A site without both kinds among the infarctions is left out; NaN where none has.
+    """
+    true = np.flatnonzero(infarction)
+    columns = [site for site in range(sites.shape[1]) if 0 < sites[true, site].sum() < len(true)]
+    of_sites = [roc_auc(found[true, 1 + site], sites[true, site], np.ones(len(true))) for site in columns]
+    auc = roc_auc(found[:, 0], infarction, np.ones(len(found)))
+    return {"auc": auc, "sites_auc": float(np.mean(of_sites)) if of_sites else float("nan")}
+
+
 def average_precision(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
     """Sum over thresholds of the gain in recall times the precision there, as scikit-learn defines it."""
     _, level = np.unique(-scores, return_inverse=True)

@@ -1,0 +1,89 @@
+"""What a search may choose: a TOML file of ranges and choices -> distributions; what was chosen -> a configuration."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cardiac.errors import CardiacError, ConfigError, extra
+from cardiac.settings import check_settings
+from scale.cluster import REQUIREMENTS
+from utils import Config, load_config
+
+
+def read_space(path: Path, config: str | Path, defaults: str | Path) -> dict[str, Any]:
+    """Optuna's distributions by "section.key".
+
+    config, defaults : the settings that are searched about, by which every key and bound is tried.
+    Raises ConfigError for an unknown key, a bound of another kind than the setting's, or what is no range.
+    """
+    distributions = extra("optuna.distributions", REQUIREMENTS, ConfigError)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as TOML ({error}): check the file") from error
+    space = {}
+    for section, keys in content.items():
+        if not isinstance(keys, Mapping):
+            raise ConfigError(f"{path.name}: {section} stands outside a section: put it under one")
+        for key, told in keys.items():
+            name = f"{section}.{key}"
+            values = _values(name, told)
+            try:
+                for value in values:
+                    load_config(config, [setting(name, value)], defaults)
+                space[name] = _distribution(distributions, told)
+            except (CardiacError, ValueError) as error:
+                raise ConfigError(f"{path.name}: {name}: {error}") from error
+    if not space:
+        raise ConfigError(f"{path.name}: names nothing to search: see configs/search.toml")
+    return space
+
+
+def _values(name: str, told: object) -> list[Any]:
+    """The choices, or the bounds."""
+    if isinstance(told, list) and told:
+        return told
+    if isinstance(told, Mapping) and {"low", "high"} <= told.keys() <= {"low", "high", "log"}:
+        return [told["low"], told["high"]]
+    raise ConfigError(f"{name}: give a list of choices, or {{ low = ..., high = ..., log = true }}")
+
+
+def _distribution(distributions: Any, told: Any) -> Any:
+    if isinstance(told, list):
+        return distributions.CategoricalDistribution(told)
+    low, high, log = told["low"], told["high"], bool(told.get("log", False))
+    if not low < high:
+        raise ValueError(f"the range {low} to {high} holds nothing")
+    whole = isinstance(low, int) and isinstance(high, int)
+    kind = distributions.IntDistribution if whole else distributions.FloatDistribution
+    return kind(low, high, log=log)
+
+
+def setting(name: str, value: object) -> str:
+    """`section.key=value` as `--set` takes it."""
+    return f"{name}={json.dumps(value)}"
+
+
+def chosen_config(
+    chosen: Mapping[str, object], config: str | Path, settings: list[str], defaults: str | Path
+) -> Config:
+    """The configuration with what was chosen. Raises ConfigError where the settings do not go together."""
+    found = load_config(config, [*settings, *(setting(*each) for each in chosen.items())], defaults)
+    check_settings(found)
+    return found
+
+
+def config_text(config: Config, head: str) -> str:
+    """A configuration as TOML, as `load_config` reads it. head : what stands above it."""
+    lines = [f"# {line}" for line in head.splitlines()]
+    for section, values in config.items():
+        lines += ["", f"[{section}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)
