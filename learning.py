@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import distributed, nn
 from torch.nn.functional import softplus
 from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -92,11 +92,29 @@ def begin_from(network: nn.Module, bundle: Bundle) -> int:
     return len(given)
 
 
+def together() -> tuple[int, int]:
+    """This process's place among those that train one network together, and how many they are: (0, 1) where it is alone."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return 0, 1
+    return distributed.get_rank(), distributed.get_world_size()
+
+
+def average_over_all(tensors: Sequence[torch.Tensor]) -> None:
+    """Put in place of these tensors their mean over all processes that train together."""
+    flat = torch.cat([tensor.detach().flatten() for tensor in tensors])
+    distributed.all_reduce(flat)
+    parts = (flat / distributed.get_world_size()).split([tensor.numel() for tensor in tensors])
+    with torch.no_grad():
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+
 class NetworkTraining:
     """A training that can be stopped at any time: every epoch is kept in the run's folder, and `run` goes on from the last.
 
     Each epoch draws from generators seeded by (seed, part, epoch) alone, so a resumed training ends in the same
-    weights as one that was never stopped.
+    weights as one that was never stopped. Processes that train together each take their share of every batch and step by
+    the mean of their gradients; the first of them alone writes.
 
     settings : the config's train section.  part : this training's name.  rows : what is learnt from, as indices, each
     as often as an epoch takes it.  draw : (rows, generator) -> a batch.  loss : (network, batch) -> what is made small.
@@ -141,7 +159,9 @@ class NetworkTraining:
         held : a batch whose loss is drawn as a curve. It chooses nothing: the number of epochs is fixed.
         """
         self._load()
-        bar = tqdm(total=self.n_epochs, initial=len(self.history), desc=self.part, unit="epoch")
+        first = together()[0] == 0
+        disable = None if first else True
+        bar = tqdm(total=self.n_epochs, initial=len(self.history), desc=self.part, unit="epoch", disable=disable)
         with bar:
             while len(self.history) < self.n_epochs:
                 started = time.monotonic()
@@ -149,8 +169,9 @@ class NetworkTraining:
                 losses = {"train_loss": self._epoch(epoch), "held_loss": self._held_loss(held) if held else None}
                 seconds = round(time.monotonic() - started, 2)
                 self.history.append({"epoch": epoch, **losses, "seconds": seconds})
-                self._save()
-                log.info("%s %s", self.part, self.history[-1])
+                if first:
+                    self._save()
+                    log.info("%s %s", self.part, self.history[-1])
                 bar.set_postfix(loss=f"{losses['train_loss']:.3f}")
                 bar.update()
                 if report:
@@ -159,20 +180,33 @@ class NetworkTraining:
 
     def _epoch(self, epoch: int) -> float:
         seed = seed_of(self.settings["seed"], self.part, epoch)
-        torch.manual_seed(seed)
+        place, n_processes = together()
         rng = np.random.default_rng(seed)
+        order = rng.permutation(self.rows)
+        if n_processes > 1:
+            rng = np.random.default_rng([seed, place])
+        torch.manual_seed(seed + place)
         self.network.train()
         losses = []
-        for rows in np.array_split(rng.permutation(self.rows), self.n_batches):
-            loss = self._loss(self.network, self.draw(rows, rng))
+        for rows in np.array_split(order, self.n_batches):
+            share = rows[place::n_processes] if len(rows) >= n_processes else rows
+            loss = self._loss(self.network, self.draw(share, rng))
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
+            if n_processes > 1:
+                self._agree(loss)
             nn.utils.clip_grad_norm_(self.network.parameters(), self.settings["clip_norm"])
             self.optimizer.step()
             self.schedule.step()
             self.average.update_parameters(self.network)
             losses.append(loss.item())
         return float(np.mean(losses))
+
+    def _agree(self, loss: torch.Tensor) -> None:
+        """Gradients, running statistics and the loss become their means over all processes."""
+        gradients = [parameter.grad for parameter in self.network.parameters() if parameter.grad is not None]
+        running = [buffer for buffer in self.network.buffers() if buffer.is_floating_point()]
+        average_over_all([*gradients, *running, loss.detach()])
 
     def _loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         tensors = tuple(torch.from_numpy(array).to(self.device) for array in batch)

@@ -125,7 +125,7 @@ def fit(
     with logged(out):
         of_all = companion_folds(dataset, folds)
         if jobs > 1:
-            side_by_side(_train_share, (config, dataset, out, of_all, bundle), jobs)
+            side_by_side(train_share, (config, dataset, out, of_all, bundle), jobs)
         found, networks, histories = _cross_validate(recipe, dataset, lessons, of_all, out, report, bundle)
     figures = evaluate(dataset, found, config["decide"])
     begun = {"begun_from_sha256": recipe.begun.sha256} if recipe.begun else {}
@@ -250,7 +250,7 @@ def _train(
     return training
 
 
-def _train_share(
+def train_share(
     config: Config, dataset: Dataset, out: Path, folds: np.ndarray, bundle: bool, place: int, jobs: int
 ) -> None:
     """In a process of its own: every `jobs`-th training from `place` on; what it learns lies in the run's folder."""

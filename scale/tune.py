@@ -165,7 +165,7 @@ def _picture(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bytes:
     """The score of every trial by each setting; pale where it was stopped early."""
     from matplotlib.figure import Figure
 
-    across = 4
+    across = min(4, len(names))
     down = -(-len(names) // across)
     figure = Figure(figsize=(3.2 * across, 2.4 * down), layout="constrained", dpi=110)
     whole = max(row["folds"] for row in rows)
@@ -182,6 +182,8 @@ def _picture(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bytes:
         chart.scatter(values[:1], [shown[0]["score"]], c="C3", s=40, zorder=3)
         chart.set_title(name, fontsize=9)
         chart.tick_params(labelsize=8)
+        if chart.get_xscale() == "linear" and not isinstance(values[0], str):
+            chart.locator_params(axis="x", nbins=4)
     figure.suptitle("Score by setting: red the best, blue all folds, grey stopped early", fontsize=10)
     return png(figure)
 
