@@ -6,13 +6,17 @@
 # make report     the same with charts and the worst errors, into results/report.html
 # make evidence   is the evidence true to the detector? (minutes)
 # make quality    what the quality checks catch, and what faults do to the answer (ten minutes)
+# make bench      speeds, profile, scaling, and the site under load, into benchmarks/results (half an hour)
+# make export     writes the bundle's networks as an ONNX graph (BUNDLE=checkpoints/mi/hybrid)
+# make scale      sets up what scale/ needs
 # make reproduce  from the unpacked recordings to the whole report: trains into runs/mi, then reports on it
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
+BUNDLE ?= checkpoints/mi/hybrid
 BIN := $(VENV)/bin
 
-.PHONY: run web test test-slow lint train figures report evidence quality reproduce tries bench clean
+.PHONY: run web test test-slow lint train figures report evidence quality reproduce tries bench export scale clean
 
 run: $(VENV)/.run
 	$(BIN)/python inference.py public_data
@@ -49,6 +53,7 @@ quality: $(VENV)/.run
 
 reproduce: $(VENV)/.run
 	$(BIN)/python train.py --jobs 2 --out runs/mi
+	$(MAKE) export BUNDLE=runs/mi
 	$(BIN)/python -m cardiac.evaluate --bundle runs/mi --html results/report.html
 	$(BIN)/python -m benchmarks.simulated --bundle runs/mi
 	$(BIN)/python -m benchmarks.evidence --bundle runs/mi
@@ -56,9 +61,16 @@ reproduce: $(VENV)/.run
 tries: $(VENV)/.run
 	$(BIN)/python -m benchmarks.tries run --jobs 2
 
-bench: $(VENV)/.run
-	$(BIN)/python -m benchmarks.networks
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.inference --large
+	$(BIN)/python -m benchmarks.profile
+	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.site
+
+export: $(VENV)/.export
+	$(BIN)/python export.py --bundle $(BUNDLE)
+
+scale: $(VENV)/.scale
 
 $(VENV)/.run: requirements.txt
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed: make PYTHON=...'"
@@ -67,7 +79,19 @@ $(VENV)/.run: requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/.test: $(VENV)/.run requirements-test.txt
+$(VENV)/.scale: $(VENV)/.run requirements-scale.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-scale.txt
+	touch $@
+
+$(VENV)/.export: $(VENV)/.run requirements-export.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-export.txt
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.scale requirements-bench.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	touch $@
+
+$(VENV)/.test: $(VENV)/.scale requirements-test.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	touch $@
 

@@ -190,17 +190,21 @@ class NetworkTraining:
         losses = []
         for rows in np.array_split(order, self.n_batches):
             share = rows[place::n_processes] if len(rows) >= n_processes else rows
-            loss = self._loss(self.network, self.draw(share, rng))
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            if n_processes > 1:
-                self._agree(loss)
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.settings["clip_norm"])
-            self.optimizer.step()
-            self.schedule.step()
-            self.average.update_parameters(self.network)
-            losses.append(loss.item())
+            losses.append(self.step(self.draw(share, rng)))
         return float(np.mean(losses))
+
+    def step(self, batch: Batch) -> float:
+        """Learn from one batch; its loss."""
+        loss = self._loss(self.network, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if together()[1] > 1:
+            self._agree(loss)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings["clip_norm"])
+        self.optimizer.step()
+        self.schedule.step()
+        self.average.update_parameters(self.network)
+        return loss.item()
 
     def _agree(self, loss: torch.Tensor) -> None:
         """Gradients, running statistics and the loss become their means over all processes."""

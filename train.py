@@ -111,7 +111,7 @@ def fit(
         raise ConfigError(f"{jobs} trainings at once cannot be: give --jobs of at least 1")
     if not dataset.sites.any() or dataset.infarction.all():
         raise DatasetError("records with an infarction at a site and records without one are needed: give more records")
-    recipe = _recipe(config)
+    recipe = recipe_of(config)
     open_run(config, out, resume)
     revision = code_revision(ROOT)  # now: the files may change while the networks learn
     seed_everything(config["train"]["seed"])
@@ -141,7 +141,7 @@ def fit(
     return FitResult(out, figures, training["training_s"])
 
 
-def _recipe(config: Config) -> Recipe:
+def recipe_of(config: Config) -> Recipe:
     """What is to be trained. Raises ConfigError for settings that nothing could be trained by."""
     check_settings(config)
     told = config["signal"]
@@ -189,7 +189,7 @@ def _read_lessons(dataset: Dataset, recipe: Recipe) -> tuple[Lessons, str]:
     return teach(dataset, signals, recipe.config["data"]), digest.hexdigest()
 
 
-def _training(recipe: Recipe, part: str, lessons: Lessons, rows: np.ndarray, out: Path) -> NetworkTraining:
+def training_of(recipe: Recipe, part: str, lessons: Lessons, rows: np.ndarray, out: Path) -> NetworkTraining:
     """The training of one network on random sections of these rows."""
     settings, plans = recipe.config["train"], [*recipe.plans.values()]
     seed = seed_of(settings["seed"], part, 0)
@@ -245,7 +245,7 @@ def _train(
     rows = taught_rows(lessons, folds, fold, share, settings["infarction_repeats"], settings["seed"])
     held = np.flatnonzero(folds[: lessons.n_records] == fold) if fold is not None else None
     name = ("all" if fold is None else f"fold{fold}") + (f"-{member}" if member else "")
-    training = _training(recipe, name, lessons, rows, out)
+    training = training_of(recipe, name, lessons, rows, out)
     training.run(None if held is None else middle_batch(lessons, held, settings["crop"]), report)
     return training
 
@@ -255,7 +255,7 @@ def train_share(
 ) -> None:
     """In a process of its own: every `jobs`-th training from `place` on; what it learns lies in the run's folder."""
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
-    recipe = _recipe(config)
+    recipe = recipe_of(config)
     lessons, _ = _read_lessons(dataset, recipe)
     for part in _parts(recipe, np.unique(folds[: lessons.n_records]), bundle)[place::jobs]:
         _train(recipe, lessons, folds, part, out, stop_without_parent)

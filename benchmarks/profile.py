@@ -8,6 +8,7 @@ Recordings are those of `benchmarks.inference`, several times over. Each sample 
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,8 +27,7 @@ PARTS = {
     "pooling and deciding": ("cardiac/windows.py", "cardiac/decisions.py", "cardiac/calibration.py"),
     "writing": ("cardiac/reports.py",),
 }
-STARTING = "start-up"
-OTHER = "the rest"
+STARTING, WAITING, OTHER = "start-up", "waiting", "the rest"
 RATE_HZ, TIMES = 200, 4
 
 
@@ -42,6 +42,8 @@ class Part:
 def part_of(stack: str) -> str:
     """The part that a stack of frames, outermost first, stands in."""
     frames = stack.split(";")
+    if re.match(r"(wait|_worker) \(.*(threading|thread|_base)\.py", frames[-1]):
+        return WAITING
     if any("<frozen importlib" in frame for frame in frames):
         return STARTING
     for frame in reversed(frames):
@@ -57,6 +59,7 @@ def shares(raw: str) -> list[Part]:
     for line in raw.splitlines():
         stack, _, count = line.rpartition(" ")
         counts[part_of(stack)] += int(count)
+    del counts[WAITING]
     total = max(1, counts.total())
     return [Part(what, count / total) for what, count in counts.most_common()]
 

@@ -298,9 +298,9 @@ def test_reference_network_trains(root, dataset, tmp_path):
     settings = ["train.epochs=1", "data.n_folds=2", "signal.fs_hz=100", "train.crop=320"]
     settings += ["detect.window=160", "detect.hop=140", "localize.window=140", "localize.hop=137"]
     config = load_config(root / "configs/reference.toml", settings, root / "configs/mi.toml")
-    recipe = train._recipe(config)
+    recipe = train.recipe_of(config)
     lessons, _ = train._read_lessons(dataset, recipe)
-    training = train._training(recipe, "all", lessons, np.arange(6), tmp_path)
+    training = train.training_of(recipe, "all", lessons, np.arange(6), tmp_path)
     for network, window in zip(training.network.stages, (160, 140), strict=True):
         assert network.mean.shape == (12, window)
         assert network.mean.any()

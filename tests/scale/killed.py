@@ -6,26 +6,31 @@ import signal
 import sys
 import threading
 import time
+import uuid
 from pathlib import Path
 
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-os.environ["PYTHONPATH"] = str(Path.cwd())
-
-import ray
-from ray.cluster_utils import Cluster
-
 from scale.batch import read_many
+from scale.cluster import ray_of
+
+MARK = b"ECG_TEST_RUN=" + os.environ.setdefault("ECG_TEST_RUN", uuid.uuid4().hex).encode()
 
 
-def workers() -> list[int]:
-    """Processes of Ray in which a Reader lives."""
+def environment_of(folder: Path) -> bytes:
+    try:
+        return (folder / "environ").read_bytes()
+    except OSError:
+        return b""
+
+
+def workers(name: bytes) -> list[int]:
+    """Processes of Ray, begun by this one, in whose title the name stands."""
     found = []
     for folder in Path("/proc").iterdir():
         try:
             told = (folder / "cmdline").read_bytes() if folder.name.isdigit() else b""
         except OSError:
             continue
-        if told.startswith(b"ray::") and b"Reader" in told:
+        if told.startswith(b"ray::") and name in told and MARK in environment_of(folder):
             found.append(int(folder.name))
     return found
 
@@ -36,14 +41,18 @@ def wait_for(out: Path, n: int) -> None:
 
 
 def main(source: str, out: Path) -> None:
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    os.environ["PYTHONPATH"] = str(Path.cwd())
+    ray = ray_of()
+    nodes = ray_of("ray.cluster_utils").Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+    )
     second = nodes.add_node(num_cpus=1)
     ray.init(address=nodes.address, logging_level="ERROR", log_to_driver=False)
     told = {"killed": 0}
 
     def harm() -> None:
         wait_for(out, 2)
-        alive = workers()
+        alive = workers(b"Reader")
         for pid in alive[:1]:
             os.kill(pid, signal.SIGKILL)
             told["killed"] = pid
