@@ -31,8 +31,16 @@ def describe() -> dict[str, str]:
     return {
         "machine": f"{os.cpu_count()} cores of {name}, {', '.join(vectors) or platform.machine()}",
         "versions": f"Python {platform.python_version()}, {packages}",
-        "commit": code_revision(ROOT),
+        "commit": _revision(),
     }
+
+
+def _revision() -> str:
+    """The commit, with "-dirty" where the code is another; figures that were just written do not count."""
+    asked = ["git", "status", "--porcelain", "--", ".", ":!benchmarks/results"]
+    told = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    revision = code_revision(ROOT)
+    return revision.removesuffix("-dirty") if told.returncode == 0 and not told.stdout.strip() else revision
 
 
 # Between us and what is measured: a child's peak memory begins at that of the process that it was forked from.

@@ -42,7 +42,7 @@ class Part:
 def part_of(stack: str) -> str:
     """The part that a stack of frames, outermost first, stands in."""
     frames = stack.split(";")
-    if re.match(r"(wait|_worker) \(.*(threading|thread|_base)\.py", frames[-1]):
+    if re.search(r"\b(wait|_worker) \(.*(threading|thread|_base)\.py", frames[-1]):
         return WAITING
     if any("<frozen importlib" in frame for frame in frames):
         return STARTING
