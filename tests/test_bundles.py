@@ -198,3 +198,22 @@ def test_threads_follow_the_environment(monkeypatch):
     assert bundles.n_threads() == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
     assert 1 <= bundles.n_threads() <= 4
+
+
+@pytest.mark.slow
+def test_the_lean_install_is_small_and_reads(root, tmp_path):
+    """requirements-onnx.txt in an environment of its own: under 250 MB as it is downloaded and unpacked, and it works."""
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    python = tmp_path / "venv/bin/python"
+    places = next((tmp_path / "venv/lib").glob("python*/site-packages"))
+    before = {path for path in places.rglob("*") if path.is_file()}
+    install = ["-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
+    subprocess.run([python, *install, "-r", str(root / "requirements-onnx.txt")], check=True)
+    added = {path for path in places.rglob("*") if path.is_file()} - before
+    assert sum(path.stat().st_size for path in added) < 250e6
+    record, out = root / "public_data/test/sim_04.npy", tmp_path / "out"
+    done = subprocess.run(
+        [python, "inference.py", str(record), "--out", str(out)], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 with an infarction" in done.stdout
