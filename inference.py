@@ -40,19 +40,19 @@ from cardiac.errors import (
 )
 from cardiac.evidence import Evidence, gather_evidence, telling_part
 from cardiac.labels import NOTICE, RECORD_COLUMN, SITES
-from cardiac.long import prepare, prepare_together
+from cardiac.long import LongSignal, prepare, prepare_together
 from cardiac.quality.assess import Quality, accept, assess_record
-from cardiac.readers.raw import LONG_S
 from cardiac.records import FS_RANGE_HZ, Record, read_record, record_from_array
 from cardiac.signals import SignalSpec
-from cardiac.sources import list_recordings, open_sources
+from cardiac.sources import list_recordings, open_sources, size_on_disk
 from cardiac.windows import WindowPlan, pool_windows, window_spread
 
 DEFAULT_BUNDLE = ROOT / "checkpoints/mi/hybrid"
 LONGEST_EXPLAINED_S, EXPLAINED_S = 60.0, 10.0
 TEMPLATE = "sample_submission.csv"
 FINDINGS, SUBMISSION = "findings.json", "submission.csv"
-TOGETHER = 16  # records that the networks read at once: more is no faster
+TOGETHER, TOGETHER_SAMPLES = 16, 320_000  # records that the networks read at once, and their samples: more is no faster
+AHEAD, AHEAD_BYTES = 32, 64 * 2**20  # files that are read before their findings are asked for
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def predict_all(
     """An Outcome for every path with its name, in order: one thread reads and judges, another runs the networks."""
     bar = tqdm(total=len(named), desc="records", unit="record", disable=None)
     with bar, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as network, ThreadPoolExecutor(2) as explainer:
-        read = _ahead(reader, lambda each: _read(*each, fs_hz), named, 2 * TOGETHER)
+        read = _ahead(reader, lambda each: _read(*each, fs_hz), named, AHEAD, weigh=lambda each: size_on_disk(each[0]))
         batches = _ahead(network, lambda each: _conclude_each(each, detector), _alike(read), 2)
         outcomes = chain.from_iterable(batches)
         if evidence:
@@ -206,18 +206,28 @@ def predict_all(
             yield outcome
 
 
-def _ahead(executor: Executor, function: Callable[[Any], Any], items: Iterable[Any], depth: int) -> Iterator[Any]:
-    """What the function gives of each item, in order, begun for up to `depth` items before it is asked for."""
-    begun: deque[Future] = deque()
+def _ahead(
+    executor: Executor,
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    depth: int,
+    weigh: Callable[[Any], int] = lambda _: 0,
+) -> Iterator[Any]:
+    """What the function gives of each item, in order, begun before it is asked for.
+
+    That is for up to `depth` items, which together weigh at most AHEAD_BYTES; and for one, whatever it weighs.
+    """
+    begun: deque[tuple[int, Future]] = deque()
     try:
         for item in items:
-            begun.append(executor.submit(function, item))
-            if len(begun) > depth:
-                yield begun.popleft().result()
+            weight = weigh(item)
+            while begun and (len(begun) >= depth or weight + sum(each for each, _ in begun) > AHEAD_BYTES):
+                yield begun.popleft()[1].result()
+            begun.append((weight, executor.submit(function, item)))
         while begun:
-            yield begun.popleft().result()
+            yield begun.popleft()[1].result()
     finally:
-        for each in begun:
+        for _, each in begun:
             each.cancel()
 
 
@@ -237,12 +247,15 @@ def _read(path: Path, record_id: str, fs_hz: float | None) -> Outcome:
 
 
 def _alike(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
-    """Neighbours of one rate and length, at most TOGETHER of them; errors go along."""
-    batch, kind = [], None
+    """Neighbours of one rate and length, as many as the networks read at once; errors go along."""
+    batch, kind, most = [], None, TOGETHER
     for outcome in outcomes:
         record = outcome.record
-        own = (record.fs_hz, record.signal.shape[1], type(record.signal)) if record else kind
-        if len(batch) == TOGETHER or (kind and own != kind) or (batch and record and record.duration_s > LONG_S):
+        own = (record.fs_hz, record.signal.shape[1]) if record else kind
+        if record:
+            is_long = isinstance(record.signal, LongSignal)
+            most = 1 if is_long else max(1, min(TOGETHER, TOGETHER_SAMPLES // record.signal.shape[1]))
+        if len(batch) >= most or (kind and own != kind):
             yield batch
             batch, kind = [], None
         batch.append(outcome)
@@ -284,7 +297,7 @@ def _template(paths: Sequence[Path], given: Path | None, names: Sequence[str]) -
     return template
 
 
-def _told(told: Sequence[Brief], out: Path, template: Any) -> None:
+def _tell(told: Sequence[Brief], out: Path, template: Any) -> None:
     """submission.csv and the table, which is printed even where the disk is full."""
     try:
         n_rows = reports.write_submission(told, out / SUBMISSION, template)
@@ -322,7 +335,7 @@ def run(options: argparse.Namespace) -> int:
         detector = Detector.load(options.bundle, options.runtime)
         outcomes = predict_all(named, detector, options.fs_hz, options.evidence)
         told, errors, status = _write_all(outcomes, detector, out, pictures, len(named))
-        _told(told, out, template)
+        _tell(told, out, template)
     for error in errors:
         print(f"not read: {error}", file=sys.stderr)
     return status or int(bool(errors))

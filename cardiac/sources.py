@@ -66,6 +66,14 @@ def _recordings(place: Path, called: Path) -> list[Path]:
     return indexed_records(place)
 
 
+def size_on_disk(path: Path) -> int:
+    """Bytes of a recording's file, with those of the signals that a WFDB header names itself after; 0 where it is gone."""
+    beside = [path.with_suffix(suffix) for suffix in (".dat", ".mat")] if path.suffix == ".hea" else []
+    with suppress(OSError):
+        return sum(each.stat().st_size for each in (path, *beside) if each.is_file())
+    return 0
+
+
 def _printable(name: str) -> str:
     """The name with a mark for every byte that is not UTF-8, so that it can be written and printed."""
     return os.fsencode(name).decode("utf-8", "replace")

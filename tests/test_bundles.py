@@ -89,6 +89,41 @@ def test_records_of_many_lengths_and_rates_come_in_order(detector, signal, tmp_p
             assert outcome.finding.mi.probability == pytest.approx(alone, abs=1e-6)
 
 
+def test_long_recordings_are_read_one_by_one(detector, signal, tmp_path):
+    """Two of one length that are held in pieces, and two that are not, come each with its own finding."""
+    minutes = np.tile(signal[:, ::5], 66)  # 11 minutes at 100 Hz
+    for place, factor in enumerate((1.0, 0.8)):
+        np.savez(tmp_path / f"short{place}.npz", signal=(factor * minutes[:, :30_000]).astype(np.float32), fs_hz=100)
+        np.save(tmp_path / f"long{place}.npy", (factor * minutes).astype(np.float32))
+    paths = [tmp_path / name for name in ("long0.npy", "long1.npy", "short0.npz", "short1.npz")]
+    outcomes = list(inference.predict_all([(path, path.stem) for path in paths], detector, 100))
+    for outcome in outcomes:
+        alone = inference.predict_record(outcome.path, detector, 100)
+        assert outcome.finding.mi.probability == pytest.approx(alone.mi.probability, abs=1e-6)
+    assert outcomes[0].finding.mi.probability != outcomes[1].finding.mi.probability
+
+
+def test_few_large_files_are_read_ahead(detector, signal, tmp_path, monkeypatch):
+    """Of files that weigh more than may be read ahead only one at a time is begun before it is asked for."""
+    begun = []
+    whole = inference.read_record
+
+    def noted(path, *arguments):
+        begun.append(path)
+        return whole(path, *arguments)
+
+    for place in range(12):
+        np.save(tmp_path / f"{place:02}.npy", signal)
+    named = [(path, path.stem) for path in sorted(tmp_path.glob("*.npy"))]
+    monkeypatch.setattr(inference, "read_record", noted)
+    monkeypatch.setattr(inference, "AHEAD_BYTES", 1)
+    monkeypatch.setattr(inference, "TOGETHER_SAMPLES", 1)
+    outcomes = inference.predict_all(named, detector)
+    next(outcomes)
+    assert len(begun) <= 6
+    assert len(list(outcomes)) == 11
+
+
 def test_reading_needs_no_torch(root, tmp_path):
     """The import graph of the detector, and the whole way, with nothing but requirements-onnx.txt."""
     path = root / "public_data/test/sim_04.npy"

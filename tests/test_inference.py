@@ -365,7 +365,7 @@ def test_samples_are_not_kept(detector, mixed, tmp_path, monkeypatch):
             yield outcome
 
     monkeypatch.setattr(inference, "predict_all", watched)
-    monkeypatch.setattr(inference, "_told", lambda briefs, *_: told.extend(briefs))
+    monkeypatch.setattr(inference, "_tell", lambda briefs, *_: told.extend(briefs))
     command(mixed, "--out", tmp_path / "out")
     gc.collect()
     assert [brief.record_id for brief in told] == ["turned", "good"]
