@@ -12,7 +12,6 @@ import json
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.machine import describe, run_python
+from benchmarks.machine import describe, run_python, seconds_each
 from benchmarks.steps import Step, measure_steps
 from bundles import ROOT
 from cardiac.long import prepare_together
@@ -67,16 +66,6 @@ def recordings() -> list[Path]:
     folder = Path(os.environ["ECG_DATA"]) / "aiijc/test" if "ECG_DATA" in os.environ else ROOT / "public_data/test"
     found = sorted(folder.glob("*.npy"))
     return [found[place % len(found)] for place in range(N_RECORDS)]
-
-
-def seconds_each(work: Callable[[], object], n: int, repeats: int = 3) -> float:
-    """Seconds of work over n records a record: the middle one of some repeats."""
-    taken = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        taken.append((time.perf_counter() - started) / n)
-    return float(np.median(taken))
 
 
 def each_of(function: Callable[..., object], items: Iterable[object]) -> Callable[[], None]:

@@ -5,9 +5,11 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+
+import numpy as np
 
 from bundles import ROOT
 from learning import code_revision
@@ -33,6 +35,16 @@ def describe() -> dict[str, str]:
         "versions": f"Python {platform.python_version()}, {packages}",
         "commit": _revision(),
     }
+
+
+def seconds_each(work: Callable[[], object], n: int, repeats: int = 3) -> float:
+    """Seconds of work over n records a record: the middle one of some repeats."""
+    taken = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        taken.append((time.perf_counter() - started) / n)
+    return float(np.median(taken))
 
 
 def _revision() -> str:

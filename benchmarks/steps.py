@@ -1,7 +1,6 @@
 """What each step towards speed gives, each measured against what it replaced, on the same records in the same run."""
 
 import importlib
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.machine import seconds_each
 from cardiac.long import prepare_together
 from cardiac.records import read_record
 from cardiac.windows import window_starts
@@ -43,13 +43,8 @@ class Step:
 
 
 def ms_each(work: Callable[[], object], n: int, repeats: int = 3) -> float:
-    """Milliseconds a record, the middle one of some repeats."""
-    taken = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        taken.append(1e3 * (time.perf_counter() - started) / n)
-    return float(np.median(taken))
+    """Milliseconds of work over n records a record."""
+    return 1e3 * seconds_each(work, n, repeats)
 
 
 def measure_steps(paths: Sequence[Path], onnx: Detector, by_torch: Detector) -> list[Step]:
