@@ -44,7 +44,7 @@ def name_recordings(recordings: Iterable[tuple[Path, Path]]) -> list[tuple[Path,
     found: dict[str, tuple[Path, Path]] = {}  # by real path
     for each, called in recordings:
         found.setdefault(os.path.realpath(each), (each, called))
-    ways = [[_printable(text) for text in each] for each in ((p.stem, p.name, c.as_posix()) for p, c in found.values())]
+    ways = [[printable(text) for text in each] for each in ((p.stem, p.name, c.as_posix()) for p, c in found.values())]
     counts = [Counter(names) for names in zip(*ways, strict=True)]  # of stems, of whole names, of paths
     named, taken = [], Counter()
     for (path, _), names in zip(found.values(), ways, strict=True):
@@ -74,6 +74,6 @@ def size_on_disk(path: Path) -> int:
     return 0
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """The name with a mark for every byte that is not UTF-8, so that it can be written and printed."""
     return os.fsencode(name).decode("utf-8", "replace")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from cardiac.errors import ConfigError, RecordError, extra, first_line
 from cardiac.records import SUFFIXES, find_records
+from cardiac.sources import printable
 from scale.cluster import REQUIREMENTS
 
 COMPANIONS = (".dat", ".mat")  # of a WFDB header
@@ -41,7 +42,8 @@ def list_source(source: str) -> Iterator[Place]:
         except RecordError as error:
             raise ConfigError(str(error)) from error
         for path in found:
-            yield Place(path.relative_to(folder).as_posix(), str(path.resolve()))
+            name, place = path.relative_to(folder).as_posix(), str(path.resolve())
+            yield Place(printable(name), printable(place))  # a name that is not UTF-8 is not found again: an error row
     else:
         raise ConfigError(f"{source}: is no folder, manifest (.csv, .parquet) or URL: check it")
 

@@ -271,6 +271,18 @@ def test_an_object_store(root, source, store, tmp_path, signal):
     assert "Traceback" not in done.stderr
 
 
+def test_a_name_that_is_not_utf8_is_an_error_row(tmp_path, signal):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    np.save(folder / "good.npy", signal)
+    os.link(folder / "good.npy", os.fsdecode(os.fsencode(folder) + b"/a\xff.npy"))
+    reader, _ = begun(tmp_path / "out", list_source(str(folder)))
+    reader({"part": [0]})
+    told = {row["record_id"]: row["error"] for row in rows_of(tmp_path / "out")}
+    assert told["good.npy"] is None
+    assert "there is no such file" in told["a\ufffd.npy"]
+
+
 def test_an_object_that_is_gone_is_an_error_row(tmp_path):
     place = f"file://{tmp_path}/gone.npy"
     reader, _ = begun(tmp_path / "out", [Place("gone", place)])
