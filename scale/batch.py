@@ -41,6 +41,7 @@ from scale.parts import (
 )
 
 PART_SIZE = 500
+FAULT = "cannot be read ({} in this program): export it in another format"
 CRASHED = "ended the program that read it, twice: look at this file by itself"
 
 
@@ -71,14 +72,24 @@ class Reader:
         """The rows of a part, together; or one by one, each marked first, where a worker ended over the part before."""
         places = read_listing(self.out, part)
         if marks is None:
-            yield from self._read(places)
-            return
+            try:
+                yield from list(self._read(places))
+                return
+            except OSError:
+                raise
+            except Exception:  # a fault of ours over one of them: which one is seen when they are read one by one
+                marks = []
         for row, place in enumerate(places):
             if marks.count(row) >= FAILED_TWICE:
                 yield finding_row(place, None, f"{place.record_id}: {CRASHED}")
                 continue
             mark(self.out, part, row)
-            yield from self._read([place])
+            try:
+                yield from list(self._read([place]))
+            except OSError:
+                raise
+            except Exception as error:
+                yield finding_row(place, None, f"{place.record_id}: {FAULT.format(type(error).__name__)}")
 
     def _read(self, places: Sequence[Place]) -> Iterator[dict[str, Any]]:
         """Rows of recordings, in order; neighbours of one stated rate are read together."""

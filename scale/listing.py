@@ -1,5 +1,6 @@
 """What a run reads: a folder, a manifest or an object store -> names and places of recordings, one after another."""
 
+import errno
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,5 +129,7 @@ def brought_here(place: str) -> Iterator[Path]:
                 if fs.exists(other):
                     fs.get_file(other, str(target.with_suffix(ending)))
         except Exception as error:  # every store has errors of its own
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise  # a full disk here is no fault of the recording's
             raise RecordError(f"cannot be fetched ({first_line(error)}): check the store and the name") from error
         yield target

@@ -120,6 +120,23 @@ def test_what_ends_its_worker_twice_is_an_error_row(root, tmp_path, monkeypatch)
     assert not list(tmp_path.glob(".part-*"))
 
 
+def test_a_fault_of_ours_is_an_error_row_of_that_recording_alone(root, tmp_path, monkeypatch):
+    paths = sorted((root / "public_data/test").glob("*.npy"))[:4]
+    reader, _ = begun(tmp_path, [Place(path.name, str(path)) for path in paths])
+    whole = batch.predict_all
+
+    def faulty(named, *arguments):
+        if any(name == paths[1].name for _, name in named):
+            raise IndexError("a fault")
+        return whole(named, *arguments)
+
+    monkeypatch.setattr(batch, "predict_all", faulty)
+    assert reader({"part": [0]})["errors"] == [1]
+    told = [(row["record_id"], row["error"]) for row in rows_of(tmp_path) if row["error"]]
+    name = paths[1].name
+    assert told == [(name, f"{name}: cannot be read (IndexError in this program): export it in another format")]
+
+
 def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(root, source, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
