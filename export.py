@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bundles import CARD, GRAPH, LOGITS, ROOT, SIGNALS, STARTS, Bundle, load_graph, made_from, read_card
+from bundles import CARD, GRAPH, LOGITS, ROOT, SIGNALS, STARTS, Bundle, load_graph, made_from, read_card, run_sections
 from cardiac.errors import BundleError, CardiacError, extra
 from cardiac.reports import replace_file
 from cardiac.windows import WindowPlan, sigmoid, window_starts
-from utils import load_bundle
+from utils import load_bundle, run_networks
 
 OPSET = 20  # the first with GELU
 CLOSE = 1e-5  # in probability
@@ -106,8 +106,8 @@ def _check(ours: Bundle, graph: Bundle, plans: dict[str, WindowPlan]) -> None:
     for n_samples in (section, widest, (section + widest) // 2 + 1):
         for n in TRIED:
             signals = rng.standard_normal((n, len(ours.card["signal"]["leads"]), n_samples)).astype(np.float32)
-            starts = [window_starts(n_samples, plan) for plan in plans.values()]
-            for one, other in zip(ours.run(signals, starts), graph.run(signals, starts), strict=True):
+            told = signals, [*plans.values()], section
+            for one, other in zip(run_networks(ours.networks, *told), run_sections(graph.run, *told), strict=True):
                 apart = np.abs(sigmoid(one) - sigmoid(other)).max()
                 if one.shape != other.shape or not apart < CLOSE:
                     raise BundleError(f"{GRAPH} gives other probabilities than torch (by {apart:.2g}): not written")

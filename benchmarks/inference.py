@@ -30,7 +30,7 @@ from cardiac.records import Record, read_record
 from cardiac.windows import WindowPlan, window_starts
 from inference import TOGETHER, Detector, judge, predict_folder, predict_record
 from models import build_model
-from utils import load_config
+from utils import load_config, seed_everything
 
 RESULTS = ROOT / "benchmarks/results/inference.json"
 N_RECORDS, N_EXPLAINED, N_REFERENCE, N_FEW = 449, 60, 20, 500
@@ -258,6 +258,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--large", action="store_true", help=f"the memory over {LARGE:,} records as well")
     large = parser.parse_args().large
+    seed_everything(0)  # the reference's weights
     told = describe()
     print("\n".join(told.values()))
     paths = recordings()

@@ -134,7 +134,7 @@ def train_one(name: str, seed: int, threads: int) -> str:
         (out / "run.json").write_text(json.dumps(told | {"config": config}), encoding="utf-8")
 
     def keep(told: Mapping[str, Any]) -> None:
-        if name == "base" and told["epoch"] == config["train"]["epochs"]:
+        if name == "base" and told.get("epoch") == config["train"]["epochs"]:
             (kept / "state").mkdir(parents=True, exist_ok=True)
             for file in (f"state/{told['part']}.pt", "run.json"):
                 shutil.copy(out / file, kept / file)

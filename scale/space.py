@@ -37,7 +37,7 @@ def read_space(path: Path, config: str | Path, defaults: str | Path) -> dict[str
             except (CardiacError, ValueError) as error:
                 raise ConfigError(f"{path.name}: {name}: {error}") from error
     if not space:
-        raise ConfigError(f"{path.name}: names nothing to search: see configs/search.toml")
+        raise ConfigError(f"{path.name}: names nothing to search: see scale/search.toml")
     return space
 
 

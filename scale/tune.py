@@ -55,7 +55,7 @@ def search(
     path = ROOT / f"configs/{detector}.toml"
     if not path.is_file():
         raise ConfigError(f"there is no detector {detector!r}: configs/ has none of that name")
-    given = read_space(space or ROOT / "configs/search.toml", path, defaults)
+    given = read_space(space or ROOT / "scale/search.toml", path, defaults)
     n_folds = chosen_config({}, path, list(settings), defaults)["data"]["n_folds"]
 
     def trial(chosen: Mapping[str, object]) -> None:
@@ -205,7 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--detector", default="mi", help="whose configs/NAME.toml is searched about (%(default)s)")
     parser.add_argument("--trials", dest="n_trials", type=int, required=True, help="how many settings are tried")
     parser.add_argument("--data", type=Path, help="the data set's folder; simulated records without it")
-    parser.add_argument("--space", type=Path, help="what may be chosen (configs/search.toml)")
+    parser.add_argument("--space", type=Path, help="what may be chosen (scale/search.toml)")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="section.key=value")
     parser.add_argument("--seed", type=int, default=1, help="of the proposals (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("runs/tune"), help="folder for the search (%(default)s)")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from sklearn.metrics import roc_auc_score
 
 import learning
 import train
@@ -49,6 +50,23 @@ def fitted(small, dataset, tmp_path_factory):
     return result, told
 
 
+def epochs(told):
+    """What was told of epochs, without what was told of folds."""
+    return [each for each in told if "epoch" in each]
+
+
+def test_every_fold_is_told_with_how_it_ranks(fitted, dataset):
+    """By the probabilities that are written: the AUC of the fold's own records."""
+    folds = [each for each in fitted[1] if "fold" in each]
+    assert [each["fold"] for each in folds] == [0, 1]
+    table = pd.read_csv(fitted[0].out / "out_of_fold.csv").set_index("record_id").loc[dataset.table["record_id"]]
+    for each in folds:
+        held = table["fold"].to_numpy() == each["fold"]
+        expected = roc_auc_score(dataset.infarction[held], table["mi"].to_numpy()[held])
+        assert each["auc"] == pytest.approx(expected, abs=0.01)
+        assert 0 <= each["sites_auc"] <= 1
+
+
 def test_everything_is_written_and_nothing_else(fitted):
     out = fitted[0].out
     names = {path.name for path in out.iterdir()}
@@ -83,8 +101,8 @@ def test_every_record_is_scored_by_a_network_that_did_not_see_its_patient(fitted
     assert table[["mi", *SITES, "spread"]].stack().between(0, 1).all()
     check_folds(table["fold"].reindex(dataset.table["record_id"]).to_numpy(), dataset.patients)
     _, told = fitted
-    assert [each["part"] for each in told] == ["fold0", "fold0", "fold1", "fold1", "all", "all"]
-    assert [each["held_loss"] is None for each in told] == [False] * 4 + [True] * 2
+    assert [each["part"] for each in epochs(told)] == ["fold0", "fold0", "fold1", "fold1", "all", "all"]
+    assert [each["held_loss"] is None for each in epochs(told)] == [False] * 4 + [True] * 2
 
 
 def watch(monkeypatch) -> dict[str, np.ndarray]:
@@ -160,7 +178,7 @@ def test_folds_alone_make_no_bundle(small, dataset, fitted, tmp_path):
     """What settings are compared by: the same probabilities out of fold, and no network of all records."""
     told = []
     result = train.fit(small, dataset, tmp_path / "run", report=told.append, bundle=False)
-    assert {each["part"] for each in told} == {"fold0", "fold1"}
+    assert {each["part"] for each in epochs(told)} == {"fold0", "fold1"}
     assert not list((tmp_path / "run").glob("*.safetensors")) + list((tmp_path / "run").glob("card.json"))
     of_both = [(out / "out_of_fold.csv").read_bytes() for out in (result.out, fitted[0].out)]
     assert of_both[0] == of_both[1]
@@ -175,7 +193,7 @@ def test_a_stopped_run_resumes_to_the_same_weights(small, dataset, fitted, tmp_p
 
     def stop_at(part, epoch):
         def report(told):
-            if (told["part"], told["epoch"]) == (part, epoch):
+            if (told.get("part"), told.get("epoch")) == (part, epoch):
                 raise Stop
 
         return report
@@ -191,7 +209,7 @@ def test_a_stopped_run_resumes_to_the_same_weights(small, dataset, fitted, tmp_p
         train.fit(small, dataset, out, resume=True, report=stop_at("all", 1))
     told = []
     train.fit(small, dataset, out, resume=True, report=told.append)
-    assert [(each["part"], each["epoch"]) for each in told] == [("all", 2)]
+    assert [(each["part"], each["epoch"]) for each in epochs(told)] == [("all", 2)]
     whole, resumed = (load_file(place / "weights.safetensors") for place in (fitted[0].out, out))
     assert whole.keys() == resumed.keys()
     assert all(np.array_equal(whole[name], resumed[name]) for name in whole)
@@ -239,7 +257,7 @@ def test_side_by_side_is_the_same_training(small, dataset, fitted, tmp_path):
     shutil.copy(fitted[0].out / "folds.csv", tmp_path / "run")
     told = []
     train.fit(small, dataset, tmp_path / "run", report=told.append, jobs=2)
-    assert told == []  # all was trained by the processes
+    assert epochs(told) == []  # all was trained by the processes
     one, other = (
         pd.read_csv(out / "out_of_fold.csv").set_index("record_id") for out in (fitted[0].out, tmp_path / "run")
     )
@@ -346,7 +364,7 @@ def test_command_line_refusals(arguments, status, told, capsys, tmp_path, datase
     """Each before the work and in one line."""
     monkeypatch.setattr(train.NetworkTraining, "run", lambda *_: pytest.fail("the work began"))
     if "SIMULATED" in arguments:
-        monkeypatch.setattr(train, "_open_data", lambda *_: dataset)
+        monkeypatch.setattr(train, "open_data", lambda *_: dataset)
     assert train.main([*arguments, "--out", str(tmp_path / "out")]) == status
     error = capsys.readouterr().err
     assert told in error
@@ -373,6 +391,6 @@ def test_ctrl_c_leaves_a_run_that_can_be_resumed(monkeypatch, capsys, tmp_path):
 
     monkeypatch.setattr(train, "fit", pressed)
     assert train.main(["--data", "public_data", "--out", str(tmp_path)]) == 1  # no labels there
-    monkeypatch.setattr(train, "_open_data", lambda *_: simulate_dataset(2, 1))
+    monkeypatch.setattr(train, "open_data", lambda *_: simulate_dataset(2, 1))
     assert train.main(["--out", str(tmp_path)]) == 130
     assert "--resume" in capsys.readouterr().err

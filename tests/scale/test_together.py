@@ -53,6 +53,7 @@ def test_a_worker_that_dies_is_started_again(root, tmp_path):
     assert not (tmp_path / "two/state").exists()
 
 
+@pytest.mark.slow
 def test_two_together_train_what_one_trains(root, tmp_path):
     done = subprocess.run(command(tmp_path / "two", 2), cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -40,7 +40,7 @@ def written(tmp_path, text):
 
 
 def test_the_shipped_space_is_one(root, configs):
-    found = space.read_space(root / "configs/search.toml", configs[1], configs[1])
+    found = space.read_space(root / "scale/search.toml", configs[1], configs[1])
     assert {"train.learning_rate", "detect.window", "network.depth"} <= found.keys()
 
 
@@ -84,10 +84,44 @@ def test_written_settings_are_read_again(configs, tmp_path):
     assert config["train"]["epochs"] == 3
 
 
+class Asked:
+    """What a trial asks of Ray Tune, and what it told."""
+
+    def __init__(self, folder):
+        self.folder, self.told = folder, []
+
+    def get_context(self):
+        return self
+
+    def get_trial_dir(self):
+        return str(self.folder)
+
+    def report(self, told):
+        self.told.append(told)
+
+
+def test_a_trial_is_scored_fold_by_fold(configs, tmp_path, monkeypatch):
+    """By the mean of both AUCs over the folds so far; settings that do not go together score nothing and say why."""
+    settings = ["train.epochs=1", "data.n_folds=2"]
+    for chosen, folds in (({"train.mixup": 0.1}, [1, 2]), ({"detect.window": 900}, [0])):
+        asked = Asked(tmp_path / str(len(folds)))
+        monkeypatch.setattr(tune, "ray_of", lambda _, each=asked: each)
+        tune._run_trial(chosen, configs[0], settings, configs[1], None)
+        assert [told["folds"] for told in asked.told] == folds
+        for told in asked.told:
+            assert told["score"] == pytest.approx((told["auc"] + told["sites_auc"]) / 2)
+    assert "train.crop is 500: give a number from 900" in asked.told[0]["refused"]
+    again = Asked(tmp_path / "2")
+    monkeypatch.setattr(tune, "ray_of", lambda _: again)
+    tune._run_trial({"train.mixup": 0.1}, configs[0], settings, configs[1], None)
+    assert again.told == []  # it was whole
+
+
 def command(*arguments):
     return [sys.executable, "-m", "scale.tune", "--detector", "demo", "--workers", "2", *map(str, arguments)]
 
 
+@pytest.mark.slow
 def test_a_search_that_is_killed_goes_on(root, tmp_path):
     """Killed at once, parent and all; the same command ends with every trial, and train.py takes what it wrote."""
     out = tmp_path / "out"
