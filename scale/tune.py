@@ -67,7 +67,7 @@ def search(
     if not rows:
         failed = next((result.error for result in found if result.error), "none was run")
         raise CardiacError(f"no trial came to a score ({str(failed).strip().splitlines()[-1][:200]})")
-    _write(out, rows, list(given), chosen_config(_chosen(rows[0], list(given)), path, list(settings), defaults))
+    _write(out, rows, given, chosen_config(_chosen(rows[0], list(given)), path, list(settings), defaults))
     return rows
 
 
@@ -148,7 +148,7 @@ def _chosen(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, object]:
     return {name: row[name] for name in names}
 
 
-def _write(out: Path, rows: Sequence[Mapping[str, Any]], names: Sequence[str], best: Any) -> None:
+def _write(out: Path, rows: Sequence[Mapping[str, Any]], space: Mapping[str, Any], best: Any) -> None:
     text = io.StringIO()
     table = csv.DictWriter(text, [*rows[0]], lineterminator="\n")
     table.writeheader()
@@ -158,24 +158,24 @@ def _write(out: Path, rows: Sequence[Mapping[str, Any]], names: Sequence[str], b
     replace_file(
         out / BEST, config_text(best, f"{told}\nChosen by these folds: its figures on them are too kind.").encode()
     )
-    replace_file(out / PICTURE, _picture(rows, names))
+    replace_file(out / PICTURE, _picture(rows, space))
 
 
-def _picture(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bytes:
+def _picture(rows: Sequence[Mapping[str, Any]], space: Mapping[str, Any]) -> bytes:
     """The score of every trial by each setting; pale where it was stopped early."""
     from matplotlib.figure import Figure
 
-    across = min(4, len(names))
-    down = -(-len(names) // across)
+    across = min(4, len(space))
+    down = -(-len(space) // across)
     figure = Figure(figsize=(3.2 * across, 2.4 * down), layout="constrained", dpi=110)
     whole = max(row["folds"] for row in rows)
     shown = [row for row in rows if not row["refused"]] or rows
-    for place, name in enumerate(names):
+    for place, name in enumerate(space):
         chart = figure.add_subplot(down, across, place + 1)
         values = [row[name] for row in shown]
         if not all(isinstance(value, int | float) for value in values):
             values = [str(value) for value in values]
-        elif min(values) > 0 and max(values) > 20 * min(values):
+        elif getattr(space[name], "log", False):
             chart.set_xscale("log")
         colours = ["C0" if row["folds"] == whole else "0.75" for row in shown]
         chart.scatter(values, [row["score"] for row in shown], c=colours, s=18)

@@ -215,6 +215,13 @@ def test_export_writes_the_graph_that_is_shipped(bundle, detector):
     assert again.bundle.card["onnx"]["opset"] == export.OPSET
 
 
+def test_the_graph_names_no_place(root):
+    """Neither a file nor a folder of the machine that it was made on."""
+    content = (inference.DEFAULT_BUNDLE / "network.onnx").read_bytes()
+    for told in (b"site-packages", b".py", str(root).encode(), b"/home", b"/root"):
+        assert told not in content
+
+
 def test_a_graph_that_gives_other_probabilities_is_not_written(bundle, monkeypatch, capsys):
     graph = (bundle / "network.onnx").read_bytes()
     monkeypatch.setattr(export, "_graph", lambda *_: graph)
