@@ -62,10 +62,10 @@ tries: $(VENV)/.run
 	$(BIN)/python -m benchmarks.tries run --jobs 2
 
 bench: $(VENV)/.bench
-	$(BIN)/python -m benchmarks.inference --large
+	-$(BIN)/python -m benchmarks.inference --large
 	$(BIN)/python -m benchmarks.profile
 	$(BIN)/python -m benchmarks.scale
-	$(BIN)/python -m benchmarks.site
+	$(BIN)/python -m benchmarks.site --large
 
 export: $(VENV)/.export
 	$(BIN)/python export.py --bundle $(BUNDLE)

@@ -348,6 +348,11 @@ def open_data(folder: Path | None, config: Config) -> Dataset | None:
     return read_companions(dataset, [each for each in beside if each.is_dir()])
 
 
+def demonstration(config: Config) -> Dataset:
+    """Simulated records, for where there are no others."""
+    return simulate_dataset(n_records=120, seed=config["train"]["seed"])
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command line. 0; 1 for data that cannot be used, 2 for wrong settings, 130 when stopped by Ctrl-C."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -368,7 +373,7 @@ def main(arguments: list[str] | None = None) -> int:
         if dataset is None:
             path = options.config or ROOT / "configs/demo.toml"
             config = load_config(path, settings, defaults)
-            dataset = simulate_dataset(n_records=120, seed=config["train"]["seed"])
+            dataset = demonstration(config)
             print("No recordings found: training a demonstration on SIMULATED records, of no use on real ones.")
         result = fit(config, dataset, options.out or Path("runs") / path.stem, options.resume, jobs=options.jobs)
     except ConfigError as error:

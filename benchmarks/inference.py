@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,13 +22,13 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.machine import describe, run_python, seconds_each
-from benchmarks.steps import Step, measure_steps
+from benchmarks.machine import describe, each_of, run_python, seconds_each
+from benchmarks.steps import Step, in_turns, measure_steps
 from bundles import ROOT
 from cardiac.long import prepare_together
 from cardiac.records import Record, read_record
 from cardiac.windows import WindowPlan, window_starts
-from inference import TOGETHER, Detector, judge, predict_folder, predict_record
+from inference import Detector, judge, predict_folder, predict_record
 from models import build_model
 from utils import load_config, seed_everything
 
@@ -68,16 +68,6 @@ def recordings() -> list[Path]:
     return [found[place % len(found)] for place in range(N_RECORDS)]
 
 
-def each_of(function: Callable[..., object], items: Iterable[object]) -> Callable[[], None]:
-    """What calls the function with every item and forgets what it gives."""
-
-    def work() -> None:
-        for item in items:
-            function(item)
-
-    return work
-
-
 def operations(network: nn.Module, n_samples: int, starts: Sequence[np.ndarray]) -> int:
     """Floating-point operations of a network over one recording, counted by torch as it runs."""
     as_products = sdpa_kernel(SDPBackend.MATH)  # attention's fused kernels are not counted
@@ -111,11 +101,6 @@ class Reference:
                 self.network.stages[stage](window)
 
 
-def batches(signals: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Prepared signals of one length as the networks take them."""
-    return [np.concatenate(signals[first : first + TOGETHER]) for first in range(0, len(signals), TOGETHER)]
-
-
 def measure_paths(paths: Sequence[Path], onnx: Detector, by_torch: Detector) -> list[Row]:
     """The table's rows, the reference's scheme first."""
     reference = Reference()
@@ -126,7 +111,7 @@ def measure_paths(paths: Sequence[Path], onnx: Detector, by_torch: Detector) -> 
         each for each in records if each.signal.shape == records[0].signal.shape and each.fs_hz == records[0].fs_hz
     ]
     signals = [prepare_together([each.signal], each.fs_hz, onnx.spec) for each in usual]
-    together = batches(signals)
+    together = [np.concatenate(some) for some in in_turns(signals)]
     found = {
         "the reference's networks by its scheme, a window at a time": seconds_each(each_of(reference, few), len(few)),
         "the whole path: files in, findings out": whole_path(paths, onnx),
@@ -136,7 +121,7 @@ def measure_paths(paths: Sequence[Path], onnx: Detector, by_torch: Detector) -> 
         "reading alone": seconds_each(each_of(read_record, paths), n),
         "judging the tracings alone": seconds_each(each_of(judge, records), n),
         "preparing alone": seconds_each(
-            each_of(lambda few: prepare_together([r.signal for r in few], few[0].fs_hz, onnx.spec), _parts(usual)),
+            each_of(lambda few: prepare_together([r.signal for r in few], few[0].fs_hz, onnx.spec), in_turns(usual)),
             len(usual),
         ),
         "the networks alone, by ONNX Runtime": seconds_each(each_of(onnx.run, together), len(signals)),
@@ -145,10 +130,6 @@ def measure_paths(paths: Sequence[Path], onnx: Detector, by_torch: Detector) -> 
     slowest = found["the reference's networks by its scheme, a window at a time"]
     rows = [Row(what, 1e3 * seconds, slowest / seconds) for what, seconds in found.items()]
     return rows + bound(paths, by_torch, slowest)
-
-
-def _parts(records: Sequence[Record]) -> list[Sequence[Record]]:
-    return [records[first : first + TOGETHER] for first in range(0, len(records), TOGETHER)]
 
 
 def whole_path(paths: Sequence[Path], detector: Detector, evidence: bool = False) -> float:
@@ -182,15 +163,15 @@ def measure_commands(paths: Sequence[Path], large: bool) -> list[Line]:
     starting = [run_python(["-c", "import inference"])[0] for _ in range(3)]
     with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / "results") as place:
         folder = Path(place)
-        at_all = [run_python(_command(_linked(paths, folder / str(turn), len(paths)), folder))[0] for turn in range(3)]
-        _, few = run_python(_command(_linked(paths, folder / "few", N_FEW), folder))
+        at_all = [run_python(_command(linked(paths, folder / str(turn), len(paths)), folder))[0] for turn in range(3)]
+        _, few = run_python(_command(linked(paths, folder / "few", N_FEW), folder))
         lines = [
             Line(f"`python inference.py` over {len(paths)} records", float(np.median(at_all)), 6.0, "s"),
             Line("import of the command line", float(np.median(starting)), 2.5, "s"),
             Line(f"peak memory over {N_FEW} records", few, 800.0, "MB"),
         ]
         if large:
-            _, many = run_python(_command(_linked(paths, folder / "many", LARGE), folder))
+            _, many = run_python(_command(linked(paths, folder / "many", LARGE), folder))
             lines += [
                 Line(f"peak memory over {LARGE:,} records", many, 800.0, "MB"),
                 Line(f"memory over {LARGE:,} records to that over {N_FEW}", many / few, 1.5, "times"),
@@ -202,7 +183,7 @@ def _command(folder: Path, out: Path) -> list[str]:
     return ["inference.py", str(folder), "--out", str(out / "out")]
 
 
-def _linked(paths: Sequence[Path], folder: Path, n: int) -> Path:
+def linked(paths: Sequence[Path], folder: Path, n: int) -> Path:
     """A folder of n recordings, the given ones over and over, without their bytes being copied."""
     folder.mkdir()
     for place in range(n):

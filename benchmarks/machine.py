@@ -5,7 +5,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -45,6 +45,16 @@ def seconds_each(work: Callable[[], object], n: int, repeats: int = 3) -> float:
         work()
         taken.append((time.perf_counter() - started) / n)
     return float(np.median(taken))
+
+
+def each_of(function: Callable[..., object], items: Iterable[object]) -> Callable[[], None]:
+    """What calls the function with every item and forgets what it gives."""
+
+    def work() -> None:
+        for item in items:
+            function(item)
+
+    return work
 
 
 def _revision() -> str:

@@ -7,7 +7,6 @@ Recordings are those of `benchmarks.inference`, several times over. Each sample 
 
 import argparse
 import json
-import os
 import re
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.inference import RESULTS, recordings
+from benchmarks.inference import RESULTS, linked, recordings
 from bundles import ROOT
 
 PARTS = {
@@ -72,12 +71,9 @@ def measure() -> list[Part]:
     (ROOT / "results").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="profile-", dir=ROOT / "results") as place:
         folder, paths = Path(place), recordings()
-        for turn in range(TIMES):
-            (folder / str(turn)).mkdir()
-            for path in dict.fromkeys(paths):
-                os.link(path, folder / str(turn) / path.name)
+        recorded = linked(paths, folder / "in", TIMES * len(paths))
         spy = [str(program), "record", "--rate", str(RATE_HZ), "--full-filenames"]
-        command = [sys.executable, "inference.py", str(folder), "--out", str(folder / "out")]
+        command = [sys.executable, "inference.py", str(recorded), "--out", str(folder / "out")]
         done = subprocess.run(
             [*spy, "--format", "raw", "--output", str(folder / "raw"), "--", *command],
             cwd=ROOT,

@@ -8,7 +8,6 @@ and the last, so without the start of the cluster. Training is that of configs/m
 
 import argparse
 import json
-import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.inference import recordings
+from benchmarks.inference import linked, recordings
 from benchmarks.machine import describe
 from bundles import ROOT
 from cardiac.folds import companion_folds
@@ -57,11 +56,7 @@ def measure_rates(paths: Sequence[Path]) -> list[Rate]:
     (ROOT / "results").mkdir(exist_ok=True)
     rates = []
     with tempfile.TemporaryDirectory(prefix="scale-", dir=ROOT / "results") as place:
-        folder = Path(place) / "in"
-        folder.mkdir()
-        for turn in range(TIMES):
-            for path in dict.fromkeys(paths):
-                os.link(path, folder / f"{turn:02}-{path.name}")
+        folder = linked(paths, Path(place) / "in", TIMES * len(paths))
         for workers in (1, 2):
             out, started = Path(place) / f"out{workers}", time.time()
             read_many(str(folder), out, DEFAULT_BUNDLE, workers=workers, part_size=PART_SIZE)

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.machine import seconds_each
+from benchmarks.machine import each_of, seconds_each
 from cardiac.long import prepare_together
 from cardiac.records import read_record
 from cardiac.windows import window_starts
@@ -47,6 +48,11 @@ def ms_each(work: Callable[[], object], n: int, repeats: int = 3) -> float:
     return 1e3 * seconds_each(work, n, repeats)
 
 
+def in_turns(items: Sequence[Any]) -> list[Sequence[Any]]:
+    """Items by as many as the networks read at once."""
+    return [items[first : first + TOGETHER] for first in range(0, len(items), TOGETHER)]
+
+
 def measure_steps(paths: Sequence[Path], onnx: Detector, by_torch: Detector) -> list[Step]:
     """All steps, in the order in which they were taken."""
     paths = [*dict.fromkeys(paths)][:N_RECORDS]
@@ -65,7 +71,7 @@ def _network_steps(signals: Sequence[np.ndarray], onnx: Detector, by_torch: Dete
     few = signals[:4]
     one_by_one = ms_each(lambda: [_windows_alone(by_torch, signal) for signal in few], len(few), 1)
     alone = [ms_each(lambda d=d: [d.run(signal) for signal in signals], len(signals)) for d in (by_torch, onnx)]
-    batches = [np.concatenate(signals[first : first + TOGETHER]) for first in range(0, len(signals), TOGETHER)]
+    batches = [np.concatenate(some) for some in in_turns(signals)]
     together = ms_each(lambda: [onnx.run(batch) for batch in batches], len(signals))
     plans, n_samples = onnx.stages.values(), signals[0].shape[2]
     overlap = sum(plan.window * len(window_starts(n_samples, plan)) for plan in plans) / n_samples
@@ -93,15 +99,10 @@ def _windows_alone(detector: Detector, signal: np.ndarray) -> None:
 
 
 def _sorting(records: Sequence[object]) -> Step:
-    work = [*records]
-
-    def judged() -> None:
-        for record in work:
-            judge(record)
-
-    after = ms_each(judged, len(work))
+    judged = each_of(judge, records)
+    after = ms_each(judged, len(records))
     with _numpy_order():
-        before = ms_each(judged, len(work))
+        before = ms_each(judged, len(records))
     return Step(
         "medians and percentiles by one sort", "judging the tracings", before, after, "1.3 (a third of it)", "yes"
     )
@@ -137,8 +138,8 @@ def _one_sum(paths: Sequence[Path], onnx: Detector) -> Step:
     """Reading and judging beside the networks, against one after the other."""
 
     def in_turn() -> None:
-        for first in range(0, len(paths), TOGETHER):
-            records = [read_record(path) for path in paths[first : first + TOGETHER]]
+        for some in in_turns(paths):
+            records = [read_record(path) for path in some]
             conclude(records, [judge(record) for record in records], onnx)
 
     before = ms_each(in_turn, len(paths))

@@ -18,14 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from bundles import ROOT
-from cardiac.datasets import Dataset
 from cardiac.errors import CardiacError, ConfigError, first_line
 from cardiac.folds import assign_folds, companion_folds
-from cardiac.simulate import simulate_dataset
 from learning import open_run
 from scale.cluster import check_address, cluster, ray_of
 from scale.parts import alone_in
-from train import fit, open_data, train_share
+from train import demonstration, fit, open_data, train_share
 from utils import Config, load_config
 
 MOST_FAILURES = 3
@@ -92,11 +90,6 @@ def _work(told: dict[str, Any]) -> None:
             dataset, config["data"]["n_folds"], config["train"]["seed"], ROOT / config["data"]["folds"], Path(folder)
         )
     train_share(config, dataset, out, companion_folds(dataset, folds), True, 0, 1)
-
-
-def demonstration(config: Config) -> Dataset:
-    """Simulated records, as `train.py` takes where there are no others."""
-    return simulate_dataset(n_records=120, seed=config["train"]["seed"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

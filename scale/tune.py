@@ -23,8 +23,7 @@ import numpy as np
 
 from bundles import ROOT
 from cardiac.errors import CardiacError, ConfigError
-from cardiac.reports import open_folder, png, replace_file
-from cardiac.simulate import simulate_dataset
+from cardiac.reports import png, replace_file
 from scale.cluster import check_address, cluster, ray_of
 from scale.parts import alone_in
 from scale.space import chosen_config, config_text, read_space
@@ -77,7 +76,7 @@ def _run_trial(
     """In a worker: one cross-validation, whose score is told after every fold. A stopped one goes on from its epoch."""
     import torch
 
-    from train import fit, open_data
+    from train import demonstration, fit, open_data
 
     tune = ray_of("ray.tune")
     torch.set_num_threads(1)
@@ -93,7 +92,7 @@ def _run_trial(
 
     try:
         config = chosen_config(chosen, path, settings, defaults)
-        dataset = open_data(data, config) if data else simulate_dataset(n_records=120, seed=config["train"]["seed"])
+        dataset = open_data(data, config) if data else demonstration(config)
         if (out / "metrics.json").is_file():
             return  # it was whole when the search was stopped
         fit(config, dataset, out, resume=True, report=report, bundle=False)
@@ -215,7 +214,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.n_trials < 1 or (options.workers is not None and options.workers < 1):
         parser.error("--trials and --workers must be at least 1")
     try:
-        open_folder(options.out)
         rows = search(**vars(options))
     except CardiacError as error:
         print(error, file=sys.stderr)

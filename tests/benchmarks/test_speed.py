@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from benchmarks import inference as bench
-from benchmarks.machine import run_python
+from benchmarks.machine import each_of, run_python
 from benchmarks.profile import part_of, shares
 from benchmarks.steps import Step
 from cardiac.windows import window_starts
@@ -72,7 +72,7 @@ def test_at_least_25_times_as_fast_as_the_reference(detector):
     bench.whole_path(paths, detector)
     best = 0.0
     for _ in range(3):  # another program beside it costs our two threads more than the reference's one
-        theirs = min(bench.seconds_each(bench.each_of(reference, paths[:4]), 4, 1) for _ in range(2))
+        theirs = min(bench.seconds_each(each_of(reference, paths[:4]), 4, 1) for _ in range(2))
         best = max(best, theirs / min(bench.whole_path(paths, detector) for _ in range(2)))
         if best > 25:
             break
@@ -88,7 +88,7 @@ def test_memory_does_not_grow_with_the_records(root):
     with tempfile.TemporaryDirectory(prefix="memory-", dir=root / "results") as place:
         folder = root / place
         peaks = [
-            run_python(bench._command(bench._linked(paths, folder / str(n), n), folder / f"out{n}"))[1]
+            run_python(bench._command(bench.linked(paths, folder / str(n), n), folder / f"out{n}"))[1]
             for n in (100, 1500)
         ]
     assert peaks[1] < 1.25 * peaks[0]
