@@ -21,7 +21,7 @@ def read_space(path: Path, config: str | Path, defaults: str | Path) -> dict[str
     distributions = extra("optuna.distributions", REQUIREMENTS, ConfigError)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read as TOML ({error}): check the file") from error
     space = {}
     for section, keys in content.items():

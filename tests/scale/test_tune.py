@@ -68,6 +68,7 @@ def test_kinds_of_choices(tmp_path, configs):
         ("mixup = [0.5]\n", "outside a section"),
         ("", "names nothing to search"),
         ("[train\n", "cannot be read as TOML"),
+        (f"[train]\nmixup = {5_000 * '['}", "cannot be read as TOML"),
     ],
 )
 def test_wrong_spaces(text, told, tmp_path, configs):
