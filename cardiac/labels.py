@@ -1,12 +1,10 @@
 """Tables: leads, sites, the submission's columns, PTB-XL's codes; and what this is not."""
 
-import re
-
 import numpy as np
 
-NOTICE = "An aid for research and a second look; not a medical device."
+from cardiac.leads import LEADS, lead_and_sign, lead_name  # noqa: F401 (which others take from here)
 
-LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+NOTICE = "An aid for research and a second look; not a medical device."
 
 # In the order of the submission's columns.
 SITES = ("septal", "anterior", "lateral", "anterolateral", "anteroseptal", "inferior")
@@ -51,32 +49,6 @@ SCP_WALLS: dict[str, tuple[str, ...]] = {
     "lateral": ("LMI", "ILMI", "ALMI", "IPLMI"),
 }
 AUXILIARY = (*SCP_AUXILIARY, *(f"infarction, {wall}" for wall in SCP_WALLS))
-
-# Other names of the leads: IEC's C1 to C6, and D for "derivation" as in Romance languages.
-_LEAD_NAMES = {lead.upper(): lead for lead in LEADS}
-_LEAD_NAMES |= {f"C{place}": f"V{place}" for place in range(1, 7)}
-_LEAD_NAMES |= {f"D{name}": lead for lead in LEADS[:3] for name in (lead, str(len(lead)))}
-_AROUND = re.compile(r"^(?:MDC_ECG_LEAD_|(?:ECG|EKG|LEAD|DERIVATION)(?=[ _:.-]|$))+[ _:.]*|\s*\(.*\)$", re.IGNORECASE)
-
-
-def lead_and_sign(name: str) -> tuple[str, int] | None:
-    """The standard lead that a name stands for, and -1 where it is turned round (`-aVR`, Cabrera); None for any other.
-
-    Read are any case, `MDC_ECG_LEAD_AVR`, `Lead I (Einthoven)`, `ECG V1`, `C1`, `DII`.
-    """
-    bare = name.strip().replace("\u2212", "-")
-    while (shorter := _AROUND.sub("", bare).strip()) != bare:
-        bare = shorter
-    sign = -1 if bare.startswith("-") else 1
-    lead = _LEAD_NAMES.get(re.sub(r"[ _.]", "", bare.lstrip("-+")).upper())
-    return (lead, sign) if lead else None
-
-
-def lead_name(name: str) -> str:
-    """The standard name of a lead (`AVR` -> `aVR`, `-AVR` -> `-aVR`); other names come back as they are."""
-    found = lead_and_sign(name)
-    return ("-" if found[1] < 0 else "") + found[0] if found else name.strip()
-
 
 def scp_targets(codes: dict[str, float], min_likelihood: float) -> tuple[bool, np.ndarray]:
     """Infarction (bool) and sites (6,) that PTB-XL's codes of one record stand for.
