@@ -50,6 +50,7 @@ SCP_WALLS: dict[str, tuple[str, ...]] = {
 }
 AUXILIARY = (*SCP_AUXILIARY, *(f"infarction, {wall}" for wall in SCP_WALLS))
 
+
 def scp_targets(codes: dict[str, float], min_likelihood: float) -> tuple[bool, np.ndarray]:
     """Infarction (bool) and sites (6,) that PTB-XL's codes of one record stand for.
 

@@ -58,6 +58,11 @@ def lead_name(name: str) -> str:
     return ("-" if found[1] < 0 else "") + found[0] if found else name.strip()
 
 
+def is_decoration(text: str) -> bool:
+    """Whether a text holds nothing but words that stand about a lead's name."""
+    return all(token in _WORDS | _TURNED for token in _tokens(text))
+
+
 def _sign_of(text: str) -> tuple[str, int]:
     """The text without a sign that stands before all else, and the sign."""
     if text[:1] and text[0] in _MINUS:

@@ -23,6 +23,7 @@ from cardiac.readers.raw import FS_RANGE_HZ, LONG_S, Note, Raw, check_length, ch
 from cardiac.readers.scp import read_scp_file
 from cardiac.readers.sierra import read_sierra
 from cardiac.readers.tables import is_table, read_text, read_xlsx
+from cardiac.readers.units import mv_per_unit
 from cardiac.readers.wfdb_files import read_wfdb
 
 __all__ = ["FS_RANGE_HZ", "Note", "Record", "find_records", "read_record", "record_from_array", "stored_record"]
@@ -55,7 +56,6 @@ SWING_PERCENTS = (0.1, 99.9)
 MV_RANGE = (0.02, 20.0)
 LEAD_SWING_MV = 50.0  # of any one lead; the largest of the real records is 32
 UV_RANGE = (50.0, 50_000.0)
-MV_PER_UNIT = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "nv": 1e-6}
 
 
 @dataclass(frozen=True)
@@ -189,9 +189,7 @@ def _settle(record_id: str, raw: Raw, fs_hz: float | None) -> Record:
     fs_hz : taken where the file states no rate.
     """
     notes = [*raw.notes]
-    if raw.fs_hz is None and fs_hz is None:
-        notes.append(Note("info", f"the file states no sampling rate: read as {TASK_FS_HZ:g} Hz"))
-    rate = check_rate(raw.fs_hz if raw.fs_hz is not None else TASK_FS_HZ if fs_hz is None else fs_hz)
+    rate = check_rate(_settle_rate(raw, fs_hz, notes))
     samples = _orient(raw.samples, len(LEADS) if raw.leads is None else len(raw.leads), notes)
     check_length(samples.shape[1], rate)
     is_long = samples.shape[1] / rate > LONG_S
@@ -207,6 +205,21 @@ def _settle(record_id: str, raw: Raw, fs_hz: float | None) -> Record:
 
     whole = LongSignal(samples, settle) if is_long else signal.astype(np.float32)
     return Record(record_id, whole, rate, tuple(notes), raw.age_years, raw.sex)
+
+
+def _settle_rate(raw: Raw, fs_hz: float | None, notes: list[Note]) -> float:
+    """The file's rate, else the one given, else the task's where the file says nothing about time."""
+    if raw.fs_hz is not None:
+        if fs_hz is not None and abs(raw.fs_hz / fs_hz - 1) > 0.01:
+            notes.append(Note("info", f"the file's own {raw.fs_hz:g} Hz were taken, not the {fs_hz:g} Hz given"))
+        return raw.fs_hz
+    if raw.doubt:
+        if fs_hz is None:
+            raise RecordError(f"{raw.doubt}: give the sampling rate with --fs-hz")
+        notes.append(Note("warning", f"{raw.doubt}: read at the {fs_hz:g} Hz given"))
+    elif fs_hz is None:
+        notes.append(Note("info", f"the file states no sampling rate: read as {TASK_FS_HZ:g} Hz"))
+    return TASK_FS_HZ if fs_hz is None else fs_hz
 
 
 def _sample(samples: Any, fs_hz: float) -> np.ndarray:
@@ -245,9 +258,10 @@ def _to_mv(signal: np.ndarray, raw: Raw) -> np.ndarray:
     for place, unit in enumerate(raw.units or ()):
         is_lead = raw.leads is None or lead_and_sign(raw.leads[place]) is not None
         if is_lead and unit.strip():
-            if unit.strip().lower() not in MV_PER_UNIT:
-                raise RecordError(f"its unit {unit!r} is not known: give mV, µV or V")
-            factors[place] = MV_PER_UNIT[unit.strip().lower()]
+            factor = mv_per_unit(unit)
+            if factor is None:
+                raise RecordError(f"its unit {unit!r} is no voltage that is known: give mV, µV or V")
+            factors[place] = factor
     return signal.astype(np.float64) * factors[:, None]
 
 

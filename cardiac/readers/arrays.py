@@ -2,8 +2,10 @@
 
 import io
 import math
+import re
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -11,15 +13,23 @@ from typing import BinaryIO
 import numpy as np
 from numpy.lib import format as npy_format
 
-from cardiac.errors import RecordError, first_line
+from cardiac.errors import RecordError, first_line, naming
+from cardiac.leads import lead_and_sign
 from cardiac.readers.raw import Raw
+from cardiac.readers.stated import settle_rate, statements_of
+from cardiac.readers.times import counts_rows, is_time_heading, rises_evenly, state_rate
 
 LARGEST_BYTES = 16 * 2**30
 MOST_AT_ONCE = 12 * 1_000 * 600  # samples; beyond, they are read from the disk as they are asked for
 LONGEST_HEADER, USUAL_HEADER = 65_536, 128
 MOST_PACKED = 10  # times its size that a packed file may grow
-RATES = ("fs_hz", "fs", "sampling_rate", "sampling_frequency", "sample_rate")
-NAMES, UNITS = ("leads", "lead_names", "sig_name", "channels"), ("unit", "units")
+NAMES = (
+    "leads", "lead", "leadnames", "leadname", "signame", "signames", "channels", "channel", "chnames", "channames",
+    "channelnames", "channelname", "labels", "label", "columns", "names", "siglabels", "signallabels", "electrodes",
+    "leadorder", "leadids", "ableitungen", "derivations",
+)  # fmt: skip
+UNITS = ("unit", "units", "physicaldimension", "sigunits", "chunits", "einheit", "einheiten")
+MOST_NAMES, LEAST_NAMES = 64, 8
 
 
 def read_npy(path: Path) -> Raw:
@@ -45,26 +55,64 @@ def read_npz(path: Path) -> Raw:
             if grown > min(2**31, MOST_PACKED * path.stat().st_size + 2**20):
                 raise RecordError(f"would grow to {grown:,} bytes: save it with numpy.savez")
             for each in archive.infolist():
-                with archive.open(each) as file:
-                    array = _read_member(file, each.file_size)
                 name = each.filename.removesuffix(".npy").lower()
-                if array.ndim == 2 and array.dtype.kind in "fiu":
+                with naming(f"its entry {name!r}"), archive.open(each) as file:
+                    array = _read_member(file, each.file_size)
+                if array.ndim == 2 and array.dtype.kind in "fiu" and array.size > MOST_NAMES:
                     signals.append(array)
-                elif array.size <= 1_000:
+                elif array.dtype.kind in "fiuUSb":
                     told[name] = array
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, RuntimeError, zlib.error) as error:
         raise RecordError(f"is a damaged .npz file ({first_line(error)}): copy it again") from error
     if len(signals) != 1:
         raise RecordError(f"holds {len(signals) or 'no'} recordings (2-D arrays): give one in a file")
     _check_shape(signals[0].shape)
-    rates = [
-        float(told[name]) for name in RATES if name in told and told[name].size == 1 and told[name].dtype.kind in "fiu"
+    return keyed_recording(signals[0], told)
+
+
+def keyed_recording(samples: np.ndarray, stated: Mapping[str, np.ndarray]) -> Raw:
+    """A recording from its samples (leads x samples, or turned) and the arrays beside them: rate, names, units, times.
+
+    Raises RecordError where names or units are there and cannot be understood.
+    """
+    stated = {name: array for name, array in stated.items() if array.size}
+    longest = max(samples.shape)
+    times = {name: array for name, array in stated.items() if array.ndim == 1 and len(array) == longest > MOST_NAMES}
+    statements = [
+        state_rate(array.astype(float), name)
+        for name, array in times.items()
+        if array.dtype.kind in "fiu" and (is_time_heading(name) or rises_evenly(array.astype(float))) and not counts_rows(array)
     ]
-    leads = next((tuple(map(str, told[name].ravel())) for name in NAMES if name in told), None)
-    units = next((tuple(map(str, told[name].ravel())) for name in UNITS if name in told), None)
+    others = {name: array for name, array in stated.items() if name not in times}
+    rate = settle_rate([*statements_of(others), *statements], longest)
+    leads = _texts(others, NAMES)
+    if leads is None:
+        leads = next((texts for name in others if (texts := _texts(others, (name,))) and _are_leads(texts)), None)
+    if leads is not None and len(leads) not in samples.shape:
+        raise RecordError(f"names {len(leads)} leads and its samples have shape {samples.shape}: give a name a lead")
+    units = _texts(others, UNITS)
     if units is not None and len(units) == 1:
-        units *= len(leads) if leads else min(signals[0].shape)
-    return Raw(signals[0], rates[0] if rates else None, leads, units)
+        units *= len(leads) if leads else min(samples.shape)
+    return Raw(samples, rate.fs_hz, leads, units, rate.notes, doubt=rate.doubt)
+
+
+def _are_leads(texts: Sequence[str]) -> bool:
+    return len(texts) >= LEAST_NAMES and sum(lead_and_sign(text) is not None for text in texts) >= len(texts) / 2
+
+
+def _texts(stated: Mapping[str, np.ndarray], names: Sequence[str]) -> tuple[str, ...] | None:
+    """The texts of the first of the arrays of these names, bytes decoded, one text with commas taken apart."""
+    for name in stated:
+        if re.sub(r"[\W_]", "", name.lower()) not in names and name not in names:
+            continue
+        array = stated[name]
+        if array.dtype.kind not in "US":
+            continue
+        texts = [each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in array.ravel()]
+        if len(texts) == 1 and re.search(r"[,;|\s]", texts[0].strip()):
+            texts = [text for text in re.split(r"[,;|\s\[\]()'\"]+", texts[0]) if text]
+        return tuple(text.strip("\0 ") for text in texts)
+    return None
 
 
 def _read_header(file: BinaryIO, n_bytes: int) -> tuple[tuple[int, ...], bool, np.dtype]:

@@ -30,7 +30,8 @@ class Raw:
     long recording whatever has a shape and gives arrays for `[:, first:last]`.
     fs_hz : sampling rate; None where the file states none.  leads : the leads' names as they stand there; None where
     there are none.  units : a unit for every lead ("mV", "uV", "V", "nV"); None where the file states none.
-    age_years, sex ("female", "male") : of the patient, where stated.
+    age_years, sex ("female", "male") : of the patient, where stated.  doubt : why fs_hz is None though the file speaks of
+    time; the default rate does not hold for such a file.
     """
 
     samples: Any
@@ -40,6 +41,7 @@ class Raw:
     notes: tuple[Note, ...] = field(default=())
     age_years: float | None = None
     sex: str | None = None
+    doubt: str | None = None
 
 
 def check_rate(fs_hz: object) -> float:

@@ -1,187 +1,240 @@
-"""Tables of samples: CSV, TSV and other text with or without a header and a time column, and Excel of the same form."""
+"""Tables of samples: text and Excel of any form, with or without headings, units and times -> one recording."""
 
-import io
 import re
-import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from cardiac.errors import RecordError, extra, first_line
-from cardiac.labels import LEADS, lead_and_sign
-from cardiac.readers.kinds import decoded
+from cardiac.errors import RecordError
+from cardiac.leads import LEADS, lead_and_sign
+from cardiac.readers.grids import Grid, encoding_of, find_form, is_number, read_grid
+from cardiac.readers.headings import Headings, names_in_lines, read_headings, refuse_unnamed, unit_in_lines
 from cardiac.readers.raw import Note, Raw
-
-LARGEST_BYTES = 2**30
-MOST_HEADER_LINES = 50
-MOST_PACKED = 20  # times its size that a workbook may grow
-SEPARATORS = ("\t", ";", ",", " ")
-TIME = re.compile(
-    r"(?:elapsed[ _]?)?(?:time|timestamp|t|sample|samples|index|)[ _#]*(?:(?:in )?(?:ms|msec|milliseconds|s|sec|seconds))?\W*",
-    re.IGNORECASE,
+from cardiac.readers.stated import Statement, settle_rate, statements_in, statements_of
+from cardiac.readers.times import (
+    are_times,
+    counts_rows,
+    is_count_heading,
+    is_time_heading,
+    rises_evenly,
+    seconds_of,
+    state_rate,
 )
-RATE = re.compile(r"\b(?:fs|fs[_ ]?hz|sampl\w*[ _]?(?:rate|freq\w*))\b\D{0,12}?([\d.]+)", re.IGNORECASE)
-UNIT = re.compile(r"[(\[]\s*([a-zµμ]{1,10})\s*[)\]]\s*$", re.IGNORECASE)
-KNOWN_UNITS = ("mv", "uv", "µv", "μv", "v", "nv")
+from cardiac.readers.workbooks import read_workbook
+
+MOST_LEADS = 64  # rows of a table that has its leads in rows
+LEAST_NUMBERED = 8  # headings 0, 1, 2, ...
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the columns are. leads : places of samples, or of what else may be samples.  statements : what they say of time."""
+
+    leads: tuple[int, ...]
+    statements: tuple[Statement, ...]
+    notes: tuple[Note, ...]
 
 
 def read_text(path: Path) -> Raw:
     """The samples of a text file. Raises RecordError where its lines are not rows of as many numbers."""
-    if path.stat().st_size > LARGEST_BYTES:
-        raise RecordError("holds more than 1 GiB of text: save it as .npy, or cut it into parts")
-    text = decoded(path.read_bytes())
-    if text is None:
-        raise RecordError("is neither text nor of another kind that is read: see the README's table of formats")
-    lines = text[:200_000].splitlines()[:MOST_HEADER_LINES]
-    separator = _separator(lines)
-    decimal = "," if separator in ("\t", ";", " ") and "." not in "".join(lines[-5:]) else "."
-    first = next((place for place, line in enumerate(lines) if _is_row(line, separator, decimal)), None)
-    if first is None:
-        raise RecordError("holds no rows of numbers: give samples as a table, one column a lead")
-    pd = extra("pandas", "requirements.txt", RecordError)  # slow to import, and needed for this format alone
-    try:
-        table = pd.read_csv(
-            io.StringIO(text),
-            sep=r"\s+" if separator == " " else separator,
-            header=None,
-            skiprows=first,
-            decimal=decimal,
-            comment="#",
-            skip_blank_lines=True,
-            dtype=np.float64,
-            skipinitialspace=True,
-            na_values=["-", "NaN", "nan", ""],
-        )
-    except (ValueError, OverflowError, pd.errors.ParserError) as error:
-        raise RecordError(f"its rows are not all numbers ({first_line(error)}): export the samples alone") from error
-    if separator != " " and table.shape[1] > 1 and table.iloc[:, -1].isna().all():
-        table = table.iloc[:, :-1]  # every line ends in a separator
-    header = [_cells(line.lstrip("# "), separator) for line in lines[:first] if line.strip()]
-    return _settle_table(table.to_numpy(), header, " ".join(lines[:first]))
+    return settle_grid(read_grid(path))
 
 
 def is_table(path: Path) -> bool:
     """Whether a text file begins as a table of samples does: rows of eight numbers or more."""
     with path.open("rb") as file:
-        text = decoded(file.read(65_536))
-    lines = (text or "").splitlines()[:MOST_HEADER_LINES]
-    separator = _separator(lines)
-    rows = [line for line in lines if line.strip() and _is_row(line, separator, ",")]
-    return len(rows) > len(lines) / 2 and len(_cells(rows[-1], separator)) >= 8
+        head = file.read(65_536)
+    form = find_form(head.decode(encoding_of(head) or "latin-1", "replace").splitlines())
+    return form is not None and form.n_columns >= 8
 
 
 def read_xlsx(path: Path) -> Raw:
     """The samples of the one sheet with numbers of an Excel workbook. Raises RecordError."""
-    from python_calamine import CalamineError, CalamineWorkbook  # needed for this format alone
-
-    with zipfile.ZipFile(path) as file:
-        if sum(each.file_size for each in file.infolist()) > MOST_PACKED * path.stat().st_size + 2**20:
-            raise RecordError("would grow to many times its size: save the samples as .csv")
-    try:
-        book = CalamineWorkbook.from_path(str(path))
-        sheets = [rows for name in book.sheet_names if (rows := book.get_sheet_by_name(name).to_python())]
-    except (CalamineError, OSError, ValueError) as error:
-        raise RecordError(f"cannot be read as a workbook ({first_line(error)}): save the samples as .csv") from error
-    sheets = [rows for rows in sheets if len(rows) > MOST_HEADER_LINES]
-    if len(sheets) != 1:
-        raise RecordError(f"holds {len(sheets) or 'no'} sheets of samples: give a workbook of one recording")
-    rows = sheets[0]
-    first = next((place for place, row in enumerate(rows) if all(isinstance(cell, int | float) for cell in row)), None)
-    if first is None or first > MOST_HEADER_LINES:
-        raise RecordError("holds no rows of numbers: give samples as a table, one column a lead")
-    try:
-        body = np.array([[np.nan if cell == "" else cell for cell in row] for row in rows[first:]], dtype=np.float64)
-    except (ValueError, TypeError) as error:
-        raise RecordError("its rows are not all numbers: export the samples alone") from error
-    header = [[str(cell) for cell in row] for row in rows[:first]]
-    return _settle_table(body, header, " ".join(cell for row in header for cell in row))
+    return settle_grid(read_workbook(path))
 
 
-def _separator(lines: Sequence[str]) -> str:
-    """The first separator that cuts the last lines into as many fields each; a comma may also stand in a number."""
-    for separator in SEPARATORS:
-        counts = {len(_cells(line, separator)) for line in lines[-5:] if line.strip()}
-        if len(counts) == 1 and counts.pop() > 1:
-            return separator
-    return " "
-
-
-def _cells(line: str, separator: str) -> list[str]:
-    cells = line.split() if separator == " " else line.split(separator)
-    return [cell.strip().strip("'\"").strip() for cell in cells]
-
-
-def _is_row(line: str, separator: str, decimal: str) -> bool:
-    cells = _cells(line, separator)
-    numbers = [re.fullmatch(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?|nan|", cell.replace(decimal, "."), re.I) for cell in cells]
-    return any(cells) and all(numbers)
-
-
-def _settle_table(body: np.ndarray, header: Sequence[Sequence[str]], told: str) -> Raw:
-    """Names, units, time column and rate of a table (n_rows, n_columns)."""
-    n_columns = body.shape[1]
-    if header and n_columns == len(header[-1]) + 1:  # a row's name stands before it, without a heading
-        header = [["", *row] for row in header]
-    rows = [row for row in header if len(row) == n_columns]
-    names = next((row for row in rows if any(lead_and_sign(_bare(cell)) for cell in row)), None)
-    unit_row = next((row for row in rows if any(cell.lower().strip("()[]") in KNOWN_UNITS for cell in row)), None)
-    time = _time_column(body, names, unit_row)
-    rate, notes = None, []
-    if time is not None:
-        rate = _rate_of(body[:, time], names[time] if names else "", unit_row[time] if unit_row else "")
-    elif found := RATE.search(told):
-        rate = float(found[1])
-    if time is not None and rate is None:
-        notes.append(Note("info", "its first column counts samples and was left aside"))
+def settle_grid(grid: Grid) -> Raw:
+    """Leads, units, rate and samples of a table. Raises RecordError where headings or times cannot be understood."""
+    grid = _without_numbers_above(_upright(grid))
+    headings = read_headings(grid)
+    grid, headings = _without_empty_end(grid, headings)
+    if headings.names is None and _lies_across(grid):
+        return _across(grid, headings)
+    columns = _columns(grid, headings)
+    names, units = _names(grid, headings, columns)
+    samples = grid.body[:, list(columns.leads)].T
+    if names is not None:
+        kept = [place for place, name in enumerate(names) if np.isfinite(samples[place]).any() or not lead_and_sign(name)]
+        _refuse_empty(samples, names, columns.leads)
+        samples, names = samples[kept], tuple(names[place] for place in kept)
+        units = units and tuple(units[place] for place in kept)
+    else:
+        _refuse_empty(samples, LEADS if len(samples) == len(LEADS) else ("",) * len(samples), columns.leads)
+    rate = settle_rate([*columns.statements, *statements_in(headings.lines)], samples.shape[1])
+    notes = (*rate.notes, *columns.notes)
     if names is None:
-        level = "warning" if any(len(row) > 1 for row in header) else "info"
-        notes.append(Note(level, f"its columns have no leads' names: taken in the order {', '.join(LEADS)}"))
-    kept = [place for place in range(n_columns) if place != time]
-    units = [_unit(names[place] if names else "", unit_row[place] if unit_row else "") for place in kept]
-    if names is None and time is None and body.shape[0] == len(LEADS) < n_columns:
-        return Raw(body, rate, notes=tuple(notes))
-    return Raw(
-        body[:, kept].T,
-        rate,
-        tuple(_bare(names[place]) for place in kept) if names else None,
-        tuple(units) if all(units) else None,
-        tuple(notes),
+        notes += (Note("info", f"its columns have no leads' names: taken in the order {', '.join(LEADS)}"),)
+    return Raw(samples, rate.fs_hz, names, units, notes, doubt=rate.doubt)
+
+
+def _upright(grid: Grid) -> Grid:
+    """With leads in columns, where a column of the table names its rows after leads."""
+    if len(grid.body) > MOST_LEADS:
+        return grid
+    for place, cells in grid.texts.items():
+        if sum(lead_and_sign(cell) is not None for cell in cells) >= max(2, len(cells) // 2):
+            kept = [column for column in range(grid.body.shape[1]) if column not in grid.texts]
+            above = [row for row in grid.rows if len(row) == grid.body.shape[1]]
+            numbers = next((row for row in above if all(is_number(row[column], ",") for column in kept)), None)
+            body, names = grid.body[:, kept].T, tuple(cells)
+            if numbers is not None:  # times, or numbers, above the samples
+                times = [float(numbers[column].replace(",", ".")) for column in kept]
+                body, names = np.column_stack([times, body]), (numbers[place], *names)
+            lines = [line for row, line in zip(grid.rows, grid.lines, strict=False) if row is not numbers]
+            return Grid((*lines, "\t".join(names)), (names,), body)
+    return grid
+
+
+def _without_numbers_above(grid: Grid) -> Grid:
+    """Without a first row that numbers the columns, or (some programs) tells how many samples each has."""
+    first, n = grid.body[0], grid.body.shape[1]
+    for begin, end in ((0, n), (1, n), (0, n - 1)):
+        part, rest = first[begin:end], np.delete(first, np.s_[begin:end])
+        is_numbered = len(part) >= LEAST_NUMBERED and any(np.array_equal(part, np.arange(len(part)) + one) for one in (0, 1))
+        if is_numbered and not np.isfinite(rest).any():
+            return _without_first(grid)
+    counts = first[np.isfinite(first)]
+    is_told = len(grid.body) > LEAST_NUMBERED and len(counts) >= n - 1 and bool((counts == len(grid.body) - 1).all())
+    return _without_first(grid) if is_told else grid
+
+
+def _without_first(grid: Grid) -> Grid:
+    return replace(grid, body=grid.body[1:], texts={place: cells[1:] for place, cells in grid.texts.items()})
+
+
+def _without_empty_end(grid: Grid, headings: Headings) -> tuple[Grid, Headings]:
+    """Without the column that a separator at the end of every line makes."""
+    last = grid.body.shape[1] - 1
+    is_empty = last > 0 and last not in grid.texts and not np.isfinite(grid.body[:, last]).any()
+    is_lead = headings.names is not None and bool(headings.names[last])
+    if not is_empty or is_lead or (headings.names is None and last + 1 == len(LEADS)):
+        return grid, headings
+    shorter = replace(
+        headings,
+        names=headings.names[:last] if headings.names else None,
+        units=headings.units[:last],
+        below=headings.below[:last],
     )
+    return replace(grid, body=grid.body[:, :last]), shorter
 
 
-def _bare(name: str) -> str:
-    return UNIT.sub("", name).strip()
+def _lies_across(grid: Grid) -> bool:
+    """Whether the rows are leads: a dozen of them, over many columns, without names."""
+    n_rows, n_columns = grid.body.shape
+    return n_rows in (len(LEADS), 8) and n_columns > 4 * len(LEADS) and not grid.texts
 
 
-def _unit(name: str, below: str) -> str:
-    found = UNIT.search(name)
-    return found[1] if found and found[1].lower() in KNOWN_UNITS else below.strip("()[]")
+def _across(grid: Grid, headings: Headings) -> Raw:
+    """A table of twelve rows without names; a first column that numbers them is none of their samples."""
+    body = grid.body[:, 1:] if counts_rows(grid.body[:, 0]) else grid.body
+    if not np.isfinite(body[:, -1]).any():
+        body = body[:, :-1]
+    rate = settle_rate(statements_in(headings.lines), body.shape[1])
+    unit = unit_in_lines(headings.lines, body)
+    note = Note("info", f"its rows have no leads' names: taken in the order {', '.join(LEADS)}")
+    return Raw(body, rate.fs_hz, None, (unit,) * len(body) if unit else None, (*rate.notes, note), doubt=rate.doubt)
 
 
-def _time_column(body: np.ndarray, names: Sequence[str] | None, unit_row: Sequence[str] | None) -> int | None:
-    """The column of times or sample numbers: named as one, or one too many that rises by equal steps."""
-    steps = np.diff(body[:10_000, 0])
-    rises = len(steps) > 0 and bool(np.isfinite(steps).all()) and steps.min() > 0
-    even = rises and steps.max() <= 1.5 * np.median(steps) + 1e-12
-    if names is not None and lead_and_sign(_bare(names[0])) is None and TIME.fullmatch(_bare(names[0])):
-        return 0
-    if names is None and body.shape[1] in (len(LEADS) + 1, 9, 16) and even:
-        return 0
-    return 0 if unit_row is not None and unit_row[0].lower() in ("s", "sec", "seconds", "ms") and even else None
+def _columns(grid: Grid, headings: Headings) -> Columns:
+    """Which columns are times, numbers of samples, statements, and which are left for leads."""
+    leads, statements, notes = [], [], []
+    names = headings.names or ("",) * grid.body.shape[1]
+    for place, name in enumerate(names):
+        if lead_and_sign(name):
+            leads.append(place)
+            continue
+        told = f"its column {name!r}" if name else f"its column {place + 1}"
+        if place in grid.texts:
+            seconds = seconds_of(grid.texts[place]) if are_times(grid.texts[place]) else None
+            if seconds is not None and (np.ptp(seconds) > 0 or is_time_heading(name)):
+                statements.append(state_rate(seconds, name or "times", "s"))
+            else:
+                notes.append(Note("info", f"{told} holds no numbers and was left aside"))
+            continue
+        values = grid.body[:, place]
+        finite = values[np.isfinite(values)]
+        if len(finite) == 0 and headings.names is not None:
+            continue
+        stated = statements_of({name: finite[0]}) if name and len(finite) and np.ptp(finite) == 0 else []
+        if is_time_heading(name) or (not name and is_time_heading(headings.below[place])):
+            if not _is_alone_and_still(values, name, stated):
+                statements.append(state_rate(values, name, headings.below[place]))
+        elif stated:
+            statements += stated
+        elif counts_rows(values) and (is_count_heading(name) or not name):
+            notes.append(Note("info", f"{told} numbers the samples and was left aside"))
+        elif rises_evenly(values) and len(values) > LEAST_NUMBERED:
+            statements.append(_rising(values, name, told))
+        else:
+            leads.append(place)
+    return Columns(tuple(leads), tuple(statements), tuple(notes))
 
 
-def _rate_of(times: np.ndarray, name: str, unit: str) -> float | None:
-    """Samples a second from the column of times; None where it counts samples. Raises RecordError for gaps."""
-    told = f"{name} {unit}".lower()
-    n = len(times)
-    step = (times[-1] - times[0]) / (n - 1) if n > 1 else 0.0
-    if not step > 0:
-        raise RecordError("its column of times does not rise: export the samples in order")
-    if np.abs(np.diff(times) - step).max() > 1.5 * step:
-        raise RecordError("its column of times has gaps: export the recording in one piece")
-    if re.search(r"sample|index", told) or (step == 1 and not re.search(r"(?:\b|_)m?s(?:\b|ec)|milli", told)):
-        return None
-    in_ms = bool(re.search(r"(?:\b|_)ms|milli", told)) or (not re.search(r"(?:\b|_)s(?:\b|ec)", told) and step >= 0.1)
-    rate = (1_000 if in_ms else 1) / step
-    return float(round(rate)) if abs(rate - round(rate)) < 2e-3 * rate else float(rate)
+def _is_alone_and_still(values: np.ndarray, name: str, stated: Sequence[Statement]) -> bool:
+    return bool(stated) and np.ptp(values[np.isfinite(values)]) == 0 and bool(re.search(r"(?i)step|interval|sampl", name))
+
+
+def _rising(values: np.ndarray, name: str, told: str) -> Statement:
+    """A column that rises evenly under no heading, or one that is not known: seconds where it goes up by parts of one."""
+    step = (values[-1] - values[0]) / (len(values) - 1)
+    if name or float(values[1] - values[0]).is_integer() and step >= 1:
+        return Statement(f"{told} (it rises by {step:g})")
+    return replace(state_rate(values, ""), told=told)
+
+
+def _names(grid: Grid, headings: Headings, columns: Columns) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """Names and units of the lead columns. Raises RecordError where headings name no lead, or some units are missing."""
+    places = columns.leads
+    units = tuple(headings.units[place] for place in places)
+    names = tuple(headings.names[place] for place in places) if headings.names else None
+    if names is None:
+        found = names_in_lines(headings.lines, len(places))
+        if found:
+            names, units = found[0], tuple(own or of_line for own, of_line in zip(units, found[1], strict=True))
+        else:
+            refuse_unnamed(grid)
+    return names, _whole_units(names, units, unit_in_lines(headings.lines, grid.body[:, list(places)]))
+
+
+def _whole_units(names: Sequence[str] | None, units: Sequence[str], of_all: str) -> tuple[str, ...] | None:
+    """A unit for every lead: its own, else that of all; where the others agree, theirs."""
+    is_lead = [names is None or lead_and_sign(name) is not None for name in names or units]
+    of_leads = {unit for unit, lead in zip(units, is_lead, strict=True) if lead}
+    stated = of_leads - {""}
+    if not stated:
+        return tuple(of_all if lead else "" for lead in is_lead) if of_all else None
+    if "" in of_leads and len(stated) > 1:
+        bare = next(names[place] for place, unit in enumerate(units) if is_lead[place] and not unit)
+        raise RecordError(f"states units of {len(stated)} kinds and none for {bare[:20]!r}: give every lead its unit")
+    common = next(iter(stated))
+    return tuple((unit or common) if lead else "" for unit, lead in zip(units, is_lead, strict=True))
+
+
+def _refuse_empty(samples: np.ndarray, names: Sequence[str], places: Sequence[int]) -> None:
+    """Raise RecordError where columns of leads hold nothing that could follow from the others."""
+    empty = [place for place, row in enumerate(samples) if not np.isfinite(row).any()]
+    found = {place: lead_and_sign(names[place]) for place in empty}
+    leads = [each[0] for each in found.values() if each]
+    held = {each[0] for place, name in enumerate(names) if place not in empty and (each := lead_and_sign(name))}
+    limbs = held & set(LEADS[:6])
+    if not empty or (len(leads) == len(empty) and set(leads) <= set(LEADS[:6]) and len(limbs) >= 2):
+        return  # limb leads that follow from two others
+    if not leads:
+        return
+    which = "the chest leads" if leads == list(LEADS[6:]) else f"lead {', '.join(leads)}"
+    numbers = [places[place] + 1 for place in empty]
+    is_run = len(numbers) > 1 and numbers[-1] - numbers[0] == len(numbers) - 1
+    shown = f"columns {numbers[0]} to {numbers[-1]}" if is_run else f"column {', '.join(map(str, numbers))}"
+    raise RecordError(f"{which} ({shown}) hold no samples: export all twelve leads")

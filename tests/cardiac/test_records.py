@@ -217,7 +217,7 @@ def test_wfdb_faults(tmp_path, signal):
         ("12 500 5000", "12", "no sampling rate"),
         ("record.dat 16 ", "record.dat 16:40000000 ", "copy it again|cannot be read"),
         ("record.dat 16 ", "record.dat 212 ", "checksum|cannot be read"),
-        ("/mV", "x/mV", "is not known"),
+        ("/mV", "x/mV", "is no voltage that is known"),
     ],
 )
 def test_wfdb_headers_that_lie(tmp_path, signal, old, new, told):

@@ -1,0 +1,315 @@
+"""Text of any table -> its header as lines, its body as numbers: encoding, separator, decimal sign, where the body begins."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from cardiac.errors import RecordError, extra
+
+LARGEST_BYTES = 256 * 2**20
+LARGEST_CELLS = 50_000_000
+HEAD_BYTES = 2**20  # in which header and form are looked for
+LONGEST_LINE = 16 * 2**20
+CHUNK = 4 * 2**20  # letters that are parsed at once
+WINDOW = 8  # lines of one form that make a body
+WIDE = 1_000  # columns from which rows are read one by one
+TYPED_BY = 200  # rows by which a column holds numbers or texts
+SEPARATORS = ("\t", ";", "|", ", ", ",", " ")
+NUMBER = re.compile(r"[-+\u2212]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+MISSING = {"", "-", "--", "nan", "na", "n/a", "null", "none", "#n/a", "?", "."}
+NO_ROWS = "holds no rows of numbers: give samples as a table, one column a lead"
+MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table as it stands in its file.
+
+    lines : of the header, and of what follows the body.  rows : the header's as cells.  body : float64 (n_rows, n_columns),
+    NaN where nothing or a text stands.  texts : the cells of columns that hold texts, by column.
+    """
+
+    lines: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    body: np.ndarray
+    texts: dict[int, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the rows of a text are written. first : the line that the body begins at."""
+
+    separator: str
+    decimal: str
+    quote: str
+    first: int
+    n_columns: int
+
+
+def encoding_of(head: bytes) -> str | None:
+    """The encoding of a text by its first bytes; None where they are no text."""
+    for mark, encoding in MARKS:
+        if head.startswith(mark):
+            return encoding
+    evens, odds = head[:2_000:2].count(0), head[1:2_000:2].count(0)
+    half = max(1, len(head[:2_000]) // 2)
+    if odds > 0.4 * half and evens < 0.1 * half:
+        return "utf-16-le"
+    if evens > 0.4 * half and odds < 0.1 * half:
+        return "utf-16-be"
+    if re.search(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]", head):
+        return None
+    try:
+        head[: max(len(head) - 4, 0) if len(head) >= HEAD_BYTES else len(head)].decode("utf-8")
+    except UnicodeDecodeError:
+        return _of_eight_bits(head)
+    return "utf-8"
+
+
+def _of_eight_bits(head: bytes) -> str:
+    """Cyrillic where the letters beyond ASCII stand in runs as words do, else Western."""
+    cyrillic = len(re.findall(rb"[\xc0-\xff]{3,}", head))
+    return "cp1251" if cyrillic and cyrillic * 3 >= len(re.findall(rb"[\x80-\xff]+", head)) else "latin-1"
+
+
+def cells_of(line: str, separator: str, quote: str = '"') -> list[str]:
+    """The line's cells without quotes and spaces around them."""
+    if separator == " ":
+        cells = line.split()
+    elif quote in line and len(separator) == 1:
+        cells = next(csv.reader([line], delimiter=separator, quotechar=quote, skipinitialspace=True), [])
+    else:
+        cells = line.split(separator)
+    return [cell.strip().strip("'\"\ufeff").strip() for cell in cells]
+
+
+def read_grid(path: Path) -> Grid:
+    """The table in a text file. Raises RecordError where its lines are not rows of as many cells."""
+    size = path.stat().st_size
+    if size > LARGEST_BYTES:
+        raise RecordError(f"holds more than {LARGEST_BYTES >> 20} MiB of text: save it as .npy, or cut it into parts")
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    encoding = encoding_of(head)
+    if encoding is None:
+        raise RecordError("is neither text nor of another kind that is read: see docs/formats.md")
+    lines = head.decode(encoding, "replace").splitlines()
+    if size > len(head) and len(lines) > 1:
+        lines = lines[:-1]  # cut short
+    if size > len(head) and len(lines) == 1 and size > LONGEST_LINE:
+        raise RecordError("holds a line of many millions of letters and no table: give one sample of all leads a line")
+    form = find_form(lines)
+    if form is None:
+        raise RecordError(NO_ROWS)
+    if sum(is_row(line, form) for line in lines[: form.first]) > 1:  # rows stand before something that is none
+        raise _not_numbers(next(line for line in reversed(lines[: form.first]) if line.strip()), form.first - 1)
+    is_text = _text_columns([cells_of(line, form.separator, form.quote) for line in lines[form.first :][:TYPED_BY]], form)
+    body, texts, rest = _read_body(path, encoding, form, is_text, len(lines))
+    header = [line for line in lines[: form.first] if line.strip()]
+    rows = tuple(tuple(cells_of(line.lstrip("# "), form.separator, form.quote)) for line in header)
+    return Grid((*header, *rest), rows, body, texts)
+
+
+def find_form(lines: Sequence[str]) -> Form | None:
+    """How the rows are written and where they begin: the first separator that cuts some lines on end into as many cells."""
+    places = [place for place, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")]
+    for share in (1.0, 0.75, 0.5):
+        last = max(min(len(places), WINDOW), round(share * len(places)))
+        window = [lines[place] for place in places[max(0, last - WINDOW) : last]]
+        for separator in SEPARATORS:
+            form = _form_of(window, separator)
+            if form:
+                first = last - 1
+                numbers = _number_columns(window, form)
+                while first > 0 and _goes_on(lines[places[first - 1]], form, numbers):
+                    first -= 1
+                return Form(form.separator, form.decimal, form.quote, places[first], form.n_columns)
+    return None
+
+
+def _form_of(window: Sequence[str], separator: str) -> Form | None:
+    quote = "'" if sum(line.count("'") for line in window) > sum(line.count('"') for line in window) else '"'
+    rows = [cells_of(line, separator, quote) for line in window]
+    counts = {len(row) for row in rows}
+    if not rows or max(counts) < 2 or (separator == ", " and not any(re.search(r"\d,\d", line) for line in window)):
+        return None
+    cells = [cell for row in rows for cell in row]
+    has_commas = any(re.fullmatch(r"[-+\u2212]?\d*,\d+(?:[eE][-+]?\d+)?", cell) for cell in cells)
+    decimal = "," if has_commas and separator != "," else "."
+    if separator == "," and has_commas:
+        decimal = ","  # in quotes
+    if decimal == "," and any(re.fullmatch(r"[-+]?\d*\.\d+", cell) for cell in cells):
+        return None
+    form = Form(separator, decimal, quote, 0, max(counts))
+    return form if all(is_row(line, form) for line in window) else None
+
+
+def _number_columns(window: Sequence[str], form: Form) -> set[int]:
+    """Columns that hold numbers in all rows."""
+    rows = [cells_of(line, form.separator, form.quote) for line in window]
+    return {
+        place
+        for place in range(form.n_columns)
+        if all(is_number(cell, form.decimal) or cell.lower() in MISSING for row in rows for cell in row[place : place + 1])
+    }
+
+
+def _goes_on(line: str, form: Form, numbers: set[int]) -> bool:
+    """Whether a line above the body's is a row like them, with no text where they have numbers."""
+    cells = cells_of(line, form.separator, form.quote)
+    is_text = any(
+        place in numbers and cell.lower() not in MISSING and not is_number(cell, form.decimal)
+        for place, cell in enumerate(cells)
+    )
+    return not is_text and is_row(line, form)
+
+
+def is_row(line: str, form: Form) -> bool:
+    """Whether a line has as many cells as the body's rows (one less where nothing stands behind the last), half of them numbers."""
+    cells = cells_of(line, form.separator, form.quote)
+    n_numbers = sum(is_number(cell, form.decimal) for cell in cells)
+    n_missing = sum(cell.lower() in MISSING for cell in cells)
+    is_long = len(cells) == form.n_columns or (len(cells) == form.n_columns - 1 and n_missing == 0)
+    return is_long and n_numbers >= 1 and 2 * (n_numbers + n_missing) >= len(cells)
+
+
+def is_number(cell: str, decimal: str = ".") -> bool:
+    """Whether a cell holds a number."""
+    return NUMBER.fullmatch(cell.replace(",", ".") if decimal == "," else cell) is not None
+
+
+def _text_columns(rows: Sequence[Sequence[str]], form: Form) -> set[int]:
+    """Columns in which some cell is neither a number nor missing."""
+    return {
+        place
+        for row in rows[1:] or rows  # the first may be headings that are numbers
+        for place, cell in enumerate(row)
+        if cell.lower() not in MISSING and not is_number(cell, form.decimal)
+    }
+
+
+def _read_body(
+    path: Path, encoding: str, form: Form, is_text: set[int], n_head: int
+) -> tuple[np.ndarray, dict[int, list[str]], list[str]]:
+    """Numbers, texts, and the lines that follow the body."""
+    parts: list[np.ndarray] = []
+    texts: dict[int, list[str]] = {place: [] for place in is_text}
+    n_lines = n_cells = 0
+    rest: list[str] = []
+    for lines in _chunks(path, encoding, form.first):
+        if rest and any(is_row(line, form) for line in lines):
+            raise _not_numbers(rest[0], form.first + n_lines)
+        n_lines += len(lines)
+        if rest:
+            continue
+        lines, rest = _without_rest(lines, form, is_text, form.first + n_lines - len(lines))
+        if not lines:
+            continue
+        part = (_parse_wide if form.n_columns > WIDE else _parse)(lines, form, is_text, texts)
+        n_cells += part.size
+        if n_cells > LARGEST_CELLS:
+            raise RecordError(f"holds more than {LARGEST_CELLS:,} numbers: save it as .npy, or cut it into parts")
+        parts.append(part)
+    if not parts:
+        raise RecordError(NO_ROWS)
+    return np.concatenate(parts), texts, rest[:50]
+
+
+def _chunks(path: Path, encoding: str, skipped: int) -> Iterator[list[str]]:
+    """Lines of the body, some megabytes at a time, without empty ones and remarks."""
+    with path.open(encoding=encoding, errors="replace") as file:
+        for _ in range(skipped):
+            file.readline(LONGEST_LINE)
+        while lines := file.readlines(CHUNK):
+            if max(map(len, lines)) > LONGEST_LINE:
+                raise RecordError("holds a line of many millions of letters and no table: give one sample of all leads a line")
+            yield [line.partition("#")[0].rstrip("\r\n") if "#" in line else line.rstrip("\r\n") for line in lines]
+
+
+def _without_rest(lines: list[str], form: Form, is_text: set[int], before: int) -> tuple[list[str], list[str]]:
+    """The rows, and what follows the last of them. Raises RecordError where rows follow something that is none."""
+    bad = [place for place, line in enumerate(lines) if line.strip() and not _looks_whole(line, form)]
+    if not bad:
+        return [line for line in lines if line.strip()], []
+    first = bad[0]
+    if any(is_row(line, form) for line in lines[first + 1 :]) or _is_nearly(lines[first], form):
+        raise _not_numbers(lines[first], before + first)
+    return [line for line in lines[:first] if line.strip()], [line for line in lines[first:] if line.strip()]
+
+
+def _looks_whole(line: str, form: Form) -> bool:
+    """Whether a line may be a row, as far as counting can tell; what it holds the parser finds out."""
+    if form.separator == " " or form.quote in line:
+        return is_row(line, form)
+    n_cells = line.count(form.separator) + 1
+    return n_cells in (form.n_columns, form.n_columns + 1) or (n_cells == form.n_columns - 1 and is_row(line, form))
+
+
+def _is_nearly(line: str, form: Form) -> bool:
+    """Whether a line that is no row holds numbers all the same."""
+    cells = cells_of(line, form.separator, form.quote)
+    return 2 * sum(is_number(cell, form.decimal) for cell in cells) > len(cells) > 2
+
+
+def _not_numbers(line: str, place: int) -> RecordError:
+    return RecordError(f"its rows are not all numbers (line {place + 1}: {line.strip()[:40]!r}): export the samples alone")
+
+
+def _parse(lines: list[str], form: Form, is_text: set[int], texts: dict[int, list[str]]) -> np.ndarray:
+    pd = extra("pandas", "requirements.txt", RecordError)  # slow to import, and needed for this format alone
+    names = range(form.n_columns + 1)  # one more, so that a longer row is seen
+    try:
+        table = pd.read_csv(
+            io.StringIO("\n".join(lines).replace("\u2212", "-")),
+            sep={" ": r"\s+", ", ": r",\s+"}.get(form.separator, form.separator),
+            engine="python" if form.separator == ", " else "c",
+            header=None,
+            names=names,
+            decimal=form.decimal,
+            quotechar=form.quote,
+            dtype={place: str if place in is_text else np.float64 for place in names},
+            skipinitialspace=True,
+            keep_default_na=True,
+            na_values=[*MISSING, "NULL", "None", "N/A"],
+        )
+    except (ValueError, OverflowError, pd.errors.ParserError) as error:
+        raise _not_numbers(_first_bad(lines, form, is_text), form.first + 0) from error
+    if table[form.n_columns].notna().any() or not isinstance(table.index, pd.RangeIndex):
+        raise RecordError("its rows are not all numbers of one length: export the samples alone")
+    for place in is_text:
+        texts[place] += [cell.strip().strip("'\"") for cell in table[place].fillna("")]
+    numbers = table.drop(columns=[form.n_columns])
+    numbers[[*is_text]] = np.nan
+    return numbers.to_numpy(np.float64)
+
+
+def _first_bad(lines: Sequence[str], form: Form, is_text: set[int]) -> str:
+    for line in lines:
+        cells = cells_of(line, form.separator, form.quote)
+        bad = [cell for place, cell in enumerate(cells) if place not in is_text and cell.lower() not in MISSING]
+        if len(cells) > form.n_columns + 1 or not all(is_number(cell, form.decimal) for cell in bad):
+            return line
+    return lines[0]
+
+
+def _parse_wide(lines: list[str], form: Form, is_text: set[int], texts: dict[int, list[str]]) -> np.ndarray:
+    """Rows of very many cells, one by one: leads in rows."""
+    if len(lines) * form.n_columns > LARGEST_CELLS:
+        raise RecordError(f"holds more than {LARGEST_CELLS:,} numbers: save it as .npy, or cut it into parts")
+    body = np.full((len(lines), form.n_columns), np.nan)
+    for number, line in enumerate(lines):
+        cells = cells_of(line.replace("\u2212", "-"), form.separator, form.quote)
+        for place in is_text:
+            texts[place].append(cells[place])
+            cells[place] = "nan"
+        plain = [cell.replace(",", ".") if form.decimal == "," else cell for cell in cells[: form.n_columns]]
+        try:
+            body[number, : len(plain)] = ["nan" if cell.lower() in MISSING else cell for cell in plain]
+        except ValueError as error:
+            raise _not_numbers(line, form.first + number) from error
+    return body
