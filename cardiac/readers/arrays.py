@@ -81,7 +81,9 @@ def keyed_recording(samples: np.ndarray, stated: Mapping[str, np.ndarray]) -> Ra
     statements = [
         state_rate(array.astype(float), name)
         for name, array in times.items()
-        if array.dtype.kind in "fiu" and (is_time_heading(name) or rises_evenly(array.astype(float))) and not counts_rows(array)
+        if array.dtype.kind in "fiu"
+        and (is_time_heading(name) or rises_evenly(array.astype(float)))
+        and not counts_rows(array)
     ]
     others = {name: array for name, array in stated.items() if name not in times}
     rate = settle_rate([*statements_of(others), *statements], longest)

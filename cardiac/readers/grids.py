@@ -85,7 +85,12 @@ def cells_of(line: str, separator: str, quote: str = '"') -> list[str]:
         cells = next(csv.reader([line], delimiter=separator, quotechar=quote, skipinitialspace=True), [])
     else:
         cells = line.split(separator)
-    return [cell.strip().strip("'\"\ufeff").strip() for cell in cells]
+    return [_unquoted(cell.strip(" \t\r\n\ufeff")) for cell in cells]
+
+
+def _unquoted(cell: str) -> str:
+    is_quoted = len(cell) > 1 and cell[0] in "'\"" and cell[-1] == cell[0]
+    return cell[1:-1].strip() if is_quoted else cell
 
 
 def read_grid(path: Path) -> Grid:
@@ -98,7 +103,7 @@ def read_grid(path: Path) -> Grid:
     encoding = encoding_of(head)
     if encoding is None:
         raise RecordError("is neither text nor of another kind that is read: see docs/formats.md")
-    lines = head.decode(encoding, "replace").splitlines()
+    lines = [_without_remark(line) for line in head.decode(encoding, "replace").splitlines()]
     if size > len(head) and len(lines) > 1:
         lines = lines[:-1]  # cut short
     if size > len(head) and len(lines) == 1 and size > LONGEST_LINE:
@@ -108,7 +113,9 @@ def read_grid(path: Path) -> Grid:
         raise RecordError(NO_ROWS)
     if sum(is_row(line, form) for line in lines[: form.first]) > 1:  # rows stand before something that is none
         raise _not_numbers(next(line for line in reversed(lines[: form.first]) if line.strip()), form.first - 1)
-    is_text = _text_columns([cells_of(line, form.separator, form.quote) for line in lines[form.first :][:TYPED_BY]], form)
+    is_text = _text_columns(
+        [cells_of(line, form.separator, form.quote) for line in lines[form.first :][:TYPED_BY]], form
+    )
     body, texts, rest = _read_body(path, encoding, form, is_text, len(lines))
     header = [line for line in lines[: form.first] if line.strip()]
     rows = tuple(tuple(cells_of(line.lstrip("# "), form.separator, form.quote)) for line in header)
@@ -155,7 +162,9 @@ def _number_columns(window: Sequence[str], form: Form) -> set[int]:
     return {
         place
         for place in range(form.n_columns)
-        if all(is_number(cell, form.decimal) or cell.lower() in MISSING for row in rows for cell in row[place : place + 1])
+        if all(
+            is_number(cell, form.decimal) or cell.lower() in MISSING for row in rows for cell in row[place : place + 1]
+        )
     }
 
 
@@ -174,7 +183,8 @@ def is_row(line: str, form: Form) -> bool:
     cells = cells_of(line, form.separator, form.quote)
     n_numbers = sum(is_number(cell, form.decimal) for cell in cells)
     n_missing = sum(cell.lower() in MISSING for cell in cells)
-    is_long = len(cells) == form.n_columns or (len(cells) == form.n_columns - 1 and n_missing == 0)
+    is_ended = len(cells) == form.n_columns + 1 and not cells[-1]
+    is_long = len(cells) == form.n_columns or is_ended or (len(cells) == form.n_columns - 1 and n_missing == 0)
     return is_long and n_numbers >= 1 and 2 * (n_numbers + n_missing) >= len(cells)
 
 
@@ -227,8 +237,16 @@ def _chunks(path: Path, encoding: str, skipped: int) -> Iterator[list[str]]:
             file.readline(LONGEST_LINE)
         while lines := file.readlines(CHUNK):
             if max(map(len, lines)) > LONGEST_LINE:
-                raise RecordError("holds a line of many millions of letters and no table: give one sample of all leads a line")
-            yield [line.partition("#")[0].rstrip("\r\n") if "#" in line else line.rstrip("\r\n") for line in lines]
+                raise RecordError(
+                    "holds a line of many millions of letters and no table: give one sample of all leads a line"
+                )
+            cleaned = [_without_remark(line.rstrip("\r\n")) for line in lines]
+            yield ["" if line.startswith("#") else line for line in cleaned]
+
+
+def _without_remark(line: str) -> str:
+    """Without what follows a # behind numbers; a line that begins with it stays."""
+    return re.split(r"(?<=[\d\s;,])#", line, maxsplit=1)[0] if "#" in line[1:] else line
 
 
 def _without_rest(lines: list[str], form: Form, is_text: set[int], before: int) -> tuple[list[str], list[str]]:
@@ -256,8 +274,9 @@ def _is_nearly(line: str, form: Form) -> bool:
     return 2 * sum(is_number(cell, form.decimal) for cell in cells) > len(cells) > 2
 
 
-def _not_numbers(line: str, place: int) -> RecordError:
-    return RecordError(f"its rows are not all numbers (line {place + 1}: {line.strip()[:40]!r}): export the samples alone")
+def _not_numbers(line: str, place: int | None = None) -> RecordError:
+    where = repr(line.strip()[:40]) if place is None else f"line {place + 1}: {line.strip()[:40]!r}"
+    return RecordError(f"its rows are not all numbers ({where}): export the samples alone")
 
 
 def _parse(lines: list[str], form: Form, is_text: set[int], texts: dict[int, list[str]]) -> np.ndarray:
@@ -278,7 +297,7 @@ def _parse(lines: list[str], form: Form, is_text: set[int], texts: dict[int, lis
             na_values=[*MISSING, "NULL", "None", "N/A"],
         )
     except (ValueError, OverflowError, pd.errors.ParserError) as error:
-        raise _not_numbers(_first_bad(lines, form, is_text), form.first + 0) from error
+        raise _not_numbers(_first_bad(lines, form, is_text)) from error
     if table[form.n_columns].notna().any() or not isinstance(table.index, pd.RangeIndex):
         raise RecordError("its rows are not all numbers of one length: export the samples alone")
     for place in is_text:
@@ -311,5 +330,5 @@ def _parse_wide(lines: list[str], form: Form, is_text: set[int], texts: dict[int
         try:
             body[number, : len(plain)] = ["nan" if cell.lower() in MISSING else cell for cell in plain]
         except ValueError as error:
-            raise _not_numbers(line, form.first + number) from error
+            raise _not_numbers(line) from error
     return body

@@ -11,7 +11,23 @@ from cardiac.leads import LEADS, is_decoration, lead_and_sign
 from cardiac.readers.grids import Grid, is_number
 from cardiac.readers.units import folded, mv_per_unit
 
-COUNTS = {"adc", "adu", "count", "counts", "lsb", "digit", "digits", "bit", "bits", "raw", "au", "a.u.", "arb", "steps", "raw units"}
+COUNTS = {
+    "adc",
+    "adu",
+    "count",
+    "counts",
+    "lsb",
+    "digit",
+    "digits",
+    "bit",
+    "bits",
+    "raw",
+    "au",
+    "a.u.",
+    "arb",
+    "steps",
+    "raw units",
+}
 _LABEL = re.compile(
     r"\W*(?:(?:channel|ch|lead|signal|column|col|kanal|spalte|canal|канал)?\W*(?:#|no|nr)?\W*\d*\W*(?:label|name|title|lead|"
     r"channel|signal|bezeichnung|nom|nombre|nome|имя|название|column)?)\W*[:=\t]\W*(.+)",
@@ -65,7 +81,7 @@ def refuse_unnamed(grid: Grid) -> None:
         words = [cell for cell in aligned or () if cell and not is_number(cell, ",")]
         if aligned and 2 * len(words) >= n and not _is_unit_row(aligned) and not _KEYED.match(aligned[0]):
             raise RecordError(
-                f"its headings {', '.join(words)[:100]} name none of the twelve leads: name the columns I, II, ..., V6, "
+                f"its headings {', '.join(words)[:160]} name none of the twelve leads: name the columns I, II, ..., V6, "
                 "or take the headings away where the columns are in this order"
             )
 

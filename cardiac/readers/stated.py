@@ -32,6 +32,7 @@ _RATE_UNIT = re.compile(
 )
 _INTERVAL_UNIT = re.compile(rf"\s*[\])]?\s*({_TIME_UNIT})(?!\w)")
 _BESIDE = r"[(\[,]\s*{0}(?!\w)|(?<!\w)in {0}(?!\w)|(?<!\w){0}\s*[\])]|\s{0}\s*[:=]"  # a unit of one letter
+_ONE_OF_TWO = re.compile(r"\d\s*(?:or|oder|ou|o|или|to|bis|/|-)\s*\d+\s*k?(?:hz|гц)")
 _PER_SAMPLE = re.compile(r"\s*(?:/|per|pro|par|por|na|je)\s*(?:sample|abtast|point|echantillon|muestra|amostra|отсчет)")
 _SAMPLING = (
     r"sampl\w*|abgetast\w*|abtast\w*|echantillon\w*|muestre\w*|amostra\w*|campionam\w*|дискрет\w*|probkow\w*|vzorkov\w*|"
@@ -138,9 +139,7 @@ def _by_duration(each: Statement, n_samples: int) -> Statement:
     rate = n_samples / each.seconds if each.seconds > 0 else 0.0
     near = min(USUAL_HZ, key=lambda usual: abs(rate / usual - 1))
     is_usual = abs(rate / near - 1) <= DURATION_AGREES
-    return Statement(
-        each.told, float(near) if is_usual else rate if in_range(rate) and rate != near else None, each.seconds
-    )
+    return Statement(each.told, float(near) if is_usual else None, each.seconds)
 
 
 def statements_in(lines: Sequence[str]) -> list[Statement]:
@@ -234,17 +233,19 @@ def _says(text: str) -> bool:
     is_plain = re.fullmatch(
         r"\W*(?:samples?|data|sampled data|acquisition|aufnahme|step|scan|a/?d|adc)\W*[\d\s.,]*", text
     )
-    return not is_plain and bool(re.search(r"\d", text) or _IS_RATE.search(text) or _IS_INTERVAL.search(text))
+    return not is_plain and bool(
+        re.search(r"\d", text) or _IS_RATE.search(text) or _IS_INTERVAL.search(text) or _IS_FS.search(text)
+    )
 
 
 def _understood(text: str, hertz: set[float], is_sampling: bool, is_interval: bool) -> float | None:
     """The rate that a clause states, or None where it can be read in several ways or in none."""
     if hertz:
-        return rounded(hertz.pop()) if len(hertz) == 1 else None
+        return rounded(hertz.pop()) if len(hertz) == 1 and not _ONE_OF_TWO.search(text) else None
     if _values(text, _RATE_UNIT):
         return None  # a rate that no ECG has
-    steps = {rate for step in _values(text, _INTERVAL_UNIT) if (rate := rate_of_step(step, 1.0))}
-    if steps:
+    if intervals := _values(text, _INTERVAL_UNIT):
+        steps = {rate_of_step(step, 1.0) for step in intervals}
         return steps.pop() if len(steps) == 1 else None
     if fraction := re.search(rf"1\s*/\s*(\d+)\s*(?:{_TIME_UNIT})?(?!\w)", text):
         return float(fraction[1]) if in_range(float(fraction[1])) else None

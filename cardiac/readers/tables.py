@@ -66,7 +66,9 @@ def settle_grid(grid: Grid) -> Raw:
     names, units = _names(grid, headings, columns)
     samples = grid.body[:, list(columns.leads)].T
     if names is not None:
-        kept = [place for place, name in enumerate(names) if np.isfinite(samples[place]).any() or not lead_and_sign(name)]
+        kept = [
+            place for place, name in enumerate(names) if np.isfinite(samples[place]).any() or not lead_and_sign(name)
+        ]
         _refuse_empty(samples, names, columns.leads)
         samples, names = samples[kept], tuple(names[place] for place in kept)
         units = units and tuple(units[place] for place in kept)
@@ -102,7 +104,9 @@ def _without_numbers_above(grid: Grid) -> Grid:
     first, n = grid.body[0], grid.body.shape[1]
     for begin, end in ((0, n), (1, n), (0, n - 1)):
         part, rest = first[begin:end], np.delete(first, np.s_[begin:end])
-        is_numbered = len(part) >= LEAST_NUMBERED and any(np.array_equal(part, np.arange(len(part)) + one) for one in (0, 1))
+        is_numbered = len(part) >= LEAST_NUMBERED and any(
+            np.array_equal(part, np.arange(len(part)) + one) for one in (0, 1)
+        )
         if is_numbered and not np.isfinite(rest).any():
             return _without_first(grid)
     counts = first[np.isfinite(first)]
@@ -183,7 +187,9 @@ def _columns(grid: Grid, headings: Headings) -> Columns:
 
 
 def _is_alone_and_still(values: np.ndarray, name: str, stated: Sequence[Statement]) -> bool:
-    return bool(stated) and np.ptp(values[np.isfinite(values)]) == 0 and bool(re.search(r"(?i)step|interval|sampl", name))
+    return (
+        bool(stated) and np.ptp(values[np.isfinite(values)]) == 0 and bool(re.search(r"(?i)step|interval|sampl", name))
+    )
 
 
 def _rising(values: np.ndarray, name: str, told: str) -> Statement:

@@ -19,10 +19,13 @@ _COUNT_WORDS = set(
     "abtastwert abtastpunkt messpunkt messwert nummer lfd echantillon muestra amostra campione номер № отсчет отсчёт п/п "
     "序号 序號 样本 采样点 サンプル 번호 unnamed record block".split()
 )
-_HELPERS = set("in the of rel relative abs absolute recording rec ecg stamp elapsed axis x since start column 0 1".split())
+_HELPERS = set(
+    "in the of rel relative abs absolute recording rec ecg stamp elapsed axis x since start column 0 1".split()
+)
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,3}):(\d{1,2})(?:[.,:](\d{1,9}))?\s*([ap]m)?", re.IGNORECASE)
 DAY_S = 86_400.0
 COARSEST = 0.02  # share of a rate that a clock's resolution may leave open
+LONE_LETTERS = {"h", "d", "ч"}  # which may be any column's heading
 LOOKED_AT = 200  # cells by which a column of texts is known
 
 
@@ -41,6 +44,8 @@ def is_time_heading(heading: str) -> bool:
     rest = words - _HELPERS
     if rest & _TIME_WORDS and rest <= _TIME_WORDS | _COUNT_WORDS:
         return True
+    if unit is not None and folded(heading) in LONE_LETTERS:
+        return False
     is_form = re.fullmatch(r"\W*(?:dd|d|yyyy|hh?|mm?|[:./-]|\s)+:?ss?(?:[.,:]\w+)?\W*", folded(heading)) is not None
     return is_form or (unit is not None and (not rest or rest <= _COUNT_WORDS))
 

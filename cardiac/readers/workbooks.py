@@ -53,7 +53,14 @@ def _check_extent(path: Path) -> None:
                 try:
                     with file.open(member) as content:
                         _check_sheet(content)
-                except (zlib.error, zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+                except (
+                    zlib.error,
+                    zipfile.BadZipFile,
+                    EOFError,
+                    RuntimeError,
+                    NotImplementedError,
+                    ValueError,
+                ) as error:
                     raise RecordError(
                         f"cannot be read as a workbook ({first_line(error)}): save the samples as .csv"
                     ) from error
@@ -94,14 +101,21 @@ def _first_row(rows: Sequence[Sequence[Any]]) -> int | None:
         return None
     for place in range(len(kinds)):
         if all(kinds[place : place + WINDOW]):
-            return place
+            below = rows[place + 1] if place + 1 < len(rows) else rows[place]
+            is_heading = any(
+                _is_text(cell) and _is_number(under) for cell, under in zip(rows[place], below, strict=False)
+            )
+            return place + is_heading
     return None
 
 
 def _is_row(row: Sequence[Any]) -> bool:
     numbers = sum(_is_number(cell) for cell in row)
-    texts = sum(isinstance(cell, str) and not _is_number(cell) and cell.strip().lower() not in MISSING for cell in row)
-    return numbers >= 2 and numbers > texts
+    return numbers >= 2 and numbers > sum(map(_is_text, row))
+
+
+def _is_text(cell: Any) -> bool:
+    return isinstance(cell, str) and not _is_number(cell) and cell.strip().lower() not in MISSING
 
 
 def _is_number(cell: Any) -> bool:

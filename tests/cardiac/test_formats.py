@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cardiac.errors import RecordError
 from cardiac.labels import LEADS
 from cardiac.records import read_record
 from inference import predict_record
@@ -63,8 +64,8 @@ def test_names_in_a_comment_count_and_unknown_names_are_said(tmp_path, signal):
     assert np.abs(read_record(tmp_path / "a.txt").signal - signal).max() < 1e-4
     header = ",".join(f"channel {place}" for place in range(12))
     np.savetxt(tmp_path / "b.csv", signal.T, delimiter=",", header=header, comments="", fmt="%.5f")
-    notes = [(note.level, note.text[:31]) for note in read_record(tmp_path / "b.csv").notes]
-    assert ("warning", "its columns have no leads' name") in notes
+    with pytest.raises(RecordError, match="channel 0, channel 1, .* name none of the twelve leads"):
+        read_record(tmp_path / "b.csv")
     np.savetxt(tmp_path / "c.csv", signal.T, delimiter=",", fmt="%.5f")
     assert all(note.level == "info" for note in read_record(tmp_path / "c.csv").notes)
 

@@ -30,7 +30,14 @@ def test_no_separator_turns_a_lead_round(prefix, separator, lead):
 
 @pytest.mark.parametrize("lead", LEADS)
 def test_a_minus_alone_before_a_name_turns_it(lead):
-    for name in (f"-{lead}", f" - {lead.lower()}", f"\u2212{lead}", f"(-){lead}", f"{lead} (inverted)", f"-{lead} (mV)"):
+    for name in (
+        f"-{lead}",
+        f" - {lead.lower()}",
+        f"\u2212{lead}",
+        f"(-){lead}",
+        f"{lead} (inverted)",
+        f"-{lead} (mV)",
+    ):
         assert lead_and_sign(name) == (lead, -1), name
     assert lead_and_sign(f"+{lead}") == (lead, 1)
 

@@ -305,7 +305,7 @@ def test_names_that_no_disk_takes():
 def test_wfdb_missing_lead_and_unknown_unit(tmp_path, signal):
     with pytest.raises(RecordError, match="lead V6 is missing"):
         read_record(write_wfdb(tmp_path, signal[:11], LEADS[:11]))
-    with pytest.raises(RecordError, match="not known"):
+    with pytest.raises(RecordError, match="no voltage that is known"):
         read_record(write_wfdb(tmp_path, signal, units="mmHg"))
 
 
