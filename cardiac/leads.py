@@ -6,23 +6,21 @@ import unicodedata
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
 # Other names of the leads: IEC's C1 to C6, and D for "derivation" as in Romance languages.
+QUOTES = "'\"`´’‘“”«» \t"
 _NAMES = {lead.upper(): lead for lead in LEADS}
 _NAMES |= {f"{letter}{zero}{place}": f"V{place}" for place in range(1, 7) for letter in "VC" for zero in ("", "0")}
 _NAMES |= {f"D{name}": lead for lead in LEADS[:3] for name in (lead, str(len(lead)))}
 _BY_NUMBER = {"1": "I", "2": "II", "3": "III"}  # "Lead 1", "Ableitung 2"
 
 # What stands before or behind a lead's name and is no part of it.
-_LEAD_WORDS = (
-    "LEAD LEADS LD ABLEITUNG ABL DERIVATION DERIVACION DERIVACAO DERIVAZIONE DERIV DER AFLEIDING AVLEDNING AVLEDN "
-    "ODPROWADZENIE ODPR ODP ELVEZETES SVOD OTVEDENI DERIVASYON KYTKENTA ОТВЕДЕНИЕ ОТВ ВІДВЕДЕННЯ ВІДВ 导联 導聯 誘導 유도"
-).split()
-_WORDS = {
-    *_LEAD_WORDS,
-    *"ECG EKG ECGS ЭКГ ЕКГ 心电 心電図 MDC CHANNEL CHAN CH KANAL CANAL CANALE КАНАЛ SIGNAL SIG RAW FILT FILTERED".split(),
-    *"RHYTHM DATA WAVE WAVEFORM VOLTAGE AMPLITUDE AMP VALUE VALUES SURFACE REF AVG WCT WILSON EINTHOVEN".split(),
-    *"GOLDBERGER ELECTRODE ELEKTRODE STANDARD RESTING 第".split(),
-}
-_UNITS = set("MV UV ΜV NV V MILLIVOLT MILLIVOLTS MICROVOLT MICROVOLTS VOLT VOLTS МВ МКВ В".split())
+_LEAD_TEXT = """LEAD LEADS LD ABLEITUNG ABL DERIVATION DERIVACION DERIVACAO DERIVAZIONE DERIV DER AFLEIDING AVLEDNING AVLEDN
+ODPROWADZENIE ODPR ODP ELVEZETES SVOD OTVEDENI DERIVASYON KYTKENTA ОТВЕДЕНИЕ ОТВ ВІДВЕДЕННЯ ВІДВ 导联 導聯 誘導 유도"""
+_OTHER_TEXT = """ECG EKG ECGS ЭКГ ЕКГ 心电 心電図 MDC CHANNEL CHAN CH KANAL CANAL CANALE КАНАЛ SIGNAL SIG RAW FILT FILTERED RHYTHM
+DATA WAVE WAVEFORM VOLTAGE AMPLITUDE AMP VALUE VALUES SURFACE REF AVG WCT WILSON EINTHOVEN GOLDBERGER ELECTRODE ELEKTRODE
+STANDARD RESTING 第"""
+_UNIT_TEXT = "MV UV ΜV NV V MILLIVOLT MILLIVOLTS MICROVOLT MICROVOLTS VOLT VOLTS МВ МКВ В"
+_LEAD_WORDS, _UNITS = _LEAD_TEXT.split(), frozenset(_UNIT_TEXT.split())
+_WORDS = frozenset((*_LEAD_WORDS, *_OTHER_TEXT.split()))
 _TURNED = {"NEG", "NEGATIVE", "INV", "INVERTED", "INVERTIERT", "INVERSE", "MINUS", "REVERSED"}
 _SPLIT_NAMES = re.compile(r"(?:V|C|D|A ?V) [\dRLF]+|D I{1,3}|A VR|A VL|A VF")
 _GLUED = re.compile(rf"^(?:{'|'.join(sorted((w for w in _WORDS if len(w) > 1), key=len, reverse=True))})+(?=.)")
@@ -39,7 +37,7 @@ def lead_and_sign(name: str) -> tuple[str, int] | None:
     is one only where nothing stands before it; behind a prefix it separates, as in `ECG-I`.
     """
     text = unicodedata.normalize("NFKC", name).strip().strip("\ufeff")
-    text = re.sub(r"^b(['\"])(.*)\1$", r"\2", text).strip("'\"`´’‘“”« » \t")
+    text = re.sub(r"^b(['\"])(.*)\1$", r"\2", text).strip(QUOTES)
     text, sign = _sign_of(text)
     parts = _BRACKETED.findall(text)
     inside = {found for part in parts if (found := _plain(part))}

@@ -179,7 +179,7 @@ def _goes_on(line: str, form: Form, numbers: set[int]) -> bool:
 
 
 def is_row(line: str, form: Form) -> bool:
-    """Whether a line has as many cells as the body's rows (one less where nothing stands behind the last), half of them numbers."""
+    """Whether a line has as many cells as the body's rows (or one less, of a row cut short), half of them numbers."""
     cells = cells_of(line, form.separator, form.quote)
     n_numbers = sum(is_number(cell, form.decimal) for cell in cells)
     n_missing = sum(cell.lower() in MISSING for cell in cells)

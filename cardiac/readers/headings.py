@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cardiac.errors import RecordError
-from cardiac.leads import LEADS, is_decoration, lead_and_sign
+from cardiac.leads import is_decoration, lead_and_sign
 from cardiac.readers.grids import Grid, is_number
 from cardiac.readers.units import folded, mv_per_unit
 
@@ -34,7 +34,8 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _UNIT_LINE = re.compile(
-    r"(?:units?|unitname|einheit\w*|unites?|unidad\w*|unidade\w*|unita|единиц\w*|单位|単位|(?:values?|samples|data|amplitudes?) in)"
+    r"(?:units?|unitname|einheit\w*|unites?|unidad\w*|unidade\w*|unita|единиц\w*|单位|単位|"
+    r"(?:values?|samples|data|amplitudes?) in)"
     r"\W+(?:of \w+\W+)?([a-zμмквnв]+)(?!\w)"
 )
 _BIT_STEP = re.compile(r"([\d.,]+(?:e-?\d+)?)\s*([unmμ]v)\s*(?:/|per)\s*(?:bit|lsb|count|adu|digit|step|unit)")
@@ -190,7 +191,3 @@ def _refuse_misfit(grid: Grid, n: int) -> None:
 
 def _joined(line: str) -> str:
     return re.sub(r"[\W_]+", "", line)
-
-
-def lead_order() -> str:
-    return ", ".join(LEADS)

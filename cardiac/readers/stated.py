@@ -12,6 +12,27 @@ from typing import Any
 import numpy as np
 
 from cardiac.readers.raw import FS_RANGE_HZ, Note
+from cardiac.readers.time_words import (
+    BESIDE,
+    CELLS,
+    CLOCK_OR_DATE,
+    FS,
+    INTERVAL_UNIT,
+    INTERVAL_WORD,
+    IS_CJK_SAMPLING,
+    IS_DURATION,
+    IS_FS,
+    IS_INTERVAL,
+    IS_RATE,
+    IS_SAMPLING,
+    NUMBER,
+    ONE_OF_TWO,
+    OTHERS,
+    PER_SAMPLE,
+    PER_SECOND,
+    RATE_UNIT,
+    TIME_UNIT,
+)
 from cardiac.readers.units import TIME_UNITS, UNKNOWN_TIME_UNITS, folded, numbers_of
 
 AGREE = 0.01  # of each other: so far may two statements of one rate be apart
@@ -19,59 +40,9 @@ SURE_FROM_HZ = 250.0  # a bare "rate" or "frequency" may be the heart's, up to h
 DURATION_AGREES = 0.005
 USUAL_HZ = (100, 125, 128, 180, 200, 240, 250, 256, 257, 300, 360, 400, 480, 500, 512, 600, 720, 750, 800, 960, 1000, 1024,
             1200, 1250, 1500, 2000, 2048, 2400, 2500, 4000, 4096, 5000, 8000, 8192, 10000)  # fmt: skip
+_PLAIN_TEXT = "ecg ekg экг lead leads at signal data with channel channels khz hz hertz sps s"
+ABOUT_SIGNALS = frozenset(_PLAIN_TEXT.split())
 LONGEST_LINE = 2_000  # letters of a line that are looked at
-
-_NUMBER = r"(?<![\w.,:/-])(?:\d{1,3}(?:[ ,.'’]\d{3})+(?![\d])(?:[.,]\d+)?|\d+(?:[.,]\d+)?(?:e[-+]?\d+)?|[.,]\d+)(?![:\d]|[-/.]\d)"
-_TIME_UNIT = "|".join(sorted(map(re.escape, TIME_UNITS), key=len, reverse=True))
-_PER_SECOND = (
-    r"(?:samples?|samp|smp|points?|pts|abtastwerte|abtastungen|messwerte|echantillons|muestras|amostras|campioni|"
-    r"отсчет\w*|s)?\s*(?:/|per|pro|par|por|al|в)\s*(?:s|sec|second|sekunde|seconde|segundo|secondo|с|сек|секунду)\b"
-)
-_RATE_UNIT = re.compile(
-    rf"\s*[\])]?\s*(?:(k)?(?:hz|hertz|гц|赫兹|赫|ヘルツ|헤르츠)(?!\w)|(к)гц(?!\w)|(k)?sps\b|{_PER_SECOND})"
-)
-_INTERVAL_UNIT = re.compile(rf"\s*[\])]?\s*({_TIME_UNIT})(?!\w)")
-_BESIDE = r"[(\[,]\s*{0}(?!\w)|(?<!\w)in {0}(?!\w)|(?<!\w){0}\s*[\])]|\s{0}\s*[:=]"  # a unit of one letter
-_ONE_OF_TWO = re.compile(r"\d\s*(?:or|oder|ou|o|или|to|bis|/|-)\s*\d+\s*k?(?:hz|гц)")
-_PER_SAMPLE = re.compile(r"\s*(?:/|per|pro|par|por|na|je)\s*(?:sample|abtast|point|echantillon|muestra|amostra|отсчет)")
-_SAMPLING = (
-    r"sampl\w*|abgetast\w*|abtast\w*|echantillon\w*|muestre\w*|amostra\w*|campionam\w*|дискрет\w*|probkow\w*|vzorkov\w*|"
-    r"ornekleme\w*|bemonster\w*|punktprov\w*|mintavetel\w*|nayttee\w*|digiti[sz]\w*|采样\w*|取样\w*|抽样\w*|サンプリング\w*|"
-    r"標本\w*|샘플링\w*|표본\w*|acquisition|acq|a/?d|adc|daq|scan|erfassungs\w*|aufnahme\w*"
-)
-_RATE_WORD = (
-    r"rate|raten?|\w*frequen\w*|freqs?|frecuencia|frequencia|frequenza|\w*frekven\w*|frekans\w*|czestotliwosc|taajuus|"
-    r"частот\w*|taux|tasa|taxa|频率|頻率|周波数|レート|주파수|hz|\w*rate"
-)
-_FS = r"fs|f s|fsamp|f samp|f sample|sf|sr|srate|s rate|sfreq|s freq|sps|fe|fa|fm|f abtast|samp freq|samprate|samp rate"
-_INTERVAL_WORD = (
-    r"\w*interval\w*|\w*period\w*|every|alle|toutes|cada|каждые|dt|delta ?t|δt|d t|\w*time ?step|step|\w*schritt\w*|increment\w*|\w*abstand|tick\w*|"
-    r"pas de temps|paso|passo|shag|шаг\w*|период\w*|интервал\w*|间隔|間隔|周期|ts|t s|time base|zeitbasis|resolution time"
-)
-_IS_SAMPLING = re.compile(rf"(?<!\w)(?:{_SAMPLING})(?!\w)")
-_IS_FS = re.compile(rf"(?<!\w)(?:{_FS})(?!\w)")
-_IS_RATE = re.compile(rf"(?<!\w)(?:{_RATE_WORD})(?!\w)")
-_IS_INTERVAL = re.compile(rf"(?<!\w)(?:{_INTERVAL_WORD})(?!\w)")
-_IS_CJK_SAMPLING = re.compile(r"采样|取样|抽样|サンプリング|샘플링")
-_IS_DURATION = re.compile(
-    r"duration|dauer|duree|duracion|duracao|durata|длительность|продолжительность|时长|recording time|record length|"
-    r"length of record|total time|aufzeichnungszeit|messzeit|record time|(?<!\w)length(?!\w)"
-)
-# Rates, intervals and times of other things than samples.
-_OTHERS = re.compile(
-    r"heart|pulse|puls\b|herz|cardia|ventric|atrial|vorhof|kammer|resp|atem|breath|bpm|beats|/\s*min|per min|pro minute|чсс|"
-    r"filt|pass\b|notch|cut ?off|bandw|band\b|mains|netz|(?<!\w)(?:low|high|lo|hi|lp|hp|lpf|hpf|ac|lowcut|highcut)(?!\w)|"
-    r"baud|bit ?rate|paper|papier|speed|vorschub|mm/s|(?<!\w)(?:qt\w?|pr|pq|qrs|rr|st|tp|p|t) ?(?:dur\w*|int\w*|axis|time)|"
-    r"(?<!\w)(?:qtc?|pr|pq|qrs|rr|hr|vr|qtcb|qtcf)(?!\w)|zone|refresh|frame ?rate|display|birth|geb|shutter|screen|"
-    r"sensitivity|gain|count|number of|anzahl|nombre d|numero d|n ?samples|samples? ?(?:per|/) ?(?:channel|lead|block|frame|record)|"
-    r"period of|observation|reporting|study|sample ?(?:size|bits?|format|type|number|no|resolution|depth|count)s?\b|bits?\b|fallback|delay|latency|"
-    r"samples exported|record(?:ing)? ?(?:id|number|no|date)|sampled? (?:by|on)|error rate|"
-    r"(?<!\w)(?:start|end|stop|begin\w*|anfang|ende|debut|fin|inicio|начало|конец)(?!\w)"
-)
-_CLOCK_OR_DATE = re.compile(
-    r"\d{1,2}:\d{2}|\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|(?<!\d)(?:19|20)\d{6}(?!\d)"
-)
-_CELLS = r"[;|\t]+|,(?!\d)|(?<!\d),|\s{3,}"
 
 
 @dataclass(frozen=True)
@@ -181,9 +152,9 @@ def _once(found: list[Statement]) -> list[Statement]:
 
 def _clauses(line: str, below: str) -> list[str]:
     """The line cut where one statement ends and another begins; a value, or a unit, in the next cell stays with its key."""
-    cells = [cell.strip(" #\"'") for cell in re.split(_CELLS, line[:LONGEST_LINE])]
+    cells = [cell.strip(" #\"'") for cell in re.split(CELLS, line[:LONGEST_LINE])]
     cells = [cell for cell in cells if cell]
-    parted = [re.split(pattern, below[:LONGEST_LINE].strip()) for pattern in (_CELLS, ",")]
+    parted = [re.split(pattern, below[:LONGEST_LINE].strip()) for pattern in (CELLS, ",")]
     under = [cell.strip(" #\"'") for cell in next((each for each in parted if len(each) == len(cells)), [])]
     joined: list[str] = []
     for cell in cells:
@@ -197,33 +168,31 @@ def _clauses(line: str, below: str) -> list[str]:
 
 def _is_unit(cell: str) -> bool:
     text = folded(cell)
-    return bool(_RATE_UNIT.fullmatch(text) or _INTERVAL_UNIT.fullmatch(text))
+    return bool(RATE_UNIT.fullmatch(text) or INTERVAL_UNIT.fullmatch(text))
 
 
 def _statements(clause: str, told: str | None = None) -> list[Statement]:
     """What one clause says: nothing, a rate, a duration, or something in doubt."""
     text = folded(clause)
     told = told or f"its line {clause.strip()[:60]!r}"
-    per_sample = _values(text, _INTERVAL_UNIT, _PER_SAMPLE)
+    per_sample = _values(text, INTERVAL_UNIT, PER_SAMPLE)
     if per_sample:
         return [Statement(told, rate_of_step(per_sample[0]))]
-    is_sampling = bool(_IS_SAMPLING.search(text) or _IS_CJK_SAMPLING.search(text))
-    is_fs = bool(_IS_FS.search(text))
-    hertz = {value for value in _values(text, _RATE_UNIT) if in_range(value)}
+    is_sampling = bool(IS_SAMPLING.search(text) or IS_CJK_SAMPLING.search(text))
+    is_fs = bool(IS_FS.search(text))
+    hertz = {value for value in _values(text, RATE_UNIT) if in_range(value)}
     is_sure = is_sampling and (hertz or (re.search(r"rate|freq|interval|period", text) and " bit" not in text))
-    if _OTHERS.search(text) and not is_sure:
+    if OTHERS.search(text) and not is_sure:
         return []
-    if _CLOCK_OR_DATE.search(text):
+    if CLOCK_OR_DATE.search(text):
         return []
-    if _IS_DURATION.search(text) and not is_sampling:
-        seconds = _values(text, _INTERVAL_UNIT)
+    if IS_DURATION.search(text) and not is_sampling:
+        seconds = _values(text, INTERVAL_UNIT)
         return [Statement(told, None, seconds[0])] if len(seconds) == 1 and seconds[0] >= 1 else []
-    is_interval, is_rate = bool(_IS_INTERVAL.search(text)), bool(_IS_RATE.search(text))
+    is_interval, is_rate = bool(IS_INTERVAL.search(text)), bool(IS_RATE.search(text))
     if not (is_sampling or is_fs or is_interval or is_rate):
         words = re.findall(r"[^\W\d]+", text)
-        bare = set(words) - set(
-            "ecg ekg экг lead leads at signal data with channel channels khz hz hertz sps s".split()
-        )
+        bare = set(words) - ABOUT_SIGNALS
         return [Statement(told, hertz.pop() if len(hertz) == 1 and not bare else None)] if hertz else []
     return [Statement(told, _understood(text, hertz, is_sampling or is_fs, is_interval))] if _says(text) else []
 
@@ -234,25 +203,25 @@ def _says(text: str) -> bool:
         r"\W*(?:samples?|data|sampled data|acquisition|aufnahme|step|scan|a/?d|adc)\W*[\d\s.,]*", text
     )
     return not is_plain and bool(
-        re.search(r"\d", text) or _IS_RATE.search(text) or _IS_INTERVAL.search(text) or _IS_FS.search(text)
+        re.search(r"\d", text) or IS_RATE.search(text) or IS_INTERVAL.search(text) or IS_FS.search(text)
     )
 
 
 def _understood(text: str, hertz: set[float], is_sampling: bool, is_interval: bool) -> float | None:
     """The rate that a clause states, or None where it can be read in several ways or in none."""
     if hertz:
-        return rounded(hertz.pop()) if len(hertz) == 1 and not _ONE_OF_TWO.search(text) else None
-    if _values(text, _RATE_UNIT):
+        return rounded(hertz.pop()) if len(hertz) == 1 and not ONE_OF_TWO.search(text) else None
+    if _values(text, RATE_UNIT):
         return None  # a rate that no ECG has
-    if intervals := _values(text, _INTERVAL_UNIT):
+    if intervals := _values(text, INTERVAL_UNIT):
         steps = {rate_of_step(step, 1.0) for step in intervals}
         return steps.pop() if len(steps) == 1 else None
-    if fraction := re.search(rf"1\s*/\s*(\d+)\s*(?:{_TIME_UNIT})?(?!\w)", text):
+    if fraction := re.search(rf"1\s*/\s*(\d+)\s*(?:{TIME_UNIT})?(?!\w)", text):
         return float(fraction[1]) if in_range(float(fraction[1])) else None
-    numbers = [value for each in re.findall(_NUMBER, text) for value in numbers_of(each)]
-    unit = None if re.search(rf"(?<!\w)(?:{_FS})(?!\w)", text) else _unit_named(text)
+    numbers = [value for each in re.findall(NUMBER, text) for value in numbers_of(each)]
+    unit = None if re.search(rf"(?<!\w)(?:{FS})(?!\w)", text) else _unit_named(text)
     if is_interval and not re.search(r"rate|freq|hz", text):
-        is_plain = re.fullmatch(rf"\W*(?:{_INTERVAL_WORD})\W*{_NUMBER}\W*", text)
+        is_plain = re.fullmatch(rf"\W*(?:{INTERVAL_WORD})\W*{NUMBER}\W*", text)
         fitting = (
             {rate for number in numbers if (rate := rate_of_step(number, unit))}
             if is_plain or unit or is_sampling
@@ -270,21 +239,19 @@ def _understood(text: str, hertz: set[float], is_sampling: bool, is_interval: bo
 def _values(text: str, unit: re.Pattern[str], then: re.Pattern[str] | None = None) -> list[float]:
     """Numbers with a unit right behind them, in Hz or in seconds."""
     found = []
-    for number in re.finditer(_NUMBER, text):
+    for number in re.finditer(NUMBER, text):
         match = unit.match(text, number.end())
         if match and (then is None or then.match(text, match.end())):
-            factor = TIME_UNITS[match[1]] if unit is _INTERVAL_UNIT else 1_000.0 if any(match.groups()) else 1.0
+            factor = TIME_UNITS[match[1]] if unit is INTERVAL_UNIT else 1_000.0 if any(match.groups()) else 1.0
             values = [value * factor for value in numbers_of(number[0])]
-            fitting = [
-                value for value in values if in_range(value if unit is _RATE_UNIT else 1 / value if value else 0)
-            ]
+            fitting = [value for value in values if in_range(value if unit is RATE_UNIT else 1 / value if value else 0)]
             found += fitting if len(values) > 1 and fitting else values[:1]
     return found
 
 
 def _unit_named(text: str) -> float | None:
     """A unit of time that the key names: "interval (ms): 4", "period_us = 4000"."""
-    text = re.sub(rf"(?<!\w)t s(?!\w)|{_PER_SECOND}", " ", text)
-    named = re.findall(rf"(?<![\w.])({_TIME_UNIT})(?!\w)", text)
-    units = {TIME_UNITS[each] for each in named if len(each) > 1 or re.search(_BESIDE.format(each), text)}
+    text = re.sub(rf"(?<!\w)t s(?!\w)|{PER_SECOND}", " ", text)
+    named = re.findall(rf"(?<![\w.])({TIME_UNIT})(?!\w)", text)
+    units = {TIME_UNITS[each] for each in named if len(each) > 1 or re.search(BESIDE.format(each), text)}
     return units.pop() if len(units) == 1 else None

@@ -195,7 +195,7 @@ def _is_alone_and_still(values: np.ndarray, name: str, stated: Sequence[Statemen
 def _rising(values: np.ndarray, name: str, told: str) -> Statement:
     """A column that rises evenly under no heading, or one that is not known: seconds where it goes up by parts of one."""
     step = (values[-1] - values[0]) / (len(values) - 1)
-    if name or float(values[1] - values[0]).is_integer() and step >= 1:
+    if name or (float(values[1] - values[0]).is_integer() and step >= 1):
         return Statement(f"{told} (it rises by {step:g})")
     return replace(state_rate(values, ""), told=told)
 

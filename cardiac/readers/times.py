@@ -9,19 +9,14 @@ from cardiac.errors import RecordError
 from cardiac.readers.stated import Statement, in_range, rate_of_step, rounded
 from cardiac.readers.units import TIME_UNITS, folded
 
-_TIME_WORDS = set(
-    "time times timestamp timestamps datetime date clock elapsed t zeit zeitstempel uhrzeit zeitpunkt temps tiempo tempo "
-    "hora heure ora tid tijd tidpunkt aika czas cas čas ido idő zaman sure время вр час 时间 時間 時刻 시간 χρονος الوقت "
-    "epoch unix utc secs".split()
-)
-_COUNT_WORDS = set(
-    "index idx sample samples smp row rows rowid id no nr n num number count counter point points frame frames "
-    "abtastwert abtastpunkt messpunkt messwert nummer lfd echantillon muestra amostra campione номер № отсчет отсчёт п/п "
-    "序号 序號 样本 采样点 サンプル 번호 unnamed record block".split()
-)
-_HELPERS = set(
-    "in the of rel relative abs absolute recording rec ecg stamp elapsed axis x since start column 0 1".split()
-)
+_TIME_TEXT = """time times timestamp timestamps datetime date clock elapsed t zeit zeitstempel uhrzeit zeitpunkt temps tiempo
+tempo hora heure ora tid tijd tidpunkt aika czas cas ido zaman sure время вр час 时间 時間 時刻 시간 χρονος الوقت epoch unix utc secs"""
+_COUNT_TEXT = """index idx sample samples smp row rows rowid id no nr n num number count counter point points frame frames
+abtastwert abtastpunkt messpunkt messwert nummer lfd echantillon muestra amostra campione номер № отсчет п/п 序号 序號 样本
+采样点 サンプル 번호 unnamed record block"""
+_HELPER_TEXT = "in the of rel relative abs absolute recording rec ecg stamp elapsed axis x since start column 0 1"
+_TIME_WORDS, _COUNT_WORDS = frozenset(_TIME_TEXT.split()), frozenset(_COUNT_TEXT.split())
+_HELPERS = frozenset(_HELPER_TEXT.split())
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,3}):(\d{1,2})(?:[.,:](\d{1,9}))?\s*([ap]m)?", re.IGNORECASE)
 DAY_S = 86_400.0
 COARSEST = 0.02  # share of a rate that a clock's resolution may leave open

@@ -64,7 +64,7 @@ def test_names_in_a_comment_count_and_unknown_names_are_said(tmp_path, signal):
     assert np.abs(read_record(tmp_path / "a.txt").signal - signal).max() < 1e-4
     header = ",".join(f"channel {place}" for place in range(12))
     np.savetxt(tmp_path / "b.csv", signal.T, delimiter=",", header=header, comments="", fmt="%.5f")
-    with pytest.raises(RecordError, match="channel 0, channel 1, .* name none of the twelve leads"):
+    with pytest.raises(RecordError, match=r"channel 0, channel 1, .* name none of the twelve leads"):
         read_record(tmp_path / "b.csv")
     np.savetxt(tmp_path / "c.csv", signal.T, delimiter=",", fmt="%.5f")
     assert all(note.level == "info" for note in read_record(tmp_path / "c.csv").notes)
