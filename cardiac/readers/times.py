@@ -10,7 +10,8 @@ from cardiac.readers.stated import Statement, in_range, rate_of_step, rounded
 from cardiac.readers.units import TIME_UNITS, folded
 
 _TIME_TEXT = """time times timestamp timestamps datetime date clock elapsed t zeit zeitstempel uhrzeit zeitpunkt temps tiempo
-tempo hora heure ora tid tijd tidpunkt aika czas cas ido zaman sure время вр час 时间 時間 時刻 시간 χρονος الوقت epoch unix utc secs"""
+tempo hora heure ora tid tijd tidpunkt
+aika czas cas ido zaman sure время вр час 时间 時間 時刻 시간 χρονος الوقت epoch unix utc secs"""
 _COUNT_TEXT = """index idx sample samples smp row rows rowid id no nr n num number count counter point points frame frames
 abtastwert abtastpunkt messpunkt messwert nummer lfd echantillon muestra amostra campione номер № отсчет п/п 序号 序號 样本
 采样点 サンプル 번호 unnamed record block"""
