@@ -134,7 +134,7 @@ def test_a_fault_of_ours_is_an_error_row_of_that_recording_alone(root, tmp_path,
     assert reader({"part": [0]})["errors"] == [1]
     told = [(row["record_id"], row["error"]) for row in rows_of(tmp_path) if row["error"]]
     name = paths[1].name
-    assert told == [(name, f"{name}: cannot be read (IndexError in this program): export it in another format")]
+    assert told == [(name, f"internal error (IndexError) while reading {name}: please report it")]
 
 
 def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(root, source, tmp_path, monkeypatch):
