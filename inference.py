@@ -13,10 +13,8 @@ From Python:
 import argparse
 import os
 import sys
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -40,9 +38,9 @@ from cardiac.errors import (
     one_record,
 )
 from cardiac.evidence import Evidence, gather_evidence, telling_part
-from cardiac.isolation import stop_reading
 from cardiac.labels import NOTICE, RECORD_COLUMN, SITES
 from cardiac.long import LongSignal, prepare, prepare_together
+from cardiac.pipeline import ahead, workers
 from cardiac.quality.assess import Quality, accept, assess_record
 from cardiac.records import FS_RANGE_HZ, Record, read_record, record_from_array
 from cardiac.signals import SignalSpec
@@ -200,54 +198,16 @@ def predict_all(
 ) -> Iterator[Outcome]:
     """An Outcome for every path with its name, in order: one thread reads and judges, another runs the networks."""
     bar = tqdm(total=len(named), desc="records", unit="record", disable=None)
-    with bar, _workers(1, 1, 2) as (reader, network, explainer):
-        read = _ahead(reader, lambda each: _read(*each, fs_hz), named, AHEAD, weigh=lambda each: size_on_disk(each[0]))
-        batches = _ahead(network, lambda each: _conclude_each(each, detector), _alike(read), 2)
+    with bar, workers(1, 1, 2) as (reader, network, explainer):
+        sizes = (lambda each: size_on_disk(each[0]), AHEAD_BYTES)
+        read = ahead(reader, lambda each: _read(*each, fs_hz), named, AHEAD, *sizes)
+        batches = ahead(network, lambda each: _conclude_each(each, detector), _alike(read), 2)
         outcomes = chain.from_iterable(batches)
         if evidence:
-            outcomes = _ahead(explainer, lambda each: _explain(each, detector), outcomes, 2)
+            outcomes = ahead(explainer, lambda each: _explain(each, detector), outcomes, 2)
         for outcome in outcomes:
             bar.update()
             yield outcome
-
-
-@contextmanager
-def _workers(*n_threads: int) -> Iterator[list[Executor]]:
-    """Executors of so many threads each; where the work is stopped, what has not begun is left, and reading ends."""
-    with ExitStack() as stack:
-        executors = [stack.enter_context(ThreadPoolExecutor(n)) for n in n_threads]
-        try:
-            yield executors
-        except BaseException:
-            for each in executors:
-                each.shutdown(wait=False, cancel_futures=True)
-            stop_reading()
-            raise
-
-
-def _ahead(
-    executor: Executor,
-    function: Callable[[Any], Any],
-    items: Iterable[Any],
-    depth: int,
-    weigh: Callable[[Any], int] = lambda _: 0,
-) -> Iterator[Any]:
-    """What the function gives of each item, in order, begun before it is asked for.
-
-    That is for up to `depth` items, which together weigh at most AHEAD_BYTES; and for one, whatever it weighs.
-    """
-    begun: deque[tuple[int, Future]] = deque()
-    try:
-        for item in items:
-            weight = weigh(item)
-            while begun and (len(begun) >= depth or weight + sum(each for each, _ in begun) > AHEAD_BYTES):
-                yield begun.popleft()[1].result()
-            begun.append((weight, executor.submit(function, item)))
-        while begun:
-            yield begun.popleft()[1].result()
-    finally:
-        for _, each in begun:
-            each.cancel()
 
 
 def _explain(outcome: Outcome, detector: Detector) -> Outcome:

@@ -111,7 +111,8 @@ class _Helper:
         timer.daemon = True
         timer.start()
         try:
-            return tuple(receive(process.stdout))
+            outcome, value = receive(process.stdout)
+            return receive(process.stdout), outcome, value
         except (WireError, OSError, ValueError):
             return True, child.ENDED, _reason(_end_of(process), self._printed(), late.is_set(), seconds)
         finally:
@@ -169,7 +170,7 @@ def _reason(code: int | None, printed: str, is_late: bool, seconds: float) -> st
     if name == "SIGPROF":
         return f"it took more than {seconds:.0f} s"
     if is_late:
-        return f"it took more than {WALL * seconds:.0f} s, most of them waiting"
+        return f"it took more than {WALL * seconds:g} s, most of them waiting"
     if _is_memory(printed):
         return f"it asked for more than {MOST_BYTES / 1e6:.0f} MB of memory"
     return "stopped from outside, as where memory runs out" if name == "SIGKILL" else f"a crash, {name}"

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import io
 import os
 import signal
 import sys
@@ -18,17 +19,16 @@ except ImportError:  # Windows: no limits of one process; the other waits no lon
     fcntl = resource = None  # type: ignore[assignment]
 
 BEGUN = b"\x06"  # so that a process which ended while it waited is not held against the next file
-SPENT_BYTES = 200 * 2**20  # that it has taken beyond its start: then another begins with a clean memory
+MOST_KEPT = 192 * 2**20  # bytes that are not given back after a file (60 to 130 are usual): another process begins then
 TO_SEND_BYTES = 32 * 2**20
 MEMORY, ENDED, FAULT, DISK, SENTENCE, DONE = "memory", "ended", "fault", "disk", "sentence", "done"
 _limit = 0  # bytes, of the file that is being read
 
 
 def serve() -> None:
-    """Answer requests from standard input until it closes."""
+    """Answer requests from standard input until it closes, or until too much memory is left over from them."""
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
-    start = _peak_bytes()
     while True:
         try:
             name, arguments, n_bytes, seconds = receive(requests)
@@ -39,19 +39,24 @@ def serve() -> None:
         answers.write(BEGUN)
         answers.flush()
         answer = _answer(name, arguments)
-        spent = answer[0] in (MEMORY, ENDED) or _peak_bytes() > start + SPENT_BYTES
         more_memory(TO_SEND_BYTES)
         _end_with(requests, False)
-        try:
-            send(answers, [spent, *answer])
-        except MemoryError:
-            spent = True
-            send(answers, [spent, MEMORY, None])
-        except TypeError as error:
-            send(answers, [spent, FAULT, (type(error).__name__, f"{name} gives what is not sent: {error}")])
+        _send(answers, *answer)
+        del answer
         _limit_to(0, 0)
+        spent = _held_bytes() > MOST_KEPT
+        send(answers, spent)
         if spent:
             return
+
+
+def _send(answers: BinaryIO, outcome: str, value: Any) -> None:
+    try:
+        send(answers, [outcome, value])
+    except MemoryError:
+        send(answers, [MEMORY, None])
+    except TypeError as error:
+        send(answers, [FAULT, (type(error).__name__, f"an answer that is not sent: {error}")])
 
 
 def more_memory(n_bytes: int) -> None:
@@ -123,8 +128,9 @@ def _limit_to(n_bytes: int, seconds: float | None) -> None:
         resource.setrlimit(which, (soft if most == resource.RLIM_INFINITY else min(soft, most), most))
 
 
-def _peak_bytes() -> int:
-    if resource is None:
+def _held_bytes() -> int:
+    """What the limit counts, of this process now; 0 on a system that does not say it so."""
+    if sys.platform != "linux":
         return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1_024
+    with io.FileIO("/proc/self/statm") as file:
+        return int(file.read().split()[5]) * resource.getpagesize()
