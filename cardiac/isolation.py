@@ -6,7 +6,7 @@ files need and no network, reads one file at a time, and is started again when a
 
 import atexit
 import contextlib
-import importlib
+import importlib.util
 import os
 import signal
 import subprocess
@@ -27,7 +27,14 @@ SECONDS, SECONDS_PER_BYTE = 30.0, 0.25e-6  # of processor time, so that a busy m
 WALL = 10  # times as long it may take in all: a disk that does not answer
 SINGLE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_NUM_THREADS", "MALLOC_ARENA_MAX")
 OUT_OF_MEMORY = ("memory allocation of", "bad_alloc", "capacity overflow", "MemoryError", "out of memory")
-START = "import sys; sys.path.insert(0, {!r}); from cardiac.isolation_child import serve; serve()"
+LIBRARIES = ("pandas", "python_calamine", "pydicom", "sierraecg", "defusedxml")
+START = """
+import sys
+sys.path.insert(0, {root!r})
+sys.modules.update(dict.fromkeys({missing!r}))
+from cardiac.isolation_child import serve
+serve()
+"""
 TO_DO = "it is damaged or far larger than a recording, export it again"
 
 
@@ -146,7 +153,7 @@ class _Helper:
 def _start(log: Any) -> subprocess.Popen:
     """The process, in a group of its own, so that Ctrl-C ends it by its closing pipe alone. Raises OSError."""
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", START.format(str(ROOT))],
+        [sys.executable, "-P", "-c", START.format(root=str(ROOT), missing=_missing())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
@@ -154,6 +161,17 @@ def _start(log: Any) -> subprocess.Popen:
         env={**os.environ, **dict.fromkeys(SINGLE, "1")},
         start_new_session=True,
     )
+
+
+def _missing() -> list[str]:
+    """Libraries that this program cannot import: the other process shall not either, wherever it would find them."""
+    missing = []
+    for name in LIBRARIES:
+        with contextlib.suppress(ImportError, ValueError):
+            if importlib.util.find_spec(name) is not None:
+                continue
+        missing.append(name)
+    return missing
 
 
 def _end_of(process: subprocess.Popen) -> int | None:

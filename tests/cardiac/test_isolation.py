@@ -151,8 +151,11 @@ def test_an_answer_too_large_for_two_processes_is_refused(helper, monkeypatch):
     assert helper.call("numpy:zeros", (2_000_000,), 30).shape == (2_000_000,)
 
 
-def test_a_reader_that_knows_the_size_is_true_may_have_more(helper, monkeypatch):
-    monkeypatch.setattr(isolation_child, "_limit", 0)
+def test_a_reader_that_knows_the_size_is_true_may_have_more(helper):
+    code = "from cardiac.isolation_child import more_memory; {}; bytearray(8 * 10**8)"
+    with pytest.raises(RecordError, match="does not fit into memory"):
+        helper.call("builtins:exec", (code.format("0"), {}), 30)
+    assert helper.call("builtins:exec", (code.format("more_memory(10**9)"), {}), 30) is None
     isolation_child.more_memory(10**9)  # outside of the process that reads it changes nothing
     assert isolation_child._limit == 0
 
