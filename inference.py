@@ -13,9 +13,7 @@ From Python:
 import argparse
 import os
 import sys
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -37,10 +35,12 @@ from cardiac.errors import (
     extra,
     first_line,
     naming,
+    one_record,
 )
 from cardiac.evidence import Evidence, gather_evidence, telling_part
 from cardiac.labels import NOTICE, RECORD_COLUMN, SITES
 from cardiac.long import LongSignal, prepare, prepare_together
+from cardiac.pipeline import ahead, workers
 from cardiac.quality.assess import Quality, accept, assess_record
 from cardiac.records import FS_RANGE_HZ, Record, read_record, record_from_array
 from cardiac.signals import SignalSpec
@@ -168,7 +168,10 @@ def explain_record(record: Record, finding: Finding, detector: Detector) -> dict
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one file: a finding, and its evidence where asked for, or the error that stands in its place."""
+    """What came of one file: a finding, and its evidence where asked for, or the error that stands in its place.
+
+    Where the evidence alone could not be gathered, there are both.
+    """
 
     record_id: str
     path: Path
@@ -195,53 +198,34 @@ def predict_all(
 ) -> Iterator[Outcome]:
     """An Outcome for every path with its name, in order: one thread reads and judges, another runs the networks."""
     bar = tqdm(total=len(named), desc="records", unit="record", disable=None)
-    with bar, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as network, ThreadPoolExecutor(2) as explainer:
-        read = _ahead(reader, lambda each: _read(*each, fs_hz), named, AHEAD, weigh=lambda each: size_on_disk(each[0]))
-        batches = _ahead(network, lambda each: _conclude_each(each, detector), _alike(read), 2)
+    with bar, workers(1, 1, 2) as (reader, network, explainer):
+        sizes = (lambda each: size_on_disk(each[0]), AHEAD_BYTES)
+        read = ahead(reader, lambda each: _read(*each, fs_hz), named, AHEAD, *sizes)
+        batches = ahead(network, lambda each: _conclude_each(each, detector), _alike(read), 2)
         outcomes = chain.from_iterable(batches)
         if evidence:
-            outcomes = _ahead(explainer, lambda each: _explain(each, detector), outcomes, 2)
+            outcomes = ahead(explainer, lambda each: _explain(each, detector), outcomes, 2)
         for outcome in outcomes:
             bar.update()
             yield outcome
 
 
-def _ahead(
-    executor: Executor,
-    function: Callable[[Any], Any],
-    items: Iterable[Any],
-    depth: int,
-    weigh: Callable[[Any], int] = lambda _: 0,
-) -> Iterator[Any]:
-    """What the function gives of each item, in order, begun before it is asked for.
-
-    That is for up to `depth` items, which together weigh at most AHEAD_BYTES; and for one, whatever it weighs.
-    """
-    begun: deque[tuple[int, Future]] = deque()
-    try:
-        for item in items:
-            weight = weigh(item)
-            while begun and (len(begun) >= depth or weight + sum(each for each, _ in begun) > AHEAD_BYTES):
-                yield begun.popleft()[1].result()
-            begun.append((weight, executor.submit(function, item)))
-        while begun:
-            yield begun.popleft()[1].result()
-    finally:
-        for _, each in begun:
-            each.cancel()
-
-
 def _explain(outcome: Outcome, detector: Detector) -> Outcome:
     if outcome.finding is None:
         return outcome
-    return replace(outcome, evidence=explain_record(outcome.record, outcome.finding, detector))
+    try:
+        with one_record(outcome.record_id, "explaining"):
+            return replace(outcome, evidence=explain_record(outcome.record, outcome.finding, detector))
+    except RecordError as error:
+        return replace(outcome, error=error)
 
 
 def _read(path: Path, record_id: str, fs_hz: float | None) -> Outcome:
     """A record with its quality, and no finding yet; or the error."""
     try:
-        record = read_record(path, fs_hz, record_id)
-        return Outcome(record_id, path, record, quality=judge(record))
+        with one_record(record_id):
+            record = read_record(path, fs_hz, record_id)
+            return Outcome(record_id, path, record, quality=judge(record))
     except RecordError as error:
         return Outcome(record_id, path, error=error)
 
@@ -265,12 +249,13 @@ def _alike(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
 
 
 def _conclude_each(batch: Sequence[Outcome], detector: Detector) -> list[Outcome]:
-    """The outcomes with findings; where the networks refuse some, each is asked for by itself."""
+    """The outcomes with findings; where the networks fail over some, each is asked for by itself."""
     good = [outcome for outcome in batch if outcome.record]
+    if not good:
+        return [*batch]
     try:
-        findings = iter(
-            conclude([each.record for each in good], [each.quality for each in good], detector) if good else []
-        )
+        with one_record(good[0].record_id):
+            findings = iter(conclude([each.record for each in good], [each.quality for each in good], detector))
     except RecordError as error:
         if len(batch) == 1:
             return [Outcome(batch[0].record_id, batch[0].path, error=error)]
@@ -354,6 +339,9 @@ def _write_all(
                     told.append(outcome.finding.brief)  # and nothing else of it is kept: memory stays flat
                     write(reports.finding_document(outcome.finding, bundle, outcome.evidence))
                     status = max(status, _draw(outcome, pictures) if pictures else 0)
+                    if outcome.error:  # of the evidence
+                        print(outcome.error, file=sys.stderr)
+                        status = max(status, 1)
                 else:
                     errors.append(outcome.error)
                     write(reports.error_document(outcome.record_id, outcome.error))

@@ -1,9 +1,17 @@
 """One family of errors. A message says what is wrong, where, and what to do, in one sentence."""
 
 import importlib
+import logging
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import PurePath
 from types import ModuleType
+
+STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit)  # what ends a program, and is no fault of anything
+MOST_FRAMES = 12
+_LOG = logging.getLogger("cardiac")
+_LOGGED: set[str] = set()
 
 
 class CardiacError(Exception):
@@ -24,6 +32,14 @@ class RecordRejected(RecordError):
     def __init__(self, text: str, reasons: Sequence[Mapping[str, object]] = ()) -> None:
         super().__init__(text)
         self.reasons = list(reasons)
+
+
+class InternalError(RecordError):
+    """A fault of this program over one recording, which says nothing against the file. fault : the exception's kind."""
+
+    def __init__(self, fault: str, doing: str = "reading", name: str = "") -> None:
+        super().__init__(f"internal error ({fault}) while {doing} {name or 'it'}: please report it")
+        self.fault, self.doing, self.name = fault, doing, name
 
 
 class DatasetError(CardiacError):
@@ -54,11 +70,61 @@ def first_line(error: BaseException) -> str:
 
 @contextmanager
 def naming(where: str) -> Iterator[None]:
-    """Put the name of the recording before the message of a RecordError raised inside."""
+    """Put the name of the recording before the message of a RecordError raised inside; an InternalError has it within."""
     try:
         yield
+    except InternalError as error:
+        if error.name:
+            raise
+        raise InternalError(error.fault, error.doing, where) from error
     except RecordError as error:
         named = f"{where}: {error}"
         raise (
             RecordRejected(named, error.reasons) if isinstance(error, RecordRejected) else type(error)(named)
         ) from error
+
+
+@contextmanager
+def faults_are_ours(doing: str) -> Iterator[None]:
+    """Raise an InternalError for whatever is neither a sentence of ours, nor a matter of disk or memory, nor a stop."""
+    try:
+        yield
+    except (CardiacError, OSError, MemoryError, *STOPS):
+        raise
+    except BaseException as error:  # a library's panic is one, and no reason to end the program
+        raise internal_error(error, doing) from error
+
+
+@contextmanager
+def one_record(name: str, doing: str = "reading") -> Iterator[None]:
+    """Raise a RecordError that names the recording for whatever goes wrong with it inside, but for a stop."""
+    try:
+        with faults_are_ours(doing):
+            yield
+    except InternalError as error:
+        raise error if error.name else InternalError(error.fault, error.doing, name) from error
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise RecordError(f"{name}: cannot be read any more ({reason}): check the disk that it lies on") from error
+    except MemoryError as error:
+        raise RecordError(f"{name}: does not fit into memory: cut it into parts") from error
+
+
+def internal_error(error: BaseException, doing: str = "reading", name: str = "") -> InternalError:
+    """The sentence for a fault of ours, whose place goes to the log; of 10,000 recordings with one fault, once."""
+    log_fault(doing, place_of(error))
+    return InternalError(type(error).__name__, doing, name)
+
+
+def log_fault(doing: str, place: str) -> None:
+    """Log where a fault arose, each place once in the life of the program."""
+    if place not in _LOGGED:
+        _LOGGED.add(place)
+        _LOG.error("internal error while %s: %s", doing, place)
+
+
+def place_of(error: BaseException) -> str:
+    """The kind of an error and the lines that led to it, the innermost first; not its text, which may be a patient's."""
+    frames = traceback.extract_tb(error.__traceback__)[-MOST_FRAMES:]
+    lines = ["/".join(PurePath(each.filename).parts[-2:]) + f":{each.lineno} in {each.name}" for each in frames]
+    return f"{type(error).__name__} at {' < '.join(reversed(lines)) or 'no line of Python'}"

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from cardiac.dipole import twelve_leads
-from cardiac.errors import RecordError, naming
+from cardiac.errors import RecordError, faults_are_ours, naming
+from cardiac.isolation import read_isolated
 from cardiac.labels import LEADS, lead_and_sign, lead_name
 from cardiac.long import LongSignal
 from cardiac.ordered import percentiles
@@ -41,6 +42,7 @@ READERS: dict[str, Callable[[Path], Raw]] = {
     "sierra": read_sierra,
     "scp": read_scp_file,
 }
+ISOLATED = {"text", "xlsx", "dicom", "aecg", "muse", "sierra", "scp", "matlab"}  # what a file may make of its reader
 TASK_FS_HZ = 500.0
 N_SAMPLED = 24  # places of a long recording
 PULSE_S = 0.1  # from so long on, all leads alike at an end are a calibration pulse or padding, and no heart
@@ -101,7 +103,9 @@ def read_record(source: "str | Path | Record", fs_hz: float | None = None, recor
                     raise RecordError("is an archive and no single recording: unpack it, or give it to inference.py")
             if kind not in READERS:
                 raise RecordError(f"is a {kind} file, which is not read: export it in another format")
-            return _settle(record_id or path.stem, READERS[kind](path), fs_hz)
+            with faults_are_ours("reading"):
+                raw = read_isolated(READERS[kind], path) if kind in ISOLATED else READERS[kind](path)
+                return _settle(record_id or path.stem, raw, fs_hz)
         except OSError as error:
             raise RecordError(f"cannot be opened ({error.strerror}): check path and permissions") from error
         except MemoryError as error:

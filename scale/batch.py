@@ -20,7 +20,7 @@ from typing import Any
 from tqdm import tqdm
 
 from bundles import read_card
-from cardiac.errors import CardiacError, RecordError
+from cardiac.errors import STOPS, CardiacError, RecordError, internal_error
 from cardiac.labels import NOTICE
 from cardiac.records import FS_RANGE_HZ
 from inference import DEFAULT_BUNDLE, Detector, Outcome, predict_all
@@ -41,7 +41,6 @@ from scale.parts import (
 )
 
 PART_SIZE = 500
-FAULT = "cannot be read ({} in this program): export it in another format"
 CRASHED = "ended the program that read it, twice: look at this file by itself"
 
 
@@ -75,9 +74,9 @@ class Reader:
             try:
                 yield from list(self._read(places))
                 return
-            except OSError:
+            except (OSError, *STOPS):
                 raise
-            except Exception:  # a fault of ours over one of them: which one is seen when they are read one by one
+            except BaseException:  # a fault of ours over one of them: which one is seen when they are read one by one
                 marks = []
         for row, place in enumerate(places):
             if marks.count(row) >= FAILED_TWICE:
@@ -86,10 +85,10 @@ class Reader:
             mark(self.out, part, row)
             try:
                 yield from list(self._read([place]))
-            except OSError:
+            except (OSError, *STOPS):
                 raise
-            except Exception as error:
-                yield finding_row(place, None, f"{place.record_id}: {FAULT.format(type(error).__name__)}")
+            except BaseException as error:
+                yield finding_row(place, None, str(internal_error(error, name=place.record_id)))
 
     def _read(self, places: Sequence[Place]) -> Iterator[dict[str, Any]]:
         """Rows of recordings, in order; neighbours of one stated rate are read together."""

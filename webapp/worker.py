@@ -21,7 +21,7 @@ from pathlib import Path
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from cardiac import reports
-from cardiac.errors import CardiacError, RecordError
+from cardiac.errors import CardiacError, InternalError, RecordError
 from cardiac.evidence import evidence_document
 from cardiac.readers.archives import is_archive, unpack
 from cardiac.records import find_records, read_record, record_from_array, stored_record
@@ -140,9 +140,7 @@ class Worker:
             raise
         except Exception as error:
             log.error("reading failed: %s", told_place(error))
-            reason = (
-                f"{task.name}: cannot be read ({type(error).__name__} in this program): export it in another format"
-            )
+            reason = str(InternalError(type(error).__name__, name=task.name))
         try:
             done = self._store(task, job.workspace, read, reason)
         finally:

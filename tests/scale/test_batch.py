@@ -20,6 +20,7 @@ from inference import predict_folder
 from scale import batch, parts
 from scale.listing import Place, brought_here, list_source
 from tests.test_bundles import WITHOUT
+from tests.test_hostile_files import HOSTILE
 
 
 @pytest.fixture
@@ -134,7 +135,21 @@ def test_a_fault_of_ours_is_an_error_row_of_that_recording_alone(root, tmp_path,
     assert reader({"part": [0]})["errors"] == [1]
     told = [(row["record_id"], row["error"]) for row in rows_of(tmp_path) if row["error"]]
     name = paths[1].name
-    assert told == [(name, f"{name}: cannot be read (IndexError in this program): export it in another format")]
+    assert told == [(name, f"internal error (IndexError) while reading {name}: please report it")]
+
+
+def test_files_that_end_what_reads_them_are_error_rows_at_the_first_time(root, signal, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("far_column.xlsx", "beyond_excel.xlsx", "duration.edf"):
+        HOSTILE[name](folder / name, signal)
+    for name in ("a.npy", "z.npy"):
+        np.save(folder / name, signal)
+    done = run(root, folder, "--out", tmp_path / "out", "--workers", 1)
+    assert "5 recordings in 1 parts, 3 of them not read" in done.stdout, done.stderr
+    told = {row["record_id"]: row["error"] for row in rows_of(tmp_path / "out")}
+    assert [name for name, error in told.items() if error is None] == ["a.npy", "z.npy"]
+    assert not any(batch.CRASHED in (error or "") for error in told.values())
 
 
 def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(root, source, tmp_path, monkeypatch):

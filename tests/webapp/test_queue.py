@@ -173,7 +173,7 @@ def test_an_error_of_ours_is_one_sentence_and_no_loop(site, npy, monkeypatch):
     monkeypatch.setattr("webapp.worker.predict_record", lambda *_: 1 / 0)
     found = site.read(("a.npy", npy["healthy"]))
     assert (found["state"], found["records"]) == ("done", [])
-    assert "ZeroDivisionError in this program" in found["refused"][0]["reason"]
+    assert found["refused"][0]["reason"] == "internal error (ZeroDivisionError) while reading a: please report it"
     assert site.files() == []
 
 
