@@ -6,11 +6,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from cardiac.simulate import Simulated, simulate_record
 from inference import Detector
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# No test depends on how busy the machine is; where CI is set, none on chance either.
+settings.register_profile(
+    "unhurried",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+    derandomize="CI" in os.environ,
+)
+settings.load_profile("unhurried")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(7_200))
 
 
 @pytest.fixture(scope="session", autouse=True)
