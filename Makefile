@@ -1,5 +1,7 @@
 # make run    sets up, then reads the demonstration records: table, results/submission.csv, results/findings.json
-# make test   sets up, then lint and the whole suite (real-data tests where ECG_DATA names unpacked recordings)
+# make test   sets up, then lint and the whole suite, two tests at a time (JOBS=1: one after another; real-data tests
+#             where ECG_DATA names unpacked recordings)
+# make test-slow  the tests that take minutes, or measure by the clock, one after another
 # make web    sets up, then starts the site on http://127.0.0.1:5000 (ARGS=... for webapp/main.py)
 # make train  sets up, then trains on ECG_DATA/aiijc or data/aiijc into runs/mi and prints every figure
 # make figures    prints the shipped bundle's figures again from its out-of-fold probabilities
@@ -14,6 +16,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BUNDLE ?= checkpoints/mi/hybrid
+JOBS ?= 2
 BIN := $(VENV)/bin
 
 .PHONY: run web test test-slow lint train figures report evidence quality reproduce tries bench export scale clean
@@ -25,7 +28,7 @@ web: $(VENV)/.run
 	$(BIN)/python webapp/main.py $(ARGS)
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow

@@ -3,19 +3,61 @@
 import os
 from pathlib import Path
 
-import numpy as np
-import pytest
-import torch
+# Before numpy and torch read it: threads that wait for others sleep, and of tests side by side each has one thread.
+SIDE_BY_SIDE = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if SIDE_BY_SIDE:
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
-from cardiac.simulate import Simulated, simulate_record
-from inference import Detector
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+from cardiac.simulate import Simulated, simulate_record  # noqa: E402
+from inference import Detector  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# No test depends on how busy the machine is; where CI is set, none on chance either.
+settings.register_profile(
+    "unhurried",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+    derandomize="CI" in os.environ,
+)
+settings.load_profile("unhurried")
+
+
+# Tests that go one after another, in one process, where others run beside them: what measures speed or memory or
+# starts Ray takes both cores as it is, and a browser, its server and its records are shared by a file's tests.
+GROUPS = {
+    "benchmarks/test_speed.py": "cores",
+    "scale/test_batch.py": "cores",
+    "scale/test_together.py": "cores",
+    "scale/test_tune.py": "cores",
+    "webapp/test_browser.py": "browser",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Groups for tests side by side: those above, else a file's tests together, which share what its fixtures make."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(7_200))  # a busy machine takes its time
+        file = item.path.relative_to(ROOT / "tests").as_posix() if item.path.is_relative_to(ROOT / "tests") else ""
+        if item.config.pluginmanager.hasplugin("xdist"):
+            item.add_marker(pytest.mark.xdist_group(GROUPS.get(file, file)))
+    if SIDE_BY_SIDE:
+        items.sort(
+            key=lambda item: item.get_closest_marker("xdist_group").args[0] not in GROUPS.values()
+        )  # longest first
+
 
 @pytest.fixture(scope="session", autouse=True)
-def _two_threads():
-    torch.set_num_threads(2)
+def _few_threads():
+    torch.set_num_threads(1 if SIDE_BY_SIDE else 2)
 
 
 @pytest.fixture(scope="session")

@@ -86,11 +86,12 @@ def test_healthy_and_plain_infarctions_are_told_apart(findings, root):
 
 def test_the_same_alone_in_a_batch_and_with_one_thread(detector, signal):
     whole = probabilities(detector.predict(signal, 500))
-    torch.set_num_threads(1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3 - before)  # two where it was one
     try:
         assert probabilities(detector.predict(signal, 500)) == pytest.approx(whole, abs=1e-5)
     finally:
-        torch.set_num_threads(2)
+        torch.set_num_threads(before)
     signals = [simulate_record(seed, site).record.signal for seed, site in enumerate((None, "septal", "inferior"))]
     batch = np.stack([prepare_signal(each, 500, detector.spec) for each in signals])
     together = detector.run(batch)

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models import BandedAttention, ReferenceNet, WindowHead, build_model, highest_in_windows, sliding_max
@@ -143,7 +143,6 @@ def test_attention_reads_a_pattern_alike_wherever_it_lies():
     assert torch.allclose(whole[:, 8:], later[:, 3:], atol=1e-5)  # beyond the reach of what was taken away
 
 
-@settings(deadline=None)
 @given(start=st.integers(0, 360), place=st.integers(0, 99))
 def test_a_window_reads_the_frames_inside_it_and_no_others(start, place):
     torch.manual_seed(0)

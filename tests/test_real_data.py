@@ -1,7 +1,6 @@
 """On the real recordings, where ECG_DATA names them."""
 
 import json
-import time
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from cardiac.datasets import read_card, read_companions, read_dataset, read_fold
 from cardiac.evaluate import as_plain, evaluate, read_found
 from cardiac.folds import check_folds, companion_folds
 from cardiac.records import read_record, record_from_array
+from tests.patience import wall_s
 from tests.writers import WRITERS
 
 BUNDLE = inference.DEFAULT_BUNDLE
@@ -64,11 +64,18 @@ def test_shipped_metrics_are_those_of_the_out_of_fold_probabilities(figures):
             assert figure["value"] == pytest.approx(written[group][name]["value"], abs=2e-3), name
 
 
-def test_449_test_records_in_the_form_in_a_minute(real_data, tmp_path):
-    started = time.monotonic()
-    arguments = [real_data / "aiijc/test", "--template", real_data / "aiijc/sample_submission.csv", "--out", tmp_path]
+def fill_the_form(real_data, out):
+    arguments = [real_data / "aiijc/test", "--template", real_data / "aiijc/sample_submission.csv", "--out", out]
     assert inference.main([str(argument) for argument in arguments]) == 0
-    assert time.monotonic() - started < 60
+
+
+@pytest.mark.slow
+def test_449_test_records_take_less_than_a_minute(real_data, tmp_path):
+    assert wall_s(lambda: fill_the_form(real_data, tmp_path)) < 60
+
+
+def test_449_test_records_in_the_form(real_data, tmp_path):
+    fill_the_form(real_data, tmp_path)
     filled = pd.read_csv(tmp_path / "submission.csv")
     form = pd.read_csv(real_data / "aiijc/sample_submission.csv")
     assert list(filled.columns) == list(form.columns)

@@ -3,7 +3,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cardiac.calibration import METHODS, Calibration, fit_calibration
@@ -21,7 +21,6 @@ def distorted(slope: float, shift: float, n: int = 4000, seed: int = 0) -> tuple
     return sigmoid(logits), sigmoid((logits - shift) / slope), rng.random(n) < sigmoid(logits)
 
 
-@settings(deadline=None)  # a regression takes as long as it takes
 @given(
     st.sampled_from(METHODS),
     st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2, max_size=60),

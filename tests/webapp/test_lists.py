@@ -4,6 +4,7 @@ import random
 import re
 import time
 import unicodedata
+from functools import partial
 from html import unescape
 
 import pytest
@@ -12,6 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, insert, select
 
 from cardiac.labels import SITES
+from tests.patience import times_as_long, wall_s
 from webapp.storage.records import ORDERS, UPLOADED_S, Query
 from webapp.storage.tables import Base, Record, Signal, mask_of
 
@@ -256,17 +258,12 @@ def test_migrations_give_the_tables_of_today(site):
         assert context.get_current_revision() is not None
 
 
-def best_ms(site, address):
-    """The least time that the server took for an address, of three."""
-    taken = []
-    for _ in range(3):
-        started = time.perf_counter()
-        assert site.client.get(address).status_code == 200
-        taken.append((time.perf_counter() - started) * 1_000)
-    return min(taken)
+def show(site, address):
+    assert site.client.get(address).status_code == 200
 
 
 def test_fifty_thousand_records_are_listed_at_once(site):
+    """In less time than thirty first pages, which list none: 3 to 5 ms each where nothing else runs."""
     fill(site, (f"Запись {place:05}" for place in range(50_000)), seed=3)
     with site.store.database.writing() as session:
         last = session.scalar(select(func.max(Record.id)))
@@ -289,5 +286,6 @@ def test_fifty_thousand_records_are_listed_at_once(site):
         f"/patients/{middle}?sort=probability",
         f"/patients/{middle}?sort=name&site=septal&uncertain=true&quality=warning",
     ]
-    slow = {address: taken for address in addresses if (taken := best_ms(site, address)) > 100}
-    assert slow == {}
+    first, most = partial(show, site, "/"), 30
+    times = {each: times_as_long(partial(show, site, each), first, most, wall_s) for each in addresses}
+    assert {each: n for each, n in times.items() if n >= most} == {}

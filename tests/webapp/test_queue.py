@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import threading
-import time
+from functools import partial
 
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 
 from cardiac.errors import CardiacError, ConfigError
+from tests.patience import wait_until
 from tests.webapp.builders import on_server, zip_bytes
 from webapp import create_app
 from webapp.settings import ROOT, Settings
@@ -65,17 +66,29 @@ def sweep_now(site, monkeypatch) -> None:
         site.store.files.sweep(session, jobs.unfinished_jobs(session))
 
 
+def is_done(site, job: str, least: int) -> bool:
+    return site.job(job)["done"] >= least
+
+
+# A worker that is busy for ever after ten tasks: however late it is killed, some are left.
+SOME = """
+import sys, threading
+from webapp import worker
+work, turns = worker.Worker.work, iter(range(10))
+worker.Worker.work = lambda self: threading.Event().wait() if next(turns, None) is None else work(self)
+sys.exit(worker.main())
+"""
+
+
 def test_a_killed_process_leaves_nothing_half(site, many, settings, monkeypatch):
     job = site.send(("many.zip", many))
     for least in (3, 9):
         process = subprocess.Popen(
-            [sys.executable, "-m", "webapp.worker", "--data", str(settings.data)],
+            [sys.executable, "-c", SOME, "--data", str(settings.data)],
             cwd=ROOT,
             env={**os.environ, "DATABASE_URL": settings.database_url},
         )
-        until = time.monotonic() + 60
-        while site.job(job)["done"] < least and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_until(partial(is_done, site, job, least), every_s=0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert least <= check_whole(site) < MANY
@@ -125,7 +138,14 @@ def test_killed_at_every_step(site, many, monkeypatch, step, before):
 def test_two_servers_do_nothing_twice(make_site, many):
     one, other = make_site(), make_site()
     sent = [one.send(("many.zip", many)), other.send(("more.zip", zip_bytes({"x.npy": b"no"})))]
-    threads = [threading.Thread(target=each.worker.work_until_idle) for each in (one, other)]
+    begun = threading.Barrier(2)  # that the first to start does not do all
+
+    def work(each):
+        each.worker.work()
+        begun.wait()
+        each.worker.work_until_idle()
+
+    threads = [threading.Thread(target=work, args=[each]) for each in (one, other)]
     for each in threads:
         each.start()
     for each in threads:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from tests.patience import LONG_S, wait_until
 from webapp import main as command
 from webapp.settings import ROOT, Settings
 from webapp.storage import accounts
@@ -69,7 +70,7 @@ def start(data, *arguments):
 
 
 def get(address):
-    with urllib.request.urlopen(address, timeout=10) as answer:
+    with urllib.request.urlopen(address, timeout=LONG_S) as answer:
         return answer.read().decode()
 
 
@@ -79,14 +80,13 @@ def test_ctrl_c_ends_the_server_and_its_workers(tmp_path, npy):
     try:
         assert '"status":"ok"' in get(f"{address}/health").replace(" ", "")
         assert "not a medical device" in get(address)
-        deadline = time.monotonic() + 60
-        while not (workers := children_of(process.pid)) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_until(lambda: children_of(process.pid))
+        workers = children_of(process.pid)
         assert len(workers) == 1 and "not a medical device" in process.stdout.readline()
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of its processes
-        process.communicate(timeout=30)
+        process.communicate(timeout=LONG_S)
         assert process.returncode == 0
-        assert not any(map(is_there, workers))
+        wait_until(lambda: not any(map(is_there, workers)))
         with pytest.raises(urllib.error.URLError):
             get(address)
     finally:
@@ -100,7 +100,7 @@ def test_a_server_without_workers(tmp_path):
         assert address.startswith("http://localhost:") and "<h1>Upload" in get(address)
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        _, wrong = process.communicate(timeout=30)
+        _, wrong = process.communicate(timeout=LONG_S)
         assert (process.returncode, wrong) == (0, "")
     finally:
         process.kill()
@@ -123,7 +123,7 @@ def test_others_are_served_when_there_is_somebody_to_log_in(tmp_path, environmen
         port = address.rpartition(":")[2]
         assert "<h1>Log in" in get(f"http://127.0.0.1:{port}/patients")
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(LONG_S) == 0
     finally:
         process.communicate()
 

@@ -19,7 +19,7 @@ needs_biosig = pytest.mark.skipif(not shutil.which("save2gdf"), reason="save2gdf
 
 
 def convert(source, target, kind):
-    subprocess.run(["save2gdf", f"-f={kind}", source, target], check=True, capture_output=True, timeout=60)
+    subprocess.run(["save2gdf", f"-f={kind}", source, target], check=True, capture_output=True)
 
 
 def by_biosig(folder, content):
