@@ -158,7 +158,8 @@ def fit(folder: Path, names: list[str]) -> list[str]:
         measures = measure(signal, FS_HZ, beats, 0, signal.shape[1])
         measured.append(measures)
         products.append(segment_products(measures.beat[independent], measures.at_s))
-        quick.append(60.0 / heart_rate_bpm(beats, FS_HZ) < QUICK_RR_S)
+        rate_bpm = heart_rate_bpm(beats, FS_HZ)
+        quick.append(rate_bpm is not None and 60.0 / rate_bpm < QUICK_RR_S)
     stacked = np.stack(products)
     lines = [*percentiles(measured), ""]
     for segment, name in enumerate(("P", "QRS", "T")):

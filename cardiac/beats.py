@@ -30,6 +30,7 @@ QUIET_MV = 0.01  # slopes under this are no QRS
 CHUNK_S = 60.0
 PLACING_S = 0.06  # the peak is looked for so far to either side
 PLACED_TOGETHER = 256
+GAP_S = 6.0  # ten a minute: between beats further apart lie silence or lost beats, and no interval of a heart
 
 
 def find_beats(signal: np.ndarray, fs_hz: float) -> np.ndarray:
@@ -47,9 +48,27 @@ def find_beats(signal: np.ndarray, fs_hz: float) -> np.ndarray:
     return _place(signal, fs_hz, np.round((peaks + 0.5) * block_length(fs_hz)).astype(int), weights)
 
 
-def heart_rate_bpm(beats: np.ndarray, fs_hz: float) -> float:
-    """Beats per minute from the middle interval; 0 with fewer than two beats. beats : samples, (n_beats,)."""
-    return 60.0 * fs_hz / float(median(np.diff(beats))) if len(beats) > 1 else 0.0
+def heart_rate_bpm(beats: np.ndarray, fs_hz: float) -> float | None:
+    """Beats per minute from the middle interval, gaps left out; None where no two beats follow each other.
+
+    beats : samples in order, (n_beats,), of a recording of any length.
+    """
+    intervals = np.diff(beats)
+    intervals = intervals[intervals <= GAP_S * fs_hz]
+    return 60.0 * fs_hz / float(median(intervals)) if len(intervals) else None
+
+
+def join_beats(before: np.ndarray, after: np.ndarray, fs_hz: float) -> np.ndarray:
+    """The beats of two stretches that overlap: what both have found nearly alike is one beat. Samples, in order."""
+    if len(before) == 0:
+        return after
+    return np.concatenate([before, after[after - before[-1] >= REFRACTORY_S * fs_hz]])
+
+
+def beatless_stretches(beats: np.ndarray, n_samples: int, fs_hz: float) -> list[tuple[float, float]]:
+    """Where for longer than GAP_S no beat is found, as (first, last) second: before, between or after the beats."""
+    edges = np.concatenate([[0], beats, [n_samples]]) / fs_hz
+    return [(float(first), float(last)) for first, last in itertools.pairwise(edges) if last - first > GAP_S]
 
 
 def block_length(fs_hz: float) -> int:

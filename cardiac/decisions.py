@@ -44,7 +44,7 @@ class Finding:
 
     uncertain : the probability of infarction lies in the rule's band of doubt; the decision stands all the same.
     spread : standard deviation of the probability of infarction over windows and networks, before calibration.
-    reasons : why the tracing wants a look.  rate_bpm : heart rate; 0 where it is not known.
+    reasons : why the tracing wants a look.  rate_bpm : heart rate; None where it is not known.
     """
 
     record_id: str
@@ -57,7 +57,7 @@ class Finding:
     fs_hz: float
     duration_s: float
     reasons: tuple[Reason, ...] = ()
-    rate_bpm: float = 0.0
+    rate_bpm: float | None = None
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -347,7 +347,7 @@ def decide(
         fs_hz=record.fs_hz,
         duration_s=record.duration_s,
         reasons=quality.reasons if quality else (),
-        rate_bpm=quality.rate_bpm if quality else 0.0,
+        rate_bpm=quality.rate_bpm if quality else None,
     )
 
 

@@ -69,7 +69,7 @@ def _draw_words(axes: Any, finding: Finding, bundle: Mapping[str, str], left: fl
         f"{'Uncertain: in the band of doubt' if finding.uncertain else 'Outside the band of doubt'}; "
         f"spread over windows {finding.spread:.3f}",
         f"Tracing: {finding.quality}; {finding.duration_s:.1f} s at {finding.fs_hz:g} Hz; "
-        + (f"heart rate {finding.rate_bpm:.0f} a minute" if finding.rate_bpm else "no heart rate"),
+        + ("heart rate not known" if finding.rate_bpm is None else f"heart rate {finding.rate_bpm:.0f} a minute"),
         *[f"- {text}" for text in finding.remarks[:REASONS]],
         *([f"- and {len(finding.remarks) - REASONS} more"] if len(finding.remarks) > REASONS else []),
         f"Bundle {bundle['name']}, sha256 {bundle['sha256'][:16]}",

@@ -77,7 +77,7 @@ def finding_document(
         "uncertain": finding.uncertain,
         "spread": round(finding.spread, 6),
         "quality": {"status": finding.quality, "reasons": finding.remarks, "details": [*map(asdict, finding.reasons)]},
-        "heart_rate_bpm": round(finding.rate_bpm) or None,
+        "heart_rate_bpm": None if finding.rate_bpm is None else round(finding.rate_bpm),
         "fs_hz": finding.fs_hz,
         "duration_s": finding.duration_s,
         "bundle": dict(bundle),
@@ -100,7 +100,7 @@ def finding_of(document: Mapping[str, Any]) -> Finding:
         fs_hz=document["fs_hz"],
         duration_s=document["duration_s"],
         reasons=reasons,
-        rate_bpm=document["heart_rate_bpm"] or 0.0,
+        rate_bpm=document["heart_rate_bpm"],
     )
 
 

@@ -13,6 +13,8 @@ from cardiac.quality.placement import AFTER_S, BEFORE_S, REST_S
 
 WINDOW_S = 1.0
 QRS_HALF_S = 0.05
+BETWEEN = (0.4, 0.5, 0.6, 0.7)  # of the interval between beats: past the T wave, mostly before the next P
+STANDS_OUT = 1.5  # QRS over what lies between them, in steepness
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Measures:
     edges_s : (n_windows + 1,), where the windows begin and end.  flat : bool (12, 2 * n_windows), halves of windows.
     clipped : bool (12, n_windows).  muscle, wander : (12, n_windows).  hum : (2, 12, n_windows), 50 and 60 Hz.
     products : (n_windows, 12, 12), mean products of the leads' slopes, mV².  heights : (12, n_beats), of the QRS.
+    hidden : bool (12, n_beats), whether the lead is about as steep between the beats as in this one.
     spikes : (lead, sample).  pacing : samples, (n,), and sharp : bool (12, n), in which leads.
     beat : (12, n), the middle beat, from its level before the QRS.  at_s : (n,), from its R peak.  n_beats : of which
     it is made, all whole.
@@ -35,12 +38,18 @@ class Measures:
     wander: np.ndarray
     products: np.ndarray
     heights: np.ndarray
+    hidden: np.ndarray
     spikes: tuple[tuple[int, int], ...]
     pacing: np.ndarray
     sharp: np.ndarray
     beat: np.ndarray
     at_s: np.ndarray
     n_beats: int
+
+    @property
+    def flat_windows(self) -> np.ndarray:
+        """Windows of which a half or both are flat, bool (12, n_windows)."""
+        return self.flat.reshape(len(self.flat), -1, 2).any(axis=2)
 
 
 def measure(signal: np.ndarray, fs_hz: float, beats: np.ndarray, first: int, end: int) -> Measures:
@@ -65,6 +74,7 @@ def measure(signal: np.ndarray, fs_hz: float, beats: np.ndarray, first: int, end
         wander=measure_wander(slow, working_hz, n_windows),
         products=_slope_products(slow, working_hz, n_windows),
         heights=_heights(slow, working_hz, here // block),
+        hidden=_hidden(slow, working_hz, here // block),
         spikes=tuple((lead, first + sample) for lead, sample in at_spikes),
         pacing=first + impulses,
         sharp=sharp,
@@ -92,6 +102,7 @@ def join(parts: Sequence[Measures]) -> Measures:
         wander=along("wander"),
         products=np.concatenate([part.products for part in parts]),
         heights=along("heights"),
+        hidden=along("hidden"),
         spikes=tuple(each for part in parts for each in part.spikes),
         pacing=along("pacing"),
         sharp=along("sharp"),
@@ -111,6 +122,24 @@ def _heights(slow: np.ndarray, working_hz: float, near: np.ndarray) -> np.ndarra
     reach = max(1, round(QRS_HALF_S * working_hz))
     about = slow[:, np.clip(near[:, None] + np.arange(-reach, reach + 1), 0, slow.shape[1] - 1)]
     return np.ptp(about, axis=-1)
+
+
+def _hidden(slow: np.ndarray, working_hz: float, near: np.ndarray) -> np.ndarray:
+    """Beats that do not stand out of what lies on either side of them; none with fewer than two. (12, n_beats)."""
+    if len(near) < 2:
+        return np.zeros((len(slow), len(near)), dtype=bool)
+    lag, reach = max(1, round(SLOPE_S * working_hz)), max(1, round(QRS_HALF_S * working_hz))
+    steep = np.zeros_like(slow)
+    steep[:, lag:-lag] = np.abs(slow[:, 2 * lag :] - slow[:, : -2 * lag])
+
+    def steepest(places: np.ndarray) -> np.ndarray:
+        about = np.clip(places[..., None] + np.arange(-reach, reach + 1), 0, slow.shape[1] - 1)
+        return steep[:, about].max(axis=-1)
+
+    places = near[:-1, None] + np.diff(near)[:, None] * np.array(BETWEEN)  # (n_beats - 1, 4)
+    between = median(steepest(places.astype(int)))
+    beside = np.concatenate([between[:, :1], (between[:, 1:] + between[:, :-1]) / 2, between[:, -1:]], axis=1)
+    return steepest(near) <= STANDS_OUT * beside
 
 
 def _middle_beat(slow: np.ndarray, working_hz: float, near: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:

@@ -8,6 +8,8 @@ from cardiac.labels import LEADS
 
 MOST_SPANS = 5  # more stretches of one kind than this are told in one sentence
 JOINED_S = 2.0  # stretches nearer to each other than this are one
+WHOLE_SHARE = 0.5  # what holds in so many of the windows holds for the whole lead
+LEAST_BEATS = 3  # for anything that is read off a middle beat
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,48 @@
+"""The parts of a long recording told as one: every kind of reason once, and where no beats are found."""
+
+from dataclasses import replace
+
+from cardiac.labels import LEADS
+from cardiac.quality.reasons import MOST_SPANS, Reason
+
+
+def join_reasons(parts: list[list[Reason]], edges_s: list[float]) -> list[Reason]:
+    """The reasons of consecutive parts, one of each kind and severity; rejected where more than half of the parts are.
+
+    edges_s : (n_parts + 1,), where the parts begin and end; the reasons' seconds are of their own part.
+    """
+    n_rejected = sum(any(reason.severity == "rejected" for reason in part) for part in parts)
+    found: dict[tuple[str, str], list[tuple[int, Reason]]] = {}
+    for place, part in enumerate(parts):
+        begin_s, length_s = edges_s[place], edges_s[place + 1] - edges_s[place]
+        for each in part:
+            start_s = 0.0 if each.start_s is None else each.start_s
+            end_s = length_s if each.end_s is None else each.end_s
+            moved = replace(each, start_s=begin_s + start_s, end_s=begin_s + end_s)
+            found.setdefault((each.kind, each.severity), []).append((place, moved))
+    joined = [_joined(each, len(parts)) for each in found.values()]
+    if n_rejected > len(parts) / 2:
+        return joined
+    kept = [each for each in joined if each.kind != "no_beats"]  # `pause_reasons` tells where they are missing
+    return [replace(each, severity="warning") for each in kept]
+
+
+def _joined(reasons: list[tuple[int, Reason]], n_parts: int) -> Reason:
+    """One reason for those of one kind from several parts of a long recording."""
+    n_found, first, last = len({place for place, _ in reasons}), reasons[0][1], reasons[-1][1]
+    leads = tuple(lead for lead in LEADS if any(lead in each.leads for _, each in reasons))
+    text = f"{first.text} (in {n_found} of {n_parts} parts of the recording, from {first.start_s:.0f} s on)"
+    return Reason(first.kind, leads, first.severity, text, first.start_s, last.end_s)
+
+
+def pause_reasons(stretches: list[tuple[float, float]]) -> list[Reason]:
+    """Warnings of stretches without beats, (first, last) second; many are one sentence."""
+    why = "a pause of the heart, noise, or no signal; the heart rate is that of the rest"
+    if len(stretches) > MOST_SPANS:
+        total_s = sum(last - first for first, last in stretches)
+        text = f"no beats are found {len(stretches)} times, for {total_s:.0f} s in all: {why}"
+        return [Reason("no_beats", (), "warning", text, stretches[0][0], stretches[-1][1])]
+    return [
+        Reason("no_beats", (), "warning", f"no beats are found from {first:.1f} to {last:.1f} s: {why}", first, last)
+        for first, last in stretches
+    ]

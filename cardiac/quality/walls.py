@@ -1,0 +1,72 @@
+"""Is enough of the heart seen? A wall that no lead shows can have no infarction found in it, and none ruled out.
+
+The leads of each wall are those of the Fourth Universal Definition (Thygesen 2018, Circulation 138:e618), which asks for
+two neighbouring leads. Without V1 to V4, or with a single chest lead, and without II, III and aVF the network's own
+decisions break down (`python -m benchmarks.robustness`); without I, aVL, V5 and V6 they do not.
+"""
+
+import numpy as np
+
+from cardiac.labels import LEADS
+from cardiac.quality.reasons import Reason, lead_names, named
+
+CHEST = np.array([lead.startswith("V") for lead in LEADS])
+WALLS = {"anterior wall": ("V1", "V2", "V3", "V4"), "inferior wall": ("II", "III", "aVF")}
+# A decision is worthless where so many of the twelve leads carry no signal for half the time or are buried in noise.
+REJECTED_LEADS = 7
+
+
+def wall_reasons(empty: np.ndarray, buried: np.ndarray, hidden: np.ndarray) -> list[Reason]:
+    """Why too little of the heart is seen for a decision; the empty list where enough is.
+
+    All bool (12,), each for half the time or more: leads without signal, buried in noise, and without a beat to see.
+    """
+    found = []
+    for mask, kind, text in (
+        (empty, "flat", "carry no signal for half the time or more (or all is in volts)"),
+        (empty | buried, "muscle_noise", "carry no signal for half the time or more or are buried in noise"),
+    ):
+        if np.count_nonzero(mask) >= REJECTED_LEADS and not found:
+            leads = lead_names(mask)
+            if kind == "muscle_noise" and not (empty & mask).any():
+                text = "are so noisy that the beats are buried"
+            found.append(Reason(kind, leads, "rejected", f"{named(leads)} {text}: record it again"))
+    if found:
+        return found
+    unseen = empty | buried | _hidden_alone(empty | buried, hidden)
+    told = _unseen_wall(unseen)
+    if told is None:
+        return []
+    what, leads = told
+    mask = np.isin(LEADS, leads)
+    text = f"{what}: {named(leads)} {_why(empty[mask], buried[mask])}: check the electrodes and record it again"
+    kind = "flat" if empty[mask].all() else "muscle_noise" if (buried & ~empty)[mask].all() else "lead_off"
+    return [Reason(kind, leads, "rejected", text)]
+
+
+def _hidden_alone(spoilt: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """Leads in which no beat stands out, while half of the other leads show them: else it is the rhythm."""
+    return hidden if np.count_nonzero(hidden | spoilt) <= REJECTED_LEADS else np.zeros_like(hidden)
+
+
+def _unseen_wall(unseen: np.ndarray) -> tuple[str, tuple[str, ...]] | None:
+    """What is not seen, and the leads that should show it."""
+    dark = set(lead_names(unseen))
+    chest = lead_names(unseen & CHEST)
+    if len(chest) == np.count_nonzero(CHEST):
+        return "nothing is seen of the anterior wall", chest
+    if len(chest) == np.count_nonzero(CHEST) - 1:
+        (left,) = (lead for lead in lead_names(CHEST) if lead not in dark)
+        return f"lead {left} alone is left of the chest leads, where an infarction shows in two neighbours", chest
+    for wall, leads in WALLS.items():
+        if dark >= set(leads):
+            return f"nothing is seen of the {wall}", leads
+    return None
+
+
+def _why(empty: np.ndarray, buried: np.ndarray) -> str:
+    if empty.all():
+        return "carry no signal for half the time or more"
+    if buried.all():
+        return "are so noisy that the beats are buried"
+    return "show no beats for half the time or more (no signal, or noise alone)"
