@@ -12,6 +12,7 @@ from cardiac.labels import LEADS
 
 Plant = Callable[[np.ndarray, float, np.random.Generator], tuple[np.ndarray, tuple[str, ...]]]
 LIMB, CHEST = range(6), range(6, 12)
+UNSEEN = ("flat", "muscle_noise", "lead_off")  # of leads in which nothing is seen of the heart
 SKIN_MV = 0.005  # two electrodes on one leg still differ by this, as noise
 
 
@@ -86,6 +87,30 @@ def _flat(leads: int, seconds: float | None, value: float = 0.0) -> Plant:
         return signal, tuple(LEADS[each] for each in chosen)
 
     return plant
+
+
+def _without(instead: Callable[..., np.ndarray], leads: tuple[str, ...]) -> Plant:
+    """These leads without the heart. instead : (zeros, rate, random numbers) -> samples."""
+
+    def plant(signal: np.ndarray, fs_hz: float, rng: np.random.Generator) -> tuple[np.ndarray, tuple[str, ...]]:
+        signal = signal.copy()
+        for lead in leads:
+            signal[LEADS.index(lead)] = instead(np.zeros(signal.shape[1]), fs_hz, rng)
+        return signal, leads
+
+    return plant
+
+
+def _nothing(samples: np.ndarray, fs_hz: float, rng: np.random.Generator) -> np.ndarray:
+    return samples
+
+
+def _noise(samples: np.ndarray, fs_hz: float, rng: np.random.Generator) -> np.ndarray:
+    return samples + 0.1 * rng.standard_normal(len(samples))
+
+
+def _drift(samples: np.ndarray, fs_hz: float, rng: np.random.Generator) -> np.ndarray:
+    return sine(0.5, rng.uniform(0.15, 0.5))(samples, fs_hz, rng) + 0.005 * rng.standard_normal(len(samples))
 
 
 def _clip(share: float) -> Callable[..., np.ndarray]:
@@ -206,6 +231,17 @@ def all_faults() -> list[Planted]:
                 f"pacemaker's impulses of {height_mv:g} mV before the filter", ("pacemaker",), _pacemaker(height_mv)
             )
         )
+    faults += [
+        Planted("three leads flat", ("flat",), _flat(3, None)),
+        Planted("V4 to V6 flat", ("flat",), _without(_nothing, LEADS[9:])),
+        Planted("V1 to V6 flat", ("flat",), _without(_nothing, LEADS[6:]), "rejected"),
+        Planted("V1 to V4 flat", ("flat",), _without(_nothing, LEADS[6:10]), "rejected"),
+        Planted("all chest leads but V3 flat", ("flat",), _without(_nothing, (*LEADS[6:8], *LEADS[9:])), "rejected"),
+        Planted("II, III and aVF flat", ("flat",), _without(_nothing, ("II", "III", "aVF")), "rejected"),
+        Planted("noise of 0.1 mV alone in V1 to V6", UNSEEN, _without(_noise, LEADS[6:]), "rejected"),
+        Planted("1 mV of 50 Hz alone in V1 to V6", UNSEEN, _without(sine(1.0, 50), LEADS[6:]), "rejected"),
+        Planted("wandering by 1 mV alone in V1 to V6", UNSEEN, _without(_drift, LEADS[6:]), "rejected"),
+    ]
     return faults
 
 

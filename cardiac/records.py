@@ -340,7 +340,9 @@ def _settle_unit(signal: np.ndarray, notes: list[Note]) -> tuple[np.ndarray, flo
     if UV_RANGE[0] <= swing <= UV_RANGE[1]:
         if ((high - low) < MV_RANGE[0] * 1_000 / 2).sum() > 1:
             raise RecordError("some leads look like microvolts and some like millivolts: give all in mV")
-        notes.append(Note("warning", f"amplitudes of {swing:.0f} are microvolts, not millivolts: divided by 1,000"))
+        notes.append(
+            Note("warning", f"amplitudes of {swing:.0f} look like microvolts, not millivolts: divided by 1,000")
+        )
         return signal / 1_000.0, 1e-3
     raise RecordError(
         f"amplitudes of {swing:.3g} mV (peak to peak, middle lead) are not an ECG's (0.4 to 6 mV): "

@@ -38,8 +38,8 @@ NOTES = (
         "ни одна локализация не достигла порога: названа самая вероятная",
     ),
     (
-        r"amplitudes of (.+) are microvolts, not millivolts: divided by 1,000",
-        r"амплитуды около \1 даны в микровольтах: разделены на 1000",
+        r"amplitudes of (.+) look like microvolts, not millivolts: divided by 1,000",
+        r"амплитуды около \1 похожи на микровольты: разделены на 1000",
     ),
     (r"stored as samples x leads (.+): turned to leads x samples", r"записано как отсчёты × отведения \1: повёрнуто"),
     (
