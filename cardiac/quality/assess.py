@@ -25,7 +25,7 @@ from cardiac.quality.measures import Measures, join, measure
 from cardiac.quality.noise import HUM_HZ
 from cardiac.quality.parts import join_reasons, pause_reasons
 from cardiac.quality.reasons import LEAST_BEATS, WHOLE_SHARE, Fault, Reason, reasons_of, runs
-from cardiac.quality.walls import wall_reasons
+from cardiac.quality.walls import lost_reasons, wall_reasons
 
 KINDS = (
     "flat", "lead_off", "clipped", "spikes", "muscle_noise", "hum", "wander", "pacemaker", "no_beats", "heart_rate",
@@ -114,7 +114,7 @@ def _checked(signal: np.ndarray, fs_hz: float) -> np.ndarray:
 
 def _quality(reasons: list[Reason], beats: np.ndarray, n_samples: int, fs_hz: float) -> Quality:
     """The reasons, the gravest first, and where no beats are found although there are some."""
-    pauses = pause_reasons(beatless_stretches(beats, n_samples, fs_hz)) if len(beats) else []
+    pauses = pause_reasons(beatless_stretches(beats, n_samples, fs_hz), n_samples / fs_hz) if len(beats) else []
     found = sorted([*reasons, *pauses], key=lambda reason: reason.severity != "rejected")
     return Quality(tuple(found), beats, heart_rate_bpm(beats, fs_hz))
 
@@ -125,8 +125,10 @@ def _reasons(signal: np.ndarray, fs_hz: float, beats: np.ndarray) -> list[Reason
     height_mv = _height(measures)
     if rescaling(height_mv) != 1:
         measures = _measure(signal * np.float32(rescaling(height_mv)), fs_hz, beats)
-    found = [*gain_reasons(height_mv), *_signal(measures), *_noise(measures), *_too_little(measures)]
+    empty, buried, hidden = _dark(measures)
+    found = [*gain_reasons(height_mv), *wall_reasons(empty, buried, hidden), *_signal(measures), *_noise(measures)]
     found += [*_spikes(measures, fs_hz), *_beats(measures, beats, fs_hz)]
+    found += lost_reasons(empty | buried, hidden, found)
     limbs = limb_reasons(measures, fs_hz)
     found += limbs[0]
     if not any(reason.kind in ("pacemaker", "wrong_unit", "no_beats") for reason in found):
@@ -199,11 +201,6 @@ def _dark(measures: Measures) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return empty, np.zeros_like(empty), np.zeros_like(empty)
     buried = median(measures.muscle) > BURIED_RATIO * np.maximum(median(measures.heights), 0.01)
     return empty, buried, measures.hidden.mean(axis=1) >= WHOLE_SHARE
-
-
-def _too_little(measures: Measures) -> list[Reason]:
-    """Too many leads, or those of a whole wall, show nothing of the heart."""
-    return wall_reasons(*_dark(measures))
 
 
 def _height(measures: Measures) -> float | None:

@@ -14,7 +14,7 @@ from cardiac.quality.placement import AFTER_S, BEFORE_S, REST_S
 WINDOW_S = 1.0
 QRS_HALF_S = 0.05
 BETWEEN = (0.4, 0.5, 0.6, 0.7)  # of the interval between beats: past the T wave, mostly before the next P
-STANDS_OUT = 1.5  # QRS over what lies between them, in steepness
+STANDS_OUT = 2.5  # steepness of a QRS over the quietest of these; of noise, hum and drift hardly ever
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Measures:
     edges_s : (n_windows + 1,), where the windows begin and end.  flat : bool (12, 2 * n_windows), halves of windows.
     clipped : bool (12, n_windows).  muscle, wander : (12, n_windows).  hum : (2, 12, n_windows), 50 and 60 Hz.
     products : (n_windows, 12, 12), mean products of the leads' slopes, mV².  heights : (12, n_beats), of the QRS.
-    hidden : bool (12, n_beats), whether the lead is about as steep between the beats as in this one.
+    hidden : bool (12, n_beats), whether the beat does not stand out of what lies between the beats.
     spikes : (lead, sample).  pacing : samples, (n,), and sharp : bool (12, n), in which leads.
     beat : (12, n), the middle beat, from its level before the QRS.  at_s : (n,), from its R peak.  n_beats : of which
     it is made, all whole.
@@ -137,7 +137,7 @@ def _hidden(slow: np.ndarray, working_hz: float, near: np.ndarray) -> np.ndarray
         return steep[:, about].max(axis=-1)
 
     places = near[:-1, None] + np.diff(near)[:, None] * np.array(BETWEEN)  # (n_beats - 1, 4)
-    between = median(steepest(places.astype(int)))
+    between = steepest(places.astype(int)).min(axis=-1)
     beside = np.concatenate([between[:, :1], (between[:, 1:] + between[:, :-1]) / 2, between[:, -1:]], axis=1)
     return steepest(near) <= STANDS_OUT * beside
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 from cardiac.labels import LEADS
 from cardiac.quality.reasons import MOST_SPANS, Reason
 
+BEATLESS_SHARE = 2 / 3  # of a recording; with more of it without beats too little is left for a decision
+
 
 def join_reasons(parts: list[list[Reason]], edges_s: list[float]) -> list[Reason]:
     """The reasons of consecutive parts, one of each kind and severity; rejected where more than half of the parts are.
@@ -35,11 +37,14 @@ def _joined(reasons: list[tuple[int, Reason]], n_parts: int) -> Reason:
     return Reason(first.kind, leads, first.severity, text, first.start_s, last.end_s)
 
 
-def pause_reasons(stretches: list[tuple[float, float]]) -> list[Reason]:
-    """Warnings of stretches without beats, (first, last) second; many are one sentence."""
+def pause_reasons(stretches: list[tuple[float, float]], duration_s: float) -> list[Reason]:
+    """What stretches without beats, (first, last) second, say of a recording that has beats; many are one sentence."""
     why = "a pause of the heart, noise, or no signal; the heart rate is that of the rest"
+    total_s = sum(last - first for first, last in stretches)
+    if total_s > BEATLESS_SHARE * duration_s:
+        text = f"no beats are found for {total_s:.0f} of {duration_s:.0f} s: too little is left for a decision"
+        return [Reason("no_beats", (), "rejected", text, stretches[0][0], stretches[-1][1])]
     if len(stretches) > MOST_SPANS:
-        total_s = sum(last - first for first, last in stretches)
         text = f"no beats are found {len(stretches)} times, for {total_s:.0f} s in all: {why}"
         return [Reason("no_beats", (), "warning", text, stretches[0][0], stretches[-1][1])]
     return [

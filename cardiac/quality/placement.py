@@ -199,15 +199,16 @@ def evidence(products: np.ndarray, usable: np.ndarray, quick: bool = False) -> n
     segments = [1] if quick else [0, 1, 2]
     corner = np.ix_(kept, kept)
     back = stacked[:, kept[:, None], kept]
+    spoilt = (touched & ~usable).any(axis=1)
     total = np.zeros(len(stacked))
     for segment in segments:
         likely = np.linalg.inv(scatter(segment)[corner])
         seen = products[segment][corner]
         mended = back @ seen @ back.transpose(0, 2, 1)
-        forms = np.einsum("ij,nji->n", likely, mended)
+        forms = np.where(spoilt, 1.0, np.einsum("ij,nji->n", likely, mended))  # 0 where nothing usable is left of it
         total += np.log(np.sum(likely * seen) / forms)
     total = total / len(segments) - 2 / len(kept) * log_sizes
-    return np.where((touched & ~usable).any(axis=1), -np.inf, total)
+    return np.where(spoilt, -np.inf, total)
 
 
 def most_likely(products: np.ndarray, usable: np.ndarray, quick: bool = False) -> Change | None:

@@ -44,6 +44,22 @@ def wall_reasons(empty: np.ndarray, buried: np.ndarray, hidden: np.ndarray) -> l
     return [Reason(kind, leads, "rejected", text)]
 
 
+def lost_reasons(spoilt: np.ndarray, hidden: np.ndarray, told: list[Reason]) -> list[Reason]:
+    """Chest leads that move and show no beats: their electrode hangs in the air.
+
+    spoilt, hidden : bool (12,), leads without signal or buried in noise, and without a beat to see.  told : what is said
+    already. A limb lead at right angles to the heart's axis shows next to none either, and is not blamed.
+    """
+    leads = lead_names(_hidden_alone(spoilt, hidden) & CHEST)
+    said = {lead for reason in told if reason.kind in ("flat", "lead_off") for lead in reason.leads}
+    said |= {lead for reason in told if reason.severity == "rejected" for lead in reason.leads}
+    leads = tuple(lead for lead in leads if lead not in said)
+    if not leads:
+        return []
+    text = f"no beats stand out in {named(leads)}: check the electrode and cable"
+    return [Reason("lead_off", leads, "warning", text)]
+
+
 def _hidden_alone(spoilt: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """Leads in which no beat stands out, while half of the other leads show them: else it is the rhythm."""
     return hidden if np.count_nonzero(hidden | spoilt) <= REJECTED_LEADS else np.zeros_like(hidden)

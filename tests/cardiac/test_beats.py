@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cardiac.beats import average_blocks, find_beats, heart_rate_bpm
+from cardiac.beats import average_blocks, beatless_stretches, find_beats, heart_rate_bpm, join_beats
 from cardiac.labels import SITES
 from cardiac.signals import resample
 from cardiac.simulate import simulate_record
@@ -82,6 +82,38 @@ def test_no_beats_where_there_are_none(kind):
 def test_rate_needs_two_beats():
     assert heart_rate_bpm(np.array([100]), 500.0) is None
     assert heart_rate_bpm(np.array([0, 500, 1000]), 500.0) == 60.0
+
+
+@pytest.mark.parametrize("silence_s", [0, 30, 600, 86_400])
+@pytest.mark.parametrize("n_bursts", [1, 2, 40])
+def test_the_rate_is_that_of_beats_that_follow_each_other(silence_s, n_bursts):
+    """Two beats a second apart at the least, silence, and so on: the silences are no intervals."""
+    bursts = [np.arange(0, 1_001, 500) + place * (silence_s + 2) * 500 for place in range(n_bursts)]
+    assert heart_rate_bpm(np.concatenate(bursts), 500.0) == 60.0
+    assert heart_rate_bpm(np.concatenate([burst[:2] for burst in bursts]), 500.0) == 60.0
+
+
+@pytest.mark.parametrize("beats", [[], [100], [100, 30_100], [0, 5_000, 10_000, 15_000]])
+def test_a_rate_that_is_not_known_is_no_number(beats):
+    assert heart_rate_bpm(np.array(beats, dtype=int), 500.0) is None
+
+
+def test_lost_beats_do_not_halve_the_rate():
+    beats = np.delete(np.arange(0, 50_000, 400), [5, 6, 20, 41, 60, 80])
+    assert heart_rate_bpm(beats, 500.0) == 75.0
+
+
+def test_what_two_stretches_find_alike_is_one_beat():
+    before, after = np.array([100, 600, 1_102]), np.array([1_098, 1_600])
+    assert join_beats(before, after, 500.0).tolist() == [100, 600, 1_102, 1_600]
+    assert join_beats(before[:0], after, 500.0).tolist() == [1_098, 1_600]
+    assert join_beats(before, after[:0], 500.0).tolist() == [100, 600, 1_102]
+
+
+def test_stretches_without_beats():
+    beats = np.array([5_000, 5_500, 6_000, 20_000])
+    assert beatless_stretches(beats, 21_000, 500.0) == [(0.0, 10.0), (12.0, 40.0)]
+    assert beatless_stretches(beats[:3], 6_500, 500.0)[1:] == []
 
 
 def test_blocks_are_means():

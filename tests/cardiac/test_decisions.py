@@ -23,6 +23,7 @@ from cardiac.decisions import (
     fit_thresholds,
 )
 from cardiac.errors import ConfigError, RecordError
+from cardiac.quality.assess import Quality
 from cardiac.records import Note, Record
 
 SETTINGS = {
@@ -285,3 +286,12 @@ def test_columns_always_hold_a_decision():
     mi = np.array([True, False])
     sites = np.array([[True, False] * 3, [True] * 6])
     assert columns(mi, sites).tolist() == [[True, False] * 3 + [False], [False] * 6 + [True]]
+
+
+@pytest.mark.parametrize("rate_bpm", [None, 56.0])
+def test_the_heart_rate_is_that_of_the_quality(rate_bpm):
+    """Not known is no number, whether the quality says so or there is none."""
+    rule = Rule(AS_IT_IS, Thresholds(0.5, (0.5,) * 6, (0.5,) * 6), (0.3, 0.7))
+    quality = Quality((), np.zeros(0, int), rate_bpm)
+    assert decide(RECORD, np.full(7, 0.2), 0.0, rule, quality).rate_bpm == rate_bpm
+    assert decide(RECORD, np.full(7, 0.2), 0.0, rule).rate_bpm is None

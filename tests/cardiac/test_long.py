@@ -5,13 +5,14 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from cardiac.errors import RecordError
+from cardiac.errors import RecordError, RecordRejected
 from cardiac.long import LongSignal, PreparedSignal
 from cardiac.plots import draw_ecg
+from cardiac.quality.assess import assess_record
 from cardiac.records import read_record, record_from_array
 from cardiac.signals import SignalSpec, prepare_signal
 from cardiac.simulate import simulate_record
-from inference import explain_record, predict_record
+from inference import explain_record, judge, predict_record
 from tests.writers import WRITERS
 
 SPEC = SignalSpec(100.0, (0.5, 45.0))
@@ -81,6 +82,65 @@ def test_what_cannot_be_settled_is_said_whenever_it_comes(minutes, detector):
     record = record_from_array(torn, 250, record_id="torn")
     with pytest.raises(RecordError, match="torn: 1 samples are NaN"):
         predict_record(record, detector)
+
+
+@pytest.fixture(scope="module")
+def ten_minutes():
+    """A healthy heart, 250 Hz, and its R peaks."""
+    return simulate_record(4, None, 250.0, 600.0, noise=0.3)
+
+
+def test_silence_is_no_heart_rate(ten_minutes):
+    """Ten silent minutes and ten of a heart: its rate, and where no beats are found."""
+    signal = ten_minutes.record.signal
+    rate_bpm = 60 * 250 / np.median(np.diff(ten_minutes.r_peaks))
+    for silent in (np.zeros_like(signal), np.random.default_rng(0).normal(0, 0.003, signal.shape)):
+        for parts in ([silent, signal], [signal, silent]):
+            quality = judge(record_from_array(np.hstack(parts), 250))
+            assert quality.rate_bpm == pytest.approx(rate_bpm, rel=0.01)
+            (pause,) = [reason for reason in quality.reasons if reason.kind == "no_beats"]
+            assert pause.end_s - pause.start_s == pytest.approx(600, abs=2)
+
+
+def test_a_heart_for_a_little_while_is_not_enough(ten_minutes):
+    signal = np.zeros((12, 300_000), np.float32)
+    signal[:, 150_000:200_000] = ten_minutes.record.signal[:, :50_000]
+    with pytest.raises(RecordRejected):
+        judge(record_from_array(signal, 250))
+    noise = np.random.default_rng(0).normal(0, 0.003, (12, 75_000))
+    noise[:, :10_000] += ten_minutes.record.signal[:, :10_000]
+    with pytest.raises(RecordRejected, match=r"no beats are found for 2\d\d of 300 s: too little is left"):
+        judge(record_from_array(noise, 250))
+
+
+@pytest.mark.parametrize("shift", [-3, -1, 0, 1, 20, 45])
+def test_borders_cut_and_double_no_beat(shift, ten_minutes, monkeypatch):
+    """A beat at the border of every part, a little to either side, is found once."""
+    peaks, signal = ten_minutes.r_peaks, ten_minutes.record.signal
+    middle = peaks[len(peaks) // 2]
+    signal = signal[:, max(0, 2 * (middle + shift) - signal.shape[1]) : 2 * (middle + shift)]
+    moved = peaks - max(0, 2 * (middle + shift) - ten_minutes.record.signal.shape[1])
+    inside = moved[(moved > 50) & (moved < signal.shape[1] - 50)]
+    monkeypatch.setattr("cardiac.quality.assess.PART_S", signal.shape[1] / 250 * 0.6)
+    found = assess_record(signal, 250.0)
+    found = found.beats[(found.beats > 50) & (found.beats < signal.shape[1] - 50)]
+    assert len(found) == len(inside)
+    assert np.abs(found - inside).max() <= 12
+
+
+@pytest.mark.parametrize("seconds", [700, 1_000, 1_300])
+def test_parts_that_are_all_rejected_reject_the_recording(seconds, ten_minutes):
+    """Whatever the length of the parts, and whatever the reason of each."""
+    signal = np.tile(ten_minutes.record.signal, 3)[:, : seconds * 250]
+    half = signal.shape[1] // 2
+    signal[6:, :half] = 0  # nothing is seen of the anterior wall
+    signal[[1, 2, 5], half:] = 0  # nothing is seen of the inferior wall
+    quality = assess_record(signal, 250.0)
+    assert quality.status == "rejected"
+    assert quality.reasons[0].severity == "rejected"
+    signal = np.tile(ten_minutes.record.signal, 3)[:, : seconds * 250]
+    signal[6:, : signal.shape[1] // 4] = 0
+    assert assess_record(signal, 250.0).status == "warning"
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cardiac.errors import CardiacError, RecordError
 from cardiac.labels import COLUMNS, LEADS, SITES
 from cardiac.plots import MM_PER_INCH, draw_ecg, summary
 from cardiac.records import Note, Record
+from cardiac.report_page import draw_report
 
 BUNDLE = {"name": "b", "sha256": "0" * 64}
 NAMES = list(COLUMNS.values())
@@ -146,3 +148,16 @@ def test_curves(tmp_path):
     held = [{**epoch, "held_loss": 0.5} for epoch in history]
     reports.write_curves({"fold0": held, "all": history}, tmp_path / "c.png")
     assert imread(tmp_path / "c.png").std() > 0.01
+
+
+@pytest.mark.parametrize(("rate_bpm", "told"), [(None, None), (56.4, 56)])
+def test_a_heart_rate_that_is_not_known_is_nothing(rate_bpm, told):
+    """In the document null, and there and back; on the page words in place of a number."""
+    found = dataclasses.replace(finding("a"), rate_bpm=rate_bpm)
+    document = json.loads(json.dumps(reports.finding_document(found, BUNDLE)))
+    assert document["heart_rate_bpm"] == told
+    assert reports.finding_of(document).rate_bpm == told
+    page = draw_report(Record("a", np.zeros((12, 5000), np.float32), 500.0), found, BUNDLE)
+    words = " ".join(text.get_text() for axes in page.axes for text in axes.texts)
+    assert ("heart rate 56 a minute" in words) == (told is not None)
+    assert ("heart rate not known" in words) == (told is None)
