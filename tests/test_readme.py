@@ -44,6 +44,21 @@ def test_the_site_under_load_is_what_was_measured(readme, root):
     assert all(Line(**each).is_met for each in measured["lines"])
 
 
+def test_what_quality_catches_is_what_was_measured(readme, root):
+    """The README's rows are the beginnings of rows of the tables that the command prints."""
+    measured = (root / "docs/quality.md").read_text(encoding="utf-8")
+    section = readme.partition("## Quality: when not to trust the tracing")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ") and "95 %" not in line]
+    assert len(rows) > 20
+    for row in rows:
+        assert f"\n{row}" in measured
+    of_clean, of_test = re.findall(r"^\| warning \| (\S+) \| (.+?) \| (\d+) \| (\d+) \|$", measured, re.MULTILINE)
+    share, interval, hits, n = of_clean
+    told = " ".join(section.split())
+    assert f"Of {n} records without a noise flag {hits} get a warning ({share}, {interval})" in told
+    assert f"of the {of_test[3]} test records {of_test[2]} do" in told
+
+
 def test_the_python_example_runs(readme, root):
     example = re.search(r"```python\n(.*?)```", readme, re.DOTALL).group(1)
     told = subprocess.run([sys.executable, "-c", example], cwd=root, capture_output=True, text=True, check=False)
