@@ -296,7 +296,7 @@ def _order_leads(signal: np.ndarray, leads: Sequence[str] | None, notes: list[No
         )
     repeated = sorted({name for name in names if names.count(name) > 1 and name in LEADS})
     if repeated:
-        raise RecordError(f"lead {', '.join(repeated)} stands there twice: name every lead once")
+        raise RecordError(f"lead {', '.join(repeated)} is listed twice: name every lead once")
     limbs = [lead for lead in LEADS[:6] if lead in names]
     missing = [lead for lead in LEADS if lead not in names]
     if len(limbs) < 2 or any(lead not in LEADS[:6] for lead in missing):

@@ -118,7 +118,7 @@ def read_grid(path: Path) -> Grid:
     )
     body, texts, rest = _read_body(path, encoding, form, is_text, len(lines))
     header = [line for line in lines[: form.first] if line.strip()]
-    rows = tuple(tuple(cells_of(line.lstrip("# "), form.separator, form.quote)) for line in header)
+    rows = tuple(tuple(cells_of(line.lstrip("#%!*/ "), form.separator, form.quote)) for line in header)
     return Grid((*header, *rest), rows, body, texts)
 
 
@@ -185,7 +185,8 @@ def is_row(line: str, form: Form) -> bool:
     n_missing = sum(cell.lower() in MISSING for cell in cells)
     is_ended = len(cells) == form.n_columns + 1 and not cells[-1]
     is_long = len(cells) == form.n_columns or is_ended or (len(cells) == form.n_columns - 1 and n_missing == 0)
-    return is_long and n_numbers >= 1 and 2 * (n_numbers + n_missing) >= len(cells)
+    is_blank = n_missing == len(cells) == form.n_columns > 1  # a sample that is missing in all leads
+    return is_blank or (is_long and n_numbers >= 1 and 2 * (n_numbers + n_missing) >= len(cells))
 
 
 def is_number(cell: str, decimal: str = ".") -> bool:
@@ -220,14 +221,24 @@ def _read_body(
         lines, rest = _without_rest(lines, form, is_text, form.first + n_lines - len(lines))
         if not lines:
             continue
-        part = (_parse_wide if form.n_columns > WIDE else _parse)(lines, form, is_text, texts)
+        if form.n_columns > WIDE:
+            part = _parse_wide(lines, form, is_text, texts)
+        else:
+            for place in _late_texts(lines, form) - is_text:
+                is_text.add(place)
+                texts[place] = [""] * sum(map(len, parts))
+            part = _parse(lines, form, is_text, texts)
         n_cells += part.size
         if n_cells > LARGEST_CELLS:
             raise RecordError(f"holds more than {LARGEST_CELLS:,} numbers: save it as .npy, or cut it into parts")
         parts.append(part)
     if not parts:
         raise RecordError(NO_ROWS)
-    return np.concatenate(parts), texts, rest[:50]
+    body = np.concatenate(parts)
+    blank = 0  # rows before the first that holds anything
+    while blank < len(body) - 1 and not np.isfinite(body[blank]).any():
+        blank += 1
+    return body[blank:], {place: cells[blank:] for place, cells in texts.items()}, rest[:50]
 
 
 def _chunks(path: Path, encoding: str, skipped: int) -> Iterator[list[str]]:
@@ -246,7 +257,7 @@ def _chunks(path: Path, encoding: str, skipped: int) -> Iterator[list[str]]:
 
 def _without_remark(line: str) -> str:
     """Without what follows a # behind numbers; a line that begins with it stays."""
-    return re.split(r"(?<=[\d\s;,])#", line, maxsplit=1)[0] if "#" in line[1:] else line
+    return re.sub(r"^([\d\s.,;:eE|+-]*\d[\s,;|]*)#.*", r"\1", line) if "#" in line[1:] else line
 
 
 def _without_rest(lines: list[str], form: Form, is_text: set[int], before: int) -> tuple[list[str], list[str]]:
@@ -305,6 +316,16 @@ def _parse(lines: list[str], form: Form, is_text: set[int], texts: dict[int, lis
     numbers = table.drop(columns=[form.n_columns])
     numbers[[*is_text]] = np.nan
     return numbers.to_numpy(np.float64)
+
+
+def _late_texts(lines: Sequence[str], form: Form) -> set[int]:
+    """Columns that hold no number and some text, a remark once in a while say."""
+    last = form.n_columns - 1
+    if not any(line[-1:].isalpha() for line in lines):
+        return set()
+    cells = [row[last] for line in lines if len(row := cells_of(line, form.separator, form.quote)) > last]
+    has_numbers = any(is_number(cell, form.decimal) for cell in cells)
+    return {last} if not has_numbers and any(cell.lower() not in MISSING for cell in cells) else set()
 
 
 def _first_bad(lines: Sequence[str], form: Form, is_text: set[int]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from cardiac.errors import RecordError
 from cardiac.leads import is_decoration, lead_and_sign
 from cardiac.readers.grids import Grid, is_number
+from cardiac.readers.times import counts_rows, rises_evenly
 from cardiac.readers.units import folded, mv_per_unit
 
 COUNTS = {
@@ -42,6 +43,7 @@ _BIT_STEP = re.compile(r"([\d.,]+(?:e-?\d+)?)\s*([unmμ]v)\s*(?:/|per)\s*(?:bit|
 _STEPS_MV = re.compile(r"([\d.,]+)\s*(?:lsb|bits?|counts?|adu|adc|steps?|units?|digits?)?\s*(?:/|per)\s*mv(?!\w)")
 _KEYED = re.compile(r"\W*(?:range|scale|max|min|gain|sensitivity|offset|top|bottom|low|high)", re.IGNORECASE)
 LABSYSTEM_RANGE = re.compile(r"range:\s*([\d.]+)\s*mv", re.IGNORECASE)
+MOST_CHANCE = 3  # words in a line that may be leads' names by chance
 LABSYSTEM_STEPS = 32_768  # of 16 bits, that its range in mV stands for
 
 
@@ -77,6 +79,10 @@ def read_headings(grid: Grid) -> Headings:
 def refuse_unnamed(grid: Grid) -> None:
     """Raise RecordError where the columns have headings that name no lead."""
     n = grid.body.shape[1]
+    for line in grid.lines:
+        tokens = re.split(r"[\s,;|]+", line)
+        if len({found[0] for token in tokens if (found := lead_and_sign(token))}) > MOST_CHANCE:
+            raise RecordError(f"its line {line.strip()[:60]!r} names leads, and not a column each: name every column")
     for row in _rows(grid, n):
         aligned = _align(row, n, grid)
         words = [cell for cell in aligned or () if cell and not is_number(cell, ",")]
@@ -146,7 +152,8 @@ def _align(row: Sequence[str], n: int, grid: Grid) -> tuple[str, ...] | None:
         return row[1:]
     if len(row) == n - 1:
         is_open = not np.isfinite(grid.body[:, -1]).any() and n - 1 not in grid.texts
-        return (*row, "") if is_open else ("", *row)
+        counts = 0 in grid.texts or counts_rows(grid.body[:, 0]) or rises_evenly(grid.body[:, 0])
+        return (*row, "") if is_open else ("", *row) if counts else None
     return row if len(row) == n else None
 
 
@@ -183,7 +190,7 @@ def _unit(name: str, below: str) -> str:
 def _refuse_misfit(grid: Grid, n: int) -> None:
     for row in grid.rows:
         cells = [cell for cell in row if cell]
-        if _n_leads(row) >= 2 and len(row) not in (n - 1, n, n + 1) and _n_leads(row) >= len(cells) / 2:
+        if _n_leads(row) >= 2 and len(row) != n and _n_leads(row) >= len(cells) / 2:
             raise RecordError(
                 f"has {len(cells)} headings and {n} columns, so which lead is which cannot be told: export a heading a column"
             )

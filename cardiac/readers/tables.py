@@ -74,7 +74,8 @@ def settle_grid(grid: Grid) -> Raw:
         units = units and tuple(units[place] for place in kept)
     else:
         _refuse_empty(samples, LEADS if len(samples) == len(LEADS) else ("",) * len(samples), columns.leads)
-    rate = settle_rate([*columns.statements, *statements_in(headings.lines)], samples.shape[1])
+    told = [*columns.statements, *_heading_statements(headings), *statements_in(headings.lines)]
+    rate = settle_rate(told, samples.shape[1])
     notes = (*rate.notes, *columns.notes)
     if names is None:
         notes += (Note("info", f"its columns have no leads' names: taken in the order {', '.join(LEADS)}"),)
@@ -184,6 +185,16 @@ def _columns(grid: Grid, headings: Headings) -> Columns:
         else:
             leads.append(place)
     return Columns(tuple(leads), tuple(statements), tuple(notes))
+
+
+def _heading_statements(headings: Headings) -> list[Statement]:
+    """What headings say of the rate: of a column without samples as a line does; beside a lead's name, a filter's perhaps."""
+    found = statements_in([name for name in headings.names or () if not lead_and_sign(name) and re.search(r"\d", name)])
+    leads = [
+        name for name in headings.names or () if lead_and_sign(name) and re.search(r"\d\s*k?hz", name, re.IGNORECASE)
+    ]
+    ranges = [name for name in leads if not re.search(r"\d\s*(?:-|to|–)\s*\d", name)]
+    return [*found, *(Statement(f"its heading {name!r}") for name in ranges[:1])]
 
 
 def _is_alone_and_still(values: np.ndarray, name: str, stated: Sequence[Statement]) -> bool:

@@ -49,9 +49,9 @@ def mv_per_unit(unit: str) -> float | None:
 def numbers_of(text: str) -> list[float]:
     """What a number may mean: one value, or two where a comma or point may part thousands ("1,000")."""
     text = re.sub(r"[\s'’]", "", text)
-    if re.fullmatch(r"\d{1,3}([.,])\d{3}", text):
+    if re.fullmatch(r"[1-9]\d{0,2}([.,])\d{3}", text):
         return [float(text.replace(",", ".")), float(re.sub(r"[.,]", "", text))]
-    if re.fullmatch(r"\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*(?:(?!\1)[.,]\d+)?", text):  # parted by one sign throughout
+    if re.fullmatch(r"[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*(?:(?!\1)[.,]\d+)?", text):  # parted by one sign throughout
         sign = re.search(r"[.,]", text)[0]
         return [float(text.replace(sign, "").replace(",", "."))]
     try:

@@ -128,12 +128,18 @@ def _grid_of(rows: Sequence[Sequence[Any]], first: int | None) -> Grid:
     if first is None:
         raise RecordError(NO_ROWS)
     last = max(place for place, row in enumerate(rows) if any(_is_number(cell) for cell in row)) + 1
-    kept = [place for place in range(len(rows[0])) if any(_is_number(row[place]) for row in rows[first:last])]
+    some = rows[first:last][:LEAST_ROWS]
+    kept = [
+        place
+        for place in range(len(rows[0]))
+        if any(_is_number(row[place]) for row in rows[first:last])
+        or 2 * sum(_is_text(row[place]) for row in some) > len(some)
+    ]
     texts: dict[int, list[str]] = {}
     body = np.full((last - first, len(kept)), np.nan)
     for column, place in enumerate(kept):
         cells = [row[place] for row in rows[first:last]]
-        if any(isinstance(cell, date | time) for cell in cells):
+        if any(isinstance(cell, date | time) for cell in cells) or not any(map(_is_number, cells)):
             texts[column] = [_shown(cell) for cell in cells]
         else:
             body[:, column] = [_number(cell, first + number) for number, cell in enumerate(cells)]

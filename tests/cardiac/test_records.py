@@ -332,7 +332,7 @@ def test_too_long_is_refused_before_it_is_read(tmp_path, signal):
 
 
 def test_doubled_lead_names(signal):
-    with pytest.raises(RecordError, match="stands there twice"):
+    with pytest.raises(RecordError, match="listed twice"):
         record_from_array(np.vstack([signal, signal[:1]]), 500, [*LEADS, "I"])
 
 
