@@ -44,7 +44,7 @@ from cardiac.pipeline import ahead, workers
 from cardiac.quality.assess import Quality, accept, assess_record
 from cardiac.records import FS_RANGE_HZ, Record, read_record, record_from_array
 from cardiac.signals import SignalSpec
-from cardiac.sources import list_recordings, open_sources, size_on_disk
+from cardiac.sources import Listing, list_recordings, passed_over_line, size_on_disk
 from cardiac.windows import WindowPlan, pool_windows, window_spread
 
 DEFAULT_BUNDLE = ROOT / "checkpoints/mi/hybrid"
@@ -187,10 +187,24 @@ def predict_folder(
 ) -> Iterator[Outcome]:
     """An Outcome for every recording in files, folders and archives, one by one; a bad one stops none of the others.
 
-    Raises RecordError where a folder holds no recording, or an archive cannot be unpacked.
+    Raises RecordError where no recording lies in any of them.
     """
     with ExitStack() as stack:
-        yield from predict_all(list_recordings(open_sources(paths, stack)), detector, fs_hz, evidence)
+        listing = list_recordings(paths, stack)
+        if not listing.recordings and not listing.refused and not listing.missing:
+            raise RecordError(listing.empty[0][1])
+        yield from _predict_listed(listing, detector, fs_hz, evidence)
+
+
+def _predict_listed(
+    listing: Listing, detector: Detector, fs_hz: float | None = None, evidence: bool = False
+) -> Iterator[Outcome]:
+    """An Outcome for all that was listed; of what lies in an archive, errors tell the whole way."""
+    for outcome in predict_all(listing.recordings, detector, fs_hz, evidence):
+        error = outcome.error and listing.tell_way(outcome.error, outcome.path, outcome.record_id)
+        yield outcome if error is outcome.error else replace(outcome, error=error)
+    for name, sentence in listing.unread:
+        yield Outcome(name, Path(name), error=RecordError(sentence))
 
 
 def predict_all(
@@ -265,7 +279,7 @@ def _conclude_each(batch: Sequence[Outcome], detector: Detector) -> list[Outcome
 
 def _template(paths: Sequence[Path], given: Path | None, names: Sequence[str]) -> Any:
     """The form to fill in: the one given, or the one that lies in a folder given; every row must be a record here."""
-    lying = [path / TEMPLATE for path in paths if os.path.isfile(path / TEMPLATE)]  # noqa: PTH113 (as in sources)
+    lying = [path / TEMPLATE for path in paths if os.path.isfile(path / TEMPLATE)]  # noqa: PTH113 (False for a name too long)
     path = given or (lying[0] if len(lying) == 1 else None)
     if path is None:
         return None
@@ -309,20 +323,25 @@ def _draw(outcome: Outcome, folder: Path) -> int:
 def run(options: argparse.Namespace) -> int:
     """Do what the command line asks; 1 where a record could not be read, 130 when stopped, else 0."""
     with ExitStack() as stack:
-        places = open_sources(options.paths, stack)
-        named = list_recordings(places)
-        template = _template([*places], options.template, [name for _, name in named])
+        listing = list_recordings(options.paths, stack)
+        if not listing.recordings and not listing.refused:  # what an earlier run has written stays
+            print(*(sentence for _, sentence in listing.unread), sep="\n", file=sys.stderr)
+            return 1 if listing.missing else 2
+        names = [name for _, name in listing.recordings] + [Path(name).stem for name, _ in listing.unread]
+        template = _template(listing.folders, options.template, names)
         out = reports.open_folder(options.out)
         for name in (FINDINGS, SUBMISSION):
             if (out / name).is_dir():
                 raise CardiacError(f"{out / name}: is a folder where a file is to be written: choose another --out")
         pictures = reports.open_folder(out / "plots") if options.plots else None
         detector = Detector.load(options.bundle, options.runtime)
-        outcomes = predict_all(named, detector, options.fs_hz, options.evidence)
-        told, errors, status = _write_all(outcomes, detector, out, pictures, len(named))
+        outcomes = _predict_listed(listing, detector, options.fs_hz, options.evidence)
+        n_listed = len(listing.recordings) + len(listing.unread)
+        told, errors, status = _write_all(outcomes, detector, out, pictures, n_listed)
         _tell(told, out, template)
-    for error in errors:
-        print(f"not read: {error}", file=sys.stderr)
+    print(*(f"not read: {error}\n" for error in errors), sep="", end="", file=sys.stderr, flush=True)
+    if listing.passed_over:
+        print(passed_over_line(listing.passed_over))
     return status or int(bool(errors))
 
 

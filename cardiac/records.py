@@ -14,7 +14,6 @@ from cardiac.labels import LEADS, lead_and_sign, lead_name
 from cardiac.long import LongSignal
 from cardiac.ordered import percentiles
 from cardiac.readers.aecg import read_aecg
-from cardiac.readers.archives import unpacked
 from cardiac.readers.arrays import read_npy, read_npz
 from cardiac.readers.dicom import read_dicom
 from cardiac.readers.edf import read_edf_file
@@ -23,11 +22,11 @@ from cardiac.readers.muse import read_muse
 from cardiac.readers.raw import FS_RANGE_HZ, LONG_S, Note, Raw, check_length, check_rate
 from cardiac.readers.scp import read_scp_file
 from cardiac.readers.sierra import read_sierra
-from cardiac.readers.tables import is_table, read_text, read_xlsx
+from cardiac.readers.tables import read_text, read_xlsx
 from cardiac.readers.units import mv_per_unit
 from cardiac.readers.wfdb_files import read_wfdb
 
-__all__ = ["FS_RANGE_HZ", "Note", "Record", "find_records", "read_record", "record_from_array", "stored_record"]
+__all__ = ["FS_RANGE_HZ", "Note", "Record", "read_record", "record_from_array", "stored_record"]
 
 READERS: dict[str, Callable[[Path], Raw]] = {
     "npy": read_npy,
@@ -47,11 +46,6 @@ TASK_FS_HZ = 500.0
 N_SAMPLED = 24  # places of a long recording
 PULSE_S = 0.1  # from so long on, all leads alike at an end are a calibration pulse or padding, and no heart
 LARGEST_MV = 100.0  # from the lead's median; the largest of the real records is 27
-# Endings by which a file in a folder is taken for a recording; others are looked into.
-SUFFIXES = {".npy", ".npz", ".hea", ".edf", ".bdf", ".dcm", ".scp"}
-TABLES = {".csv", ".tsv", ".txt", ".asc", ".xlsx"}
-PASSED_OVER = {".dat", ".atr", ".md", ".json", ".html", ".py", ".toml", ".zip", ".gz", ".tar", ".png", ".jpg", ".pdf"}
-
 # Peak-to-peak amplitude of the middle lead over 1,681 + 449 real records: 0.4 to 5.7 mV. What lies far outside is in
 # another unit; what lies in between could be either and is refused rather than guessed.
 SWING_PERCENTS = (0.1, 99.9)
@@ -99,8 +93,7 @@ def read_record(source: "str | Path | Record", fs_hz: float | None = None, recor
                 raise RecordError("is not a plain file: give a recording or a folder of them")
             kind = kind_of(path)
             if kind == "archive":
-                with unpacked(path):  # says what is wrong with it, if anything is
-                    raise RecordError("is an archive and no single recording: unpack it, or give it to inference.py")
+                raise RecordError("is an archive and no single recording: unpack it, or give it to inference.py")
             if kind not in READERS:
                 raise RecordError(f"is a {kind} file, which is not read: export it in another format")
             with faults_are_ours("reading"):
@@ -125,39 +118,6 @@ def stored_record(path: str | Path, record_id: str, fs_hz: float) -> Record:
         if samples.dtype != np.float32 or len(samples) != len(LEADS):
             raise RecordError("its stored samples are not twelve leads: upload the recording again")
         return Record(record_id, LongSignal(samples, np.array) if isinstance(samples, np.memmap) else samples, fs_hz)
-
-
-def find_records(folder: str | Path, called: str | Path | None = None) -> list[Path]:
-    """All recordings under a folder, in the order of their paths; hidden files are passed over.
-
-    called : what the folder is named in an error, else its path. Recordings are known by their endings, others by their content;
-    tables that are no samples (forms, labels) are passed over.
-    Raises RecordError where there is none.
-    """
-    folder = Path(folder)
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and _is_recording(path)
-    )
-    if not found:
-        raise RecordError(f"{called or folder}: no recording lies in it: check the path")
-    return found
-
-
-def _is_recording(path: Path) -> bool:
-    suffix = path.suffix.lower()
-    if not path.is_file() or suffix in PASSED_OVER or path.name == "DICOMDIR":
-        return False
-    if suffix in SUFFIXES:
-        return True
-    if suffix == ".mat":
-        return not path.with_suffix(".hea").is_file()  # else it is read by its header
-    try:
-        kind = kind_of(path)
-        return kind in READERS and (suffix in TABLES or kind != "text") and (kind != "text" or is_table(path))
-    except (RecordError, OSError):
-        return suffix == ".xml"  # so that it is named among those that could not be read
 
 
 def record_from_array(

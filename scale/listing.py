@@ -1,15 +1,15 @@
 """What a run reads: a folder, a manifest or an object store -> names and places of recordings, one after another."""
 
 import errno
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from cardiac.errors import ConfigError, RecordError, extra, first_line
-from cardiac.records import SUFFIXES, find_records
-from cardiac.sources import printable
+from cardiac.readers.kinds import SUFFIXES
+from cardiac.readers.scratch import scratch_folder
+from cardiac.sources import list_folder, printable
 from scale.cluster import REQUIREMENTS
 
 COMPANIONS = (".dat", ".mat")  # of a WFDB header
@@ -39,7 +39,7 @@ def list_source(source: str) -> Iterator[Place]:
     elif Path(source).is_dir():
         folder = Path(source)
         try:
-            found = find_records(folder)
+            found = list_folder(folder)
         except RecordError as error:
             raise ConfigError(str(error)) from error
         for path in found:
@@ -119,10 +119,10 @@ def brought_here(place: str) -> Iterator[Path]:
     if "://" not in place:
         yield Path(place)
         return
-    with tempfile.TemporaryDirectory(prefix="ecg-") as folder:
+    with scratch_folder() as folder:
         try:
             fs, path = filesystem(place)
-            target = Path(folder) / PurePosixPath(path).name
+            target = folder / PurePosixPath(path).name
             fs.get_file(path, str(target))
             for ending in COMPANIONS if target.suffix == ".hea" else ():
                 other = str(PurePosixPath(path).with_suffix(ending))

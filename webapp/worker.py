@@ -6,7 +6,6 @@ It is a process of its own so that pages stay quick beside it, and so that a fil
 """
 
 import argparse
-import errno
 import logging
 import os
 import shutil
@@ -16,6 +15,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -23,9 +23,9 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from cardiac import reports
 from cardiac.errors import CardiacError, InternalError, RecordError
 from cardiac.evidence import evidence_document
-from cardiac.readers.archives import is_archive, unpack
-from cardiac.records import find_records, read_record, record_from_array, stored_record
-from cardiac.sources import name_recordings
+from cardiac.readers.archives import unpack
+from cardiac.records import read_record, record_from_array, stored_record
+from cardiac.sources import list_files
 from inference import Detector, explain_record, predict_record
 from webapp.logs import told_place
 from webapp.samples import ENDING, read_samples
@@ -37,8 +37,7 @@ from webapp.storage.records import Read, store_record
 from webapp.storage.tables import Job, Record, Task
 
 IDLE_S = 0.2
-COMPANIONS = {".dat", ".mat", ".atr", ".hea"}  # of a WFDB header, and no recordings of their own beside it
-NESTED = "is an archive within an archive: unpack it and upload it by itself"
+COMPANIONS = {".dat", ".mat", ".atr"}  # of a WFDB header, and no recordings of their own beside it
 log = logging.getLogger("webapp.worker")
 
 
@@ -200,36 +199,29 @@ def open_upload(folder: Path) -> tuple[list[tuple[Path, str]], list[tuple[str, s
 
     folder : with the files as they came under `given`; archives are unpacked beside it. Raises NoRoom.
     """
-    given, found, refused = folder / "given", [], []
+    given = folder / "given"
     files = sorted(path for path in given.rglob("*") if path.is_file())
-    for place, path in enumerate(path for path in files if is_archive(path)):
-        target = folder / str(place + 1)
-        try:
-            _unpack_afresh(path, target)
-            found += [(each, Path(path.name) / each.relative_to(target)) for each in find_records(target, path.name)]
-        except RecordError as error:
-            refused.append((path.name, str(error)))
-        refused += [(each.name, f"{each.name}: {NESTED}") for each in sorted(target.rglob("*")) if is_archive(each)]
-    plain = [path for path in files if not is_archive(path)]
-    for path in plain:
-        lone = path.suffix.lower() not in COMPANIONS - {".hea"} or not path.with_suffix(".hea").is_file()
-        if lone:
-            found.append((path, path.relative_to(given)))
-    return name_recordings(found), refused
+    parts = [path for path in files if path.suffix.lower() in COMPANIONS and path.with_suffix(".hea").is_file()]
+    places = (folder / str(number) for number in count(1))
+    listing = list_files(
+        {path: path.relative_to(given) for path in files if path not in parts}, lambda: _afresh(next(places)), _unpack
+    )
+    return listing.recordings, listing.unread
 
 
-def _unpack_afresh(path: Path, target: Path) -> None:
-    """Raises RecordError for what is wrong with the archive, NoRoom where the disk is full."""
-    shutil.rmtree(target, ignore_errors=True)  # what a killed worker has left
+def _afresh(target: Path) -> Path:
+    """The folder, empty: a killed worker may have left something in it."""
+    shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
+    return target
+
+
+def _unpack(path: str, target: str, shown: str) -> dict[str, list]:
+    """As `archives.unpack`. Raises NoRoom where the disk is full."""
     try:
-        unpack(path, target)
+        return unpack(path, target, shown)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO):
-            raise NoRoom(
-                f"{path.name} cannot be unpacked ({error.strerror}): make room on the server's disk"
-            ) from error
-        raise RecordError(f"{path.name}: cannot be unpacked ({error.strerror}): pack it again") from error
+        raise NoRoom(f"{shown} cannot be unpacked ({error.strerror}): make room on the server's disk") from error
 
 
 @contextmanager

@@ -1,111 +1,299 @@
-"""Archives (.zip, .tar, .tar.gz and the like), unpacked under limits into a folder that goes when it has been read."""
+"""Archives (.zip, .tar, .gz and the like), and archives within them, unpacked under limits into a folder.
+
+Nothing is written outside of that folder, under names of our own where the archive's cannot be. A member that is damaged,
+encrypted or oddly named is lost alone; a limit that is passed refuses the archive.
+"""
 
 import lzma
 import shutil
+import struct
 import tarfile
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 
 from cardiac.errors import RecordError, naming
-from cardiac.readers.kinds import kind_of
+from cardiac.readers.kinds import SUFFIXES, is_tar, kind_of
+from cardiac.readers.safe_names import disk_name, hidden_part, is_hidden, shown_name
+from cardiac.readers.streams import PACKED, Bounded, open_stream
+from cardiac.readers.zips import check_entry, entry_name, open_zip
 
 MOST_FILES = 50_000
+MOST_ENTRIES = 200_000  # files, folders and links
 MOST_BYTES = 4 * 2**30
 MOST_PACKED = 200  # times its size that an archive may grow, over the first 64 MiB
 FREE_BYTES = 64 * 2**20
-Member = tuple[str, int, IO[bytes] | None]  # name, stated size, content (None for what is no plain file)
+UNIX = 3  # the system whose modes an entry of a zip keeps
+MOST_DEEP = 3  # archives within each other, the outermost among them
+DAMAGE = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError,
+    NotImplementedError, ValueError, OverflowError, IndexError,
+)  # fmt: skip
+DAMAGED = "is damaged or cut short in the archive: copy the archive again"
+CUT = "is damaged or cut short after {} files of it, and what follows is lost: copy it again"
+PARTS = "holds more than {:,} files or {:,} bytes: give it in parts"
+Member = tuple[str, int, Callable[[], IO[bytes]] | None]  # name, stated size, what opens it (None: no plain file)
+
+
+class TooMuch(RecordError):
+    """An archive that passes a limit."""
 
 
 def is_archive(path: Path) -> bool:
-    """Whether this is a file that holds others."""
+    """Whether this is a file that holds others, or one file that is packed."""
     try:
         return path.is_file() and kind_of(path) == "archive"
     except (RecordError, OSError):
         return False
 
 
-@contextmanager
-def unpacked(path: Path) -> Iterator[Path]:
-    """A folder with the archive's files for as long as this lasts. Raises as `unpack` does."""
-    with tempfile.TemporaryDirectory(prefix="ecg-") as folder:
-        unpack(path, Path(folder))
-        yield Path(folder)
+def unpack(path: str | Path, folder: str | Path, shown: str | None = None) -> dict[str, list]:
+    """Write the files of an archive, and of the archives within it, into a folder that is there and empty.
 
-
-def unpack(path: Path, folder: Path) -> None:
-    """Write the archive's files into a folder that is there and empty.
-
-    Folders, links and hidden files are passed over. Raises RecordError, and writes nothing outside of its folder, for a
-    name that leads out of it, for what grows beyond the limits, and for what is damaged.
+    shown : what the archive is called, else its file's name.
+    Returns plain data: "files" as [path in the folder, shown name], "refused" as [shown name, sentence], "passed_over" as
+    shown names of hidden files, links and devices. A shown name begins with the archive's. Raises RecordError where
+    nothing can be read or a limit is passed, and OSError where the disk is full.
     """
-    with naming(path.name):
-        limit = min(MOST_BYTES, FREE_BYTES + MOST_PACKED * path.stat().st_size)
-        written = n_files = 0
+    path = Path(path)
+    nest = _Nest(Path(folder), min(MOST_BYTES, FREE_BYTES + MOST_PACKED * path.stat().st_size))
+    nest.open(path, shown or path.name, Path(), 1)
+    reasons = {told.removeprefix(f"{name}: ") for name, told in nest.refused}
+    if not nest.files and len(reasons) == 1:  # of all archives in it the same
+        raise RecordError(f"{shown or path.name}: {reasons.pop()}")
+    return {"files": nest.files, "refused": nest.refused, "passed_over": nest.passed_over}
+
+
+@dataclass
+class _Nest:
+    """An archive with those within it, which share one budget of files and bytes."""
+
+    folder: Path
+    most_bytes: int
+    n_bytes: int = 0
+    n_files: int = 0
+    n_entries: int = 0
+    n_places: int = 0
+    files: list[list[str]] = field(default_factory=list)
+    refused: list[list[str]] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)
+
+    def open(self, path: Path, shown: str, place: Path, depth: int) -> None:
+        """Unpack one archive into a place in the folder, then those within it. Raises RecordError."""
+        written: list[tuple[Path, str]] = []
+        lost: list[tuple[str, str]] = []
         try:
-            for name, size, content in _members(path):
-                parts = PurePosixPath(name.replace("\\", "/")).parts
-                if name.startswith(("/", "\\")) or ".." in parts or ":" in name or "\0" in name:
-                    raise RecordError(f"a name in it leads out of it ({name[:60]!r}): pack it again")
-                n_files += 1
-                if n_files > MOST_FILES or written + size > limit:
-                    raise RecordError(f"holds more than {MOST_FILES:,} files or {limit:,} bytes: give it in parts")
-                if content is not None and parts and not any(part.startswith(".") for part in parts):
-                    written += _write(content, folder.joinpath(*parts), limit - written)
-        except (
-            zipfile.BadZipFile,
-            tarfile.TarError,
-            zlib.error,
-            lzma.LZMAError,
-            EOFError,
-            RuntimeError,
-            ValueError,
-        ) as error:
-            raise RecordError("cannot be unpacked (damaged, encrypted, or no archive inside): pack it again") from error
-        except NotImplementedError as error:
-            raise RecordError("is packed in a way that is not read: pack it as plain .zip") from error
+            with naming(shown):
+                self._write_all(path, shown, place, written, lost)
+        except RecordError:
+            for each, _ in written:
+                (self.folder / each).unlink(missing_ok=True)
+            raise
+        self.refused += [[name, f"{name}: {reason}"] for name, reason in lost]
+        for each, name in written:
+            if _holds_others(self.folder / each):
+                self._open_inner(each, name, depth)
+            else:
+                self.files.append([each.as_posix(), name])
 
+    def _open_inner(self, each: Path, name: str, depth: int) -> None:
+        path = self.folder / each
+        try:
+            if depth == MOST_DEEP:
+                raise RecordError(f"{name}: is an archive in {MOST_DEEP} others: unpack it and give it by itself")
+            self.open(path, name, self._new_place(), depth + 1)
+        except RecordError as error:
+            self.refused.append([name, str(error)])
+        finally:
+            path.unlink()
 
-def _members(path: Path) -> Iterator[Member]:
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as file:
-            for each in file.infolist():
-                is_link = (each.external_attr >> 16) & 0o170000 == 0o120000
-                if each.is_dir() or is_link:
-                    yield each.filename, 0, None
-                else:
-                    with file.open(each) as content:
-                        yield each.filename, each.file_size, content
-    else:
-        with tarfile.open(path, "r:*") as file:
-            for each in file:
-                yield each.name, max(each.size, 0), file.extractfile(each) if each.isreg() else None
+    def _new_place(self) -> Path:
+        self.n_places += 1
+        return Path(f".{self.n_places}")  # no member is written under a name with a dot before it
 
+    def _write_all(self, path: Path, shown: str, place: Path, written: list, lost: list) -> None:
+        """What `open` does of the archive itself: `written` as (path in the folder, shown), `lost` as (shown, reason)."""
+        passed, taken, again = {}, Counter(), {}
+        try:
+            for member, size, opened in _members(path, shown):
+                self._count(size)
+                name = shown_name(member)
+                if opened is None or not name or is_hidden(name):
+                    if opened is not None or not member.endswith(("/", "\\")):
+                        passed[f"{shown}/{hidden_part(name)}"] = None
+                    continue
+                self.n_files += 1
+                self._check()
+                whole, target = f"{shown}/{name}", disk_name(name)
+                taken[target] += 1
+                if taken[target] > 1:  # apart from the first, beside those that come with it
+                    again.setdefault(taken[target], self._new_place())
+                try:
+                    within = again[taken[target]] if taken[target] > 1 else place
+                    written.append((self._write(opened, within, Path(target)), whole))
+                except RecordError as error:
+                    if isinstance(error, TooMuch):
+                        raise
+                    lost.append((whole, str(error)))
+        except DAMAGE as error:
+            self._cut(written, lost, shown, error)
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            self._cut(written, lost, shown, error)
+        if lost and not written and len({reason for _, reason in lost}) == 1:
+            raise RecordError(lost[0][1])
+        self.passed_over += passed
 
-def _write(content: IO[bytes], target: Path, limit: int) -> int:
-    """Copy so many bytes at most; how many there were. A second file of a name takes the first one's place nowhere."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
-            shutil.copyfileobj(_Limited(content, limit), file, 2**20)
-            return file.tell()
-    except (FileExistsError, NotADirectoryError) as error:
-        raise RecordError(f"holds two files named {target.name[:60]!r} in one place: pack it again") from error
+    def _cut(self, written: list, lost: list, shown: str, error: BaseException) -> None:
+        """The archive ends before its end: what came before is kept. Raises RecordError where nothing did."""
+        if not written:
+            raise RecordError("is damaged, cut short or no archive inside: copy or pack it again") from error
+        lost.append((shown, CUT.format(len(written))))
+
+    def _count(self, size: int) -> None:
+        self.n_entries += 1
+        if self.n_bytes + size > self.most_bytes or self.n_entries > MOST_ENTRIES:
+            self._refuse()
+
+    def _check(self) -> None:
+        if self.n_files > MOST_FILES or self.n_bytes > self.most_bytes:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        raise TooMuch(PARTS.format(MOST_FILES, self.most_bytes))
+
+    def _write(self, opened: Callable[[], IO[bytes]], place: Path, name: Path) -> Path:
+        """Copy a member, and nothing of it where that fails; its path in the folder. Raises RecordError, TooMuch, OSError."""
+        target = self.folder / place / name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):  # a file is called as this one's folder
+            place = self._new_place()
+            target = self.folder / place / name
+            target.parent.mkdir(parents=True)
+        try:
+            self._copy(opened, target)
+        except (FileExistsError, IsADirectoryError):  # a folder is called so, or the disk knows no capitals
+            return self._write(opened, self._new_place(), name)
+        except OSError as error:
+            target.unlink(missing_ok=True)
+            if error.errno is not None:
+                raise
+            raise RecordError(DAMAGED) from error
+        except DAMAGE as error:
+            target.unlink(missing_ok=True)
+            raise RecordError(DAMAGED) from error
+        except MemoryError as error:
+            target.unlink(missing_ok=True)
+            raise RecordError("asks for too much memory to be unpacked: pack it as plain .zip") from error
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+        return place / name
+
+    def _copy(self, opened: Callable[[], IO[bytes]], target: Path) -> None:
+        with target.open("xb") as file, opened() as content:
+            shutil.copyfileobj(_Limited(content, self), file, 2**20)
 
 
 class _Limited:
-    """A file of which no more than so many bytes are read. Raises RecordError at the next."""
+    """A member of which no more is read than the nest has left. Raises TooMuch at the next byte."""
 
-    def __init__(self, content: IO[bytes], limit: int) -> None:
-        self.content, self.left = content, limit
+    def __init__(self, content: IO[bytes], nest: _Nest) -> None:
+        self.content, self.nest = content, nest
+
+    def read(self, n: int) -> bytes:
+        read = self.content.read(n)
+        self.nest.n_bytes += len(read)
+        self.nest._check()
+        return read
+
+
+def _holds_others(path: Path) -> bool:
+    return path.suffix.lower() not in SUFFIXES and is_archive(path)
+
+
+def _members(path: Path, shown: str) -> Iterator[Member]:
+    with path.open("rb") as file:
+        head = file.read(6)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        yield from _zip_members(path)
+        return
+    with open_stream(path) as stream:
+        is_packed_tar = is_tar(stream.read(512))
+    if is_packed_tar:
+        yield from _tar_members(path)
+    elif head.startswith(PACKED):
+        yield _unpacked_name(shown), 0, lambda: open_stream(path)
+    else:
+        raise RecordError("is no archive that is read: pack it again as .zip")
+
+
+def _zip_members(path: Path) -> Iterator[Member]:
+    with open_zip(path) as archive:
+        for entry in archive.infolist():
+            name = entry_name(entry)
+            kind = (entry.external_attr >> 16) & 0o170000 if entry.create_system == UNIX else 0
+            is_folder = name.endswith(("/", "\\")) and not entry.file_size
+            is_plain = kind in (0, 0o100000) and not is_folder
+            yield name, entry.file_size, (lambda entry=entry: _opened(archive, path, entry)) if is_plain else None
+
+
+def _opened(archive: zipfile.ZipFile, path: Path, entry: zipfile.ZipInfo) -> IO[bytes]:
+    check_entry(path, entry)
+    return archive.open(entry)
+
+
+def _tar_members(path: Path) -> Iterator[Member]:
+    """Raises tarfile.ReadError where the archive does not end as one does (two blocks of zeros, POSIX.1 ustar)."""
+    with open_stream(path) as stream:
+        bounded = Bounded(stream)
+        bounded.begin_header()
+        with tarfile.open(fileobj=bounded, mode="r:") as archive:
+            while (each := archive.next()) is not None:
+                bounded.end_header()
+                is_plain = each.isreg()
+                name = f"{each.name}/" if each.isdir() else each.name
+                yield name, max(each.size, 0), (lambda each=each: _extracted(archive, each)) if is_plain else None
+                archive.members = []  # of which it would keep every one
+                bounded.begin_header()
+            bounded.seek(archive.offset)
+            if bounded.read(512) != bytes(512):
+                raise tarfile.ReadError("no end")
+
+
+def _extracted(archive: tarfile.TarFile, each: tarfile.TarInfo) -> IO[bytes]:
+    content = archive.extractfile(each)
+    return _Whole(content, each.size)
+
+
+class _Whole:
+    """A tar member. Raises EOFError where fewer bytes come than its header states."""
+
+    def __init__(self, content: IO[bytes], size: int) -> None:
+        self.content, self.left = content, size
 
     def read(self, n: int) -> bytes:
         read = self.content.read(n)
         self.left -= len(read)
-        if self.left < 0:
-            raise RecordError("holds more bytes than it states or than are unpacked: give it in parts")
+        if not read and self.left:
+            raise EOFError
         return read
+
+    def __enter__(self) -> "_Whole":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.content.close()
+
+
+def _unpacked_name(shown: str) -> str:
+    """What a packed file is called when it is unpacked."""
+    name = shown.rpartition("/")[2]
+    stem, dot, ending = name.rpartition(".")
+    return stem if dot and stem and ending.lower() in ("gz", "bz2", "xz", "z", "gzip") else name

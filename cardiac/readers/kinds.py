@@ -1,58 +1,148 @@
 """What kind of file this is: by its content, and by its name only where the content leaves it open."""
 
 import re
-import zipfile
+import tarfile
 from pathlib import Path
 
 from cardiac.errors import RecordError
+from cardiac.readers.foreign import DOCUMENTS_97, ENDINGS, OFFICE_97, foreign_kind, foreign_text
+from cardiac.readers.streams import PACKED
+from cardiac.readers.zips import open_zip
 
 HEAD = 4_096  # bytes that are looked at
 XML_ROOTS = {"annotatedecg": "aecg", "restingecg": "muse", "restingecgdata": "sierra"}
+PAGES = (".html", ".htm", ".xhtml", ".shtml", "")
 ENTITIES = "its XML has entities of its own, which are never read: export it without"
 BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
-PICTURES = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"BM")
+PICTURES = (b"%PDF", b"%!PS", b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*")
+MEDIA = (b"ID3\x03", b"ID3\x04", b"OggS", b"\x1aE\xdf\xa3", b"wOFF", b"wOF2", b"OTTO")
+PROGRAMS = (b"\x7fELF", b"MZ", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe", b"!<arch>")
+SUFFIXES = {".npy", ".npz", ".hea", ".edf", ".bdf", ".dcm", ".scp"}  # which no other kind of file has
+END = re.compile(rb"\x1a[\x00\x1a]*\Z")  # of a text of DOS
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+
+
+class NoRecording(RecordError):
+    """A file that is certainly no recording: a picture, a text document, a program."""
+
+
+class Unknown(RecordError):
+    """A file of no kind that is known here."""
 
 
 def kind_of(path: Path) -> str:
     """One of npy, npz, xlsx, wfdb, edf, dicom, scp, aecg, muse, sierra, text, archive.
 
-    Raises RecordError for other content, saying what it looks like, and OSError.
+    Raises RecordError for other content, saying what it looks like, NoRecording where that is no recording, and OSError.
     """
     with path.open("rb") as file:
         head = file.read(HEAD)
     suffix = path.suffix.lower()
     if not head:
         raise RecordError("is empty: export the recording again")
-    if head.startswith(PICTURES):
-        raise RecordError("is a picture or PDF, and only samples are read: export the recording's data")
+    kind = _kind_of_binary(path, head, suffix)
+    if kind:
+        return kind
+    text = decoded(head)
+    if text is None:
+        if suffix == ".dcm" or head[:4] in (b"\x08\x00\x05\x00", b"\x08\x00\x16\x00", b"\x02\x00\x00\x00"):
+            raise RecordError("is DICOM without its beginning (128 bytes and DICM): export it as a DICOM file")
+        if suffix in ENDINGS:
+            raise RecordError("is {}, which is not read: {}".format(*ENDINGS[suffix]))
+        raise Unknown("is of no kind that is read (see the README's table): export it as one of these")
+    if re.match(r"\s*<(?:!doctype\s+)?html\b", text, re.IGNORECASE):
+        raise _not_if(suffix in PAGES, "is a web page (HTML) and no table of samples: save the samples as .csv")
+    if text.lstrip().startswith("<"):
+        return _kind_of_xml(text)
+    if foreign := foreign_text(text):
+        raise RecordError("is {}, which is not read: {}".format(*foreign))
+    return "text"
+
+
+def _kind_of_binary(path: Path, head: bytes, suffix: str) -> str | None:
+    """The kind by the first bytes, or by a name that stands for one kind; None where it may be text."""
+    if head[128:132] == b"DICM":
+        if b"1.2.840.10008.1.3.10" in head[132:400]:
+            raise NoRecording("is a DICOM directory: give the files that it lists")
+        return "dicom"
+    _check_recording(head, suffix)
+    if foreign := foreign_kind(head, suffix):
+        raise RecordError("is {}, which is not read: {}".format(*foreign))
     if head.startswith(b"\x93NUMPY") or suffix == ".npy":
         return "npy"
-    if head.startswith(b"PK\x03\x04"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _kind_of_zip(path)
-    if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")) or head[257:262] == b"ustar":
+    if head.startswith(PACKED) or is_tar(head):
         return "archive"
-    if head[128:132] == b"DICM":
-        return "dicom"
     if head[16:22] == b"SCPECG" or suffix == ".scp":
         return "scp"
     if head.startswith((b"0       ", b"\xffBIOSEMI")):
         return "edf"
-    if suffix in (".hea", ".dat", ".mat"):
+    if suffix in (".hea", ".mat") or (suffix == ".dat" and _is_signal(path, head)):
         return "wfdb"
-    text = decoded(head)
-    if text is None:
-        raise RecordError("is of no kind that is read (see the README's table): export it as one of these")
-    return _kind_of_xml(text) if text.lstrip().startswith("<") else "text"
+    return None
+
+
+def _check_recording(head: bytes, suffix: str) -> None:
+    """Raises NoRecording for what is certainly none."""
+    bitmap = head.startswith(b"BM") and head[6:10] == bytes(4)
+    if head.startswith(PICTURES) or bitmap or head[8:12] == b"WEBP":
+        raise NoRecording("is a picture or PDF, and only samples are read: export the recording's data")
+    if head.startswith(MEDIA) or head[4:8] == b"ftyp" or head[8:12] == b"AVI ":
+        raise NoRecording("is a sound, film or font, and only samples are read: export the recording's data")
+    if head.startswith(PROGRAMS) and BINARY.search(head):
+        raise NoRecording("is a program and no recording: give the files that it has written")
+    if head.startswith(OFFICE_97) and suffix in DOCUMENTS_97:
+        raise NoRecording("is an office document and no sheet of numbers: export the samples")
+
+
+def _is_signal(path: Path, head: bytes) -> bool:
+    """Whether a .dat file is WFDB's, and no text that is called so."""
+    return path.with_suffix(".hea").is_file() or decoded(head) is None
+
+
+def is_tar(head: bytes) -> bool:
+    """Whether these are the first bytes of a tar archive: a header whose checksum is right."""
+    try:
+        tarfile.TarInfo.frombuf(head[:512], "utf-8", "surrogateescape")
+    except (tarfile.TarError, ValueError):
+        return False
+    return True
+
+
+def _not_if(certain: bool, sentence: str) -> RecordError:
+    return NoRecording(sentence) if certain else RecordError(sentence)
+
+
+def encoding_of(head: bytes) -> str | None:
+    """How the text is written of which these are the first bytes, or None where they hold none.
+
+    A file without a mark of its encoding is UTF-16 where every other byte is 0, else UTF-8, or Latin-1 where it cannot be.
+    """
+    for mark, encoding in MARKS:
+        if head.startswith(mark):
+            return encoding
+    for place, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        half, other = head[place::2], head[1 - place :: 2]
+        if len(half) > 8 and half.count(0) > 0.8 * len(half) and other.count(0) == 0:
+            return encoding
+    if BINARY.search(END.sub(b"", head)):
+        return None
+    try:
+        head[: max(len(head) - 3, 1)].decode("utf-8")
+    except UnicodeDecodeError as error:
+        return "utf-8" if error.reason == "unexpected end of data" and len(head) > 4 else "latin-1"
+    return "utf-8"
 
 
 def decoded(content: bytes) -> str | None:
-    """The text in these bytes, or None where they hold none. A file without a mark of its encoding is UTF-8 or Latin-1."""
-    for mark, encoding in MARKS:
-        if content.startswith(mark):
-            return content.decode(encoding, errors="replace")
-    if BINARY.search(content):
+    """The text in these bytes, or None where they hold none; see `encoding_of`."""
+    encoding = encoding_of(content)
+    if encoding is None:
         return None
+    if encoding != "utf-8":
+        return content.decode(encoding, errors="replace").removesuffix("\x1a")
+    content = END.sub(b"", content)
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
@@ -60,16 +150,19 @@ def decoded(content: bytes) -> str | None:
 
 
 def _kind_of_zip(path: Path) -> str:
-    try:
-        with zipfile.ZipFile(path) as file:
-            names = file.namelist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise RecordError("is a damaged zip file: copy it again") from error
+    with open_zip(path) as file:
+        names = file.namelist()
+    suffix = path.suffix.lower()
     if "[Content_Types].xml" in names:
         if any(name.startswith("xl/") for name in names):
             return "xlsx"
-        raise RecordError("is an office document and no sheet of numbers: export the samples")
-    return "npz" if path.suffix.lower() == ".npz" else "archive"
+        raise NoRecording("is an office document and no sheet of numbers: export the samples")
+    if "mimetype" in names and "content.xml" in names:
+        is_text = suffix in (".odt", ".odp", ".odg", ".epub")
+        raise _not_if(is_text, "is an OpenDocument file, which is not read: save the samples as .xlsx or .csv")
+    if any(name.endswith("/data.pkl") for name in names):
+        raise RecordError("is a PyTorch file, which could run programs and is not read: save its samples as .npy")
+    return "npz" if suffix == ".npz" else "archive"
 
 
 def _kind_of_xml(text: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cardiac.errors import RecordError
 from cardiac.labels import LEADS
-from cardiac.records import find_records, read_record, record_from_array
+from cardiac.records import read_record, record_from_array
 
 
 def save(path, array):
@@ -351,14 +351,3 @@ def test_other_kinds_and_missing_files(tmp_path):
     (tmp_path / "a.pdf").write_bytes(b"%PDF")
     with pytest.raises(RecordError, match="picture or PDF, and only samples are read"):
         read_record(tmp_path / "a.pdf")
-
-
-def test_folders_are_searched(tmp_path, signal):
-    with pytest.raises(RecordError, match="no recording"):
-        find_records(tmp_path)
-    (tmp_path / "deep").mkdir()
-    (tmp_path / ".hidden").mkdir()
-    for name in ("b.npy", "deep/a.npy", ".hidden/c.npy", "deep/.d.npy"):
-        save(tmp_path / name, signal)
-    (tmp_path / "notes.txt").write_text("x")
-    assert [path.relative_to(tmp_path).as_posix() for path in find_records(tmp_path)] == ["b.npy", "deep/a.npy"]

@@ -1,0 +1,165 @@
+"""Folders and archives: of everything in them there is a recording to read or a sentence, by a name of its own."""
+
+import gzip
+import os
+import signal as signals
+import subprocess
+import sys
+import tempfile
+import zipfile
+from contextlib import ExitStack
+
+import numpy as np
+import pytest
+
+from cardiac.errors import RecordError
+from cardiac.readers import scratch
+from cardiac.records import read_record
+from cardiac.sources import list_folder, list_recordings
+from tests.cardiac.readers.test_looks import listed, names, numbers, zipped
+from tests.writers import WRITERS
+
+
+def test_companions_of_a_header_are_part_of_it(tmp_path, signal):
+    WRITERS["wfdb 16"](tmp_path / "a", signal, 500)
+    WRITERS["wfdb 16"](tmp_path / "b", signal, 500)
+    (tmp_path / "b.dat").rename(tmp_path / "other.dat")
+    text = (tmp_path / "b.hea").read_text(encoding="ascii").replace("b.dat", "other.dat")
+    (tmp_path / "b.hea").write_text(text, encoding="ascii")
+    for name in ("a.atr", "a.qrs", "a.avr", "a.i"):
+        (tmp_path / name).write_bytes(b"\0\1\2\3" * 40)
+    (tmp_path / "lone.dat").write_bytes(bytes(100))
+    np.save(tmp_path / "a.npy", signal)
+    (tmp_path / "a.csv").write_text(numbers(), encoding="ascii")
+    assert [path.name for path, _ in listed(tmp_path).recordings] == ["a.csv", "a.hea", "a.npy", "b.hea", "lone.dat"]
+    assert names(listed(*sorted(tmp_path.glob("b.*")), tmp_path / "other.dat", tmp_path / "a.hea", tmp_path / "a.dat"))[
+        :2
+    ]
+    assert names(listed(tmp_path / "a.hea", tmp_path / "a.dat")) == ["a"]
+
+
+def test_links_pipes_and_what_cannot_be_opened(tmp_path, signal):
+    (tmp_path / "in/deep").mkdir(parents=True)
+    np.save(tmp_path / "in/deep/a.npy", signal)
+    (tmp_path / "elsewhere").mkdir()
+    np.save(tmp_path / "elsewhere/b.npy", signal)
+    (tmp_path / "in/deep/round").symlink_to(tmp_path / "in")
+    (tmp_path / "in/self").symlink_to(tmp_path / "in/self")
+    (tmp_path / "in/linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in/linked again").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in/gone.npy").symlink_to(tmp_path / "nothing.npy")
+    os.mkfifo(tmp_path / "in/pipe.csv")
+    listing = listed(tmp_path / "in")
+    assert sorted(names(listing)) == ["a", "b", "pipe"]
+    assert sorted(name for name, _ in listing.refused) == ["gone.npy", "self"]
+    assert all("is a link to nothing" in told for _, told in listing.refused)
+    assert [told for _, told in listed(tmp_path / "in/gone.npy").refused] == [dict(listing.refused)["gone.npy"]]
+    with pytest.raises(RecordError, match="is not a plain file"):
+        read_record(tmp_path / "in/pipe.csv")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not hold for root")
+def test_a_folder_without_permission_is_told_about(tmp_path, signal):
+    np.save(tmp_path / "a.npy", signal)
+    (tmp_path / "closed").mkdir(mode=0)
+    assert "cannot be opened (Permission denied)" in listed(tmp_path).refused[0][1]
+
+
+def test_missing_and_empty_paths_stop_none_of_the_others(tmp_path, signal):
+    np.save(tmp_path / "a.npy", signal)
+    (tmp_path / "empty").mkdir()
+    long = "x" * 300
+    listing = listed(
+        tmp_path / "a.npy", tmp_path / "nothing.npy", tmp_path / "no/where", tmp_path / "empty", tmp_path / long
+    )
+    assert names(listing) == ["a"]
+    assert [told for _, told in listing.missing] == [f"{name}: there is no such file: check the path"
+                                                     for name in ("nothing.npy", "where", long)]  # fmt: skip
+    assert [told for _, told in listing.empty] == [f"{tmp_path}/empty: no recording lies in it: check the path"]
+
+
+def test_what_is_given_twice_is_read_once(tmp_path, signal):
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in/a.npy", signal)
+    with zipfile.ZipFile(tmp_path / "in/x.zip", "w") as file:
+        file.write(tmp_path / "in/a.npy", "b.npy")
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    listing = listed(tmp_path / "in", tmp_path / "in", tmp_path / "link", tmp_path / "in/x.zip", tmp_path / "in/a.npy")
+    assert (sorted(names(listing)), listing.unread) == (["a", "b"], [])
+
+
+def test_archives_in_folders_show_the_whole_way(tmp_path, signal):
+    (tmp_path / "in/deep").mkdir(parents=True)
+    np.save(tmp_path / "a.npy", signal)
+    content = (tmp_path / "a.npy").read_bytes()
+    inner = zipped(**{"rec.npy": content, "bad.npy": b"junk", "readme.md": b"x"})
+    (tmp_path / "in/deep/outer.zip").write_bytes(zipped(**{"d__inner.zip": inner}))
+    (tmp_path / "in/b.npy.gz").write_bytes(gzip.compress(content))
+    with ExitStack() as stack:
+        listing = list_recordings([tmp_path / "in"], stack)
+        assert names(listing) == ["b", "bad", "rec"]
+        ways = {name: listing.shown[path] for path, name in listing.recordings}
+        assert ways == {
+            "b": "b.npy.gz/b.npy",
+            **{name: f"deep/outer.zip/d/inner.zip/{name}.npy" for name in ("bad", "rec")},
+        }
+        assert listing.passed_over == ["deep/outer.zip/d/inner.zip/readme.md"]
+        paths = {name: path for path, name in listing.recordings}
+        for name in ("b", "rec"):
+            assert np.array_equal(read_record(paths[name]).signal, signal)
+        with pytest.raises(RecordError) as caught:
+            read_record(paths["bad"])
+        told = str(listing.tell_way(caught.value, paths["bad"], "bad"))
+        assert told.startswith("deep/outer.zip/d/inner.zip/bad.npy: ") and told.count("bad") == 1
+    assert not any(path.exists() for path in paths.values())
+
+
+def test_a_folder_for_the_cluster_lists_archives_and_opens_none(tmp_path, signal):
+    np.save(tmp_path / "a.npy", signal)
+    (tmp_path / "x.zip").write_bytes(zipped(**{"b.npy": b"x"}))
+    (tmp_path / "gone.npy").symlink_to(tmp_path / "nothing")
+    (tmp_path / "readme.md").touch()
+    assert [path.name for path in list_folder(tmp_path)] == ["a.npy", "gone.npy", "x.zip"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RecordError, match="no recording lies in it"):
+        list_folder(tmp_path / "empty")
+
+
+KILLED = """
+import sys, time
+from contextlib import ExitStack
+from cardiac.sources import list_recordings
+with ExitStack() as stack:
+    list_recordings(sys.argv[1:], stack)
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_folders_of_killed_runs_are_cleaned_and_those_of_others_stay(tmp_path, root, monkeypatch):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    (tmp_path / "x.zip").write_bytes(zipped(**{"b.npy": b"x"}))
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(tmp_path / "x.zip")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root, env=environment,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    assert [run.stdout.readline() for run in runs] == [b"ready\n"] * 2
+    assert len(list(temporary.iterdir())) == 2
+    runs[0].send_signal(signals.SIGKILL)
+    runs[0].communicate()
+    kept = [f"{scratch.PREFIX}of-mine", "ecg-abcdefgh"]
+    for name in kept:
+        (temporary / name).mkdir()
+    (temporary / f"{scratch.PREFIX}abcdefgh").symlink_to(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    scratch.clean_scratch()
+    left = {path.name for path in temporary.iterdir()} - {*kept, f"{scratch.PREFIX}abcdefgh"}
+    assert len(left) == 1  # the other run's
+    runs[1].communicate()
+    assert {path.name for path in temporary.iterdir()} == {*kept, f"{scratch.PREFIX}abcdefgh"}
+    assert (tmp_path / "x.zip").exists()
