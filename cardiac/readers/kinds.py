@@ -46,6 +46,13 @@ def kind_of(path: Path) -> str:
     return _kind_of_xml(text) if text.lstrip().startswith("<") else "text"
 
 
+def beside(folder: Path, name: str) -> Path | None:
+    """The file of this name in a folder, or, where there is none, one whose name differs in case alone."""
+    if (folder / name).is_file():
+        return folder / name
+    return next((each for each in folder.iterdir() if each.name.lower() == name.lower() and each.is_file()), None)
+
+
 def decoded(content: bytes) -> str | None:
     """The text in these bytes, or None where they hold none. A file without a mark of its encoding is UTF-8 or Latin-1."""
     for mark, encoding in MARKS:
