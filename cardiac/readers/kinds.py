@@ -5,17 +5,20 @@ import zipfile
 from pathlib import Path
 
 from cardiac.errors import RecordError
+from cardiac.readers.xml_files import root_of
 
 HEAD = 4_096  # bytes that are looked at
 XML_ROOTS = {"annotatedecg": "aecg", "restingecg": "muse", "restingecgdata": "sierra"}
-ENTITIES = "its XML has entities of its own, which are never read: export it without"
+UTF_16 = (b"<\0", b"\0<")  # how XML begins in it without a mark of its encoding
+# How DICOM begins without its preamble: group 2 or 8, the latter with explicit or implicit types, or big-endian.
+BARE_DICOM = re.compile(rb"\x02\0[\0-\x02]\0(UL|OB|UI)|\x08\0[\0-\x18]\0([A-Z]{2}|[\0-\xff]{2}\0\0)|\0\x08\0[\0-\x18][A-Z]{2}")
 BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 PICTURES = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"BM")
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
 def kind_of(path: Path) -> str:
-    """One of npy, npz, xlsx, wfdb, edf, dicom, scp, aecg, muse, sierra, text, archive.
+    """One of npy, npz, xlsx, wfdb, matlab, edf, dicom, scp, aecg, muse, sierra, text, archive.
 
     Raises RecordError for other content, saying what it looks like, and OSError.
     """
@@ -32,18 +35,22 @@ def kind_of(path: Path) -> str:
         return _kind_of_zip(path)
     if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")) or head[257:262] == b"ustar":
         return "archive"
-    if head[128:132] == b"DICM":
+    if head[128:132] == b"DICM" or BARE_DICOM.match(head):
         return "dicom"
     if head[16:22] == b"SCPECG" or suffix == ".scp":
         return "scp"
     if head.startswith((b"0       ", b"\xffBIOSEMI")):
         return "edf"
+    if head.startswith(b"MATLAB ") or (suffix == ".mat" and not beside(path.parent, f"{path.stem}.hea")):
+        return "matlab" if not beside(path.parent, f"{path.stem}.hea") else "wfdb"
     if suffix in (".hea", ".dat", ".mat"):
         return "wfdb"
+    if head.lstrip().startswith(UTF_16) or (suffix == ".xml" and not head.strip()):
+        return _kind_of_xml(path)
     text = decoded(head)
     if text is None:
         raise RecordError("is of no kind that is read (see the README's table): export it as one of these")
-    return _kind_of_xml(text) if text.lstrip().startswith("<") else "text"
+    return _kind_of_xml(path) if text.lstrip("\ufeff \t\r\n\0").startswith("<") else "text"
 
 
 def beside(folder: Path, name: str) -> Path | None:
@@ -79,12 +86,8 @@ def _kind_of_zip(path: Path) -> str:
     return "npz" if path.suffix.lower() == ".npz" else "archive"
 
 
-def _kind_of_xml(text: str) -> str:
-    if "<!ENTITY" in text:
-        raise RecordError(ENTITIES)
-    bare = re.sub(r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>]*>", "", text, flags=re.DOTALL)
-    found = re.search(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)", bare)
-    root = found.group(1) if found else ""
+def _kind_of_xml(path: Path) -> str:
+    root = root_of(path)
     if root.lower() not in XML_ROOTS:
         raise RecordError(f"is XML of an unknown kind (<{root[:40]}>): give HL7 aECG, GE MUSE or Philips Sierra XML")
     return XML_ROOTS[root.lower()]

@@ -60,7 +60,7 @@ def read_header(path: Path, is_segment: bool = False) -> Header:
     if not lines:
         raise RecordError("its header is empty: give the .hea file of a WFDB record")
     head, rest = lines[0].split(), lines[1:]
-    name, _, n_segments = head[0].partition("/")
+    _, _, n_segments = head[0].partition("/")
     n_signals = _whole(head[1] if len(head) > 1 else "", "number of signals", MOST_SIGNALS)
     fs_hz, n_frames = _rate(head, is_segment), _length(head[3:])
     if n_segments:
