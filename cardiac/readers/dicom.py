@@ -41,9 +41,7 @@ def read_dicom(path: Path) -> Raw:
     if syntax:
         raise RecordError(f"is a {syntax} DICOM file: export it as explicit little endian")
     content = io.BytesIO(plain)  # of which no more is read than there is, whatever lengths it states
-    dataset = _tried(
-        lambda: pydicom.dcmread(content, stop_before_pixels=True, specific_tags=READ, force=is_bare)
-    )
+    dataset = _tried(lambda: pydicom.dcmread(content, stop_before_pixels=True, specific_tags=READ, force=is_bare))
     groups = [*(_get(dataset, "WaveformSequence") or [])]
     if not groups:
         kind = getattr(_get(dataset, "SOPClassUID"), "name", "of no class")
@@ -178,5 +176,7 @@ def _gain(channel: Any, name: str) -> tuple[float, str]:
         told = f"states no sensitivity for {name[:20]!r} (the channel sensitivity, its gain, is {told})"
         raise RecordError(f"{told}: export calibrated amplitudes")
     if not unit:
-        raise RecordError(f"states no unit of the sensitivity (the gain) of {name[:20]!r}: export calibrated amplitudes")
+        raise RecordError(
+            f"states no unit of the sensitivity (the gain) of {name[:20]!r}: export calibrated amplitudes"
+        )
     return step, unit

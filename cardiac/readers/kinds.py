@@ -11,7 +11,9 @@ HEAD = 4_096  # bytes that are looked at
 XML_ROOTS = {"annotatedecg": "aecg", "restingecg": "muse", "restingecgdata": "sierra"}
 UTF_16 = (b"<\0", b"\0<")  # how XML begins in it without a mark of its encoding
 # How DICOM begins without its preamble: group 2 or 8, the latter with explicit or implicit types, or big-endian.
-BARE_DICOM = re.compile(rb"\x02\0[\0-\x02]\0(UL|OB|UI)|\x08\0[\0-\x18]\0([A-Z]{2}|[\0-\xff]{2}\0\0)|\0\x08\0[\0-\x18][A-Z]{2}")
+BARE_DICOM = re.compile(
+    rb"\x02\0[\0-\x02]\0(UL|OB|UI)|\x08\0[\0-\x18]\0([A-Z]{2}|[\0-\xff]{2}\0\0)|\0\x08\0[\0-\x18][A-Z]{2}"
+)
 BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 PICTURES = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"BM")
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -39,10 +41,10 @@ def kind_of(path: Path) -> str:
         return "dicom"
     if head[16:22] == b"SCPECG" or suffix == ".scp":
         return "scp"
-    if head.startswith((b"0       ", b"\xffBIOSEMI")):
+    if head.startswith((b"0       ", b"\xffBIOSEMI")) or (suffix in (".edf", ".bdf") and head[:1] in (b"0", b"\xff")):
         return "edf"
-    if head.startswith(b"MATLAB ") or (suffix == ".mat" and not beside(path.parent, f"{path.stem}.hea")):
-        return "matlab" if not beside(path.parent, f"{path.stem}.hea") else "wfdb"
+    if (head.startswith(b"MATLAB ") or suffix == ".mat") and not beside(path.parent, f"{path.stem}.hea"):
+        return "matlab"
     if suffix in (".hea", ".dat", ".mat"):
         return "wfdb"
     if head.lstrip().startswith(UTF_16) or (suffix == ".xml" and not head.strip()):
