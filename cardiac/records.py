@@ -18,6 +18,7 @@ from cardiac.readers.arrays import read_npy, read_npz
 from cardiac.readers.dicom import read_dicom
 from cardiac.readers.edf import read_edf_file
 from cardiac.readers.kinds import kind_of
+from cardiac.readers.matlab import read_matlab
 from cardiac.readers.muse import read_muse
 from cardiac.readers.raw import FS_RANGE_HZ, LONG_S, Note, Raw, check_length, check_rate
 from cardiac.readers.scp import read_scp_file
@@ -34,6 +35,7 @@ READERS: dict[str, Callable[[Path], Raw]] = {
     "text": read_text,
     "xlsx": read_xlsx,
     "wfdb": read_wfdb,
+    "matlab": read_matlab,
     "edf": read_edf_file,
     "dicom": read_dicom,
     "aecg": read_aecg,

@@ -1,46 +1,48 @@
 """HL7 annotated ECG (aECG, ANSI/HL7 V3 ECG R1): the rhythm series."""
 
+import re
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import numpy as np
 
 from cardiac.errors import RecordError
-from cardiac.readers.raw import SEXES, Raw
+from cardiac.readers.codes import lead_of, seconds_of, volts_of
+from cardiac.readers.groups import Group, choose_rhythm
+from cardiac.readers.raw import SEXES, Raw, check_length, check_rate
 from cardiac.readers.xml_files import number_of, parse_xml, text_of
 
-SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+MV = {"nV": 1e-6, "uV": 1e-3, "mV": 1.0, "V": 1e3}
+PIECE = 2**20  # characters of a list of digits that are taken apart at a time
 
 
 def read_aecg(path: Path) -> Raw:
     """The rhythm series of an aECG file. Raises RecordError for two of them, or leads of several lengths."""
     root = parse_xml(path)
-    series = [each for each in root.iter("series") if _code(each) in ("RHYTHM", "")]
-    if len(series) != 1:
-        raise RecordError(f"holds {len(series) or 'no'} rhythm series: give a file of one recording")
-    sets = series[0].findall("component/sequenceSet")  # others belong to series derived from it
-    if len(sets) != 1:
-        raise RecordError(
-            f"its leads stand in {len(sets) or 'no'} sets, not recorded together: give one set of all leads"
-        )
-    fs_hz, names, samples, units = None, [], [], []
-    for sequence in sets[0].iter("sequence"):
-        code, value = _code(sequence), sequence.find("value")
-        if value is None:
-            continue
-        if code.startswith("TIME_"):
-            fs_hz = _rate(value)
-        elif value.find("digits") is not None:
-            scale, origin = _quantity(value, "scale"), _quantity(value, "origin", (0.0, None))
-            if scale[0] == 0 or origin[1] not in (None, scale[1]):
-                raise RecordError(f"states no usable scale for {code[:30]}: export it again")
-            samples.append(_digits(value, code) * scale[0] + origin[0])
-            names.append(code)
-            units.append(scale[1] or "")
-    if not samples or len({len(each) for each in samples}) > 1:
+    found = [(series, each) for series in _series(root) for each in series.findall("component/sequenceSet")]
+    found = [(series, each) for series, each in found if _leads(each)]
+    if not found:
+        raise RecordError("holds no rhythm series: give a file of one recording")
+    groups = [_group(*each) for each in found]
+    place, notes = choose_rhythm(groups, "series", "rhythm series")
+    chosen = found[place][1]
+    fs_hz = _rate(chosen)
+    names, samples, units = [], [], []
+    for name, value in _leads(chosen):
+        if fs_hz:
+            check_length(_count(value), check_rate(fs_hz), at_once=True)
+        row, unit = _row(value, name)
+        names.append(name)
+        samples.append(row)
+        units.append(unit)
+    if len({len(each) for each in samples}) > 1:
         raise RecordError("its leads are not of one length: export it again")
-    age, sex = _patient(root)
-    return Raw(np.stack(samples), fs_hz, tuple(names), tuple(units), age_years=age, sex=sex)
+    return Raw(np.stack(samples), fs_hz, tuple(names), tuple(units), notes, *_patient(root))
+
+
+def _series(root: Element) -> list[Element]:
+    """All series, those derived from another too."""
+    return [each for each in root.iter() if each.tag in ("series", "derivedSeries")]
 
 
 def _code(element: Element) -> str:
@@ -48,29 +50,100 @@ def _code(element: Element) -> str:
     return code.get("code", "") if code is not None else ""
 
 
-def _quantity(value: Element, name: str, default: tuple[float, str | None] | None = None) -> tuple[float, str | None]:
-    """A number and its unit."""
+def _shown(element: Element) -> str:
+    """A code's name in words."""
+    code = element.find("code")
+    if code is None:
+        return ""
+    return code.get("displayName", "") or text_of(code, "originalText", "")
+
+
+def _group(series: Element, sequences: Element) -> Group:
+    leads = _leads(sequences)
+    step_s = 1 / (_rate(sequences, is_strict=False) or 500.0)
+    duration_s = max(_count(value) for _, value in leads) * step_s
+    label = f"{_code(series)} {_shown(series)}".strip()
+    return Group(tuple(name for name, _ in leads), duration_s, label, series.tag == "derivedSeries")
+
+
+def _leads(sequences: Element) -> list[tuple[str, Element]]:
+    """Name and value of every sequence of samples; a lead's is that of the standard."""
+    found = []
+    for sequence in sequences.iter("sequence"):
+        value, code, shown = sequence.find("value"), _code(sequence), _shown(sequence)
+        if value is None or value.find("digits") is None or code.upper().startswith("TIME"):
+            continue
+        found.append((lead_of(code, shown) or code or shown or f"sequence {len(found) + 1}", value))
+    return found
+
+
+def _quantity(value: Element, name: str) -> tuple[float, str]:
+    """A number and its unit. Raises RecordError where the first is missing."""
     found = value.find(name)
-    if found is None:
-        if default is None:
-            raise RecordError(f"states no {name} of its samples: export it again")
-        return default
-    return number_of(found.get("value", ""), name), found.get("unit")
+    if found is None or not found.get("value", "").strip():
+        raise RecordError(f"states no {name} of its samples: export it again")
+    return number_of(found.get("value", ""), name), found.get("unit", "")
 
 
-def _rate(value: Element) -> float:
-    step, unit = _quantity(value, "increment")
-    if unit not in SECONDS or step <= 0:
-        raise RecordError(f"its time step {step:g} {unit} is not a time: export it again")
-    return 1 / (step * SECONDS[unit])
+def _rate(sequences: Element, is_strict: bool = True) -> float | None:
+    """The sampling rate; None where no sequence of times is there. Raises RecordError (if strict) for an unclear one."""
+    for sequence in sequences.iter("sequence"):
+        value = sequence.find("value")
+        is_time = _code(sequence).upper().startswith("TIME")
+        if value is None or not (is_time or value.find("increment") is not None):
+            continue
+        found = next((each for name in ("increment", "period") for each in value.iter(name)), None)
+        text, unit = (found.get("value", ""), found.get("unit", "")) if found is not None else ("", "")
+        seconds = seconds_of(unit) if unit.strip() else None
+        if not is_strict:
+            is_number = re.fullmatch(r"\s*\d*\.?\d+\s*", text)
+            return 1 / (float(text) * seconds) if is_number and float(text) > 0 and seconds else None
+        if not text.strip():
+            raise RecordError("states no increment of its times, so no sampling rate: export it again")
+        step = number_of(text, "increment")
+        if seconds is None or step <= 0:
+            raise RecordError(f"its time step {step:g} {unit[:20]} is not a time: export it again")
+        return 1 / (step * seconds)
+    return None
+
+
+def _row(value: Element, name: str) -> tuple[np.ndarray, str]:
+    """A sequence's samples, float64 (n,), and their unit."""
+    scale, unit = _quantity(value, "scale")
+    origin = value.find("origin")
+    begin = number_of(origin.get("value", "") or "0", "origin") if origin is not None else 0.0
+    unit, unit_of_origin = volts_of(unit), volts_of(origin.get("unit", "") if origin is not None else "")
+    if begin and unit_of_origin and unit_of_origin != unit:
+        if not {unit, unit_of_origin} <= set(MV):
+            raise RecordError(
+                f"states its origin in {unit_of_origin[:20]} and its scale in {unit[:20]} for {name[:30]}"
+            )
+        begin *= MV[unit_of_origin] / MV[unit]
+    if scale == 0:
+        raise RecordError(f"states no usable scale for {name[:30]} (0): export it again")
+    return _digits(value, name) * scale + begin, unit
+
+
+def _count(value: Element) -> int:
+    """Numbers in a sequence, without taking it apart."""
+    return sum(1 for _ in re.finditer(r"[^\s,;]+", text_of(value, "digits", "")))
 
 
 def _digits(value: Element, code: str) -> np.ndarray:
     """The numbers that a list spells out, float64 (n,)."""
-    try:
-        return np.array(text_of(value, "digits").split(), dtype=np.float64)
-    except ValueError as error:
-        raise RecordError(f"its samples of {code[:30]} are not numbers: copy it again") from error
+    text, parts, begin = text_of(value, "digits"), [np.empty(0)], 0
+    while begin < len(text):
+        end = min(begin + PIECE, len(text))
+        while end < len(text) and text[end] not in " \t\r\n,;":
+            end += 1
+        try:
+            parts.append(np.array(re.sub("[,;]", " ", text[begin:end]).split(), dtype=np.float64))
+        except ValueError as error:
+            raise RecordError(f"its samples of {code[:30]} are not numbers: copy it again") from error
+        begin = end
+    if sum(map(len, parts)) == 0:
+        raise RecordError(f"holds no sample of {code[:30]}: copy it again")
+    return np.concatenate(parts)
 
 
 def _patient(root: Element) -> tuple[float | None, str | None]:
@@ -79,5 +152,6 @@ def _patient(root: Element) -> tuple[float | None, str | None]:
     for each in root.iter():
         value = each.find("value")
         if value is not None and _code(each) == "21612-7" and value.get("unit") in ("a", "year"):  # LOINC: reported age
-            return number_of(value.get("value", ""), "age"), sex
+            age = value.get("value", "").strip()
+            return float(age) if re.fullmatch(r"\d{1,3}(\.\d{1,3})?", age) else None, sex
     return None, sex

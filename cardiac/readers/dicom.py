@@ -1,109 +1,182 @@
 """DICOM waveforms (PS3.3 C.10.9): 12-lead, general and ambulatory ECG objects, by the pydicom library."""
 
 import io
+import math
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cardiac.errors import RecordError, first_line
-from cardiac.labels import LEADS, lead_and_sign
-from cardiac.readers.raw import SEXES, Note, Raw, check_length, check_rate
+from cardiac.labels import lead_and_sign
+from cardiac.readers.codes import lead_of, volts_of
+from cardiac.readers.groups import Group, choose_rhythm
+from cardiac.readers.raw import SEXES, Raw, check_length, check_rate
 
 LARGEST_BYTES = 2**30
 READ = ["WaveformSequence", "PatientAge", "PatientSex", "SOPClassUID"]
 NOT_READ = {b"1.2.840.10008.1.2.1.99": "deflated", b"1.2.840.10008.1.2.2\0": "big-endian"}  # transfer syntaxes
-# Leads by their code, where its meaning in words names none: of SCP-ECG ("5.6.3-9-1" is lead I) and of MDC ("2:1").
-CODES = {
-    1: "I",
-    2: "II",
-    3: "V1",
-    4: "V2",
-    5: "V3",
-    6: "V4",
-    7: "V5",
-    8: "V6",
-    61: "III",
-    62: "aVR",
-    63: "aVL",
-    64: "aVF",
-}
+MOST_CHANNELS = 512
+AGES = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
+# Bits and sample interpretation -> type (PS3.3 C.10.9.1.5); MB and AB are compressed by µ-law and A-law.
+TYPES = {(8, "SB"): "<i1", (8, "UB"): "<u1", (16, "SS"): "<i2", (16, "US"): "<u2", (32, "SL"): "<i4", (32, "UL"): "<u4"}
+TYPES |= {(64, "SV"): "<i8", (64, "UV"): "<u8"}
+LAWS = {"MB": "µ-law", "AB": "A-law"}
 
 
 def read_dicom(path: Path) -> Raw:
-    """The group of channels that holds the leads, the longest if there are several. Raises RecordError."""
+    """The rhythm among the groups of channels. Raises RecordError where there is none, or a gain is not stated."""
     import pydicom  # needed for this format alone
 
     if path.stat().st_size > LARGEST_BYTES:
         raise RecordError("holds more than 1 GiB: cut it into parts")
+    plain = path.read_bytes()
+    is_bare = plain[128:132] != b"DICM"  # without the preamble
+    syntax = next((name for uid, name in NOT_READ.items() if uid in plain[:4_096]), None)
+    if syntax is None and is_bare and plain[:2] == b"\0\x08":
+        syntax = "big-endian"
+    if syntax:
+        raise RecordError(f"is a {syntax} DICOM file: export it as explicit little endian")
+    content = io.BytesIO(plain)  # of which no more is read than there is, whatever lengths it states
+    dataset = _tried(lambda: pydicom.dcmread(content, stop_before_pixels=True, specific_tags=READ, force=is_bare))
+    groups = [*(_get(dataset, "WaveformSequence") or [])]
+    if not groups:
+        kind = getattr(_get(dataset, "SOPClassUID"), "name", "of no class")
+        raise RecordError(f"is DICOM without a waveform ({kind}): give the ECG's waveform object")
+    place, notes = choose_rhythm([_group(each) for each in groups], "groups of channels", "equal groups of channels")
+    group = groups[place]
+    n_samples, fs_hz = _whole(group, "NumberOfWaveformSamples"), check_rate(_number(group, "SamplingFrequency"))
+    check_length(n_samples, fs_hz, at_once=True)
+    names = tuple(_names(group))
+    samples, units = _samples(group, names, n_samples)
+    age = re.fullmatch(r"(\d{3})([YMWD])", str(_get(dataset, "PatientAge") or "").strip())
+    years = int(age[1]) * AGES[age[2]] if age else None
+    return Raw(samples, fs_hz, names, units, notes, years, SEXES.get(str(_get(dataset, "PatientSex") or "").strip()))
+
+
+def _tried(read: Callable[[], Any]) -> Any:
+    """What pydicom gives; it raises whatever its parsing runs into, some of it only when a value is asked for."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values that break the standard's form
-            plain = path.read_bytes()
-            syntax = next((name for uid, name in NOT_READ.items() if uid in plain[:4_096]), None)
-            if syntax:
-                raise RecordError(f"is a {syntax} DICOM file: export it as explicit little endian")
-            content = io.BytesIO(plain)  # of which no more is read than there is, whatever lengths it states
-            return _read(pydicom.dcmread(content, stop_before_pixels=True, specific_tags=READ))
-    except (RecordError, OSError):
+            return read()
+    except (OSError, MemoryError):
         raise
-    except Exception as error:  # pydicom raises what its parsing runs into
+    except Exception as error:
         raise RecordError(f"cannot be read as DICOM ({first_line(error)}): export it again") from error
 
 
-def _read(content: Any) -> Raw:
-    groups = list(content.get("WaveformSequence", []))
-    if not groups:
-        kind = getattr(content.get("SOPClassUID"), "name", "of no class")
-        raise RecordError(f"is DICOM without a waveform ({kind}): give the ECG's waveform object")
-    names = [tuple(_names(group)) for group in groups]
-    sizes = [
-        (sum(name.lstrip("-") in LEADS for name in named), int(group.NumberOfWaveformSamples))
-        for group, named in zip(groups, names, strict=True)
-    ]
-    if sizes.count(max(sizes)) > 1:
-        raise RecordError(f"holds {sizes.count(max(sizes))} equal groups of channels: give a file of one recording")
-    place = sizes.index(max(sizes))
-    group = groups[place]
-    check_length(int(group.NumberOfWaveformSamples), check_rate(float(group.SamplingFrequency)), at_once=True)
-    samples, units = _samples(content, place, names[place])
-    notes = (Note("info", f"of {len(groups)} groups of channels the one with most leads was read"),)
-    sex = SEXES.get(str(content.get("PatientSex", "")))
-    age = re.fullmatch(r"(\d{3})Y", str(content.get("PatientAge", "")))
-    years = float(age[1]) if age else None
-    return Raw(samples, float(group.SamplingFrequency), names[place], units, notes[: len(groups) - 1], years, sex)
+def _get(item: Any, name: str) -> Any:
+    return _tried(lambda: item.get(name))
+
+
+def _text(item: Any, name: str) -> str:
+    value = _get(item, name) if item is not None else None
+    return "" if value is None else str(value).strip()
+
+
+def _number(item: Any, name: str, default: float | None = None) -> float:
+    """A finite number; `default` where it is missing or empty."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    text = _text(item, name)
+    if not text:
+        if default is None:
+            raise RecordError(f"states no {words}: export it again")
+        return default
+    try:
+        number = float(text.replace(",", "."))
+    except ValueError as error:
+        raise RecordError(f"its {words} {text[:40]!r} is not a number: export it again") from error
+    if not math.isfinite(number):
+        raise RecordError(f"its {words} {text[:40]!r} cannot be: export it again")
+    return number
+
+
+def _whole(item: Any, name: str) -> int:
+    number = _number(item, name)
+    if number != int(number) or number < 0:
+        raise RecordError(f"its {name} {number:g} cannot be: export it again")
+    return int(number)
+
+
+def _first(item: Any, name: str) -> Any:
+    """The first item of a sequence, None where it is missing or empty."""
+    sequence = _get(item, name)
+    is_sequence = sequence is not None and not isinstance(sequence, str | bytes) and hasattr(sequence, "__len__")
+    return sequence[0] if is_sequence and len(sequence) else None
+
+
+def _group(group: Any) -> Group:
+    """Leads, length and label of a group, by which the rhythm is known."""
+    fs_hz = _number(group, "SamplingFrequency", 0.0)
+    duration_s = _number(group, "NumberOfWaveformSamples", 0.0) / fs_hz if fs_hz > 0 else 0.0
+    is_derived = _text(group, "WaveformOriginality").upper() == "DERIVED"
+    return Group(tuple(_names(group)), duration_s, _text(group, "MultiplexGroupLabel"), is_derived)
+
+
+def _channels(group: Any) -> list[Any]:
+    channels = _get(group, "ChannelDefinitionSequence")
+    if channels is None or isinstance(channels, str | bytes) or not hasattr(channels, "__iter__"):
+        raise RecordError("states no channels of its waveform (ChannelDefinitionSequence): export it again")
+    if len(channels) > MOST_CHANNELS:
+        raise RecordError(f"states {len(channels)} channels and up to {MOST_CHANNELS} are read: copy it again")
+    return [*channels]
 
 
 def _names(group: Any) -> list[str]:
     """Names of a group's channels: the leads' as in the standard, others as they stand there."""
     names = []
-    for channel in group.ChannelDefinitionSequence:
-        source = (channel.get("ChannelSourceSequence") or [{}])[0]
-        meaning, code = str(source.get("CodeMeaning", "")), str(source.get("CodeValue", ""))
-        coded = re.fullmatch(r"(?:5\.6\.3-9-|2:)(\d+)", code)
-        found = lead_and_sign(meaning) or (CODES.get(int(coded[1]), "") if coded else "", 1)
-        names.append(("-" if found[1] < 0 else "") + found[0] or meaning)
+    for place, channel in enumerate(_channels(group), 1):
+        source = _first(channel, "ChannelSourceSequence")
+        meaning, code = _text(source, "CodeMeaning"), _text(source, "CodeValue") or _text(source, "LongCodeValue")
+        label = _text(channel, "ChannelLabel")
+        names.append(lead_of(meaning, code, label) or meaning or label or f"channel {place}")
     return names
 
 
-def _samples(content: Any, place: int, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+def _samples(group: Any, names: tuple[str, ...], n_samples: int) -> tuple[np.ndarray, tuple[str, ...]]:
     """Samples (n_channels, n) in each channel's unit, NaN where they are padding, and the units."""
-    group = content.WaveformSequence[place]
-    n_channels, n_samples = int(group.NumberOfWaveformChannels), int(group.NumberOfWaveformSamples)
-    channels, width = group.ChannelDefinitionSequence, int(group.WaveformBitsAllocated) // 8
-    if len(group.WaveformData) < n_channels * n_samples * width or n_channels != len(channels):
+    n_channels, bits = _whole(group, "NumberOfWaveformChannels"), _whole(group, "WaveformBitsAllocated")
+    form = _text(group, "WaveformSampleInterpretation").upper() or "SS"
+    if (bits, form) not in TYPES:
+        law = f"by {LAWS[form]}" if form in LAWS else f"in {bits} bits of kind {form[:10]!r}"
+        raise RecordError(f"its samples are stored {law}, which is not read: export 16-bit whole numbers (SS)")
+    dtype, data = np.dtype(TYPES[bits, form]), _get(group, "WaveformData")
+    n_bytes = n_channels * n_samples * dtype.itemsize
+    if not isinstance(data, bytes) or len(data) < n_bytes or n_channels != len(names):
         raise RecordError(f"states {n_channels} channels of {n_samples} samples and holds fewer: copy it again")
-    units = []
-    for name, channel in zip(names, channels, strict=True):
-        if not float(channel.get("ChannelSensitivity", 0)):
-            raise RecordError(f"states no sensitivity for {name[:20]!r}, so no unit: export calibrated amplitudes")
-        units.append(str(channel.ChannelSensitivityUnitsSequence[0].CodeValue))
-    samples = content.waveform_array(place).T
-    padding = group.get("WaveformPaddingValue")
-    if padding in (b"\x00\x80", b"\xff\x7f") and width == 2:  # other values, 0 say, are samples too
-        plain = np.frombuffer(group.WaveformData, "<u2", n_channels * n_samples)
-        samples[(plain == int.from_bytes(padding, "little")).reshape(n_samples, n_channels).T] = np.nan
+    plain = np.frombuffer(data, dtype, n_channels * n_samples).reshape(n_samples, n_channels).T
+    samples, units = plain.astype(np.float64), []
+    for row, name, channel in zip(samples, names, _channels(group), strict=True):
+        step, unit = _gain(channel, name)
+        row *= step * _number(channel, "ChannelSensitivityCorrectionFactor", 1.0)
+        row += _number(channel, "ChannelBaseline", 0.0)
+        units.append(unit)
+    padding = _get(group, "WaveformPaddingValue")
+    if isinstance(padding, int):
+        padding = (padding & 0xFFFF).to_bytes(2, "little")
+    if padding in (b"\x00\x80", b"\xff\x7f") and dtype.itemsize == 2:  # other values, 0 say, are samples too
+        samples[plain == np.frombuffer(padding, dtype)[0]] = np.nan
     return samples, tuple(units)
+
+
+def _gain(channel: Any, name: str) -> tuple[float, str]:
+    """A channel's sensitivity and its unit. Raises RecordError for a lead that states none."""
+    step = _number(channel, "ChannelSensitivity", 0.0)
+    coded = _first(channel, "ChannelSensitivityUnitsSequence")
+    units = [volts_of(text) for text in (_text(coded, "CodeValue"), _text(coded, "CodeMeaning")) if text]
+    unit = next((each for each in units if each in ("nV", "uV", "mV", "V")), units[0] if units else "")
+    if lead_and_sign(name) is None:
+        return step or 1.0, unit
+    if not step:
+        told = "empty" if _get(channel, "ChannelSensitivity") is None else "0"
+        told = f"states no sensitivity for {name[:20]!r} (the channel sensitivity, its gain, is {told})"
+        raise RecordError(f"{told}: export calibrated amplitudes")
+    if not unit:
+        raise RecordError(
+            f"states no unit of the sensitivity (the gain) of {name[:20]!r}: export calibrated amplitudes"
+        )
+    return step, unit

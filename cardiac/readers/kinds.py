@@ -7,12 +7,17 @@ from pathlib import Path
 from cardiac.errors import RecordError
 from cardiac.readers.foreign import DOCUMENTS_97, ENDINGS, OFFICE_97, foreign_kind, foreign_text
 from cardiac.readers.streams import PACKED
+from cardiac.readers.xml_files import root_of
 from cardiac.readers.zips import open_zip
 
 HEAD = 4_096  # bytes that are looked at
 XML_ROOTS = {"annotatedecg": "aecg", "restingecg": "muse", "restingecgdata": "sierra"}
 PAGES = (".html", ".htm", ".xhtml", ".shtml", "")
-ENTITIES = "its XML has entities of its own, which are never read: export it without"
+UTF_16 = (b"<\0", b"\0<")  # how XML begins in it without a mark of its encoding
+# How DICOM begins without its preamble: group 2 or 8, the latter with explicit or implicit types, or big-endian.
+BARE_DICOM = re.compile(
+    rb"\x02\0[\0-\x02]\0(UL|OB|UI)|\x08\0[\0-\x18]\0([A-Z]{2}|[\0-\xff]{2}\0\0)|\0\x08\0[\0-\x18][A-Z]{2}"
+)
 BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 PICTURES = (b"%PDF", b"%!PS", b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*")
 MEDIA = (b"ID3\x03", b"ID3\x04", b"OggS", b"\x1aE\xdf\xa3", b"wOFF", b"wOF2", b"OTTO")
@@ -45,15 +50,13 @@ def kind_of(path: Path) -> str:
         return kind
     text = decoded(head)
     if text is None:
-        if suffix == ".dcm" or head[:4] in (b"\x08\x00\x05\x00", b"\x08\x00\x16\x00", b"\x02\x00\x00\x00"):
-            raise RecordError("is DICOM without its beginning (128 bytes and DICM): export it as a DICOM file")
         if suffix in ENDINGS:
             raise RecordError("is {}, which is not read: {}".format(*ENDINGS[suffix]))
         raise Unknown("is of no kind that is read (see the README's table): export it as one of these")
     if re.match(r"\s*<(?:!doctype\s+)?html\b", text, re.IGNORECASE):
         raise _not_if(suffix in PAGES, "is a web page (HTML) and no table of samples: save the samples as .csv")
-    if text.lstrip().startswith("<"):
-        return _kind_of_xml(text)
+    if text.lstrip("\ufeff \t\r\n\0").startswith("<"):
+        return _kind_of_xml(path)
     if foreign := foreign_text(text):
         raise RecordError("is {}, which is not read: {}".format(*foreign))
     return "text"
@@ -64,6 +67,8 @@ def _kind_of_binary(path: Path, head: bytes, suffix: str) -> str | None:
     if head[128:132] == b"DICM":
         if b"1.2.840.10008.1.3.10" in head[132:400]:
             raise NoRecording("is a DICOM directory: give the files that it lists")
+        return "dicom"
+    if BARE_DICOM.match(head):
         return "dicom"
     _check_recording(head, suffix)
     if foreign := foreign_kind(head, suffix):
@@ -76,11 +81,20 @@ def _kind_of_binary(path: Path, head: bytes, suffix: str) -> str | None:
         return "archive"
     if head[16:22] == b"SCPECG" or suffix == ".scp":
         return "scp"
-    if head.startswith((b"0       ", b"\xffBIOSEMI")):
+    if head.startswith((b"0       ", b"\xffBIOSEMI")) or (suffix in (".edf", ".bdf") and head[:1] in (b"0", b"\xff")):
         return "edf"
+    if (head.startswith(b"MATLAB ") or suffix == ".mat") and not beside(path.parent, f"{path.stem}.hea"):
+        return "matlab"
     if suffix in (".hea", ".mat") or (suffix == ".dat" and _is_signal(path, head)):
         return "wfdb"
-    return None
+    return _kind_of_xml(path) if head.lstrip().startswith(UTF_16) or (suffix == ".xml" and not head.strip()) else None
+
+
+def beside(folder: Path, name: str) -> Path | None:
+    """The file of this name in a folder, or, where there is none, one whose name differs in case alone."""
+    if (folder / name).is_file():
+        return folder / name
+    return next((each for each in folder.iterdir() if each.name.lower() == name.lower() and each.is_file()), None)
 
 
 def _check_recording(head: bytes, suffix: str) -> None:
@@ -165,12 +179,8 @@ def _kind_of_zip(path: Path) -> str:
     return "npz" if suffix == ".npz" else "archive"
 
 
-def _kind_of_xml(text: str) -> str:
-    if "<!ENTITY" in text:
-        raise RecordError(ENTITIES)
-    bare = re.sub(r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>]*>", "", text, flags=re.DOTALL)
-    found = re.search(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)", bare)
-    root = found.group(1) if found else ""
+def _kind_of_xml(path: Path) -> str:
+    root = root_of(path)
     if root.lower() not in XML_ROOTS:
         raise RecordError(f"is XML of an unknown kind (<{root[:40]}>): give HL7 aECG, GE MUSE or Philips Sierra XML")
     return XML_ROOTS[root.lower()]

@@ -7,44 +7,64 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from cardiac.errors import RecordError
+from cardiac.readers.codes import lead_of, volts_of
+from cardiac.readers.groups import Group, choose_rhythm
 from cardiac.readers.raw import Note, Raw
 from cardiac.readers.xml_files import number_of, parse_xml, text_of
 
-UNITS = {"MICROVOLTS": "uV", "MILLIVOLTS": "mV", "VOLTS": "V"}
+LARGEST_EXPONENT = 6
 
 
 def read_muse(path: Path) -> Raw:
     """The rhythm waveform of a MUSE XML file. Raises RecordError for two of them, or damaged samples."""
     root = parse_xml(path)
-    found = [each for each in root.iter("Waveform") if text_of(each, "WaveformType", "").lower() == "rhythm"]
-    if len(found) != 1:
-        raise RecordError(f"holds {len(found) or 'no'} rhythm waveforms: give a file of one recording")
-    waveform = found[0]
-    base = number_of(text_of(waveform, "SampleBase"), "SampleBase")
-    exponent = number_of(text_of(waveform, "SampleExponent", "0"), "SampleExponent")
-    if abs(exponent) > 6:
-        raise RecordError(f"its SampleExponent {exponent:g} cannot be: export it again")
+    found = [each for each in root.iter("Waveform") if each.find("LeadData") is not None]
+    if not found:
+        raise RecordError("holds no rhythm waveforms: give a file of one recording")
+    place, notes = choose_rhythm([_group(each) for each in found], "waveforms", "rhythm waveforms")
+    waveform = found[place]
     leads = [*waveform.iter("LeadData")]
-    names = tuple(text_of(lead, "LeadID") for lead in leads)
+    names = tuple(_name(lead) for lead in leads)
     samples = [_samples(lead, name) for lead, name in zip(leads, names, strict=True)]
     if not samples or len({len(each) for each in samples}) > 1:
         raise RecordError("its leads are not of one length: export it again")
     off = [name for lead, name in zip(leads, names, strict=True) if text_of(lead, "LeadOff", "").upper() == "TRUE"]
-    notes = (Note("warning", f"the device noted a loose electrode on {', '.join(off)}"),) if off else ()
-    return Raw(
-        np.stack(samples),
-        base * 10.0**exponent,
-        names,
-        tuple(_unit(lead) for lead in leads),
-        notes,
-        *_patient(root),
-    )
+    if off:
+        notes += (Note("warning", f"the device noted a loose electrode on {', '.join(off)}"),)
+    units = tuple(volts_of(text_of(lead, "LeadAmplitudeUnits")) for lead in leads)
+    return Raw(np.stack(samples), _rate(waveform), names, units, notes, *_patient(root))
+
+
+def _group(waveform: Element) -> Group:
+    leads = [*waveform.iter("LeadData")]
+    n_samples = max(len(text_of(lead, "WaveFormData", "")) * 3 // 8 for lead in leads)  # about: base64 of 16 bits
+    try:
+        fs_hz = _rate(waveform)
+    except RecordError:
+        fs_hz = 500.0  # it is refused where this waveform is the one that is read
+    return Group(tuple(map(_name, leads)), n_samples / fs_hz, text_of(waveform, "WaveformType", ""))
+
+
+def _rate(waveform: Element) -> float:
+    """Samples a second: a number times a power of ten."""
+    base = number_of(text_of(waveform, "SampleBase"), "SampleBase")
+    exponent = number_of(text_of(waveform, "SampleExponent", "") or "0", "SampleExponent")
+    if abs(exponent) > LARGEST_EXPONENT or exponent != int(exponent):
+        raise RecordError(f"its SampleExponent {exponent:g} cannot be: export it again")
+    if base <= 0:
+        raise RecordError(f"its SampleBase {base:g} cannot be: export it again")
+    return base * 10.0**exponent
+
+
+def _name(lead: Element) -> str:
+    name = text_of(lead, "LeadID")
+    return lead_of(name) or name
 
 
 def _samples(lead: Element, name: str) -> np.ndarray:
     """One lead's samples times its units a bit, float64 (n,)."""
-    size = text_of(lead, "LeadSampleSize", "2")
-    if size != "2":
+    size = text_of(lead, "LeadSampleSize", "") or "2"
+    if number_of(size, "LeadSampleSize") != 2:
         raise RecordError(f"its samples of {size[:10]} bytes in lead {name[:10]} are not read: export 16 bits")
     try:
         content = binascii.a2b_base64(text_of(lead, "WaveFormData").encode())
@@ -56,7 +76,7 @@ def _samples(lead: Element, name: str) -> np.ndarray:
             f"states {told or 'other'} samples in lead {name[:10]} and holds {len(content) / 2:g}: copy it again"
         )
     checksum = text_of(lead, "LeadDataCRC32", "")
-    if checksum.isdigit() and int(checksum) and int(checksum) != binascii.crc32(content):
+    if checksum.isascii() and checksum.isdigit() and int(checksum) and int(checksum) != binascii.crc32(content):
         raise RecordError(f"its samples in lead {name[:10]} are damaged (checksum): copy it again")
     step = number_of(text_of(lead, "LeadAmplitudeUnitsPerBit"), "LeadAmplitudeUnitsPerBit")
     if step <= 0:
@@ -64,15 +84,10 @@ def _samples(lead: Element, name: str) -> np.ndarray:
     return np.frombuffer(content, "<i2") * step
 
 
-def _unit(lead: Element) -> str:
-    named = text_of(lead, "LeadAmplitudeUnits")
-    return UNITS.get(named.upper(), named)
-
-
 def _patient(root: Element) -> tuple[float | None, str | None]:
     """Age in years and sex, where they are stated."""
     told = root.find("PatientDemographics")
     age, unit = text_of(told, "PatientAge", ""), text_of(told, "AgeUnits", "YEARS").upper()
     sex = text_of(told, "Gender", "").lower()
-    years = float(age) if age.isdigit() and unit == "YEARS" else None
+    years = float(age) if age.isascii() and age.isdigit() and unit in ("YEARS", "YEAR", "Y") else None
     return years, sex if sex in ("female", "male") else None

@@ -18,6 +18,7 @@ from cardiac.readers.scp_rhythm import (
     read_beats,
     read_block,
     read_rows,
+    shortened,
     unpack,
 )
 
@@ -66,7 +67,16 @@ def read_scp(content: bytes) -> Raw:
     reference = read_block(sections[5], 5, len(leads)) if 5 in sections else None
     ratio = decimation(rhythm, reference)
     beats = read_beats(sections[4]) if 4 in sections and (is_subtracted or ratio > 1) else NO_BEATS
-    rows, factor = read_rows(rhythm, tables, leads, beats.zones, ratio)
+    notes = []
+    try:
+        rows, factor = read_rows(rhythm, tables, leads, beats.zones, ratio)
+    except RecordError as error:
+        leads = shortened(rhythm, tables, leads, ratio)
+        try:
+            rows, factor = read_rows(rhythm, tables, leads, beats.zones, ratio)
+        except RecordError:
+            raise error from None
+        notes.append(Note("info", "its leads are one sample shorter than it counts: read as far as they go"))
     interval_us = rhythm.interval_us / factor
     first, last = max(lead.first for lead in leads), min(lead.last for lead in leads)
     if first > last:
@@ -75,7 +85,6 @@ def read_scp(content: bytes) -> Raw:
     samples *= rhythm.step_nv / 1000
     if is_subtracted:
         add_reference(samples, first, beats, reference, tables, interval_us)
-    notes = []
     if any(lead.length > samples.shape[1] for lead in leads):
         common_s = samples.shape[1] * interval_us / 1e6
         notes.append(Note("info", f"its leads are not of one length: read where all of them run ({common_s:.3g} s)"))

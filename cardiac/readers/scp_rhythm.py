@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -150,6 +150,16 @@ def read_rows(
     layouts, factor = next((way for way in possible if _is_exact(found, way[0])), possible[-1])
     rows = [sum_up(numbers[: len(layout.stored)], block.order) for numbers, layout in zip(found, layouts, strict=True)]
     return [np.interp(of.sources, of.stored, row) for of, row in zip(layouts, rows, strict=True)], factor
+
+
+def shortened(block: Block, tables: Mapping[int, Table], leads: Sequence[Lead], ratio: int) -> list[Lead]:
+    """The leads, without their last sample where that is all that lacks: some writers count from 0 to n.
+
+    Where the samples are compressed in two densities, how many there must be is not known, and all are shortened.
+    """
+    held = [len(decode_part(part, tables, lead.length)) for part, lead in zip(block.parts, leads, strict=True)]
+    lacks = [ratio > 1 or n == lead.length - 1 for n, lead in zip(held, leads, strict=True)]
+    return [replace(lead, last=lead.last - (lack and lead.length > 1)) for lead, lack in zip(leads, lacks, strict=True)]
 
 
 def _lay_out(

@@ -5,12 +5,13 @@ import warnings
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from pathlib import Path
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 import numpy as np
 
 from cardiac.errors import RecordError, first_line
-from cardiac.readers.raw import Raw
+from cardiac.readers.codes import lead_of
+from cardiac.readers.raw import Raw, check_length, check_rate
 from cardiac.readers.xml_files import number_of, parse_xml, text_of
 
 SEXES = {"female": "female", "male": "male"}
@@ -24,19 +25,25 @@ def read_sierra(path: Path) -> Raw:
 
     root = parse_xml(path)
     waveforms = [*root.iter("parsedwaveforms")]
+    if not waveforms and any(root.iter("repbeat")):
+        raise RecordError("holds representative beats and no rhythm (parsedwaveforms): export the rhythm's samples")
     if len(waveforms) != 1:
         raise RecordError(f"holds {len(waveforms) or 'no'} sets of waveforms: give a file of one recording")
     told = root.find("dataacquisition/signalcharacteristics")
     fs_hz = number_of(text_of(told, "samplingrate"), "samplingrate")
     resolution_uv = number_of(text_of(told, "resolution"), "resolution")
+    check_rate(fs_hz)
+    if resolution_uv <= 0:
+        raise RecordError(f"states no gain (a resolution of {resolution_uv:g}): export it again")
+    plain = _plain(root, waveforms[0], fs_hz)
     n_samples = _expected(waveforms[0], fs_hz)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # damaged samples overflow on their way
-            leads = sierraecg.read_file(io.BytesIO(path.read_bytes())).leads
+            leads = sierraecg.read_file(io.BytesIO(plain)).leads
     except Exception as error:  # the library raises what its decoding runs into
         raise RecordError(f"cannot be decoded as Sierra XML ({first_line(error)}): export it again") from error
-    names = [lead.label for lead in leads]
+    names = [lead_of(lead.label) or lead.label for lead in leads]
     if names[:6] != LIMB or any(len(lead.samples) != n_samples for lead in leads):
         raise RecordError("its leads are not those that it states, or not of that length: copy it again")
     age, sex = _patient(root)
@@ -44,9 +51,31 @@ def read_sierra(path: Path) -> Raw:
     return Raw(samples, fs_hz, tuple(names), ("uV",) * len(names), age_years=age, sex=sex)
 
 
+def _plain(root: Element, waveforms: Element, fs_hz: float) -> bytes:
+    """What the library looks at and no more, in plain words: it holds every tag in a kilobyte of memory."""
+    version = text_of(root, "documentinfo/documentversion", "")
+    if version.split(".")[:2] not in (["1", "03"], ["1", "04"]):
+        raise RecordError(f"is Sierra XML of version {version[:20] or 'none'}, and 1.03 and 1.04 are read: export that")
+    new = Element("restingecgdata")
+    info = SubElement(new, "documentinfo")
+    SubElement(info, "documenttype").text = "PhilipsECG"
+    SubElement(info, "documentversion").text = ".".join(version.split(".")[:2])
+    told = SubElement(SubElement(new, "dataacquisition"), "signalcharacteristics")
+    SubElement(told, "samplingrate").text = f"{fs_hz:.0f}"
+    for name in ("acquisitiontype", "numberchannelsallocated"):
+        SubElement(told, name).text = text_of(root.find("dataacquisition/signalcharacteristics"), name, "")
+    kept = SubElement(new, "parsedwaveforms", {key.rpartition("}")[2]: value for key, value in waveforms.items()})
+    kept.set("leadlabels", " ".join(kept.get("leadlabels", "").split()))
+    kept.text = waveforms.text
+    return tostring(new, encoding="utf-8")
+
+
 def _expected(waveforms: Element, fs_hz: float) -> int:
     """Samples a lead, after making sure that as many and no more come out of what is compressed."""
     n_samples = round(number_of(waveforms.get("durationperchannel", ""), "durationperchannel") * fs_hz / 1_000)
+    if n_samples <= 0:
+        raise RecordError("states a recording of no length (durationperchannel): export it again")
+    check_length(n_samples, fs_hz, at_once=True)
     try:
         content = a2b_base64((waveforms.text or "").encode())
     except (Base64Error, ValueError) as error:
@@ -87,4 +116,4 @@ def _patient(root: Element) -> tuple[float | None, str | None]:
     """Age in years and sex, where they are stated."""
     told = root.find("patient/generalpatientdata")
     years = text_of(told, "age/years", "")
-    return float(years) if years.isdigit() else None, SEXES.get(text_of(told, "sex", "").lower())
+    return float(years) if years.isascii() and years.isdigit() else None, SEXES.get(text_of(told, "sex", "").lower())

@@ -51,7 +51,9 @@ def numbers_of(text: str) -> list[float]:
     text = re.sub(r"[\s'’]", "", text)
     if re.fullmatch(r"[1-9]\d{0,2}([.,])\d{3}", text):
         return [float(text.replace(",", ".")), float(re.sub(r"[.,]", "", text))]
-    if re.fullmatch(r"[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*(?:(?!\1)[.,]\d+)?", text):  # parted by one sign throughout
+    if re.fullmatch(
+        r"[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*(?:(?!\1)[.,]\d+)?", text
+    ):  # parted by one sign throughout
         sign = re.search(r"[.,]", text)[0]
         return [float(text.replace(sign, "").replace(",", "."))]
     try:

@@ -1,169 +1,214 @@
 """WFDB records (physionet.org/physiotools/wag): .hea with .dat or .mat, one segment or several, by the wfdb library."""
 
-import re
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cardiac.errors import RecordError, extra, first_line
+from cardiac.labels import lead_and_sign
+from cardiac.readers.kinds import beside
 from cardiac.readers.raw import LONG_S, SEXES, Note, Raw, check_length, check_rate
+from cardiac.readers.wfdb_header import Signal, patient, plain_header, read_header
+from cardiac.readers.wfdb_segments import Segment, find_segments
 
-SCANNED = 10_000  # samples from which a long record's gains are known
+SCANNED = 10_000  # frames from which a long record's gains are known
 MOST_PER_MV = 1e5  # a step of 10 nV, finer than any electrocardiograph's
 LEAST_SWING_MV = 0.02
 GEORGIA = 4_880
-LEAST_BITS = 0.5  # of a sample in the densest WFDB format, compressed
+MV_PER_UNIT = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "nv": 1e-6}
 
 
 def read_wfdb(path: Path) -> Raw:
     """The record whose header, or whose signal file, this is. Raises RecordError where rate or gain are not stated."""
-    wfdb = extra("wfdb", "requirements.txt", RecordError)  # heavy, and needed for this format alone
-
-    stem = path.with_suffix("")
-    if not stem.with_name(f"{stem.name}.hea").is_file():
-        raise RecordError(f"is a signal file without its header {stem.name}.hea: put that beside it")
-    with _faults_named(), _plainly_named(stem) as named:
-        header = wfdb.rdheader(str(named))
-        _check_text(named.with_name(f"{named.name}.hea"))
-        if not header.n_sig or not header.fs:
-            raise RecordError("its header lists no signal: give a waveform record")
-        _check_header(header, named)
-    if (header.sig_len or 0) / header.fs > LONG_S:
-        samples = _Samples(stem, header.sig_len)
-        names, units, notes = samples.names, samples.units, samples.notes
-    else:
-        samples, names, units, notes = _read(stem)
-    age, sex = _patient(header.comments or [])
-    return Raw(samples, float(header.fs), names, units, tuple(notes), age, sex)
-
-
-def _read(stem: Path, first: int = 0, last: int | None = None) -> tuple[np.ndarray, tuple, tuple, list[Note]]:
-    """Samples (n_leads, last - first) in their units, names, units and notes; the whole record is checked by its sums."""
-    wfdb = extra("wfdb", "requirements.txt", RecordError)
-
-    with _faults_named(), _plainly_named(stem) as named:
-        content = wfdb.rdrecord(str(named), sampfrom=first, sampto=last, physical=False, m2s=False)
-        segments = getattr(content, "segments", [content])
-        held = [segment for segment in segments if segment is not None and segment.d_signal is not None]
-        if last is None:
-            _check_sums(held)
-        notes = _correct_gains(held)
-        if segments[0] is content:
-            content.dac(inplace=True)
-        elif notes:
-            raise RecordError(f"{notes[0].text}, in segments: write the true gain there")
-        else:  # segments differ in gain, and wfdb joins them rightly in mV alone
-            content = wfdb.rdrecord(str(named), sampfrom=first, sampto=last)
-    if content.p_signal is None:
-        raise RecordError("the WFDB record holds no signal: give a waveform record")
-    return content.p_signal.T, tuple(map(str, content.sig_name)), tuple(map(str, content.units)), notes
+    header = read_header(_header_of(path))
+    segments, notes = find_segments(header, path.parent)
+    recording = _Recording(segments, header.fs_hz)
+    n_samples, fs_hz = recording.shape[1], check_rate(header.fs_hz * recording.per_frame)
+    at_once = recording.is_of_differences
+    check_length(n_samples, fs_hz, at_once=at_once)
+    is_whole = n_samples / fs_hz <= LONG_S or at_once
+    samples = recording.read(0, recording.n_frames if is_whole else SCANNED)
+    age, sex = patient(header.comments)
+    return Raw(
+        samples if is_whole else recording,
+        fs_hz,
+        recording.names,
+        recording.units,
+        (*notes, *recording.notes),
+        age,
+        SEXES.get(sex),
+    )
 
 
-class _Samples:
-    """Samples of a long record in their units, of which `[:, first:last]` reads a part."""
+class _Recording:
+    """Samples in their units of the signals that have the leads' rate; `[:, first:last]` reads a part.
 
-    def __init__(self, stem: Path, n_samples: int) -> None:
-        samples, self.names, self.units, self.notes = _read(stem, 0, SCANNED)
-        self.stem, self.shape, self.dtype = stem, (len(samples), n_samples), np.dtype(float)
+    names, units : of these signals; names None where twelve have none.  notes : on what was settled.
+    """
+
+    def __init__(self, segments: Sequence[Segment], fs_hz: float) -> None:
+        held = [each.header for each in segments if each.header is not None]
+        if not held:
+            raise RecordError("the WFDB record holds no signal: give a waveform record")
+        signals = held[0].signals
+        rates = {each.per_frame for each in signals if lead_and_sign(each.name)} or {each.per_frame for each in signals}
+        if len(rates) > 1:
+            told = ", ".join(f"{fs_hz * rate:g}" for rate in sorted(rates))
+            raise RecordError(f"its leads are sampled at {told} Hz: give one rate")
+        self.segments, self.per_frame, self.factor = segments, rates.pop(), 0.0
+        self.kept = [each for each in signals if each.per_frame == self.per_frame]
+        self.names, self.notes = _names(self.kept)
+        slow = [each.name or each.file for each in signals if each.per_frame != self.per_frame]
+        if slow:
+            self.notes.append(Note("info", f"left aside, sampled at another rate: {', '.join(slow)[:120]}"))
+        self.units = tuple(each.unit for each in self.kept)
+        self.is_of_differences = any(each.form == "8" for header in held for each in header.signals)
+        self.n_frames = sum(each.n_frames for each in segments) - self._late_frames(fs_hz)
+        self.shape, self.dtype = (len(self.kept), self.n_frames * self.per_frame), np.dtype(float)
+
+    def _late_frames(self, fs_hz: float) -> int:
+        """By how many frames the latest lead is stored behind the first."""
+        late = max((each.late_frames for each in self.segments), default=0)
+        skews = [abs(each.skew) for segment in self.segments if segment.header for each in segment.header.signals]
+        if max(skews) > sum(each.n_frames for each in self.segments):
+            raise RecordError("its header shifts a lead by more than the recording is long: copy it again")
+        if not late:
+            return 0
+        if len(self.segments) > 1:
+            raise RecordError("its header shifts leads within its segments (skew), which is not read: give it in one")
+        if late >= self.segments[0].n_frames:
+            raise RecordError("its header shifts a lead by more than the recording is long: copy it again")
+        self.notes.append(Note("info", f"its leads are stored up to {late / fs_hz:.3g} s apart, and were put together"))
+        return late
 
     def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
         first, last, _ = key[1].indices(self.shape[1])
-        return _read(self.stem, first, last)[0]
+        begin, end = first // self.per_frame, -(-last // self.per_frame)
+        return self.read(begin, end)[:, first - begin * self.per_frame :][:, : max(last - first, 0)]
 
+    def read(self, first: int, last: int) -> np.ndarray:
+        """Frames `first` to `last`, float64 (n_kept, n); where a segment is read whole, its sums are checked."""
+        parts, start = [np.empty((len(self.kept), 0))], 0
+        for segment in self.segments:
+            begin, end = max(first - start, 0), min(last - start, segment.n_frames)
+            start += segment.n_frames
+            if begin < end:
+                parts.append(self._part(segment, begin, end))
+        return np.concatenate(parts, axis=1)
 
-@contextmanager
-def _faults_named() -> Iterator[None]:
-    try:
-        yield
-    except (RecordError, OSError, MemoryError):
-        raise
-    except Exception as error:  # wfdb raises what its parsing runs into: any of them means an unreadable record
-        raise RecordError(f"cannot be read as a WFDB record ({first_line(error)}): check .hea and .dat") from error
+    def _part(self, segment: Segment, first: int, last: int) -> np.ndarray:
+        n_samples = (last - first) * self.per_frame
+        part = np.full((len(self.kept), n_samples), np.nan)
+        if segment.header is None:
+            return part
+        signals = segment.header.signals
+        rows = _digital(segment, first, min(last + segment.late_frames, segment.n_frames))
+        least = min(each.skew for each in signals)
+        for place, at in enumerate(_places(self.kept, signals)):
+            if at is not None:
+                begin = (signals[at].skew - least) * self.per_frame
+                part[place] = rows[at][begin : begin + n_samples]
+        if not self.factor:
+            self._settle_gain(part, signals)
+        for place, at in enumerate(_places(self.kept, signals)):
+            if at is not None:
+                factor = _to_unit(signals[at].unit, self.units[place]) * self.factor
+                part[place] = (part[place] - signals[at].baseline) / signals[at].gain * factor
+        return part
 
+    def _settle_gain(self, part: np.ndarray, signals: Sequence[Signal]) -> None:
+        """Right two gains that PhysioNet's Challenge headers are known to have wrong, and say so.
 
-@contextmanager
-def _plainly_named(stem: Path) -> Iterator[Path]:
-    """The record's stem; where its header names it with an ending, as some of PhysioNet's do, that of a copy without."""
-    text = stem.with_name(f"{stem.name}.hea").read_text(encoding="utf-8", errors="replace")
-    named = re.match(r"((?:\s*#[^\n]*\n)*\s*)([\w-]+)\.(?:mat|dat|hea)(?=[ /\t])", text)
-    if not named:
-        yield stem
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / stem.name
-        copy.with_name(f"{stem.name}.hea").write_text(named[1] + stem.name + text[named.end() :], encoding="utf-8")
-        for name in set(re.findall(r"^([\w.-]+\.(?:mat|dat))[ \t]", text[named.end() :], re.MULTILINE)):
-            if (stem.parent / name).is_file():
-                (Path(folder) / name).symlink_to((stem.parent / name).resolve())
-        yield copy
-
-
-def _correct_gains(segments: Sequence[Any]) -> list[Note]:
-    """Right two gains that PhysioNet's Challenge headers are known to have wrong, and say so.
-
-    A step finer than any device's, where nothing larger is recorded, is one of a volt (their copies of PTB); 4,880 a mV
-    stands in the headers of 2020 of the Georgia records, whose samples are microvolts, as those of 2021 say.
-    """
-    notes = []
-    for segment in segments:
-        gains = [gain for gain, unit in zip(segment.adc_gain, segment.units, strict=True) if unit.lower() == "mv"]
-        finest = max(gains, default=0)
-        swing = float(np.median(np.ptp(segment.d_signal, axis=0))) / (finest or 1)
+        A step finer than any device's, where nothing larger is recorded, is one of a volt (their copies of PTB); 4,880 a
+        mV stands in the headers of 2020 of the Georgia records, whose samples are microvolts, as those of 2021 say.
+        """
+        gains = [abs(each.gain) for each in signals if each.unit.lower() == "mv"]
+        finest, self.factor = max(gains, default=0.0), 1.0
+        swing = float(np.median(np.ptp(np.nan_to_num(part), axis=1))) / (finest or 1)
         if finest >= MOST_PER_MV and swing < LEAST_SWING_MV:
-            factor, told = 1_000, f"{finest:,.0f} steps a mV, finer than any device's: read as so many a volt"
+            self.factor, told = 1_000.0, f"{finest:,.0f} steps a mV, finer than any device's: read as so many a volt"
         elif set(gains) == {GEORGIA}:
-            factor, told = GEORGIA / 1_000, "4,880 steps a mV, as PhysioNet's first headers of Georgia: read as 1,000"
+            self.factor = GEORGIA / 1_000
+            told = "4,880 steps a mV, as PhysioNet's first headers of Georgia: read as 1,000"
         else:
-            continue
-        segment.adc_gain = [gain / factor for gain in segment.adc_gain]
-        notes.append(Note("warning", f"its header states {told}"))
-    return notes[:1]
+            return
+        if len(self.segments) > 1:
+            raise RecordError(f"its header states {told}, in segments: write the true gain there")
+        self.notes.append(Note("warning", f"its header states {told}"))
 
 
-def _check_sums(segments: Sequence[Any]) -> None:
+def _names(signals: Sequence[Signal]) -> tuple[tuple[str, ...] | None, list[Note]]:
+    """The signals' names; None, with a warning, where none of them has one."""
+    notes = [
+        Note("warning", f"its header states a negative gain for {each.name or each.file[:40]}, which turns it round")
+        for each in signals
+        if each.gain < 0
+    ]
+    if not any(each.name for each in signals):
+        notes.append(Note("warning", "its header names no lead: read in the order I, II, III, aVR, aVL, aVF, V1 to V6"))
+        return None, notes
+    return tuple(each.name or f"signal {place}" for place, each in enumerate(signals)), notes
+
+
+def _places(kept: Sequence[Signal], signals: Sequence[Signal]) -> list[int | None]:
+    """Where each of the kept signals stands in a segment's own list; None where it is not there."""
+    names = [each.name for each in signals]
+    if names == [each.name for each in kept]:
+        return [*range(len(names))]
+    places = [names.index(each.name) if each.name in names else None for each in kept]
+    if any(at is not None and signals[at].per_frame != each.per_frame for at, each in zip(places, kept, strict=True)):
+        raise RecordError("its segments are sampled at several rates: give a recording of one rate")
+    return places
+
+
+def _to_unit(given: str, wanted: str) -> float:
+    """Factor from a segment's unit to the record's."""
+    if given == wanted:
+        return 1.0
+    if not {given.lower(), wanted.lower()} <= set(MV_PER_UNIT):
+        raise RecordError(f"its segments give a lead in {given[:20]} and in {wanted[:20]}: give mV, µV or V")
+    return MV_PER_UNIT[given.lower()] / MV_PER_UNIT[wanted.lower()]
+
+
+def _digital(segment: Segment, first: int, last: int) -> list[np.ndarray]:
+    """Steps of every signal as they stand in the files, float64, NaN where one is marked as missing."""
+    wfdb = extra("wfdb", "requirements.txt", RecordError)  # heavy, and needed for this format alone
+
+    with tempfile.TemporaryDirectory() as folder:
+        names = {}
+        for place, (name, path) in enumerate(segment.files.items()):
+            names[name] = f"f{place}.dat"
+            (Path(folder) / names[name]).symlink_to(path.resolve())
+        (Path(folder) / "r.hea").write_text(plain_header(segment.header, "r", segment.n_frames, names))
+        begin = 0 if any(each.form == "8" for each in segment.header.signals) else first
+        try:
+            content = wfdb.rdrecord(
+                str(Path(folder) / "r"), begin, last, physical=False, smooth_frames=False, ignore_skew=True
+            )
+            steps, rows = content.e_d_signal, content.dac(expanded=True)
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # wfdb raises what its decoding runs into
+            raise RecordError(f"cannot be read as a WFDB record ({first_line(error)}): check .hea and .dat") from error
+    if (begin, last) == (0, segment.n_frames):
+        _check_sums(steps, segment.header.signals)
+    return [row[(first - begin) * each.per_frame :] for row, each in zip(rows, segment.header.signals, strict=True)]
+
+
+def _check_sums(rows: Sequence[np.ndarray], signals: Sequence[Signal]) -> None:
     """Refuse samples whose sums are not those of their header; a header that states 0 or none cannot be checked."""
-    for segment in segments:
-        sums = zip(segment.checksum or [], segment.calc_checksum(), strict=False)
-        if any(told and told % 65536 != found % 65536 for told, found in sums):
+    for row, each in zip(rows, signals, strict=True):
+        if each.checksum and each.checksum % 65536 != int(row.sum(dtype=np.int64)) % 65536:
             raise RecordError("its samples are not those that its header was written for (checksum): copy both again")
 
 
-def _check_text(path: Path, is_segment: bool = False) -> None:
-    """Refuse a header that leaves rate or gain to wfdb's defaults (250 Hz, 200 a mV): they must be known."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not is_segment and (not lines or len(lines[0]) < 3 or not lines[0][2][0].isdigit()):
-        raise RecordError("cannot be read as a WFDB record (no sampling rate in its header): write the true rate there")
-    if "/" in lines[0][0]:
-        if is_segment:
-            raise RecordError("a segment of it is itself in segments: give the record that holds the samples")
-        for name in (line[0] for line in lines[1:] if line[0] != "~"):  # "~" is a gap
-            _check_text(path.with_name(f"{name}.hea"), is_segment=True)
-    elif any(len(line) < 3 or not re.match(r"0*\.?0*[1-9]", line[2]) for line in lines[1:]):
-        raise RecordError("its header states no gain for a lead (0 or none): write the true gain there")
-
-
-def _check_header(header: Any, stem: Path) -> None:
-    """Refuse a header whose files are not there or hold fewer samples than it claims; wfdb itself refuses paths."""
-    names = set(getattr(header, "file_name", None) or [])
-    missing = [name for name in sorted(names) if not (stem.parent / name).is_file()]
-    if missing:
-        raise RecordError(f"its signal file {missing[0]} is missing: put it beside the header")
-    n_bytes = sum((stem.parent / name).stat().st_size for name in names)
-    claimed = (header.sig_len or 0) * header.n_sig
-    if names and claimed * LEAST_BITS / 8 > n_bytes:
-        raise RecordError(f"its header states {claimed} samples and its files hold {n_bytes} bytes: copy it again")
-    check_length(header.sig_len or 0, check_rate(header.fs))
-    if any(abs(skew or 0) > (header.sig_len or 0) for skew in getattr(header, "skew", None) or []):
-        raise RecordError("its header shifts a lead by more than the recording is long: copy it again")
-
-
-def _patient(comments: Sequence[str]) -> tuple[float | None, str | None]:
-    """Age in years and sex from a header's comments, as PhysioNet's data sets write them."""
-    told = {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in comments)}
-    age, sex = told.get("age", ""), told.get("sex", "").upper()[:1]
-    return float(age) if age.isdigit() else None, SEXES.get(sex)
+def _header_of(path: Path) -> Path:
+    """The header that belongs to this file, whatever the case of its ending."""
+    if path.suffix.lower() == ".hea":
+        return path
+    found = beside(path.parent, f"{path.stem}.hea")
+    if found is None:
+        raise RecordError(f"is a signal file without its header {path.stem}.hea: put that beside it")
+    return found

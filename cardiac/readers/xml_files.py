@@ -1,34 +1,134 @@
-"""XML that may come from anywhere, parsed without entities or anything outside of the file."""
+"""XML that may come from anywhere, parsed in pieces, without entities or anything outside of the file."""
 
+import codecs
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import DefusedXMLParser
 
 from cardiac.errors import RecordError, first_line
-from cardiac.readers.kinds import ENTITIES
 
-LARGEST_BYTES = 256 * 2**20
+LARGEST_BYTES = 128 * 2**20
 MOST_TAGS = 1_000_000  # each takes a hundred bytes of memory and more
+MOST_ATTRIBUTES = 500_000
+LONGEST_MARKUP = 4 * 2**20  # bytes of one tag, comment or declaration, which the parser holds whole
+PIECE = 2**16
+ENTITIES = "its XML has entities of its own, which are never read: export it without"
+MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})[\"']")
+
+
+class _Found(Exception):
+    """The root's name was come upon."""
+
+
+class _Root:
+    """Takes no more of a file than its root's name."""
+
+    def start(self, tag: str, _: dict[str, str]) -> None:
+        raise _Found(_bare(tag))
+
+    def close(self) -> None:
+        """Nothing was built."""
+
+
+class _Counted(TreeBuilder):
+    """A tree that stops growing where it would take more memory than a recording's does."""
+
+    n_tags = n_attributes = 0
+
+    def start(self, tag: str, attributes: dict[str, str]) -> Element:
+        self.n_tags += 1
+        self.n_attributes += len(attributes)
+        if self.n_tags > MOST_TAGS:
+            raise RecordError(f"holds more than {MOST_TAGS:,} XML tags: cut it into parts")
+        if self.n_attributes > MOST_ATTRIBUTES:
+            raise RecordError(f"holds more than {MOST_ATTRIBUTES:,} XML attributes: cut it into parts")
+        return super().start(_bare(tag), attributes)
 
 
 def parse_xml(path: Path) -> Element:
     """The root of the file's tree, names without namespaces. Raises RecordError for what is not safe or not XML."""
+    return _parse(path, _Counted)
+
+
+def root_of(path: Path) -> str:
+    """The name of the file's root, whatever precedes it. Raises RecordError for what is not safe or not XML."""
+    try:
+        _parse(path, _Root)
+    except _Found as found:
+        return str(found)
+    raise RecordError("is XML without an element: export it again")
+
+
+def _parse(path: Path, target: type) -> Any:
     if path.stat().st_size > LARGEST_BYTES:
         raise RecordError(f"holds more than {LARGEST_BYTES / 2**20:.0f} MiB of XML: cut it into parts")
-    content = path.read_bytes()
-    if content.count(b"<") > MOST_TAGS:
-        raise RecordError(f"holds more than {MOST_TAGS:,} XML tags: cut it into parts")
+    for encoding in _encodings(path):
+        parser = DefusedXMLParser(target=target(), encoding="utf-8")
+        n_bytes = 0
+        try:
+            for piece in _pieces(path, encoding):
+                n_bytes += len(piece)
+                parser.feed(piece)
+                if n_bytes - parser.parser.CurrentByteIndex > LONGEST_MARKUP:
+                    raise RecordError("holds an XML tag or comment of more than 4 MiB: export it again")
+            return parser.close()
+        except DefusedXmlException as error:
+            raise RecordError(ENTITIES) from error
+        except UnicodeDecodeError:
+            continue  # in the next encoding
+        except ParseError as error:
+            raise RecordError(f"is not whole XML ({first_line(error)}): copy it again") from error
+    raise RecordError("is not whole XML (its letters are of no encoding that is known): copy it again")
+
+
+def _encodings(path: Path) -> list[str]:
+    """The encodings that its text may have, the likeliest first: by its mark, its first bytes, its declaration."""
+    with path.open("rb") as file:
+        head = file.read(1_024)
+    for mark, encoding in MARKS:
+        if head.startswith(mark):
+            return [encoding, "latin-1"]
+    bare = head.lstrip(b" \t\r\n\0")
+    if bare[:2] == b"<\0" or head[:2] == b"<\0":
+        return ["utf-16-le"]
+    if head[:1] == b"\0":
+        return ["utf-16-be"]
+    declared = DECLARED.match(bare)
+    told = []
     try:
-        root = fromstring(content)
-    except DefusedXmlException as error:
-        raise RecordError(ENTITIES) from error
-    except (ParseError, ValueError, LookupError) as error:
-        raise RecordError(f"is not whole XML ({first_line(error)}): copy it again") from error
-    for element in root.iter():
-        element.tag = str(element.tag).rpartition("}")[2]
-    return root
+        name = codecs.lookup(declared[1].decode("ascii")).name if declared else "utf-8"
+        if not name.startswith(("utf-16", "utf-32")) and "".encode(name) == b"" and b"<".decode(name) == "<":
+            told = [name]  # a declaration of UTF-16 in a file of single bytes was left there by a conversion
+    except (LookupError, UnicodeError, TypeError):
+        pass
+    return [*told, "utf-8", "cp1252", "latin-1"]
+
+
+def _pieces(path: Path, encoding: str) -> Iterator[bytes]:
+    """The text in UTF-8, without blanks before it. Raises UnicodeDecodeError."""
+    decoder, begun = codecs.getincrementaldecoder(encoding)(), False
+    with path.open("rb") as file:
+        while True:
+            plain = file.read(PIECE)
+            text = decoder.decode(plain, final=not plain)
+            if not begun:
+                text = text.lstrip("\ufeff \t\r\n\0")
+                begun = bool(text)
+            if text:
+                yield text.encode("utf-8", errors="replace")
+            if not plain:
+                return
+
+
+def _bare(tag: str) -> str:
+    """A name without its namespace, whether declared or not."""
+    return tag.rpartition("}")[2].rpartition(":")[2]
 
 
 def text_of(element: Element | None, path: str, default: str | None = None) -> str:
@@ -42,9 +142,9 @@ def text_of(element: Element | None, path: str, default: str | None = None) -> s
 
 
 def number_of(text: str, what: str) -> float:
-    """The finite number in a text. Raises RecordError."""
+    """The finite number in a text, a decimal comma too. Raises RecordError."""
     try:
-        number = float(text)
+        number = float(text.strip().replace(",", ".") if text.count(",") == 1 and "." not in text else text)
     except ValueError as error:
         raise RecordError(f"its {what} {text[:40]!r} is not a number: export it again") from error
     if abs(number) > 1e12 or number != number:

@@ -1,0 +1,142 @@
+"""Headers of EDF, EDF+ and BDF files (edfplus.info, biosemi.com): what they state, checked against the file's size."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cardiac.errors import RecordError
+from cardiac.readers.codes import volts_of
+from cardiac.readers.xml_files import number_of
+
+FIXED, EACH = 256, 256  # bytes of header, and a signal
+MOST_SIGNALS = 512
+WIDTHS = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)  # of a signal's fields
+LONGEST_RECORD_S = 86_400.0
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One signal. at : its first byte in a data record.  n : its samples there."""
+
+    label: str
+    unit: str
+    physical: tuple[str, str]
+    digital: tuple[str, str]
+    n: int
+    at: int
+
+    @property
+    def is_annotation(self) -> bool:
+        return self.label.upper() in ("EDF ANNOTATIONS", "BDF ANNOTATIONS")
+
+    def gain(self) -> tuple[float, float]:
+        """What a step is worth, and what 0 is. Raises RecordError where the ranges do not say so."""
+        low, high = (number_of(text, f"physical range of {self.label[:20]}") for text in self.physical)
+        least, most = (number_of(text, f"digital range of {self.label[:20]}") for text in self.digital)
+        if most <= least or low == high:
+            raise RecordError(f"states no gain for {self.label[:20]} (a range of one value): export it again")
+        step = (high - low) / (most - least)
+        return step, low - least * step
+
+
+@dataclass(frozen=True)
+class EdfHeader:
+    """width : bytes a sample.  record_s : duration of a data record, as it stands there.  form : "EDF+C" and the like."""
+
+    width: int
+    begin: int
+    n_records: int
+    record_bytes: int
+    record_s: float
+    form: str
+    patient: str
+    channels: tuple[Channel, ...]
+
+    def records(self, path: Path) -> np.ndarray:
+        """The data records' bytes, uint8 (n_records, record_bytes), read from the disk as they are asked for."""
+        return np.memmap(path, np.uint8, "r", self.begin, (self.n_records, self.record_bytes))
+
+
+def read_edf_header(path: Path) -> EdfHeader:
+    """Raises RecordError for a header that claims other bytes than the file has."""
+    n_bytes = path.stat().st_size
+    with path.open("rb") as file:
+        fixed = file.read(FIXED)
+        width = 3 if fixed[:1] == b"\xff" else 2
+        n_signals = round(number_of(_text(fixed[252:256]), "number of signals"))
+        begin = FIXED + EACH * n_signals
+        if len(fixed) < FIXED or not 1 <= n_signals <= MOST_SIGNALS or n_bytes < begin:
+            raise RecordError(f"its header states {n_signals} signals and is cut short: copy it again")
+        channels = _channels(file.read(EACH * n_signals), n_signals, width)
+    n_records = round(number_of(_text(fixed[236:244]), "number of data records"))
+    size, present = width * sum(each.n for each in channels), n_bytes - begin
+    if n_records < 0 < size <= present:
+        n_records = present // size  # the writer left it open
+    elif size <= 0 or n_records <= 0 or n_records * size != present:
+        raise RecordError(
+            f"its header states {max(n_records, 0) * size} bytes of samples and {present} are there: copy it again"
+        )
+    duration = _text(fixed[244:252])
+    record_s = number_of(duration, "duration of a data record") if duration else 0.0
+    form, patient = _text(fixed[192:236]).upper()[:5], _text(fixed[8:88])
+    return EdfHeader(width, begin, n_records, size, record_s, form, patient, channels)
+
+
+def _channels(content: bytes, n_signals: int, width: int) -> tuple[Channel, ...]:
+    fields, begin = [], 0
+    for size in WIDTHS:
+        fields.append([_text(content[begin + size * place :][:size]) for place in range(n_signals)])
+        begin += size * n_signals
+    channels, at = [], 0
+    for label, _, unit, low, high, least, most, _, count, _ in zip(*fields, strict=True):
+        n = round(number_of(count, "number of samples"))
+        if n < 0:
+            raise RecordError(f"its header states {n} samples a data record for {label[:20]}: copy it again")
+        channels.append(Channel(label, volts_of(unit), (low, high), (least, most), n, at))
+        at += n * width
+    return tuple(channels)
+
+
+def _text(field: bytes) -> str:
+    """A field without what fills it up. The standard asks for ASCII; programs write UTF-8 and Latin-1."""
+    bare = field.split(b"\0")[0].strip()
+    try:
+        return bare.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        return bare.decode("latin-1").strip()
+
+
+def check_gaps(header: EdfHeader, path: Path) -> bool:
+    """Whether the file is marked as one with gaps and has none. Raises RecordError where it has one, or may have.
+
+    Every data record of EDF+ begins its annotations with its own start in seconds: "+2.5", 20, 20, 0.
+    """
+    if header.form not in ("EDF+D", "BDF+D"):
+        return False
+    notes = next((each for each in header.channels if each.is_annotation), None)
+    told = f"is a recording with gaps ({header.form})"
+    if notes is None:
+        raise RecordError(
+            f"{told}, as its header says, and states no times of its parts: export it as one piece (EDF+C)"
+        )
+    kept = header.records(path)[:, notes.at : notes.at + notes.n * header.width]
+    expected, allowed_s = None, 0.001 * max(header.record_s, 0.5)
+    for place, record in enumerate(kept):
+        onset = _onset(bytes(record[:64]))
+        if onset is None:
+            raise RecordError(f"{told}, and part {place + 1} states no time: export it as one piece (EDF+C)")
+        if expected is not None and abs(onset - expected) > allowed_s:
+            after_s, gap_s = place * header.record_s, onset - expected
+            raise RecordError(f"{told}, one of {gap_s:.4g} s after {after_s:.4g} s: export it as one piece (EDF+C)")
+        expected = onset + header.record_s
+    return True
+
+
+def _onset(content: bytes) -> float | None:
+    text = content.split(b"\x14")[0].decode("latin-1").replace(",", ".")
+    try:
+        onset = float(text) if text[:1] in ("+", "-") else None
+    except ValueError:
+        return None
+    return onset if onset is not None and abs(onset) < 1e9 else None

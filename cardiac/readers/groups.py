@@ -1,0 +1,94 @@
+"""Which of several groups of channels is the recording: the rhythm, never the beat that was computed from it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cardiac.errors import RecordError
+from cardiac.labels import LEADS, lead_and_sign
+from cardiac.readers.raw import Note
+
+BEAT_S = 2.0  # no longer than this lasts a beat that stands for all others
+MUCH_LONGER = 2.0  # times; what differs by less in its length is as good a recording
+LIMB, CHEST = LEADS[:6], LEADS[6:]
+
+_RHYTHM = re.compile(r"rh?[iy]th?m|ритм|リズム|节律|節律", re.IGNORECASE)
+_BEAT = re.compile(
+    r"median|médian|mediaan|mittel|average|averaged|\bavg\b|\bmean\b|durchschnitt|repr[aä]sentat|represent|représent"
+    r"|rappresent|template|schablone|\bbeats?\b|_beat\b|schlag|herzschlag|battement|battito|latido|batimento|hartslag"
+    r"|dominant|mediano?|promedio|moyen|medio|\bcomplex|komplex|медиан|усредн|средн|комплекс|типичн|代表|平均|中央|中位",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Channels that were recorded together. leads : their names.  label : what the file calls the group.
+
+    is_derived : the file says that it was computed and not recorded.
+    """
+
+    leads: tuple[str, ...]
+    duration_s: float
+    label: str = ""
+    is_derived: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the twelve leads stand there or follow: two limb leads and the six chest leads."""
+        found = {each[0] for each in map(lead_and_sign, self.leads) if each}
+        return len(found.intersection(LIMB)) >= 2 and found.issuperset(CHEST)
+
+    @property
+    def n_leads(self) -> int:
+        return len({each[0] for each in map(lead_and_sign, self.leads) if each})
+
+
+def is_beat(label: str) -> bool:
+    """Whether a label speaks of a median, average or representative beat."""
+    return bool(_BEAT.search(label)) and not _RHYTHM.search(label)
+
+
+def choose_rhythm(groups: Sequence[Group], what: str, equal: str) -> tuple[int, tuple[Note, ...]]:
+    """Place of the recording among the groups, and a note on it where there are several.
+
+    what, equal : what the groups are called, and two recordings among them ("series", "rhythm series").
+    Raises RecordError where there is none, or no single one.
+    """
+    named = [place for place, each in enumerate(groups) if each.n_leads]
+    longest_s = max((groups[place].duration_s for place in named), default=0.0)
+    rhythms = [place for place in named if not _stands_for_others(groups[place], longest_s)]
+    if named and not rhythms:
+        raise RecordError("holds a median or representative beat and no rhythm: export the rhythm's samples")
+    whole = [place for place in rhythms if groups[place].is_whole]
+    if not whole and len(rhythms) > 1:
+        _refuse_parts([groups[place] for place in rhythms], what)
+    candidates = whole or rhythms or [*range(len(groups))]
+    original = [place for place in candidates if not groups[place].is_derived] or candidates
+    original.sort(key=lambda place: -groups[place].duration_s)
+    rivals = [p for p in original if groups[p].duration_s * MUCH_LONGER > groups[original[0]].duration_s]
+    if len(rivals) > 1:
+        raise RecordError(f"holds {len(rivals)} {equal}: give a file of one recording")
+    chosen = groups[rivals[0]]
+    if len(groups) == 1:
+        return rivals[0], ()
+    called = f"{chosen.label[:40]!r} " if chosen.label else ""
+    told = f"of {len(groups)} {what} {called}was read ({chosen.n_leads} leads, {chosen.duration_s:.3g} s)"
+    return rivals[0], (Note("info", " ".join(told.split())),)
+
+
+def _stands_for_others(group: Group, longest_s: float) -> bool:
+    if _RHYTHM.search(group.label):
+        return False
+    return is_beat(group.label) or (group.duration_s <= BEAT_S and longest_s > MUCH_LONGER * group.duration_s)
+
+
+def _refuse_parts(groups: Sequence[Group], what: str) -> None:
+    """Say that the leads were not recorded together, where no group has them all."""
+    found = {each[0] for group in groups for each in map(lead_and_sign, group.leads) if each}
+    told = "; ".join(", ".join(group.leads[:12]) + f": {group.duration_s:.3g} s" for group in groups[:4])
+    if not (len(found.intersection(LIMB)) >= 2 and found.issuperset(CHEST)):
+        raise RecordError(f"holds {len(groups)} {what} ({told[:160]}) and none of all leads: give all twelve together")
+    raise RecordError(
+        f"its leads stand in {len(groups)} {what}, not recorded together ({told[:160]}): give one recording of all leads"
+    )

@@ -1,0 +1,182 @@
+"""Headers of WFDB records (physionet.org/physiotools/wag/header-5.htm), with every field that may be left out or odd."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cardiac.errors import RecordError
+from cardiac.readers.kinds import decoded
+
+LARGEST_BYTES = 2**22
+MOST_SIGNALS, MOST_SEGMENTS = 512, 100_000
+
+_NUMBER = r"(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][-+]?\d+)?"
+_RATE = re.compile(rf"\+?({_NUMBER})(?:Hz)?(?:/.*)?", re.IGNORECASE)
+_FORMAT = re.compile(r"(\d+)(?:x(\d+)|:([-+]?\d+)|\+(\d+))*", re.IGNORECASE)
+_GAIN = re.compile(rf"([-+]?{_NUMBER})(?:\s*\(([-+]?{_NUMBER})\))?/?(\S*)")
+_CLOCK = re.compile(r"\[?-?\d*[:/.-][\d:/.\w-]*\]?")  # a time or a date where the length was left out
+_NO_NAME = re.compile(r"(?:record\b.*, ?)?signal \d+", re.IGNORECASE)  # what WFDB's own library writes for none
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One line of a header. gain : steps a unit.  per_frame : samples in a frame.  skew : frames by which it is late."""
+
+    file: str
+    form: str
+    per_frame: int
+    skew: int
+    offset: int
+    gain: float
+    baseline: float
+    unit: str
+    first: int
+    checksum: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Header:
+    """n_frames : None where it states none.  segments : (name, frames or None), of a record that consists of others."""
+
+    fs_hz: float | None
+    n_frames: int | None
+    signals: tuple[Signal, ...]
+    segments: tuple[tuple[str, int | None], ...]
+    comments: tuple[str, ...]
+
+
+def read_header(path: Path, is_segment: bool = False) -> Header:
+    """What a header states. Raises RecordError for one that is none, or leaves rate or gain open."""
+    if path.stat().st_size > LARGEST_BYTES:
+        raise RecordError("its header is too large to be one: give the .hea file of a WFDB record")
+    text = decoded(path.read_bytes())
+    if text is None:
+        raise RecordError("its header is no text: give the .hea file of a WFDB record")
+    lines = [line.strip() for line in text.replace("\ufeff", "").splitlines() if line.strip()]
+    comments = tuple(line.lstrip("# \t") for line in lines if line.startswith("#"))
+    lines = [line for line in lines if not line.startswith("#")]
+    if not lines:
+        raise RecordError("its header is empty: give the .hea file of a WFDB record")
+    head, rest = lines[0].split(), lines[1:]
+    _, _, n_segments = head[0].partition("/")
+    n_signals = _whole(head[1] if len(head) > 1 else "", "number of signals", MOST_SIGNALS)
+    fs_hz, n_frames = _rate(head, is_segment), _length(head[3:])
+    if n_segments:
+        listed = _listed(rest, _whole(n_segments, "number of segments", MOST_SEGMENTS), "segments")
+        return Header(fs_hz, n_frames, (), tuple(map(_segment, listed)), comments)
+    if not n_signals:
+        raise RecordError("its header lists no signal: give a waveform record")
+    signals = tuple(_signal(line, place) for place, line in enumerate(_listed(rest, n_signals, "signals")))
+    return Header(fs_hz, n_frames, _of_one_file(signals), (), comments)
+
+
+def plain_header(header: Header, name: str, n_frames: int, files: dict[str, str]) -> str:
+    """The same record in the plainest words, which any program reads: no gain, rate, time or name."""
+    lines = [f"{name} {len(header.signals)} 500 {n_frames}"]
+    lines += [
+        f"{files[each.file]} {each.form}x{each.per_frame}+{each.offset} 1(0)/mV 0 0 {each.first} 0 0 s{place}"
+        for place, each in enumerate(header.signals)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _listed(lines: Sequence[str], number: int, what: str) -> Sequence[str]:
+    if len(lines) < number:
+        raise RecordError(f"its header states {number} {what} and lists {len(lines)}: copy it again")
+    return lines[:number]
+
+
+def _whole(text: str, what: str, most: int) -> int:
+    if not re.fullmatch(r"\d{1,9}", text) or int(text) > most:
+        told = f"cannot be read as a WFDB record ({text[:20]!r} stands in its header as {what})"
+        raise RecordError(f"{told}: give the .hea file of one")
+    return int(text)
+
+
+def number(text: str) -> float:
+    """A number as it stands in a header, a decimal comma too."""
+    return float(text.replace(",", "."))
+
+
+def _rate(head: Sequence[str], is_segment: bool) -> float | None:
+    """The rate of frames; behind its slash stands that of a counter. A segment may leave it to its record."""
+    found = _RATE.fullmatch(head[2]) if len(head) > 2 else None
+    if found is None and not is_segment:
+        raise RecordError("cannot be read as a WFDB record (no sampling rate in its header): write the true rate there")
+    return number(found[1]) if found else None
+
+
+def _length(rest: Sequence[str]) -> int | None:
+    """Frames, None where the header leaves them open: 0, -1, or a time in their place."""
+    if not rest or rest[0] == "-1" or (_CLOCK.fullmatch(rest[0]) and not re.fullmatch(r"\d+\.0*", rest[0])):
+        return None
+    if not re.fullmatch(r"\d{1,15}\.?0*", rest[0]):
+        raise RecordError(f"its header states {rest[0][:20]!r} as number of samples: write the true one there, or 0")
+    return int(rest[0].partition(".")[0]) or None
+
+
+def _segment(line: str) -> tuple[str, int | None]:
+    name, _, length = line.partition(" ")
+    length = length.split()[0] if length.split() else ""
+    if length and not re.fullmatch(r"\d{1,15}", length):
+        raise RecordError(f"its segment {name[:40]} states {length[:20]!r} as number of samples: copy it again")
+    return name, int(length) if length else None
+
+
+def _signal(line: str, place: int) -> Signal:
+    """A line `FILE FORMATxSAMPLES:SKEW+OFFSET GAIN(BASELINE)/UNIT BITS ZERO FIRST CHECKSUM BLOCK NAME`."""
+    parts = line.split(maxsplit=2)
+    form = _FORMAT.fullmatch(parts[1]) if len(parts) > 1 else None
+    if form is None:
+        raise RecordError(f"its header's line {line[:60]!r} is no signal's: give the .hea file of a WFDB record")
+    told = parts[2] if len(parts) > 2 else ""
+    gain = _GAIN.match(told)
+    if gain is None or number(gain[1]) == 0:
+        raise RecordError(
+            f"its header states no gain for a lead (0 or none) in {line[:60]!r}: write the true gain there"
+        )
+    fields = re.match(r"((?:\s+-?\d+(?:\.\d*)?(?=\s|$)){0,5})\s*(.*)", told[gain.end() :])
+    numbers, name = [int(number(each)) for each in fields[1].split()], fields[2].strip()
+    _, zero, first, checksum, _ = (numbers + [0] * 5)[:5]
+    for mark, value in (("x", form[2]), (":", form[3]), ("+", form[4])):
+        if value and abs(int(value)) > 10**9:
+            raise RecordError(f"its header states {mark}{value[:20]} in {line[:60]!r}, which cannot be: copy it again")
+    return Signal(
+        file=parts[0],
+        form=form[1],
+        per_frame=int(form[2] or 1) or 1,
+        skew=int(form[3] or 0),
+        offset=int(form[4] or 0),
+        gain=number(gain[1]),
+        baseline=number(gain[2]) if gain[2] else float(zero),
+        unit=gain[3] or "mV",
+        first=first,
+        checksum=checksum,
+        name="" if _NO_NAME.fullmatch(name) else name,
+    )
+
+
+def _of_one_file(signals: tuple[Signal, ...]) -> tuple[Signal, ...]:
+    """The signals; where only the first of a file states its offset, with that one at all of them."""
+    first: dict[str, Signal] = {}
+    for each in signals:
+        of_file = first.setdefault(each.file, each)
+        if each.form != of_file.form:
+            raise RecordError(f"its header states two formats for the file {each.file[:40]}: copy it again")
+    return tuple(replace(each, offset=first[each.file].offset) for each in signals)
+
+
+def patient(comments: Sequence[str]) -> tuple[float | None, str]:
+    """Age in years and the first letter of the sex from a header's comments, as PhysioNet's data sets write them."""
+    age, sex = None, ""
+    for line in comments:
+        for key, value in re.findall(
+            r"(?:^|<)(age|sex|gender)\s*(?:\(\w+\))?>?\s*[:=]\s*([\w.]+)", line, re.IGNORECASE
+        ):
+            if key.lower() != "age":
+                sex = sex or value[0].upper()
+            elif age is None and re.fullmatch(r"\d{1,3}(\.\d{1,3})?", value):
+                age = float(value)
+    return age, sex
