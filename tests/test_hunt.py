@@ -51,7 +51,7 @@ def test_each_is_read_or_answered_as_it_should_be(family, hunt, tmp_path):
     if truth.get("recordings") or "give" in truth:
         path = hunt / (family if "give" in truth else name)
         assert main([str(path), "--out", str(tmp_path)]) == 0
-        found = json.loads((tmp_path / "findings.json").read_text(encoding="utf-8"))["records"]
+        found = json.loads((tmp_path / "findings.json").read_text(encoding="utf-8"))
         assert len(found) == truth.get("recordings", 1)
         assert all(each["fs_hz"] == truth["fs_hz"] for each in found)
         return
