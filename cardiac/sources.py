@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from cardiac.errors import RecordError, extra
-from cardiac.readers.archives import is_archive, unpack
+from cardiac.readers.archives import is_archive, unpack_apart
 from cardiac.readers.looks import ARCHIVE, PASSED_OVER, RECORDING, SIGNALS, is_litter, look_at, named_in_headers
 from cardiac.readers.scratch import clean_scratch, scratch_folder
 
@@ -64,7 +64,7 @@ def list_recordings(paths: Sequence[str | Path], stack: ExitStack) -> Listing:
 
 
 def list_files(
-    given: Mapping[Path, Path], new_folder: Callable[[], Path], unpack: Callable[..., dict[str, list]] = unpack
+    given: Mapping[Path, Path], new_folder: Callable[[], Path], unpack: Callable[..., dict[str, list]] = unpack_apart
 ) -> Listing:
     """The same. given : where each is -> what it is called.  new_folder : gives an empty one for what is unpacked.
 
@@ -86,7 +86,7 @@ def list_folder(folder: Path) -> list[Path]:
 
     And where a folder in it cannot be opened.
     """
-    search = _Search(None, unpack)
+    search = _Search(None, unpack_apart)
     search.take(folder, folder)
     if search.listing.unread:
         raise RecordError(search.listing.unread[0][1])

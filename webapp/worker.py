@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from cardiac import reports
 from cardiac.errors import CardiacError, InternalError, RecordError
 from cardiac.evidence import evidence_document
-from cardiac.readers.archives import unpack
+from cardiac.readers.archives import unpack_apart
 from cardiac.records import read_record, record_from_array, stored_record
 from cardiac.sources import list_files
 from inference import Detector, explain_record, predict_record
@@ -219,7 +219,7 @@ def _afresh(target: Path) -> Path:
 def _unpack(path: str, target: str, shown: str) -> dict[str, list]:
     """As `archives.unpack`. Raises NoRoom where the disk is full."""
     try:
-        return unpack(path, target, shown)
+        return unpack_apart(path, target, shown)
     except OSError as error:
         raise NoRoom(f"{shown} cannot be unpacked ({error.strerror}): make room on the server's disk") from error
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cardiac.errors import RecordError, extra
+from cardiac.readers.kinds import encoding_of
 
 LARGEST_BYTES = 256 * 2**20
 LARGEST_CELLS = 50_000_000
@@ -23,7 +24,6 @@ SEPARATORS = ("\t", ";", "|", ", ", ",", " ")
 NUMBER = re.compile(r"[-+\u2212]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 MISSING = {"", "-", "--", "nan", "na", "n/a", "null", "none", "#n/a", "?", "."}
 NO_ROWS = "holds no rows of numbers: give samples as a table, one column a lead"
-MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
 @dataclass(frozen=True)
@@ -51,24 +51,15 @@ class Form:
     n_columns: int
 
 
-def encoding_of(head: bytes) -> str | None:
-    """The encoding of a text by its first bytes; None where they are no text."""
-    for mark, encoding in MARKS:
-        if head.startswith(mark):
-            return encoding
-    evens, odds = head[:2_000:2].count(0), head[1:2_000:2].count(0)
-    half = max(1, len(head[:2_000]) // 2)
-    if odds > 0.4 * half and evens < 0.1 * half:
-        return "utf-16-le"
-    if evens > 0.4 * half and odds < 0.1 * half:
-        return "utf-16-be"
-    if re.search(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]", head):
-        return None
-    try:
-        head[: max(len(head) - 4, 0) if len(head) >= HEAD_BYTES else len(head)].decode("utf-8")
-    except UnicodeDecodeError:
-        return _of_eight_bits(head)
-    return "utf-8"
+def text_encoding(head: bytes) -> str | None:
+    """As `kinds.encoding_of`, and Cyrillic told apart from Western letters."""
+    encoding = encoding_of(head)
+    if encoding in ("utf-8", "latin-1"):
+        try:
+            head[: max(len(head) - 4, 0) if len(head) >= HEAD_BYTES else len(head)].decode("utf-8")
+        except UnicodeDecodeError:
+            return _of_eight_bits(head)
+    return encoding
 
 
 def _of_eight_bits(head: bytes) -> str:
@@ -100,7 +91,7 @@ def read_grid(path: Path) -> Grid:
         raise RecordError(f"holds more than {LARGEST_BYTES >> 20} MiB of text: save it as .npy, or cut it into parts")
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    encoding = encoding_of(head)
+    encoding = text_encoding(head)
     if encoding is None:
         raise RecordError("is neither text nor of another kind that is read: see docs/formats.md")
     lines = [_without_remark(line) for line in head.decode(encoding, "replace").splitlines()]

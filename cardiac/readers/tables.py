@@ -9,7 +9,7 @@ import numpy as np
 
 from cardiac.errors import RecordError
 from cardiac.leads import LEADS, lead_and_sign
-from cardiac.readers.grids import Grid, encoding_of, find_form, is_number, read_grid
+from cardiac.readers.grids import Grid, is_number, read_grid
 from cardiac.readers.headings import Headings, names_in_lines, read_headings, refuse_unnamed, unit_in_lines
 from cardiac.readers.raw import Note, Raw
 from cardiac.readers.stated import Statement, settle_rate, statements_in, statements_of
@@ -40,14 +40,6 @@ class Columns:
 def read_text(path: Path) -> Raw:
     """The samples of a text file. Raises RecordError where its lines are not rows of as many numbers."""
     return settle_grid(read_grid(path))
-
-
-def is_table(path: Path) -> bool:
-    """Whether a text file begins as a table of samples does: rows of eight numbers or more."""
-    with path.open("rb") as file:
-        head = file.read(65_536)
-    form = find_form(head.decode(encoding_of(head) or "latin-1", "replace").splitlines())
-    return form is not None and form.n_columns >= 8
 
 
 def read_xlsx(path: Path) -> Raw:
