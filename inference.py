@@ -187,18 +187,13 @@ def predict_folder(
 ) -> Iterator[Outcome]:
     """An Outcome for every recording in files, folders and archives, one by one; a bad one stops none of the others.
 
-    Raises RecordError where no recording lies in any of them.
+    A path that is not there, or in which no recording lies, is an Outcome with its error too.
     """
     with ExitStack() as stack:
-        listing = list_recordings(paths, stack)
-        if not listing.recordings and not listing.refused and not listing.missing:
-            raise RecordError(listing.empty[0][1])
-        yield from _predict_listed(listing, detector, fs_hz, evidence)
+        yield from _predict_listed(list_recordings(paths, stack), detector, fs_hz, evidence)
 
 
-def _predict_listed(
-    listing: Listing, detector: Detector, fs_hz: float | None = None, evidence: bool = False
-) -> Iterator[Outcome]:
+def _predict_listed(listing: Listing, detector: Detector, fs_hz: float | None, evidence: bool) -> Iterator[Outcome]:
     """An Outcome for all that was listed; of what lies in an archive, errors tell the whole way."""
     for outcome in predict_all(listing.recordings, detector, fs_hz, evidence):
         error = outcome.error and listing.tell_way(outcome.error, outcome.path, outcome.record_id)
@@ -336,8 +331,7 @@ def run(options: argparse.Namespace) -> int:
         pictures = reports.open_folder(out / "plots") if options.plots else None
         detector = Detector.load(options.bundle, options.runtime)
         outcomes = _predict_listed(listing, detector, options.fs_hz, options.evidence)
-        n_listed = len(listing.recordings) + len(listing.unread)
-        told, errors, status = _write_all(outcomes, detector, out, pictures, n_listed)
+        told, errors, status = _write_all(outcomes, detector, out, pictures, len(names))
         _tell(told, out, template)
     print(*(f"not read: {error}\n" for error in errors), sep="", end="", file=sys.stderr, flush=True)
     if listing.passed_over:

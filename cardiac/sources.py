@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from cardiac.errors import RecordError, extra
-from cardiac.readers.archives import is_archive, unpack_apart
+from cardiac.errors import InternalError, RecordError, extra
+from cardiac.isolation import isolated
+from cardiac.readers.archives import MOST_BYTES, MOST_PACKED, is_archive, unpack
 from cardiac.readers.looks import ARCHIVE, PASSED_OVER, RECORDING, SIGNALS, is_litter, look_at, named_in_headers
 from cardiac.readers.scratch import clean_scratch, scratch_folder
 
 PTBXL_INDEX = "ptbxl_database.csv"
+SECONDS, SECONDS_PER_BYTE = 120.0, 0.1e-6  # of processor time for an archive, and for what it may hold
 FEW = 3  # names of what is passed over that are told
 File = tuple[Path, Path]  # where it can be read, and the path that it is called by
 
@@ -57,6 +59,12 @@ class Listing:
         return told
 
 
+def unpack_apart(path: str, folder: str, shown: str) -> dict[str, list]:
+    """As `archives.unpack`, in the process that reads what may swell; a large archive has more time."""
+    most_bytes = min(MOST_BYTES, MOST_PACKED * Path(path).stat().st_size)
+    return isolated(unpack, path, folder, shown, seconds=SECONDS + SECONDS_PER_BYTE * most_bytes)
+
+
 def list_recordings(paths: Sequence[str | Path], stack: ExitStack) -> Listing:
     """What lies in the paths; archives are unpacked until the stack is closed."""
     clean_scratch()
@@ -64,13 +72,13 @@ def list_recordings(paths: Sequence[str | Path], stack: ExitStack) -> Listing:
 
 
 def list_files(
-    given: Mapping[Path, Path], new_folder: Callable[[], Path], unpack: Callable[..., dict[str, list]] = unpack_apart
+    given: Mapping[Path, Path], new_folder: Callable[[], Path], unpacker: Callable[..., dict[str, list]] = unpack_apart
 ) -> Listing:
     """The same. given : where each is -> what it is called.  new_folder : gives an empty one for what is unpacked.
 
-    unpack : as `archives.unpack`.
+    unpacker : as `unpack_apart`.
     """
-    search = _Search(new_folder, unpack)
+    search = _Search(new_folder, unpacker)
     headers = {path.with_suffix("") for path in given if path.suffix == ".hea"}
     for path, called in given.items():
         if path.suffix.lower() not in SIGNALS or path.with_suffix("") not in headers:
@@ -102,8 +110,8 @@ def passed_over_line(names: Sequence[str]) -> str:
 class _Search:
     """Goes through what is given. new_folder : None where archives are listed as they are."""
 
-    def __init__(self, new_folder: Callable[[], Path] | None, unpack: Callable[..., dict[str, list]]) -> None:
-        self.new_folder, self.unpack = new_folder, unpack
+    def __init__(self, new_folder: Callable[[], Path] | None, unpacker: Callable[..., dict[str, list]]) -> None:
+        self.new_folder, self.unpacker = new_folder, unpacker
         self.listing, self.found = Listing(), []  # found : the recordings' Files
         self.unpacked: set[str] = set()  # archives, by real path
         self.n_again = 0  # those that were met again
@@ -213,7 +221,7 @@ class _Search:
         before, n_passed, shown = self._n_told(), len(self.listing.passed_over), printable(shown)
         folder = self.new_folder()
         try:
-            held = self.unpack(str(path), str(folder), shown)
+            held = self.unpacker(str(path), str(folder), shown)
         except RecordError as error:
             self.listing.refused.append((shown, _named(shown, error)))
             return
@@ -235,6 +243,8 @@ class _Search:
 
 def _named(shown: str, error: RecordError) -> str:
     """The error's sentence, which begins with the archive's name, once."""
+    if isinstance(error, InternalError):
+        return str(InternalError(error.fault, error.doing, error.name or shown))
     text = str(error)
     return text if text.startswith(f"{shown}: ") or text.startswith(f"{shown}/") else f"{shown}: {text}"
 

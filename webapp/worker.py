@@ -23,9 +23,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from cardiac import reports
 from cardiac.errors import CardiacError, InternalError, RecordError
 from cardiac.evidence import evidence_document
-from cardiac.readers.archives import unpack_apart
 from cardiac.records import read_record, record_from_array, stored_record
-from cardiac.sources import list_files
+from cardiac.sources import list_files, unpack_apart
 from inference import Detector, explain_record, predict_record
 from webapp.logs import told_place
 from webapp.samples import ENDING, read_samples
@@ -217,7 +216,7 @@ def _afresh(target: Path) -> Path:
 
 
 def _unpack(path: str, target: str, shown: str) -> dict[str, list]:
-    """As `archives.unpack`. Raises NoRoom where the disk is full."""
+    """As `unpack_apart`. Raises NoRoom where the disk is full."""
     try:
         return unpack_apart(path, target, shown)
     except OSError as error:

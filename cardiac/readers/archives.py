@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import IO
 
 from cardiac.errors import RecordError, naming
-from cardiac.isolation import isolated
 from cardiac.readers.kinds import SUFFIXES, is_tar, kind_of
-from cardiac.readers.safe_names import disk_name, hidden_part, is_hidden, shown_name
+from cardiac.readers.safe_names import disk_name, hidden_part, is_hidden, short_name, shown_name
 from cardiac.readers.streams import PACKED, Bounded, open_stream
 from cardiac.readers.zips import check_entry, entry_name, open_zip
 
@@ -29,7 +28,6 @@ MOST_BYTES = 4 * 2**30
 MOST_PACKED = 200  # times its size that an archive may grow, over the first 64 MiB
 FREE_BYTES = 64 * 2**20
 UNIX = 3  # the system whose modes an entry of a zip keeps
-LONGEST_S = 900.0  # of processor time
 MOST_DEEP = 3  # archives within each other, the outermost among them
 DAMAGE = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError,
@@ -68,11 +66,6 @@ def unpack(path: str | Path, folder: str | Path, shown: str | None = None) -> di
     if not nest.files and len(reasons) == 1:  # of all archives in it the same
         raise RecordError(f"{shown or path.name}: {reasons.pop()}")
     return {"files": nest.files, "refused": nest.refused, "passed_over": nest.passed_over}
-
-
-def unpack_apart(path: str | Path, folder: str | Path, shown: str | None = None) -> dict[str, list]:
-    """As `unpack`, in the process that reads: what an archive does to it costs a sentence."""
-    return isolated(unpack, str(path), str(folder), shown, seconds=LONGEST_S)
 
 
 @dataclass
@@ -131,11 +124,11 @@ class _Nest:
                 name = shown_name(member)
                 if opened is None or not name or is_hidden(name):
                     if opened is not None or not member.endswith(("/", "\\")):
-                        passed[f"{shown}/{hidden_part(name)}"] = None
+                        passed[f"{shown}/{short_name(hidden_part(name))}"] = None
                     continue
                 self.n_files += 1
                 self._check()
-                whole, target = f"{shown}/{name}", disk_name(name)
+                whole, target = f"{shown}/{short_name(name)}", disk_name(name)
                 taken[target] += 1
                 if taken[target] > 1:  # apart from the first, beside those that come with it
                     again.setdefault(taken[target], self._new_place())

@@ -91,8 +91,23 @@ def _rows_hold_samples(rows: Iterable[Sequence[str]]) -> bool:
 
 def _sheet_holds_samples(text: str, strings: Sequence[str]) -> bool:
     *rows, rest = text.split("</row>")
-    cells = ([_cell(each, strings) for each in row.split("</c>")[:-1]] for row in rows)
-    return _rows_hold_samples(cells) if rows else len(rest) > LEAST_SHEET
+    if not rows:
+        return len(rest) > LEAST_SHEET
+    cells = [[_cell(each, strings) for each in row.split("</c>")[:-1]] for row in rows]
+    return _rows_hold_samples(cells) or (_reaches_far(rows[-1]) and not _is_mostly_text(cells))
+
+
+def _reaches_far(row: str) -> bool:
+    """Whether the last row says that it is one of many, or its last cell one of very many."""
+    row = row.rpartition("<row")[2]
+    number = re.match(r"[^<>]*?\br=\"(\d+)\"", row)
+    column = re.match(r"[^<>]*?\br=\"([A-Z]+)", row.rpartition("<c ")[2])
+    return (number is not None and int(number[1][:9]) >= LEAST_ROWS) or (column is not None and len(column[1]) >= 3)
+
+
+def _is_mostly_text(rows: Iterable[Sequence[str]]) -> bool:
+    told = [_is_number(cell) for row in rows for cell in row if cell]
+    return sum(told) < len(told) / 2
 
 
 def _cell(part: str, strings: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 LONGEST_PART = 200  # bytes; disks take 255
 LONGEST_WAY = 1_000  # bytes of all folders together
 MOST_PARTS = 40
+LONGEST_SHOWN = 400  # letters
 UNWRITABLE = re.compile(r'[<>:"|?*]') if os.name == "nt" else re.compile("[\0]")
 RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
 
@@ -29,6 +30,13 @@ def disk_name(shown: str) -> PurePosixPath:
     if len(parts) > MOST_PARTS or len(folders.encode()) > LONGEST_WAY:
         parts = [f"deep-{_digest(folders)}", parts[-1]]
     return PurePosixPath(*parts)
+
+
+def short_name(shown: str) -> str:
+    """The name as it is told: of a very long way the beginning and the end."""
+    return (
+        shown if len(shown) <= LONGEST_SHOWN else f"{shown[: LONGEST_SHOWN // 2]}.../...{shown[-LONGEST_SHOWN // 2 :]}"
+    )
 
 
 def is_hidden(shown: str) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cardiac.isolation import in_process
 from tests.webapp.builders import npy_bytes, zip_bytes
 
 LEADING_OUT = [
@@ -32,6 +33,13 @@ ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 @pytest.fixture
 def good(npy):
     return npy["inferior"]
+
+
+@pytest.fixture
+def in_this_process():
+    """Unpacks here, where a test has changed the limits."""
+    with in_process():
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +128,7 @@ def test_a_header_that_names_a_file_elsewhere(site, tmp_path):
 
 
 @ONE_DATABASE
+@pytest.mark.usefixtures("in_this_process")
 def test_too_many_and_too_much(site, good, monkeypatch):
     monkeypatch.setattr("cardiac.readers.archives.MOST_FILES", 3)
     few = [(f"{place}.txt", b"") for place in range(4)]
@@ -135,6 +144,7 @@ def test_too_many_and_too_much(site, good, monkeypatch):
 
 
 @ONE_DATABASE
+@pytest.mark.usefixtures("in_this_process")
 def test_headers_that_lie_about_sizes(site, monkeypatch):
     """The limit holds for what comes out, whatever was stated."""
     monkeypatch.setattr("cardiac.readers.archives.MOST_BYTES", 1_000_000)

@@ -241,6 +241,16 @@ def test_kinds_that_are_not_read_give_one_sentence_alone_and_in_a_folder(name, t
     assert "\n" not in told[0] and ": " in told[0].removeprefix(f"{name}: ")
 
 
+@pytest.mark.parametrize("last", ["FXSHRXV4294967295", "XFD1048576", "A900", "XFD1"])
+def test_a_workbook_of_cells_far_apart_is_tried(last, tmp_path):
+    row = last.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    cells = f'<row r="1"><c r="A1"><v>1</v></c></row><row r="{row}"><c r="{last}"><v>1</v></c></row>'
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as file:
+        file.writestr("[Content_Types].xml", "<x/>")
+        file.writestr("xl/worksheets/sheet1.xml", f"<worksheet><sheetData>{cells}</sheetData></worksheet>")
+    assert names(listed(tmp_path)) == ["a"]
+
+
 @pytest.mark.parametrize("way", sorted(WRITERS))
 def test_recordings_are_read_whatever_they_are_called(way, tmp_path, tmp_path_factory, signal):
     """DICOM without its ending, EDF in capitals, and every kind in a folder deeper."""
