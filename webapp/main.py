@@ -46,6 +46,7 @@ NO_USER = (
     "--host {host} can be reached from other machines and there is no user yet: "
     "`python webapp/main.py user add NAME` makes one"
 )
+MOST_HEADER_BYTES = 2**16  # of a request: address, parameters and cookies, which are taken apart in the memory
 RESTART_S, END_S, SWEEP_S = 2.0, 5.0, 3_600.0
 PASSWORD = "ECG_PASSWORD"
 BY_COMMAND = "command line"  # who has done what the command line does, in the trail
@@ -73,6 +74,7 @@ def serve(settings: Settings) -> int:
             port=settings.port,
             threads=settings.threads,
             max_request_body_size=settings.most_bytes,
+            max_request_header_size=MOST_HEADER_BYTES,
             ident="cardiac",
             clear_untrusted_proxy_headers=not settings.behind_proxy,
         )

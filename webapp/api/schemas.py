@@ -9,6 +9,7 @@ from marshmallow import validate
 
 from cardiac.labels import SITES
 from cardiac.records import FS_RANGE_HZ
+from webapp.samples import NO_LISTS, Shape
 from webapp.storage.records import ORDERS, UPLOADED_S, Query
 from webapp.storage.tables import NAME_LETTERS
 
@@ -58,13 +59,12 @@ class JsonNumber(ma.fields.Float):
 
 
 class Samples(ma.fields.Field):
-    """Lists of JSON's numbers, of which there may be millions, so that they are looked at without a field for each."""
+    """Lists of JSON's numbers, of which there may be millions: `take_samples` has kept them and put their shape here."""
 
-    default_error_messages = {"invalid": "Not 12 lists of numbers."}  # noqa: RUF012 (marshmallow's own way)
+    default_error_messages = {"invalid": NO_LISTS}  # noqa: RUF012 (marshmallow's own way)
 
     def _deserialize(self, value: Any, *args: Any, **named: Any) -> Any:
-        is_right = isinstance(value, list) and value and all(isinstance(row, list) for row in value)
-        if not is_right or any(type(each) not in (int, float) for row in value for each in row):
+        if not isinstance(value, Shape):
             raise self.make_error("invalid")
         return value
 

@@ -10,17 +10,15 @@ from webapp.access import needs, person
 from webapp.pages import pages
 from webapp.settings import MOST_FILES
 from webapp.storage.jobs import latest_jobs
-from webapp.storage.tables import Form
 from webapp.store import store
-from webapp.uploads import UploadRefused, drop_form, form_document, queue_upload, take_form
+from webapp.uploads import UploadRefused, drop_form, form_in_use, queue_upload, take_form
 
 
 @pages.get("/")
 def upload() -> str:
     with store().database.reading() as session:
         jobs = latest_jobs(session, person().workspace)
-        form = session.get(Form, person().workspace)
-    template = form_document(form) if form else None
+        template = form_in_use(session, person().workspace)
     limits = {
         "most_bytes": current_app.config["MAX_CONTENT_LENGTH"],
         "most_files": MOST_FILES,
