@@ -2,6 +2,7 @@
 
 import csv
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,8 +17,9 @@ MOST_FIELD_BYTES = 2**18  # of one field that is no file
 MOST_FIELDS = 20  # that are no files; sites of a review, token, comment
 MOST_PLAIN_BYTES = 2**16  # of a form without files, which is read as a whole
 MOST_HEADER_LETTERS = 2**21  # of all files' names and kinds together
-MOST_ROWS, MOST_COLUMNS, LONGEST_ROW = 50_000, 20, 2**16  # of a submission form, which has 8 columns
+MOST_ROWS, MOST_COLUMNS, LONGEST_ROW = 25_000, 20, 2**16  # of a submission form, which has 8 columns
 ONE_FORM = threading.Lock()  # one submission form is in the memory at a time
+_READER = ThreadPoolExecutor(1)  # and one thread reads them all: every thread keeps what pandas once took
 
 
 class BoundedFormParser(FormDataParser):
@@ -56,6 +58,10 @@ class _BoundedParts(MultiPartParser):
 
 def read_form_rows(path: Path) -> tuple[list[str], list[list[Any]]]:
     """Columns and rows of a submission form. Raises DatasetError naming the column or row that is wrong."""
+    return _READER.submit(_read_form_rows, path).result()
+
+
+def _read_form_rows(path: Path) -> tuple[list[str], list[list[Any]]]:
     from cardiac.datasets import read_template  # pandas is slow to import and large, and only forms need it
 
     _check_form(path)

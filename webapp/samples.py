@@ -9,8 +9,9 @@ import math
 import re
 import secrets
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +24,9 @@ from cardiac.errors import RecordError
 ENDING = ".samples"
 MOST_BYTES = 64 * 2**20  # of JSON, in which a number has 2 letters at least
 MOST_BESIDE = 2**16  # bytes of what is sent beside the samples
-PIECE = 2**16  # bytes that are looked at together; no number is so long
+PIECE = 2**16  # bytes that are read together
+LONGEST_NUMBER = 2**16  # bytes, with the blanks around it
+SHORT, MOST_SHORT = 8, 64  # so many lists of less numbers, or of different lengths, are no recording either way round
 BEGIN = re.compile(rb'"samples"\s*:\s*(?=\[)')  # within a text of JSON, quotes stand behind a backslash
 END = re.compile(rb"\]\s*\]")
 FOREIGN = re.compile(rb'["{}:us]')  # texts, objects, true, false, null: a list of numbers has none of these letters
@@ -39,6 +42,13 @@ class Shape:
 
     rows: int = 0
     length: int | None = None
+
+    def count(self, lengths: Sequence[int]) -> bool:
+        """Count some more lists; whether all are of one length so far."""
+        if lengths:
+            found = {*lengths} | ({self.length} if self.rows else set())
+            self.rows, self.length = self.rows + len(lengths), found.pop() if len(found) == 1 else None
+        return self.length is not None or not self.rows
 
 
 def load_json(text: bytes | bytearray) -> dict[str, Any]:
@@ -116,10 +126,10 @@ class _Lists:
             if cut > 0 or (cut == 0 and self._depth):
                 self._take_piece(self.left[:cut])
                 del self.left[: cut + 1]
-            elif len(self.left) > PIECE:
+            elif len(self.left) > LONGEST_NUMBER:
                 raise ValidationError({"samples": [NO_END]})
             if not (piece := self._source.read(PIECE)):
-                raise self._broken()
+                raise BadRequest
             self.left += piece
         self._check_letters(self.left[: end.start()])
         self._take_piece(self.left[: end.end()])
@@ -131,40 +141,33 @@ class _Lists:
         if FOREIGN.search(text):
             raise ValidationError({"samples": [NO_LISTS]})
 
-    def _broken(self) -> Exception:
-        """Of what ended too early: `[]` and `[[1], 2]` have ended, though not as lists of numbers do."""
-        is_json = self.left.count(b"]") > 0
-        return ValidationError({"samples": [NO_LISTS]}) if is_json else BadRequest()
-
     def _take_piece(self, text: bytes | bytearray) -> None:
         """Keep the numbers of a piece that was cut out between two of them."""
         begins = self._depth
         self._depth += text.count(b"[") - text.count(b"]")
-        if begins and text.lstrip()[:1] in (b"", b"]", b","):  # a comma before nothing
-            raise BadRequest
+        if (begins and text.lstrip()[:1] in (b"", b"]", b",")) or text.rstrip()[-1:] in (b"", b"["):
+            raise BadRequest  # a comma before or behind nothing
         if not 0 <= self._depth <= 2:
             raise ValidationError({"samples": [NO_LISTS]})
-        rows = _numbers(b"[" * begins + text + b"]" * self._depth)
-        for place, row in enumerate(rows):
-            self._open += len(row)
-            if place < len(rows) - 1 or self._depth < 2:
-                self._end_row()
-        if self.shape.length is not None or not self.shape.rows:
-            for row in rows:
-                row.tofile(self._target)
-
-    def _end_row(self) -> None:
-        shape = self.shape
-        if not shape.rows:
-            shape.length = self._open
-        elif shape.length != self._open:
-            shape.length = None
-        shape.rows, self._open = shape.rows + 1, 0
+        numbers, lengths = _numbers(b"[" * begins + text + b"]" * self._depth)
+        lengths[:1] = [self._open + length for length in lengths[:1]]
+        self._open = lengths.pop() if self._depth == 2 else 0
+        is_even = self.shape.count(lengths)
+        if self.shape.rows > MOST_SHORT and not (is_even and self.shape.length >= SHORT):
+            raise ValidationError({"samples": [NO_LISTS]})
+        if is_even:
+            numbers.tofile(self._target)
 
 
-def _numbers(text: bytes | bytearray) -> list[array]:
+def _numbers(text: bytes | bytearray) -> tuple[array, list[int]]:
+    """All numbers of some lists, and how many each list has."""
     try:
-        return [_floats(row) for row in json.loads(text)]
+        rows = json.loads(text)
+        lengths = [*map(len, rows)]
+        try:
+            return array("d", chain.from_iterable(rows)), lengths
+        except OverflowError:
+            return array("d", map(_float, chain.from_iterable(rows))), lengths
     except json.JSONDecodeError as error:
         raise BadRequest from error
     except RecursionError as error:
@@ -173,13 +176,6 @@ def _numbers(text: bytes | bytearray) -> list[array]:
         raise ValidationError({"samples": [NO_LISTS]}) from error
     except ValueError as error:
         raise ValidationError({"samples": [TOO_LONG]}) from error
-
-
-def _floats(row: Iterable[float]) -> array:
-    try:
-        return array("d", row)
-    except OverflowError:
-        return array("d", map(_float, row))
 
 
 def _float(number: float) -> float:

@@ -83,10 +83,10 @@ def take_form(store: Store, person: Person, file: FileStorage) -> dict[str, Any]
     """
     with ONE_FORM:
         name, columns, rows = _read_form(store, file)
+        made = Form(workspace=person.workspace, name=name, columns=columns, rows=rows, uploaded_at=time.time())
         with store.database.writing() as session:
-            session.merge(
-                Form(workspace=person.workspace, name=name, columns=columns, rows=rows, uploaded_at=time.time())
-            )
+            session.execute(delete(Form).where(Form.workspace == person.workspace))
+            session.add(made)
             note_event(session, person, "changed the form", detail=f"{len(rows)} rows")
     with store.database.reading() as session:
         return form_in_use(session, person.workspace) or {}
