@@ -17,6 +17,7 @@ SAID = {
     401: "nobody is logged in",
     403: "the person has no right to this, or another site asks",
     404: "there is no such thing in this workspace",
+    409: "too late: what is asked to be stopped has ended",
     413: "too large",
     415: "of a kind that is not taken",
     422: "cannot be used; the detail says why",

@@ -10,6 +10,7 @@ from marshmallow import validate
 from cardiac.labels import SITES
 from cardiac.records import FS_RANGE_HZ
 from webapp.samples import NO_LISTS, Shape
+from webapp.storage.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING
 from webapp.storage.records import ORDERS, UPLOADED_S, Query
 from webapp.storage.tables import NAME_LETTERS
 
@@ -17,6 +18,7 @@ MOST_LISTED, FIRST_LISTED = 1_000, 30
 LONGEST_S = 60.0  # of samples in one answer
 VERDICTS = ("agree", "correct", "unreadable")
 LONGEST_COMMENT = 2_000
+STATES = (QUEUED, RUNNING, DONE, FAILED, CANCELLED)  # of a job
 DAY_S = 86_400.0
 NUMERAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 UNKEPT = re.compile("[\0\ud800-\udfff]")
@@ -170,7 +172,7 @@ class JobSchema(ma.Schema):
 
     job = ma.fields.String(required=True)
     name = ma.fields.String(required=True)
-    state = ma.fields.String(required=True, validate=validate.OneOf(["queued", "running", "done", "failed"]))
+    state = ma.fields.String(required=True, validate=validate.OneOf(STATES))
     done = ma.fields.Integer(required=True)
     total = ma.fields.Integer(required=True)
     records = ma.fields.List(ma.fields.String(), required=True)

@@ -4,9 +4,11 @@ from typing import Any
 
 from flask import current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from werkzeug.exceptions import Conflict
 
 from cardiac.errors import CardiacError
 from webapp.access import needs, person
+from webapp.changes import cancel_upload
 from webapp.pages import pages
 from webapp.settings import MOST_FILES
 from webapp.storage.jobs import latest_jobs
@@ -36,6 +38,17 @@ def send() -> Any:
     except (CardiacError, ValueError) as error:
         told = str(error) if isinstance(error, CardiacError) else _("The sampling rate is a number in Hz.")
         flash(told, "wrong")
+    return redirect(url_for("pages.upload"))
+
+
+@pages.post("/jobs/<job>/cancel")
+@needs("reviewer")
+def cancel(job: str) -> Any:
+    try:
+        cancel_upload(store(), person(), job)
+        flash(_("Cancelled. What was read stays."), "done")
+    except Conflict as error:
+        flash(_(error.description), "wrong")
     return redirect(url_for("pages.upload"))
 
 
