@@ -13,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from cardiac.errors import CardiacError
 from webapp import access
+from webapp.forms import MOST_FIELD_BYTES, MOST_PLAIN_BYTES, BoundedFormParser
 from webapp.problems import answer_problems
 from webapp.settings import MOST_FILES, Settings
 from webapp.storage.database import Database
@@ -22,7 +23,6 @@ from webapp.words import LANGUAGES, words
 
 SESSION_HOURS = 12
 LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1"}
-MOST_FIELD_BYTES = 2**18  # of one field that is no file
 
 
 class UploadRequest(Request):
@@ -36,6 +36,8 @@ class UploadRequest(Request):
         self.opened.append(file)
         return file
 
+    form_data_parser_class = BoundedFormParser
+
     def make_form_data_parser(self) -> FormDataParser:
         """One that does not take a broken form for an empty one."""
         parser = super().make_form_data_parser()
@@ -43,8 +45,8 @@ class UploadRequest(Request):
         return parser
 
     def _load_form_data(self) -> None:
-        if self.mimetype == "application/x-www-form-urlencoded" and (self.content_length or 0) > MOST_FIELD_BYTES:
-            raise RequestEntityTooLarge  # it is read as a whole
+        if self.mimetype == "application/x-www-form-urlencoded" and (self.content_length or 0) > MOST_PLAIN_BYTES:
+            raise RequestEntityTooLarge
         try:
             super()._load_form_data()
         except ValueError as error:

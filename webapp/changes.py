@@ -3,14 +3,17 @@
 from typing import Any
 
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import Conflict, NotFound
 
 from webapp.storage.accounts import Person, note_event
+from webapp.storage.jobs import cancel_job, get_job, job_document
 from webapp.storage.records import add_review, delete_all, delete_record, get_record, review_document
 from webapp.storage.tables import Record
 from webapp.store import Store
 from webapp.words import N_
 
+NO_JOB = N_("there is no such job: it was never queued, or everything was deleted since")
+HAS_ENDED = N_("this upload has ended already: there is nothing left to cancel")
 NO_RECORD = N_("there is no such record in this workspace: look at the list of patients")
 
 
@@ -45,6 +48,20 @@ def remove_record(store: Store, person: Person, name: str) -> None:
         note_event(session, person, "deleted", row.name)
     with store.database.writing() as session:
         store.files.collect(session, left)
+
+
+def cancel_upload(store: Store, person: Person, job_id: str) -> dict[str, Any]:
+    """Have nothing more of an upload read; what the API says of it then. What was read stays. Raises NotFound, Conflict."""
+    with store.database.writing() as session:
+        job = get_job(session, person.workspace, job_id)
+        if job is None:
+            raise NotFound(NO_JOB)
+        if not cancel_job(session, job):
+            raise Conflict(HAS_ENDED)
+        note_event(session, person, "cancelled an upload", detail=f"job {job.id}, {job.done} of {job.total} read")
+        cancelled = job_document(session, job)
+    store.files.drop_upload(job_id)
+    return cancelled
 
 
 def remove_everything(store: Store, person: Person) -> int:

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -45,6 +46,7 @@ NO_USER = (
     "--host {host} can be reached from other machines and there is no user yet: "
     "`python webapp/main.py user add NAME` makes one"
 )
+MOST_HEADER_BYTES = 2**16  # of a request: address, parameters and cookies, which are taken apart in the memory
 RESTART_S, END_S, SWEEP_S = 2.0, 5.0, 3_600.0
 PASSWORD = "ECG_PASSWORD"
 BY_COMMAND = "command line"  # who has done what the command line does, in the trail
@@ -72,6 +74,7 @@ def serve(settings: Settings) -> int:
             port=settings.port,
             threads=settings.threads,
             max_request_body_size=settings.most_bytes,
+            max_request_header_size=MOST_HEADER_BYTES,
             ident="cardiac",
             clear_untrusted_proxy_headers=not settings.behind_proxy,
         )
@@ -81,7 +84,7 @@ def serve(settings: Settings) -> int:
         raise ConfigError(told) from error
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that somebody waits a moment is no news
     ended = threading.Event()
-    keeper = threading.Thread(target=_keep_workers, args=(settings, ended), daemon=True)
+    keeper = threading.Thread(target=_keep_workers, args=(settings, store, ended), daemon=True)
     keeper.start()
     threading.Thread(target=_keep_tidy, args=(store, ended), daemon=True).start()
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -102,25 +105,38 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-def _keep_workers(settings: Settings, ended: threading.Event) -> None:
+def _keep_workers(settings: Settings, store: Store, ended: threading.Event) -> None:
     """Have so many workers alive until the server ends; one that a file has ended is started again."""
     command = [sys.executable, "-m", "webapp.worker", "--data", str(settings.data), "--bundle", str(settings.bundle)]
     command += ["--threads", str(max(1, (os.cpu_count() or 1) // max(1, settings.workers)))]
     environment = {**os.environ, "DATABASE_URL": settings.database_url, "OMP_WAIT_POLICY": "PASSIVE"}
-    running: list[subprocess.Popen] = []
+    running: dict[str, subprocess.Popen] = {}
     while not ended.wait(0.2):
-        running = [each for each in running if each.poll() is None]
+        for name in [name for name, process in running.items() if process.poll() is not None]:
+            del running[name]
+            _forget(store, name)
         if len(running) < settings.workers:
+            name = uuid.uuid4().hex
             # A session of its own: Ctrl-C comes to the server, which then ends each worker, once.
-            running.append(subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True))
+            running[name] = subprocess.Popen(
+                [*command, "--name", name], cwd=ROOT, env=environment, start_new_session=True
+            )
             ended.wait(0.0 if len(running) < settings.workers else RESTART_S)
-    for each in running:  # by Ctrl-C, at which a worker puts its task back
-        each.terminate() if os.name == "nt" else each.send_signal(signal.SIGINT)
-    for each in running:
+    for process in running.values():  # by Ctrl-C, at which a worker puts its task back
+        process.terminate() if os.name == "nt" else process.send_signal(signal.SIGINT)
+    for name, process in running.items():
         try:
-            each.wait(END_S)
+            process.wait(END_S)
         except subprocess.TimeoutExpired:
-            each.kill()
+            process.kill()
+            process.wait()
+            _forget(store, name)
+
+
+def _forget(store: Store, worker: str) -> None:
+    """A worker is gone: another takes its task without waiting for a sign of life."""
+    with suppress(DatabaseGone), store.database.writing() as session:
+        jobs.forget_worker(session, worker)
 
 
 def _keep_tidy(store: Store, ended: threading.Event) -> None:

@@ -33,6 +33,7 @@ TITLES = {
     403: N_("Forbidden"),
     404: N_("Not Found"),
     405: N_("Method Not Allowed"),
+    409: N_("Conflict"),
     413: N_("Content Too Large"),
     429: N_("Too Many Requests"),
     500: N_("Internal Server Error"),

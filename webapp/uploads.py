@@ -1,21 +1,23 @@
 """From what a browser or a program sends to a job in the queue, or to the form that the export fills in."""
 
 import math
+import shutil
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
-from cardiac.datasets import read_template
 from cardiac.errors import DatasetError
 from cardiac.labels import RECORD_COLUMN
 from cardiac.records import FS_RANGE_HZ
 from webapp.exports import RUN_BY_SHEETS
-from webapp.samples import ENDING, write_samples
+from webapp.forms import ONE_FORM, read_form_rows
+from webapp.samples import ENDING, end_samples, take_samples
 from webapp.settings import MOST_FORM_BYTES
 from webapp.storage.accounts import Person, note_event
 from webapp.storage.files import record_name
@@ -44,12 +46,16 @@ def queue_upload(store: Store, person: Person, files: Sequence[FileStorage], fs_
     return _queue(store, person, given, [each.filename for each in files], fs_hz)
 
 
-def queue_samples(store: Store, person: Person, document: dict[str, Any]) -> str:
-    """Queue samples that were sent as JSON; the job's id."""
+def queue_samples(
+    store: Store, person: Person, body: IO[bytes], load: Callable[[dict[str, Any]], dict[str, Any]]
+) -> str:
+    """Queue samples that are sent as JSON; the job's id. load : checks what stands beside them. Raises as both do."""
     path = store.files.incoming()
     try:
-        write_samples(document, path)
-        name = record_name(document["record"])
+        with path.open("wb") as file:
+            given = load(take_samples(body, file))
+            end_samples(given, file)
+        name = record_name(given["record"])
         return _queue(store, person, [(f"{name}{ENDING}", path)], [name], None)
     finally:
         path.unlink(missing_ok=True)
@@ -70,13 +76,27 @@ def _queue(
     return job_id
 
 
-def take_form(store: Store, person: Person, file: FileStorage) -> Form:
-    """Make what was sent the form of the person's workspace. Raises DatasetError naming the column or row that is wrong."""
-    name, columns, rows = _read_form(store, file)
-    with store.database.writing() as session:
+def take_form(store: Store, person: Person, file: FileStorage) -> dict[str, Any]:
+    """Make what was sent the form of the person's workspace; what is said of it.
+
+    Raises DatasetError naming the column or row that is wrong.
+    """
+    with ONE_FORM:
+        name, columns, rows = _read_form(store, file)
         made = Form(workspace=person.workspace, name=name, columns=columns, rows=rows, uploaded_at=time.time())
-        note_event(session, person, "changed the form", detail=f"{len(rows)} rows")
-        return session.merge(made)
+        with store.database.writing() as session:
+            session.execute(delete(Form).where(Form.workspace == person.workspace))
+            session.add(made)
+            note_event(session, person, "changed the form", detail=f"{len(rows)} rows")
+    with store.database.reading() as session:
+        return form_in_use(session, person.workspace) or {}
+
+
+def form_in_use(session: Session, workspace: str) -> dict[str, Any] | None:
+    """What is said of the form of a workspace, whose rows stay where they are."""
+    told = select(Form.name, func.json_array_length(Form.rows).label("n_rows"), Form.uploaded_at)
+    found = session.execute(told.where(Form.workspace == workspace)).one_or_none()
+    return found and {"name": found.name, "n_rows": found.n_rows, "uploaded_at": iso_time(found.uploaded_at)}
 
 
 def drop_form(store: Store, person: Person) -> None:
@@ -84,11 +104,6 @@ def drop_form(store: Store, person: Person) -> None:
     with store.database.writing() as session:
         session.execute(delete(Form).where(Form.workspace == person.workspace))
         note_event(session, person, "changed the form", detail="taken away")
-
-
-def form_document(form: Form) -> dict[str, Any]:
-    """What is said of a form."""
-    return {"name": form.name, "n_rows": len(form.rows), "uploaded_at": iso_time(form.uploaded_at)}
 
 
 def _read_form(store: Store, file: FileStorage) -> tuple[str, list[str], list[list[Any]]]:
@@ -101,20 +116,21 @@ def _read_form(store: Store, file: FileStorage) -> tuple[str, list[str], list[li
         )
     path = store.files.incoming().with_suffix(".csv")
     file.stream.seek(0)
-    path.write_bytes(file.stream.read())
     try:
-        table = read_template(path)
+        with path.open("wb") as target:
+            shutil.copyfileobj(file.stream, target)
+        columns, rows = read_form_rows(path)
     except DatasetError as error:
         raise UploadRefused(str(error).replace(path.name, name)) from error
     finally:
         path.unlink(missing_ok=True)
-    for place, record in enumerate(table[RECORD_COLUMN], start=2):
+    of_record = columns.index(RECORD_COLUMN)
+    for place, record in enumerate((row[of_record] for row in rows), start=2):
         if record.startswith(RUN_BY_SHEETS) or len(record) > LONGEST_NAME or "\0" in record:
             raise UploadRefused(
                 f"{name}: the name in row {place} begins like a formula or is too long: rename the record"
             )
-    rows = table.astype(object).values.tolist()
     for place, row in enumerate(rows, start=2):
         if any(isinstance(cell, float) and not math.isfinite(cell) for cell in row):
             raise UploadRefused(f"{name}: row {place} holds a number without end: leave the cells empty")
-    return name, list(table.columns), rows
+    return name, columns, rows

@@ -9,12 +9,11 @@ import argparse
 import logging
 import os
 import shutil
+import signal
 import sys
-import threading
-import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -34,8 +33,9 @@ from webapp.storage.database import Database, DatabaseGone
 from webapp.storage.files import Files, NoRoom, record_name
 from webapp.storage.records import Read, store_record
 from webapp.storage.tables import Job, Record, Task
+from webapp.work_loop import serve
 
-IDLE_S = 0.2
+BLAMELESS = (KeyboardInterrupt, SystemExit, DatabaseGone)  # no fault of the task that was broken off
 COMPANIONS = {".dat", ".mat", ".atr"}  # of a WFDB header, and no recordings of their own beside it
 log = logging.getLogger("webapp.worker")
 
@@ -44,9 +44,14 @@ class Worker:
     """One worker on a database and a data folder. Its detector is loaded at the first recording."""
 
     def __init__(
-        self, database: Database, files: Files, bundle: Path = BUNDLE, detector: Detector | None = None
+        self,
+        database: Database,
+        files: Files,
+        bundle: Path = BUNDLE,
+        detector: Detector | None = None,
+        name: str | None = None,
     ) -> None:
-        self.id = uuid.uuid4().hex
+        self.id = name or uuid.uuid4().hex
         self.database, self.files = database, files
         self._bundle, self._detector = bundle, detector
 
@@ -62,29 +67,46 @@ class Worker:
         return {"name": self.detector.bundle.card["name"], "sha256": self.detector.bundle.sha256}
 
     def work(self) -> bool:
-        """Do one task; False where there was none. Raises DatabaseGone, and leaves the task for later then."""
-        with self.database.reading() as session:
-            if not jobs.n_waiting(session):
-                return False
-        with self.database.writing() as session:
-            jobs.note_alive(session, self.id)
-            task = jobs.claim_task(session, self.id)
-        if task is None:
-            return False
+        """Do one task; False where there was none.
+
+        Raises whatever the task did, which is then free again, behind others, or refused at the second time; a stop by
+        the user, the end of the process and a lost database are no attempts.
+        """
+        try:
+            with self.database.reading() as session:
+                if not jobs.n_waiting(session):
+                    return False
+            with self.database.writing() as session:
+                jobs.release_task(session, self.id)  # of a time when the database was lost
+                jobs.note_alive(session, self.id)
+                task = jobs.claim_task(session, self.id)
+            if task is not None:
+                self._do(task)
+            return task is not None
+        except BLAMELESS:
+            with suppress(DatabaseGone), self.database.writing() as session:
+                jobs.release_task(session, self.id)
+            raise
+
+    def _do(self, task: Task) -> None:
+        if task.attempts > jobs.MOST_ATTEMPTS:  # whose workers died of it
+            self._refuse(task, jobs.ENDED[task.kind])
+            return
         try:
             {"open": self._open, "read": self._read, "explain": self._explain}[task.kind](task)
         except jobs.TaskLost:
-            pass
+            self._leave(task)
         except NoRoom as error:
             self._give_up(task, str(error))
-        except DatabaseGone:
-            self.id = uuid.uuid4().hex  # what the old one has taken is free when it has not been seen for a while
+        except BLAMELESS:
             raise
         except BaseException as error:
-            with self.database.writing() as session:
-                jobs.put_back(session, task, blameless=not isinstance(error, Exception))
+            if task.attempts >= jobs.MOST_ATTEMPTS:
+                self._refuse(task, _told_of(error, task.kind))
+            else:
+                with self.database.writing() as session:
+                    jobs.put_back(session, task)
             raise
-        return True
 
     def work_until_idle(self) -> int:
         """Do all there is to do; how many tasks it was."""
@@ -94,9 +116,24 @@ class Worker:
         return n
 
     def stop(self) -> None:
-        """Say that this worker ends."""
+        """Say that this worker ends; what it was busy with is free at once."""
         with suppress(DatabaseGone), self.database.writing() as session:
+            jobs.release_task(session, self.id)
             jobs.forget_worker(session, self.id)
+
+    def _refuse(self, task: Task, reason: str) -> None:
+        done = False
+        with suppress(jobs.TaskLost), self.database.writing() as session:
+            done = jobs.refuse_task(session, task, reason)
+        if done:
+            self.files.drop_upload(task.job_id)
+
+    def _leave(self, task: Task) -> None:
+        """Somebody else has the task now, or its job has ended meanwhile; then nothing stays of what was unpacked."""
+        with self.database.reading() as session:
+            ended = task.job_id and task.job_id not in jobs.unfinished_jobs(session)
+        if ended:
+            self.files.drop_upload(task.job_id)
 
     def _give_up(self, task: Task, reason: str) -> None:
         with suppress(jobs.TaskLost), self.database.writing() as session:
@@ -193,6 +230,13 @@ class Worker:
             jobs.finish_explaining(session, task, reason)
 
 
+def _told_of(error: BaseException, kind: str) -> str:
+    """Why a task is given up that failed twice, without what the error says."""
+    if not isinstance(error, Exception):
+        return jobs.ENDED[kind]
+    return f"internal error ({type(error).__name__}): please report it; nothing came of it, twice"
+
+
 def open_upload(folder: Path) -> tuple[list[tuple[Path, str]], list[tuple[str, str]]]:
     """The recordings of an upload, (path, name), and what was refused, (name, reason).
 
@@ -223,51 +267,13 @@ def _unpack(path: str, target: str, shown: str) -> dict[str, list]:
         raise NoRoom(f"{shown} cannot be unpacked ({error.strerror}): make room on the server's disk") from error
 
 
-@contextmanager
-def beating(worker: Worker) -> Iterator[None]:
-    """Say every two seconds that the worker lives, whatever it is busy with."""
-    ended = threading.Event()
-
-    def beat() -> None:
-        while not ended.wait(jobs.ALIVE_S / 5):
-            with suppress(DatabaseGone), worker.database.writing() as session:
-                jobs.note_alive(session, worker.id)
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-def serve(worker: Worker, parent: int) -> None:
-    """Work until the process that started this one is gone."""
-    with beating(worker):
-        while os.getppid() == parent:
-            try:
-                busy = worker.work()
-            except DatabaseGone as error:
-                log.warning("%s", error)
-                busy = False
-                time.sleep(1.0)
-            except CardiacError:  # no weights, for one: nothing will come of the next task either
-                raise
-            except Exception as error:
-                log.error("a task failed: %s", told_place(error))
-                busy = False
-            if not busy:
-                time.sleep(IDLE_S)
-    worker.stop()
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line of one worker."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=INSTANCE, help="the site's data folder")
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help="folder of the weights and their card")
     parser.add_argument("--threads", type=int, default=1, help="of the networks (%(default)s)")
+    parser.add_argument("--name", help="under which it takes tasks: 32 letters that no other has (default: by chance)")
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO)
     settings = Settings(data=options.data, database_url=os.environ.get("DATABASE_URL", ""), bundle=options.bundle)
@@ -275,7 +281,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)  # read when the networks are loaded
         if hasattr(os, "nice"):
             os.nice(10)  # pages come first
-        worker = Worker(Database(settings.url), Files(settings.data), settings.bundle)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the end of a process blames no task
+        worker = Worker(Database(settings.url), Files(settings.data), settings.bundle, name=options.name)
         with worker.database.writing() as session:
             worker.files.belong_to(session)
         _ = worker.detector

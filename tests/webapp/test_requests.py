@@ -22,7 +22,8 @@ OWN, FOREIGN = (
     ["http://evil.example", "null", "http://[", "", "http://127.0.0.1:5001", "file://"],
 )
 CHANGES = ["/upload", "/template", "/template/delete", "/patients/delete", "/patients/a/review", "/patients/a/delete",
-           "/language", "/login", "/logout", "/api/v1/records", "/api/v1/records/a/review", "/api/v1/template"]  # fmt: skip
+           "/language", "/login", "/logout", "/jobs/a/cancel", "/api/v1/jobs/a/cancel",
+           "/api/v1/records", "/api/v1/records/a/review", "/api/v1/template"]  # fmt: skip
 LOOKS = ["/", "/patients", "/patients?fragment=1", "/patients/inferior", "/audit", "/login", "/api/docs", "/health",
          "/api/v1/openapi.json", "/api/v1/records", "/api/v1/records/inferior", "/api/v1/jobs", "/api/v1/export.csv",
          "/api/v1/export.json", "/api/v1/export/findings.csv", "/api/v1/export/labels.csv", "/api/v1/export.zip",

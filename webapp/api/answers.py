@@ -1,21 +1,23 @@
 """What several parts of the API do alike."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any
 
 from flask import Response, request
 from flask_smorest import Blueprint
 from marshmallow import Schema
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from webapp.access import check_form_token, csrf
 from webapp.api.schemas import ProblemSchema
+from webapp.samples import load_json
 
 SAID = {
     400: "a parameter is not what it should be",
     401: "nobody is logged in",
     403: "the person has no right to this, or another site asks",
     404: "there is no such thing in this workspace",
+    409: "too late: what is asked to be stopped has ended",
     413: "too large",
     415: "of a kind that is not taken",
     422: "cannot be used; the detail says why",
@@ -51,17 +53,17 @@ def problems(blueprint: Blueprint, *statuses: int) -> Callable[[Any], Any]:
 
 def sent_json(schema: Schema, most_bytes: int) -> Any:
     """What was sent as JSON, as the schema loads it. Raises ValidationError, or what is answered with 400, 413 or 415."""
+    return schema.load(load_json(json_stream(most_bytes).read()))
+
+
+def json_stream(most_bytes: int) -> IO[bytes]:
+    """The body of a request with JSON, which ends with an error where it is larger. Raises what is answered with 413 or 415."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
     if (request.content_length or 0) > most_bytes:
         raise RequestEntityTooLarge(f"JSON of more than {most_bytes / 2**20:g} MB is not taken: send less at once")
-    try:
-        given = request.get_json()
-    except RecursionError as error:
-        raise BadRequest("the JSON has too many brackets within each other: check it") from error
-    if not isinstance(given, dict):
-        raise BadRequest("the JSON is no object: see the API's description")
-    return schema.load(given)
+    request.max_content_length = most_bytes
+    return request.stream
 
 
 def json_body(schema: type[Schema]) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from typing import Any
 
 from werkzeug.exceptions import NotFound
 
-from webapp.access import person
+from webapp.access import needs, person
 from webapp.api.answers import api_blueprint, problems
 from webapp.api.schemas import JobSchema, JobsSchema
+from webapp.changes import NO_JOB, cancel_upload
 from webapp.storage.jobs import get_job, job_document, latest_jobs
 from webapp.store import store
 
@@ -30,5 +31,14 @@ def one(job: str) -> dict[str, Any]:
     with store().database.reading() as session:
         found = get_job(session, person().workspace, job)
         if found is None:
-            raise NotFound("there is no such job: it was never queued, or everything was deleted since")
+            raise NotFound(NO_JOB)
         return job_document(session, found)
+
+
+@jobs.route("/jobs/<job>/cancel", methods=["POST"])
+@jobs.response(200, JobSchema)
+@problems(jobs, 403, 404, 409)
+@needs("reviewer")
+def cancel(job: str) -> dict[str, Any]:
+    """Have nothing more of an upload read; what was read stays"""
+    return cancel_upload(store(), person(), job)

@@ -7,7 +7,7 @@ from flask import Response, jsonify, request
 from werkzeug.exceptions import BadRequest
 
 from webapp.access import leave_trail, needs, person
-from webapp.api.answers import api_blueprint, json_body, problems, sent_json
+from webapp.api.answers import api_blueprint, json_body, json_stream, problems, sent_json
 from webapp.api.schemas import (
     AcceptedSchema,
     FormFileSchema,
@@ -27,7 +27,7 @@ from webapp.storage.jobs import ask_evidence
 from webapp.storage.records import list_item, list_records
 from webapp.storage.tables import Record
 from webapp.store import store
-from webapp.uploads import form_document, queue_samples, queue_upload, take_form
+from webapp.uploads import queue_samples, queue_upload, take_form
 
 records = api_blueprint("records", "Recordings and their findings")
 MOST_REVIEW_BYTES = 2**16
@@ -61,7 +61,7 @@ def send() -> dict[str, str]:
     """Send recordings: files or archives as multipart, or samples as JSON; they are read in the background"""
     if request.mimetype == "multipart/form-data":
         return {"job": queue_upload(store(), person(), request.files.getlist("file"), _rate())}
-    return {"job": queue_samples(store(), person(), sent_json(RECORDING, MOST_BYTES))}
+    return {"job": queue_samples(store(), person(), json_stream(MOST_BYTES), RECORDING.load)}
 
 
 def _row(record: str) -> Record:
@@ -174,4 +174,4 @@ def review(record: str) -> dict[str, Any]:
 @needs("reviewer")
 def template(given: dict[str, Any]) -> dict[str, Any]:
     """The submission form that export.csv fills in"""
-    return form_document(take_form(store(), person(), given["file"]))
+    return take_form(store(), person(), given["file"])

@@ -9,6 +9,8 @@ from marshmallow import validate
 
 from cardiac.labels import SITES
 from cardiac.records import FS_RANGE_HZ
+from webapp.samples import NO_LISTS, Shape
+from webapp.storage.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING
 from webapp.storage.records import ORDERS, UPLOADED_S, Query
 from webapp.storage.tables import NAME_LETTERS
 
@@ -16,6 +18,7 @@ MOST_LISTED, FIRST_LISTED = 1_000, 30
 LONGEST_S = 60.0  # of samples in one answer
 VERDICTS = ("agree", "correct", "unreadable")
 LONGEST_COMMENT = 2_000
+STATES = (QUEUED, RUNNING, DONE, FAILED, CANCELLED)  # of a job
 DAY_S = 86_400.0
 NUMERAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 UNKEPT = re.compile("[\0\ud800-\udfff]")
@@ -58,13 +61,12 @@ class JsonNumber(ma.fields.Float):
 
 
 class Samples(ma.fields.Field):
-    """Lists of JSON's numbers, of which there may be millions, so that they are looked at without a field for each."""
+    """Lists of JSON's numbers, of which there may be millions: `take_samples` has kept them and put their shape here."""
 
-    default_error_messages = {"invalid": "Not 12 lists of numbers."}  # noqa: RUF012 (marshmallow's own way)
+    default_error_messages = {"invalid": NO_LISTS}  # noqa: RUF012 (marshmallow's own way)
 
     def _deserialize(self, value: Any, *args: Any, **named: Any) -> Any:
-        is_right = isinstance(value, list) and value and all(isinstance(row, list) for row in value)
-        if not is_right or any(type(each) not in (int, float) for row in value for each in row):
+        if not isinstance(value, Shape):
             raise self.make_error("invalid")
         return value
 
@@ -170,7 +172,7 @@ class JobSchema(ma.Schema):
 
     job = ma.fields.String(required=True)
     name = ma.fields.String(required=True)
-    state = ma.fields.String(required=True, validate=validate.OneOf(["queued", "running", "done", "failed"]))
+    state = ma.fields.String(required=True, validate=validate.OneOf(STATES))
     done = ma.fields.Integer(required=True)
     total = ma.fields.Integer(required=True)
     records = ma.fields.List(ma.fields.String(), required=True)

@@ -4,23 +4,23 @@ from typing import Any
 
 from flask import current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from werkzeug.exceptions import Conflict
 
 from cardiac.errors import CardiacError
 from webapp.access import needs, person
+from webapp.changes import cancel_upload
 from webapp.pages import pages
 from webapp.settings import MOST_FILES
 from webapp.storage.jobs import latest_jobs
-from webapp.storage.tables import Form
 from webapp.store import store
-from webapp.uploads import UploadRefused, drop_form, form_document, queue_upload, take_form
+from webapp.uploads import UploadRefused, drop_form, form_in_use, queue_upload, take_form
 
 
 @pages.get("/")
 def upload() -> str:
     with store().database.reading() as session:
         jobs = latest_jobs(session, person().workspace)
-        form = session.get(Form, person().workspace)
-    template = form_document(form) if form else None
+        template = form_in_use(session, person().workspace)
     limits = {
         "most_bytes": current_app.config["MAX_CONTENT_LENGTH"],
         "most_files": MOST_FILES,
@@ -38,6 +38,17 @@ def send() -> Any:
     except (CardiacError, ValueError) as error:
         told = str(error) if isinstance(error, CardiacError) else _("The sampling rate is a number in Hz.")
         flash(told, "wrong")
+    return redirect(url_for("pages.upload"))
+
+
+@pages.post("/jobs/<job>/cancel")
+@needs("reviewer")
+def cancel(job: str) -> Any:
+    try:
+        cancel_upload(store(), person(), job)
+        flash(_("Cancelled. What was read stays."), "done")
+    except Conflict as error:
+        flash(_(error.description), "wrong")
     return redirect(url_for("pages.upload"))
 
 

@@ -186,7 +186,8 @@ const part = (card, name) => card.querySelector(`[data-part="${name}"]`);
 function addJob(id, names) {
   const card = byId('job-card').content.firstElementChild.cloneNode(true);
   card.dataset.job = id;
-  part(card, 'name').textContent = firstNames(names);
+  part(card, 'cancel').action = `${root}jobs/${encodeURIComponent(id)}/cancel`;
+  showName(card, firstNames(names));
   part(card, 'time').dateTime = new Date().toISOString();
   localiseTimes(card);
   jobs.prepend(card);
@@ -194,6 +195,11 @@ function addJob(id, names) {
   byId('announce').textContent = words.waiting;
   card.scrollIntoView({ block: 'nearest' });
   poll();
+}
+
+function showName(card, name) {
+  part(card, 'name').textContent = name;
+  part(card, 'cancel-button')?.setAttribute('aria-label', fill(words.cancelUpload, { name }));
 }
 
 function refusalItems(refused) {
@@ -211,7 +217,11 @@ function refusalItems(refused) {
 
 function showResult(card, job) {
   const [number, refused] = [job.records.length, job.refused.length];
-  part(card, 'result').hidden = job.state !== 'done';
+  part(card, 'result').hidden = !(job.state === 'done' || job.state === 'cancelled');
+  part(card, 'cancelled').hidden = job.state !== 'cancelled';
+  const left = job.state === 'cancelled' ? job.total - job.done : 0;
+  part(card, 'left').hidden = left === 0;
+  part(card, 'left').textContent = fill(words.left, { number: left });
   part(card, 'read').textContent = fill(words.read, { number });
   part(card, 'refused-number').hidden = refused === 0;
   part(card, 'refused-number').textContent = fill(words.refused, { number: refused });
@@ -229,7 +239,7 @@ function showResult(card, job) {
 
 function showJob(card, job) {
   card.dataset.state = job.state;
-  if (job.name) part(card, 'name').textContent = job.name;
+  if (job.name) showName(card, job.name);
   part(card, 'progress').hidden = !(job.state === 'queued' || job.state === 'running');
   const bar = part(card, 'bar');
   if (job.state === 'running' && job.total) {
@@ -243,8 +253,9 @@ function showJob(card, job) {
   showResult(card, job);
   part(card, 'error').hidden = job.state !== 'failed';
   part(card, 'error').textContent = job.error ?? '';
-  if (job.state === 'done' || job.state === 'failed') {
-    const sentences = [fill(words.read, { number: job.records.length }), fill(words.refused, { number: job.refused.length })];
+  if (!(job.state === 'queued' || job.state === 'running')) {
+    const sentences = job.state === 'cancelled' ? [words.jobCancelled] : [];
+    sentences.push(fill(words.read, { number: job.records.length }), fill(words.refused, { number: job.refused.length }));
     byId('announce').textContent = `${job.name}: ${job.error || sentences.join(', ')}`;
   }
 }
@@ -265,6 +276,34 @@ async function askFor(card) {
     part(card, 'error').hidden = false;
     part(card, 'error').textContent = await problemOf(response, fill(words.status, { status: response.status }));
   }
+}
+
+/* An upload is cancelled without loading the page again, so that a transfer may go on; its answer is the job as it is then. */
+async function cancelJob(sent) {
+  const card = sent.closest('[data-job]');
+  part(card, 'cancel-button').disabled = true;
+  const response = await fetch(`${root}api/v1/jobs/${encodeURIComponent(card.dataset.job)}/cancel`, {
+    method: 'POST',
+    headers: { 'X-CSRFToken': csrfToken, Accept: 'application/json' },
+  });
+  part(card, 'cancel-button').disabled = false;
+  if (response.ok) showJob(card, await response.json());
+  else if (response.status === 409) await askFor(card); // it has just ended
+  else byId('jobs-error').textContent = await problemOf(response, fill(words.status, { status: response.status }));
+  const next = jobs.querySelector('[data-part="progress"]:not([hidden]) [data-part="cancel-button"]');
+  if (part(card, 'progress').hidden) (next ?? part(card, 'name')).focus(); // the button that had the focus is gone
+}
+
+function startCancelling() {
+  jobs.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    try {
+      await cancelJob(event.target);
+    } catch {
+      part(event.target.closest('[data-job]'), 'cancel-button').disabled = false;
+      byId('jobs-error').textContent = words.network;
+    }
+  });
 }
 
 async function poll() {
@@ -344,4 +383,5 @@ if (form) {
   startTransfers();
   startTemplate();
 }
+startCancelling();
 poll();

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import threading
 import time
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ SHORTEST_PASSWORD = 10
 LONGEST_WORKSPACE = 100
 MOST_FAILURES, MOST_OF_ADDRESS, LOCKED_S = 5, 20, 900.0
 _HASHER = PasswordHasher()
+_HASHING = threading.Lock()  # a hash takes 64 MiB while it is made
 _NOBODY = _HASHER.hash(secrets.token_hex())  # so that a name that is not there takes as long as one that is
 
 
@@ -101,7 +103,8 @@ def check_password(session: Session, name: str, password: str) -> User | None:
     """The user, if this is their password."""
     user = session.scalar(select(User).where(User.name == name, User.is_active))
     try:
-        _HASHER.verify(user.password_hash if user else _NOBODY, password)
+        with _HASHING:
+            _HASHER.verify(user.password_hash if user else _NOBODY, password)
     except (VerifyMismatchError, InvalidHashError):
         return None
     return user

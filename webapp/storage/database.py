@@ -16,6 +16,7 @@ from cardiac.errors import CardiacError, ConfigError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_S = 30.0
+TOO_MUCH = "54"  # class of PostgreSQL's errors about statements and values that are beyond its limits
 _LOCK = 7_021_935  # of migrations on PostgreSQL: any number that no other program of this database takes
 
 
@@ -116,6 +117,8 @@ def _gone_said() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
+        if str(getattr(error.orig, "sqlstate", "")).startswith(TOO_MUCH):
+            raise  # the database is there, and will not take this the next time either
         raise DatabaseGone("the database cannot be reached or written: nothing was changed, try again") from error
     except DBAPIError as error:
         if error.connection_invalidated:

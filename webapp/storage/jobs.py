@@ -2,6 +2,8 @@
 
 A task is taken by one worker at a time. Its outcome is written in the transaction that takes it off the queue, so that
 whatever is killed, it is done once or again, and never half. Tasks of a worker that is no longer alive are free again.
+An attempt counts from the moment at which a task is taken; what failed goes behind all that was not tried yet, and what
+failed twice is refused. A person may cancel a job: what was read of it stays, what was not is not read.
 """
 
 import time
@@ -15,10 +17,14 @@ from webapp.storage.accounts import Person
 from webapp.storage.tables import NAME_LETTERS, Job, Task, Worker
 
 PRIORITY = {"explain": 0, "open": 1, "read": 2}  # who is looking at a record waits for nobody's upload
-QUEUED, RUNNING, DONE, REFUSED, FAILED = "queued", "running", "done", "refused", "failed"
+TRIED = 1 + max(PRIORITY.values())  # what has failed once waits for all that has not
+QUEUED, RUNNING, DONE, REFUSED, FAILED, CANCELLED = "queued", "running", "done", "refused", "failed", "cancelled"
+UNFINISHED = (QUEUED, RUNNING)
 ALIVE_S = 10.0
 MOST_ATTEMPTS = 2
 ENDED_THE_READER = "ended the program that read it, twice: nothing was decided on it; export the recording again"
+ENDED_THE_EVIDENCE = "gathering the evidence ended the program, twice: the finding stands without it"
+ENDED = {"open": ENDED_THE_READER, "read": ENDED_THE_READER, "explain": ENDED_THE_EVIDENCE}
 MOST_JOBS = 20  # in a list
 MOST_NAMED = 10  # files of an upload that its name tells
 
@@ -67,25 +73,25 @@ def forget_worker(session: Session, worker: str) -> None:
 
 
 def claim_task(session: Session, worker: str) -> Task | None:
-    """The next task, now this worker's. One that has ended its worker twice is refused, and another is looked for."""
+    """The next task, now this worker's; one with more than `MOST_ATTEMPTS` is to be refused, and not tried again."""
     alive = select(Worker.id).where(Worker.seen_at > time.time() - ALIVE_S)
     in_order = select(Task).order_by(Task.priority, Task.position, Task.id).limit(1).with_for_update(skip_locked=True)
-    while True:
-        task = session.scalar(in_order.where(Task.state == QUEUED))
-        task = task or session.scalar(in_order.where(Task.state == RUNNING, Task.worker.not_in(alive)))
-        if task is None:
-            return None
+    task = session.scalar(in_order.where(Task.state == QUEUED))
+    task = task or session.scalar(in_order.where(Task.state == RUNNING, Task.worker.not_in(alive)))
+    if task is not None:
         task.worker, task.state, task.attempts = worker, RUNNING, task.attempts + 1
-        if task.attempts <= MOST_ATTEMPTS:
-            return task
-        session.flush()
-        if task.kind == "read":
-            finish_reading(session, task, None, f"{task.name}: {ENDED_THE_READER}")
-        elif task.kind == "open":
-            finish_opening(session, task, [], [(job_of(session, task).name, ENDED_THE_READER)])
-        else:
-            finish_explaining(session, task, ENDED_THE_READER)
-        session.flush()
+    return task
+
+
+def refuse_task(session: Session, task: Task, reason: str) -> bool:
+    """Refuse what a task was to read. True where its job is done with it. Raises TaskLost."""
+    if task.kind == "read":
+        return finish_reading(session, task, None, f"{task.name}: {reason}")
+    if task.kind == "open":
+        finish_opening(session, task, [], [(job_of(session, task).name, reason)])
+        return True
+    finish_explaining(session, task, reason)
+    return False
 
 
 def job_of(session: Session, task: Task) -> Job:
@@ -145,16 +151,36 @@ def fail_job(session: Session, task: Task, reason: str) -> None:
     """The server could not do its part: what was read stays, what was not is not tried again."""
     job = job_of(session, task)
     _take_off(session, task, FAILED, reason=reason)
-    session.execute(
-        update(Task).where(Task.job_id == job.id, Task.state.in_((QUEUED, RUNNING))).values(state=FAILED, worker=None)
-    )
-    job.state, job.error = FAILED, reason
+    _end_job(session, job, FAILED)
+    job.error = reason
 
 
-def put_back(session: Session, task: Task, blameless: bool) -> None:
-    """A task that was not finished is free again. blameless : it had no part in that, and the attempt does not count."""
+def cancel_job(session: Session, job: Job) -> bool:
+    """Have nothing more of a job read; what was read stays. False where it has ended already."""
+    session.refresh(job, with_for_update=True)
+    if job.state not in UNFINISHED:
+        return False
+    _end_job(session, job, CANCELLED)
+    return True
+
+
+def _end_job(session: Session, job: Job, state: str) -> None:
+    """Take all that is left of a job off the queue; a worker that is busy with it finds its task lost."""
+    left = update(Task).where(Task.job_id == job.id, Task.state.in_(UNFINISHED))
+    session.execute(left.values(state=state, worker=None))
+    job.state = state
+
+
+def put_back(session: Session, task: Task) -> None:
+    """A task that failed is free again, behind those that were not tried yet."""
     mine = update(Task).where(Task.id == task.id, Task.worker == task.worker, Task.state == RUNNING)
-    session.execute(mine.values(state=QUEUED, worker=None, attempts=Task.attempts - int(blameless)))
+    session.execute(mine.values(state=QUEUED, worker=None, priority=TRIED))
+
+
+def release_task(session: Session, worker: str) -> None:
+    """What a worker was busy with was broken off without the task's doing: it is free again, as if it was never tried."""
+    mine = update(Task).where(Task.worker == worker, Task.state == RUNNING)
+    session.execute(mine.values(state=QUEUED, worker=None, attempts=Task.attempts - 1))
 
 
 def _take_off(session: Session, task: Task, state: str, **values: Any) -> None:
@@ -165,7 +191,7 @@ def _take_off(session: Session, task: Task, state: str, **values: Any) -> None:
 
 def unfinished_jobs(session: Session) -> list[str]:
     """Jobs whose uploads are still to be read."""
-    return list(session.scalars(select(Job.id).where(Job.state.in_((QUEUED, RUNNING)))))
+    return list(session.scalars(select(Job.id).where(Job.state.in_(UNFINISHED))))
 
 
 def latest_jobs(session: Session, workspace: str) -> list[dict[str, Any]]:
@@ -199,7 +225,7 @@ def job_document(session: Session, job: Job) -> dict[str, Any]:
 
 def n_waiting(session: Session) -> int:
     """Tasks that nobody has finished."""
-    return session.scalar(select(func.count()).select_from(Task).where(Task.state.in_((QUEUED, RUNNING)))) or 0
+    return session.scalar(select(func.count()).select_from(Task).where(Task.state.in_(UNFINISHED))) or 0
 
 
 def iso_time(seconds: float) -> str:

@@ -6,7 +6,6 @@ python -m webapp.translations.update       # messages.po with every text, messag
 import io
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -16,8 +15,15 @@ from babel.messages.pofile import read_po, write_po
 
 ROOM = Path(__file__).resolve().parent.parent
 PO = ROOM / "translations/ru/LC_MESSAGES/messages.po"
-WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)  # stands in the file, and says nothing
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
+CHANGING = (
+    "Report-Msgid",
+    "POT-Creation",
+    "PO-Revision",
+    "Last-Translator",
+    "Language-Team",
+    "Generated-By",
+)  # headers
 
 
 def texts() -> Iterator[str | tuple[str, ...]]:
@@ -50,17 +56,28 @@ def written(catalog: Catalog) -> bytes:
     content = io.BytesIO()
     write_po(content, catalog, width=100, no_location=True, ignore_obsolete=True)
     head, _, rest = content.getvalue().decode().partition("\n\n")
-    dropped = ("Report-Msgid", "POT-Creation", "PO-Revision", "Last-Translator", "Language-Team", "Generated-By")
-    kept = [line for line in head.splitlines() if not line.startswith(tuple(f'"{name}' for name in dropped))]
+    kept = [line for line in head.splitlines() if not line.startswith(tuple(f'"{name}' for name in CHANGING))]
     return ("\n".join(kept) + "\n\n" + rest).encode()
 
 
 def compiled(catalog: Catalog) -> bytes:
     """The catalogue as it is served; the same bytes whenever it is written."""
-    catalog.creation_date = catalog.revision_date = WRITTEN
     content = io.BytesIO()
-    write_mo(content, catalog)
+    write_mo(content, _Plain(catalog))
     return content.getvalue()
+
+
+class _Plain:
+    """A catalogue as `write_mo` goes through it, with those headers alone that say how to read it."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.charset, self._catalog = catalog.charset, catalog
+
+    def __iter__(self) -> Iterator[Message]:
+        head, *rest = self._catalog
+        lines = [line for line in head.string.splitlines(keepends=True) if not line.startswith(CHANGING)]
+        yield Message("", "".join(lines))
+        yield from rest
 
 
 if __name__ == "__main__":

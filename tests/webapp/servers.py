@@ -1,0 +1,84 @@
+"""The site as a person starts it: a server with its workers, in processes of their own."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.test import stream_encode_multipart
+
+from webapp.settings import ROOT
+
+WAIT_S = 120  # for what must come
+
+
+class Server:
+    """A running server; `ask` and `send` speak to it."""
+
+    def __init__(self, process: subprocess.Popen, address: str) -> None:
+        self.process, self.address = process, address
+
+    def ask(
+        self, method: str, path: str, body: bytes | Iterable[bytes] | None = None, kind: str = "", **headers: str
+    ) -> tuple[int, Any]:
+        """Status, and what was answered as JSON or text. body : pieces are sent in chunks."""
+        connection = HTTPConnection(urlsplit(self.address).netloc, timeout=WAIT_S)
+        try:
+            given = {"Content-Type": kind} if kind else {}
+            connection.request(method, path, body, given | headers)
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            is_json = "json" in answer.headers.get("Content-Type", "")
+            return answer.status, json.loads(text) if is_json else text
+        finally:
+            connection.close()
+
+    def send(self, *files: tuple[str, bytes]) -> str:
+        """Upload files; the job's id."""
+        given = [("file", FileStorage(io.BytesIO(content), name)) for name, content in files]
+        body, _, boundary = stream_encode_multipart(MultiDict(given), use_tempfile=False)
+        status, answer = self.ask("POST", "/api/v1/records", body.read(), f"multipart/form-data; boundary={boundary}")
+        assert status == 202, answer
+        return answer["job"]
+
+    def job(self, job: str) -> dict[str, Any]:
+        return self.ask("GET", f"/api/v1/jobs/{job}")[1]
+
+    def ended(self, job: str) -> dict[str, Any]:
+        """The job when nothing more is read of it."""
+        deadline = time.monotonic() + WAIT_S
+        while (found := self.job(job))["state"] in ("queued", "running"):
+            assert time.monotonic() < deadline, found
+            time.sleep(0.1)
+        return found
+
+    def peak_mib(self) -> float:
+        """The most memory that the process of the web server has had at once."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+@contextmanager
+def running(data: Path, *arguments: str) -> Iterator[Server]:
+    """A server on a data folder, until this ends."""
+    line = [sys.executable, "webapp/main.py", "--port", "0", "--data", str(data), *arguments]
+    kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "ECG_PASSWORD")}
+    with subprocess.Popen(
+        line, cwd=ROOT, env=kept, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            told = process.stdout.readline()
+            assert told.startswith("Open http://"), told
+            yield Server(process, told.split()[1])
+        finally:
+            process.send_signal(2)  # Ctrl-C
+            process.wait(WAIT_S)

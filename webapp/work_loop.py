@@ -1,0 +1,90 @@
+"""The life of a working process: it says that it is there, works as long as its server does, and ends what hangs."""
+
+import faulthandler
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from cardiac.errors import BundleError
+from webapp.logs import told_place
+from webapp.storage import jobs
+from webapp.storage.database import Database, DatabaseGone
+
+IDLE_S = 0.2
+LONGEST_TASK_S = 1_800  # after which a task hangs: the longest recordings and archives take minutes
+log = logging.getLogger("webapp.worker")
+
+
+class Working(Protocol):
+    """A worker, as far as its life goes."""
+
+    id: str
+    database: Database
+
+    def work(self) -> bool: ...
+
+    def stop(self) -> None: ...
+
+
+@contextmanager
+def beating(worker: Working) -> Iterator[None]:
+    """Say every two seconds that the worker lives, whatever it is busy with."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(jobs.ALIVE_S / 5):
+            with suppress(DatabaseGone, SQLAlchemyError), worker.database.writing() as session:
+                jobs.note_alive(session, worker.id)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
+def bounded(seconds: float) -> Iterator[None]:
+    """End this process where what is done takes longer, even where it never comes back from a library's code."""
+    faulthandler.dump_traceback_later(seconds, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def serve(worker: Working, parent: int) -> None:
+    """Work until the process that started this one is gone."""
+    try:
+        with beating(worker):
+            while os.getppid() == parent:
+                if not _worked(worker):
+                    time.sleep(IDLE_S)
+    finally:
+        worker.stop()
+
+
+def _worked(worker: Working) -> bool:
+    """Do one task, whatever comes of it; False where there was none, or none could be had."""
+    try:
+        with bounded(LONGEST_TASK_S):
+            return worker.work()
+    except DatabaseGone as error:
+        log.warning("%s", error)
+        time.sleep(1.0)
+        return False
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BundleError:  # no weights: nothing will come of the next task either
+        raise
+    except BaseException as error:  # a library in Rust panics with one that is no Exception
+        log.error("a task failed: %s", told_place(error))
+        return True
