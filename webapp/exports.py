@@ -72,7 +72,7 @@ def findings_csv(session: Session, workspace: str, query: Query) -> Iterator[str
         cells = [row.name, int(row.present), " ".join(sites_of(row.sites)), int(row.uncertain), document["spread"]]
         cells += [row.quality, "; ".join(document["quality"]["reasons"])]
         cells += [each[kind] for kind in ("probability", "threshold") for each in judged]
-        cells += [document[key] for key in ("heart_rate_bpm", "duration_s", "fs_hz")]
+        cells += [document["heart_rate_bpm"] or None, document["duration_s"], document["fs_hz"]]  # 0: not known
         yield csv_text([*cells, document["bundle"]["sha256"], NOTICE], [])
 
 

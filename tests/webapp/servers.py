@@ -25,7 +25,14 @@ class Server:
     """A running server; `ask` and `send` speak to it."""
 
     def __init__(self, process: subprocess.Popen, address: str) -> None:
-        self.process, self.address = process, address
+        self.process, self.address = process, address.replace("0.0.0.0", "127.0.0.1")
+        self.headers: dict[str, str] = {}
+
+    def of(self, token: str) -> "Server":
+        """The same, asked by a program with a person's token."""
+        other = Server(self.process, self.address)
+        other.headers = {"Authorization": f"Bearer {token}"}
+        return other
 
     def ask(
         self, method: str, path: str, body: bytes | Iterable[bytes] | None = None, kind: str = "", **headers: str
@@ -34,7 +41,7 @@ class Server:
         connection = HTTPConnection(urlsplit(self.address).netloc, timeout=WAIT_S)
         try:
             given = {"Content-Type": kind} if kind else {}
-            connection.request(method, path, body, given | headers)
+            connection.request(method, path, body, self.headers | given | headers)
             answer = connection.getresponse()
             text = answer.read().decode()
             is_json = "json" in answer.headers.get("Content-Type", "")
@@ -65,6 +72,14 @@ class Server:
         """The most memory that the process of the web server has had at once."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def command(data: Path, *arguments: str) -> str:
+    """What the server's command line says, to which a password is given."""
+    line = [sys.executable, "webapp/main.py", "--data", str(data), *arguments]
+    kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    given = {"cwd": ROOT, "env": kept | {"ECG_PASSWORD": "correct horse battery"}, "text": True}
+    return subprocess.run(line, check=True, stdout=subprocess.PIPE, **given).stdout.strip()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,6 +137,33 @@ def test_the_whole_way(page, live, demonstration):
         each for each in written if each["record"] == "sim_04"
     )
     delete_all(page, live)
+
+
+@pytest.mark.parametrize("page", ["en", "ru"], indirect=True)
+def test_an_upload_is_cancelled_by_the_keyboard(page, live, root, tmp_path):
+    """The focus goes on to where the button was, and a screen reader hears of it."""
+    recording = root / "public_data/test/sim_04.npy"
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        for place in range(300):
+            archive.write(recording, f"r{place:03}.npy")
+    page.goto(live)
+    page.locator("#file").set_input_files(tmp_path / "many.zip")
+    page.locator("#upload-start").click()
+    card = page.locator("#jobs > [data-job]").first
+    button = card.locator("[data-part=cancel-button]")
+    button.focus()
+    page.keyboard.press("Enter")
+    card.and_(page.locator("[data-state=cancelled]")).wait_for()
+    assert "many.zip" in button.get_attribute("aria-label") and not button.is_visible()
+    told = {"en": "Cancelled", "ru": "Отменено"}[page.evaluate("document.documentElement.lang")]
+    assert told in card.inner_text() and told in page.locator("#announce").inner_text()
+    assert page.evaluate("document.activeElement.dataset.part") == "name"
+    page.reload()
+    assert told in page.locator("#jobs > [data-job]").first.inner_text()
+    assert page.request.get(f"{live}/api/v1/jobs").json()["items"][0]["done"] < 300
+    page.goto(f"{live}/patients")
+    if page.locator("#delete-open").count():
+        delete_all(page, live)
 
 
 def check_calipers(page) -> None:

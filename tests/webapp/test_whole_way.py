@@ -1,13 +1,15 @@
 """From an upload to the finding: the same by command line, API and page; and gone when it is deleted."""
 
+import csv
 import json
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 from cardiac.labels import LEADS
 from inference import main as read_by_command_line
-from webapp.storage.tables import Signal
+from webapp.storage.tables import Record, Signal
 
 
 @pytest.fixture
@@ -129,3 +131,21 @@ def test_a_header_and_its_samples_are_one_recording(site, tmp_path, recordings):
     files = [(name, (tmp_path / name).read_bytes()) for name in ("rec.dat", "rec.hea")]
     assert site.read(*files)["records"] == ["rec"]
     assert site.client.get("/api/v1/records/rec").json["fs_hz"] == 500
+
+
+@pytest.mark.parametrize("rate", [None, 0])
+def test_a_heart_rate_that_is_not_known(site, npy, rate):
+    """Nowhere a number: on the page in both languages, in the list, in the report, in the table."""
+    site.read(("a.npy", npy["inferior"]))
+    with site.store.database.writing() as session:
+        row = session.scalar(select(Record))
+        row.document = row.document | {"heart_rate_bpm": rate}
+    for language, told in (("en", "heart rate not known"), ("ru", "ЧСС неизвестна")):
+        page = site.client.get("/patients/a", headers={"Accept-Language": language}).text
+        assert told in page and "None" not in page
+    assert site.client.get("/patients?sort=name").status_code == 200
+    assert site.client.get("/api/v1/records").json["items"][0]["heart_rate_bpm"] == rate
+    for kind in ("report.pdf", "picture.png"):
+        assert site.client.get(f"/api/v1/records/a/{kind}").status_code == 200
+    [row] = csv.DictReader(site.client.get("/api/v1/export/findings.csv").text.splitlines())
+    assert row["heart_rate_bpm"] == ""

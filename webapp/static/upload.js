@@ -208,8 +208,12 @@ function refusalItems(refused) {
     const name = document.createElement('b');
     const reason = document.createElement('span');
     name.textContent = entry.name;
-    reason.textContent = entry.reason;
-    if (!entry.reason.startsWith(entry.name)) item.append(name, ' ');
+    const [file] = entry.reason.split(': ', 1);
+    const named = file.length < entry.reason.length && (file === entry.name || file.startsWith(`${entry.name}.`));
+    if (named) name.textContent = file;
+    reason.textContent = named ? entry.reason.slice(file.length + 2) : entry.reason;
+    reason.lang = 'en';
+    if (named || !entry.reason.startsWith(entry.name)) item.append(name, ' ');
     item.append(reason);
     return item;
   });
