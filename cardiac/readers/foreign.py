@@ -33,7 +33,7 @@ MAGICS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", UNPACK),
     (0, b"\x28\xb5\x2f\xfd", "packed with Zstandard", UNPACK),
     (0, b"\x04\x22\x4d\x18", "packed with LZ4", UNPACK),
-    (0, b"\x1f\x9d", "packed with compress (.Z)", UNPACK),
+    (0, b"\x1f\x9d\x90", "packed with compress (.Z)", UNPACK),
     (0, b"LZIP\x01", "packed with lzip", UNPACK),
     (0, b"MSCF\0\0\0\0", "a Windows cabinet", UNPACK),
     (2, b"-lh5-", "an LHA archive", UNPACK),

@@ -67,7 +67,9 @@ def look_at(path: Path, stems: Iterable[str]) -> str:
         looks = _by_content(path, suffix)
     except OSError:
         return RECORDING
-    return PART if looks is None and path.stem in stems else looks or RECORDING
+    if looks is None:
+        return PART if path.stem in stems else PASSED_OVER if suffix in ANNOTATIONS else RECORDING
+    return looks
 
 
 def named_in_headers(headers: Iterable[Path]) -> set[str]:
@@ -87,7 +89,7 @@ def _by_content(path: Path, suffix: str) -> str | None:
     except NoRecording:
         return PASSED_OVER
     except Unknown:
-        return PASSED_OVER if quiet or suffix in ANNOTATIONS else None
+        return PASSED_OVER if quiet else None
     except RecordError:
         return PASSED_OVER if quiet else _of_no_kind(path, suffix)
     if kind == "text" and quiet:

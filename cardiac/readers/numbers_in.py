@@ -17,6 +17,7 @@ MOST_LETTERS = 8 * 2**20  # that are looked through for such a run
 LONGEST_LINE = 100_000
 LONGEST_CELL = 40
 MOST_HEADINGS = 2_000  # lines in which leads' names are looked for
+LEAST_LABELS = 3  # columns of a label table: "Age, 54" may stand over samples
 N_LEADS = 6  # named in one line: a recording's headings, whatever follows
 NUMBER = re.compile(
     r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?(?:[munµμ]?v|m?s)?|[-+]?(?:nan|inf)|n/?a|null|-+|\*+"
@@ -73,19 +74,19 @@ def workbook_holds_samples(path: Path) -> bool:
 
 
 def _rows_hold_samples(rows: Iterable[Sequence[str]]) -> bool:
-    heading: Sequence[str] = ()
-    n_lines = n_rows = n_numbers = 0
+    n_labels = n_lines = n_rows = n_numbers = 0  # n_labels : columns of a label table, where a line has named these
     for row in rows:
         cells = [cell for cell in row if cell]
         n, n_lines = _numbers_in_row(cells), n_lines + 1
         if n:
             n_rows, n_numbers = n_rows + 1, n_numbers + n
-            if n_rows >= LEAST_ROWS or n_numbers >= LEAST_NUMBERS:
-                return not _are_labels(heading)
+            if (n_rows >= LEAST_ROWS or n_numbers >= LEAST_NUMBERS) and len(cells) > n_labels + 1:
+                return True
         elif n_lines <= MOST_HEADINGS and _n_leads(cells) >= N_LEADS:
             return True
         elif cells:
-            heading, n_rows, n_numbers = cells, 0, 0
+            n_labels = len(cells) if _are_labels(cells) else n_labels
+            n_rows = n_numbers = 0
     return False
 
 
@@ -170,7 +171,7 @@ def _n_leads(cells: Sequence[str]) -> int:
 
 
 def _are_labels(heading: Sequence[str]) -> bool:
-    return not LABELS.isdisjoint(cell.lower() for cell in heading)
+    return len(heading) >= LEAST_LABELS and not LABELS.isdisjoint(cell.lower() for cell in heading)
 
 
 def _has_list(text: str) -> bool:

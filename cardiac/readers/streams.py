@@ -11,7 +11,7 @@ from cardiac.errors import RecordError
 
 MOST_DICTIONARY = 128 * 2**20  # bytes that xz may keep; its strongest preset takes 65 MiB
 MOST_HEADER = 2**20  # bytes of one tar member's headers: long names, attributes, maps of holes
-PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
+PACKED = (b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\x00")
 BUFFER = 2**16
 
 
@@ -19,9 +19,9 @@ def open_stream(path: Path) -> IO[bytes]:
     """The file's content, unpacked where its first bytes say that it is packed. Raises OSError."""
     with path.open("rb") as file:
         head = file.read(6)
-    if head.startswith(b"\x1f\x8b"):
+    if head.startswith(PACKED[0]):
         return gzip.open(path, "rb")
-    if head.startswith(b"BZh"):
+    if head.startswith(PACKED[1]):
         return bz2.open(path, "rb")
     return io.BufferedReader(Xz(path.open("rb")), BUFFER) if head == PACKED[2] else path.open("rb")
 

@@ -249,7 +249,7 @@ def test_a_tar_with_a_damaged_header_or_without_its_end_is_told_about(tmp_path, 
 
 
 @pytest.mark.parametrize(
-    "content", [b"PK\x03\x04", b"PK\x03\x04" + bytes(500), b"\x1f\x8b" + bytes(50), b"BZh9" + bytes(50)]
+    "content", [b"PK\x03\x04", b"PK\x03\x04" + bytes(500), b"\x1f\x8b\x08" + bytes(50), b"BZh9" + bytes(50)]
 )
 def test_what_is_no_archive_inside(content, tmp_path, target):
     (tmp_path / "a.zip").write_bytes(content)
