@@ -235,7 +235,7 @@ def muse_text(*waveforms):
 @pytest.mark.parametrize("first", ["rhythm", "median"])
 @pytest.mark.parametrize("leads", [LEADS, INDEPENDENT])
 @pytest.mark.parametrize(("rhythm", "median"), [("Rhythm", "Median"), ("RHYTHM", "MEDIAN"), ("rhythm", "median beat"),
-                                                ("Rythm", "Average"), ("Rhythmus", "Mittelwert"), ("Full", "Median")])  # fmt: skip
+                                                ("Rythm", "Average"), ("Rhythmus", "Mittelwert"), ("", "Median")])  # fmt: skip
 def test_muse_rhythm_beside_the_median(rhythm, median, leads, first, whole, tmp_path):
     parts = [waveform(whole, leads, rhythm), waveform(whole[::-1, :600], LEADS, median)]
     text = muse_text(*(parts if first == "rhythm" else parts[::-1]))
@@ -256,7 +256,7 @@ def test_muse_median_alone_and_two_rhythms(whole, tmp_path):
     assert "2 rhythm waveforms" in told_of(path)
 
 
-@pytest.mark.parametrize(("unit", "step"), [("MICROVOLTS", 4.88), ("MICROVOLTS", 2.44), ("MILLIVOLTS", 0.00488), ("microvolts", 5),
+@pytest.mark.parametrize(("unit", "step"), [("MICROVOLTS", 4.88), ("MICROVOLTS", 2.44), ("MILLIVOLTS", 0.00488),
                                             ("uV", 5), ("mV", 0.005), ("NANOVOLTS", 4880), ("VOLTS", 4.88e-6)])  # fmt: skip
 def test_muse_units(unit, step, whole, tmp_path):
     read_as(write(tmp_path / "a.xml", muse_text(waveform(whole, unit=unit, step=step))), whole)
@@ -326,7 +326,8 @@ def test_sierra_beats_alone(tmp_path):
      ("<resolution>5</resolution>", "", "states no resolution"), ("<samplingrate>500<", "<samplingrate>50<", "outside 100"),
      ("<samplingrate>500</samplingrate>", "", "states no samplingrate"), ('"XLI"', '"ZIP"', "stored as 'ZIP'"),
      ('durationperchannel="3000"', 'durationperchannel="4000"', "another number of samples"),
-     ('durationperchannel="3000"', "", "durationperchannel"), ('leadlabels="I II', 'leadlabels="II I', "not those that it states")],
+     ('durationperchannel="3000"', "", "durationperchannel"),
+     ('leadlabels="I II', 'leadlabels="II I', "not those that it states")],
 )  # fmt: skip
 def test_sierra_faults(old, new, told, whole, tmp_path):
     text = sierra_text(tmp_path, whole)
@@ -423,7 +424,7 @@ BOMBS = {
     "attributes": lambda root: f"<{root}>" + f"<a {MANY}/>" * 5_000,
     "one tag of many attributes": lambda root: f"<{root} " + " ".join(f'b{n}="x"' for n in range(600_000)) + ">",
     "tags": lambda root: f"<{root}>" + "<a/>" * 1_000_001,
-    "nesting": lambda root: f"<{root}>" + "<a>" * 500_000 + "</a>" * 500_000,
+    "nesting": lambda root: f"<{root}>" + "<a>" * 150_000 + "</a>" * 150_000,
     "entities": lambda root: (
         f'<!DOCTYPE {root} [<!ENTITY a "{"x" * 99}"><!ENTITY b "{"&a;" * 99}">]><{root}>{"&b;" * 99}'
     ),
@@ -432,7 +433,7 @@ BOMBS = {
     "a file": lambda root: f'<!DOCTYPE {root} [<!ENTITY a SYSTEM "file:///etc/passwd">]><{root}>&a;',
     "a name of 8 MB": lambda root: f"<{root}><{'a' * 8_000_000}>",
     "a value of 8 MB": lambda root: f'<{root}><a b="{"c" * 8_000_000}">',
-    "many names": lambda root: f"<{root}>" + "".join(f"<a{n}/>" for n in range(300_000)),
+    "many names": lambda root: f"<{root}>" + "".join(f"<a{n}/>" for n in range(100_000)),
 }
 
 
