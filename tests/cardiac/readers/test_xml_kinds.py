@@ -143,7 +143,8 @@ def test_aecg_increments_in_any_unit(name, whole, tmp_path):
 
 @pytest.mark.parametrize(
     ("increment", "told"),
-    [("", "states no increment"), ('<increment unit="s"/>', "states no increment"), ('<increment value="" unit="s"/>', "no increment"),
+    [("", "states no increment"), ('<increment unit="s"/>', "states no increment"),
+        ('<increment value="" unit="s"/>', "no increment"),
      ('<increment value="4" unit="mV"/>', "4 mV is not a time"), ('<increment value="0.002" unit=""/>', "is not a time"),
      ('<increment value="0" unit="s"/>', "is not a time"), ('<increment value="-1" unit="s"/>', "is not a time"),
      ('<increment value="soon" unit="s"/>', "is not a number"), ('<increment value="1" unit="s"/>', "outside 100"),
