@@ -225,6 +225,14 @@ def _lzw(values):
     return [*codes, table[run]]
 
 
+def matlab(stem, signal, fs_hz):
+    """A struct as in the China Physiological Signal Challenge of 2018, with its rate, leads and unit."""
+    fields = {"sex": "Female", "age": 61, "data": (signal * UV).round().astype(np.int16), "fs": fs_hz, "unit": "uV"}
+    fields["leads"] = np.array(LEADS, dtype=object)
+    savemat(stem.with_suffix(".mat"), {"ECG": fields}, do_compression=True)
+    return stem.with_suffix(".mat")
+
+
 def scp(stem, signal, fs_hz):
     path = stem.with_suffix(".scp")
     steps = (signal * UV / 2.5).round().astype(int)
@@ -237,4 +245,5 @@ WRITERS = {
     "wfdb 16": wfdb_of("16"), "wfdb 24": wfdb_of("24"), "wfdb 212": wfdb_of("212"), "wfdb 516, FLAC": wfdb_of("516"),
     "challenge .mat": challenge, "edf+": edf_of(pyedflib.FILETYPE_EDFPLUS), "bdf+": edf_of(pyedflib.FILETYPE_BDFPLUS),
     "edf": edf_of(pyedflib.FILETYPE_EDF), "dicom": dicom, "aecg": aecg, "muse": muse, "sierra": sierra, "scp": scp,
+    "matlab": matlab,
 }  # fmt: skip

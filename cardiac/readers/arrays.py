@@ -95,6 +95,8 @@ def keyed_recording(samples: np.ndarray, stated: Mapping[str, np.ndarray]) -> Ra
     units = _texts(others, UNITS)
     if units is not None and len(units) == 1:
         units *= len(leads) if leads else min(samples.shape)
+    if units is not None and len(units) != (len(leads) if leads else min(samples.shape)):
+        raise RecordError(f"states {len(units)} units of samples of shape {samples.shape}: give one, or one a lead")
     return Raw(samples, rate.fs_hz, leads, units, rate.notes, doubt=rate.doubt)
 
 

@@ -15,6 +15,7 @@ from cardiac.labels import lead_and_sign
 from cardiac.readers.codes import lead_of, volts_of
 from cardiac.readers.groups import Group, choose_rhythm
 from cardiac.readers.raw import SEXES, Raw, check_length, check_rate
+from cardiac.readers.units import mv_per_unit
 
 LARGEST_BYTES = 2**30
 READ = ["WaveformSequence", "PatientAge", "PatientSex", "SOPClassUID"]
@@ -168,7 +169,7 @@ def _gain(channel: Any, name: str) -> tuple[float, str]:
     step = _number(channel, "ChannelSensitivity", 0.0)
     coded = _first(channel, "ChannelSensitivityUnitsSequence")
     units = [volts_of(text) for text in (_text(coded, "CodeValue"), _text(coded, "CodeMeaning")) if text]
-    unit = next((each for each in units if each in ("nV", "uV", "mV", "V")), units[0] if units else "")
+    unit = next((each for each in units if mv_per_unit(each)), units[0] if units else "")
     if lead_and_sign(name) is None:
         return step or 1.0, unit
     if not step:

@@ -15,7 +15,7 @@ LIMB, CHEST = LEADS[:6], LEADS[6:]
 _RHYTHM = re.compile(r"rh?[iy]th?m|ритм|リズム|节律|節律", re.IGNORECASE)
 _BEAT = re.compile(
     r"median|médian|mediaan|mittel|average|averaged|\bavg\b|\bmean\b|durchschnitt|repr[aä]sentat|represent|représent"
-    r"|rappresent|template|schablone|\bbeats?\b|_beat\b|schlag|herzschlag|battement|battito|latido|batimento|hartslag"
+    r"|rappresent|template|schablone|beats?(?![^\W_])|schlag|herzschlag|battement|battito|latido|batimento|hartslag"
     r"|dominant|mediano?|promedio|moyen|medio|\bcomplex|komplex|медиан|усредн|средн|комплекс|типичн|代表|平均|中央|中位",
     re.IGNORECASE,
 )
@@ -66,7 +66,8 @@ def choose_rhythm(groups: Sequence[Group], what: str, equal: str) -> tuple[int, 
     candidates = whole or rhythms or [*range(len(groups))]
     original = [place for place in candidates if not groups[place].is_derived] or candidates
     original.sort(key=lambda place: -groups[place].duration_s)
-    rivals = [p for p in original if groups[p].duration_s * MUCH_LONGER > groups[original[0]].duration_s]
+    longest_s = groups[original[0]].duration_s
+    rivals = [place for place in original if groups[place].duration_s * MUCH_LONGER > longest_s or not longest_s]
     if len(rivals) > 1:
         raise RecordError(f"holds {len(rivals)} {equal}: give a file of one recording")
     chosen = groups[rivals[0]]

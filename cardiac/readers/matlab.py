@@ -1,80 +1,64 @@
 """MATLAB files (.mat) with no WFDB header beside them, by scipy: one recording of numbers, alone or in a struct."""
 
+import io
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cardiac.errors import RecordError, extra, first_line
-from cardiac.readers.codes import volts_of
+from cardiac.leads import lead_and_sign
+from cardiac.readers.arrays import NAMES, keyed_recording
+from cardiac.readers.groups import is_beat
 from cardiac.readers.raw import Note, Raw
 
 LARGEST_BYTES = 256 * 2**20
 MOST_PACKED = 20  # times its size that a packed file may grow
 ROOM = 16 * 2**20
 MOST_PARTS, DEEPEST = 1_000, 4
-MOST_NAMED = 1_000  # values in an array that tells of something and is no recording
+NOT_PLAIN = "neither numbers nor text"
 LEAST_SAMPLES = 100  # of a recording; smaller arrays are tables of something else
-
-RATES = ("fshz", "fs", "freq", "frequency", "sfreq", "srate", "hz", "rate", "ecgfs", "fsecg", "fsample", "sampfreq")
-RATES += ("samplingrate", "samplingfrequency", "samplerate", "samplefrequency", "samplefreq", "samplingfreq")
-STEPS = {"dt": 1.0, "samplinginterval": 1.0, "sampleinterval": 1.0, "samplingperiod": 1.0, "sampletime": 1.0, "ts": 1.0}
-NAMES = (
-    "leads",
-    "leadnames",
-    "leadname",
-    "lead",
-    "signame",
-    "signames",
-    "channels",
-    "channelnames",
-    "chnames",
-    "labels",
-)
-NAMES += ("channellabels", "leadlabels", "names")
-UNITS = ("unit", "units", "sigunit", "sigunits")
-OF_TIME = ("rate", "freq", "interval", "period", "time", "fs")
+LEAST_LEADS = 8  # rows of a whole recording; what has fewer is a table beside one that has as many
 SEXES = {"f": "female", "female": "female", "m": "male", "male": "male"}
+AGES = ("age", "age_years", "ageyears", "patientage", "patient_age")
 
 
 def read_matlab(path: Path) -> Raw:
-    """The one array of a recording in a MATLAB file, with rate, leads and unit where keys of these names hold them.
+    """The one recording in a MATLAB file: a matrix, or a vector a lead; what stands beside it says rate, leads and unit.
 
-    Raises RecordError for version 7.3, several arrays or none, and for what says something of time that is not understood.
+    Raises RecordError for version 7.3, several recordings or none, and for what is not understood of leads and units.
     """
-    told: dict[str, Any] = {}
-    arrays: dict[str, np.ndarray] = {}
+    matrices: dict[str, np.ndarray] = {}
+    told: dict[str, np.ndarray] = {}
     for name, value in _parts(_load(path)):
         array = np.asarray(value)
-        if array.dtype.kind in "fiu" and array.ndim >= 2 and max(array.shape) >= LEAST_SAMPLES and min(array.shape) > 1:
-            arrays[name] = array
+        if array.dtype.kind in "fiu" and max(array.shape, default=0) >= LEAST_SAMPLES and _n_longer_than_one(array) > 1:
+            matrices[name] = array
         else:
-            told.setdefault(_key(name), array)
-    array = _only(arrays, told)
-    fs_hz = _rate(told)
-    leads, units = _words(told, NAMES), _words(told, UNITS)
-    if leads is not None and len(leads) not in array.shape:
-        raise RecordError(
-            f"names {len(leads)} leads ({', '.join(leads)[:80]}) of an array {array.shape}: name them all"
-        )
-    if units is not None:
-        units = tuple(map(volts_of, units)) * ((len(leads) if leads else min(array.shape)) if len(units) == 1 else 1)
-    if units is not None and len(units) != (len(leads) if leads else min(array.shape)):
-        raise RecordError(f"states {len(units)} units of an array {array.shape}: give one, or one a lead")
-    age = told.get("age")
-    years = float(age.ravel()[0]) if age is not None and age.size == 1 and age.dtype.kind in "fiu" else None
-    sex = SEXES.get((_words(told, ("sex", "gender")) or ("",))[0].strip().lower())
-    notes = (Note("info", f"read from the MATLAB array {next(iter(arrays))[:60]!r}"),)
-    return Raw(array, fs_hz, leads, units, notes, years if years is not None and 0 <= years <= 130 else None, sex)
+            key = _key(name)
+            told[name if key in told else key] = _flat(array, name)
+    leads = _lead_vectors(told) if not matrices else {}
+    if leads:
+        matrices = {f"{next(iter(leads))} to {[*leads][-1]}": np.stack([told.pop(name) for name in leads])}
+        told["leads"] = np.array([*leads])
+    name, array = _only(matrices, told)
+    raw = keyed_recording(array, told)
+    notes = (*raw.notes, Note("info", f"read from the MATLAB array {name[:60]!r}"))
+    return replace(raw, notes=notes, age_years=_age(told), sex=_sex(told))
+
+
+def _n_longer_than_one(array: np.ndarray) -> int:
+    return sum(size > 1 for size in array.shape)
 
 
 def _load(path: Path) -> Mapping[str, Any]:
     """The file's variables; nothing in them is ever run (MATLAB's objects and functions are left as they are)."""
-    io = extra("scipy.io", "requirements.txt", RecordError)
-
+    scipy_io = extra("scipy.io", "requirements.txt", RecordError)
     with path.open("rb") as file:
         head = file.read(128)
     if head.startswith((b"MATLAB 7.3", b"\x89HDF")) or head[:8] == b"\x89HDF\r\n\x1a\n":
@@ -83,8 +67,9 @@ def _load(path: Path) -> Mapping[str, Any]:
         raise RecordError(f"holds more than {LARGEST_BYTES / 2**20:.0f} MiB of MATLAB variables: cut it into parts")
     if head.startswith(b"MATLAB 5.0"):
         _check_growth(path)
+    plain = io.BytesIO(path.read_bytes())  # of which no more is read than there is, whatever lengths it states
     try:
-        content = io.loadmat(str(path), struct_as_record=True, squeeze_me=False, chars_as_strings=True)
+        content = scipy_io.loadmat(plain, struct_as_record=True, squeeze_me=False, chars_as_strings=True)
     except (OSError, MemoryError):
         raise
     except Exception as error:  # scipy raises what its parsing runs into
@@ -98,10 +83,9 @@ def _load(path: Path) -> Mapping[str, Any]:
 
 def _check_growth(path: Path) -> None:
     """Refuse packed variables that would grow out of all proportion, before any is kept."""
-    order = "<" if path.open("rb").read(128)[126:128] == b"IM" else ">"
     most, grown = min(2**30, MOST_PACKED * path.stat().st_size + ROOM), 0
     with path.open("rb") as file:
-        file.seek(128)
+        order = "<" if file.read(128)[126:128] == b"IM" else ">"
         while len(tag := file.read(8)) == 8:
             kind, size = struct.unpack(f"{order}II", tag)
             end = file.tell() + size
@@ -139,63 +123,65 @@ def _parts(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _only(arrays: Mapping[str, np.ndarray], told: Mapping[str, Any]) -> np.ndarray:
-    """The recording among the arrays. Raises RecordError where it is not one alone."""
-    if not arrays:
-        names = ", ".join(told)[:80] or "nothing"
-        raise RecordError(f"is a MATLAB file that holds {names} and no array of 12 leads x samples: save the samples")
-    if len(arrays) > 1:
-        names = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-        raise RecordError(
-            f"is a MATLAB file that holds {len(arrays)} arrays ({names[:120]}): save one recording in a file"
-        )
-    array = next(iter(arrays.values()))
-    if array.ndim > 2:
-        raise RecordError(f"has shape {array.shape}: give one recording as 12 leads x samples")
-    return array
-
-
 def _key(name: str) -> str:
-    """The last part of a name, in small letters and without what stands between its words."""
-    return "".join(each for each in name.rpartition(".")[2].lower() if each.isalnum())
+    """The last part of "ECG.fs.value" that says what it is."""
+    parts = name.split(".")
+    while len(parts) > 1 and parts[-1].lower() in ("value", "values", "val", "data"):
+        parts.pop()
+    return parts[-1]
 
 
-def _rate(told: Mapping[str, Any]) -> float | None:
-    """The rate that is stated, or None; what speaks of time and is not understood is never passed over."""
-    rates = {}
-    for key, array in told.items():
-        if key not in RATES and key not in STEPS and not any(each in key for each in OF_TIME):
-            continue
-        number = _number(array)
-        if number is not None and key in RATES:
-            rates[key] = number
-        elif number is not None and key in STEPS:
-            rates[key] = 1 / number
-        elif key in RATES or key in STEPS or array.size <= MOST_NAMED:
-            raise RecordError(f"its key {key[:40]!r} speaks of time and is not understood: save the rate as fs, in Hz")
-    if len({round(rate, 3) for rate in rates.values()}) > 1:
-        said = ", ".join(f"{key} {rate:g}" for key, rate in rates.items())
-        raise RecordError(f"states several sampling rates ({said[:80]}): save one")
-    return next(iter(rates.values()), None)
+def _flat(array: np.ndarray, name: str) -> np.ndarray:
+    """Numbers or texts in one row, cells taken out of their boxes; a text for anything else (objects, functions)."""
+    if array.dtype.kind in "fiub":
+        return array.ravel()
+    cells = [np.asarray(each).ravel() for each in array.ravel()[: MOST_PARTS + 1]] if not array.dtype.names else []
+    if array.size <= MOST_PARTS and all(len(each) == 1 and each.dtype.kind in "fiuUS" for each in cells) and cells:
+        return np.array([each[0].strip() if each.dtype.kind == "U" else each[0] for each in cells])
+    if array.size and re.sub(r"[\W_]", "", _key(name).lower()) in NAMES:
+        raise RecordError(f"its {name[:40]!r} holds no plain texts: save the leads' names as a cell array of texts")
+    return np.array([NOT_PLAIN] if array.size else [])
 
 
-def _number(array: np.ndarray) -> float | None:
-    """The one number above 0 in an array, None where it holds none."""
+def _lead_vectors(told: Mapping[str, np.ndarray]) -> list[str]:
+    """Names of vectors that are leads, where they are those of a recording: one length, and enough of them."""
+    found = [name for name, array in told.items() if array.dtype.kind in "fiu" and lead_and_sign(name) is not None]
+    found = [name for name in found if len(told[name]) >= LEAST_SAMPLES]
+    return found if len(found) >= LEAST_LEADS and len({len(told[name]) for name in found}) == 1 else []
+
+
+def _only(arrays: Mapping[str, np.ndarray], told: Mapping[str, Any]) -> tuple[str, np.ndarray]:
+    """Name and samples of the recording among the arrays. Raises RecordError where it is not one alone."""
+    whole = {name: array for name, array in arrays.items() if min(array.shape) >= LEAST_LEADS} or arrays
+    rhythms = {name: array for name, array in whole.items() if not is_beat(name)} or whole
+    if not rhythms:
+        names = ", ".join(told)[:80] or "nothing that is numbers or text"
+        raise RecordError(f"is a MATLAB file that holds {names} and no array of 12 leads x samples: save the samples")
+    if len(rhythms) > 1:
+        names = ", ".join(f"{name} {_shape(array)}" for name, array in rhythms.items())
+        raise RecordError(
+            f"is a MATLAB file that holds {len(rhythms)} arrays ({names[:120]}): save one recording in a file"
+        )
+    name, array = next(iter(rhythms.items()))
+    if array.ndim > 2:
+        raise RecordError(f"its array {name[:40]!r} is {_shape(array)}: save one recording as 12 leads x samples")
+    return name, array
+
+
+def _shape(array: np.ndarray) -> str:
+    return " x ".join(map(str, array.shape))
+
+
+def _age(told: Mapping[str, np.ndarray]) -> float | None:
+    """Age in years, where it is a number that a person may reach."""
+    found = next((array for name, array in told.items() if name.lower() in AGES and array.size == 1), None)
     try:
-        number = float(str(array.ravel()[0]).replace(",", ".")) if array.size == 1 else 0.0
+        years = float(found[0]) if found is not None else -1.0
     except ValueError:
         return None
-    return number if 0 < number < 1e9 else None
+    return years if 0 <= years <= 130 else None
 
 
-def _words(told: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The texts under the first of these keys: an array of characters, or cells that hold some."""
-    for key in keys:
-        array = told.get(key)
-        if array is None or not array.size or array.size > MOST_NAMED:
-            continue
-        cells = [np.asarray(each).ravel() for each in array.ravel()]
-        if array.dtype.kind in "US" or all(len(each) == 1 and each.dtype.kind in "US" for each in cells):
-            words = tuple(str(each[0]).strip() for each in cells)
-            return tuple(words[0].replace(",", " ").split()) if len(words) == 1 else words
-    return None
+def _sex(told: Mapping[str, np.ndarray]) -> str | None:
+    found = next((array for name, array in told.items() if name.lower() in ("sex", "gender") and array.size == 1), None)
+    return SEXES.get(str(found[0]).strip().lower()) if found is not None else None

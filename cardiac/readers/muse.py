@@ -67,7 +67,7 @@ def _samples(lead: Element, name: str) -> np.ndarray:
     if number_of(size, "LeadSampleSize") != 2:
         raise RecordError(f"its samples of {size[:10]} bytes in lead {name[:10]} are not read: export 16 bits")
     try:
-        content = binascii.a2b_base64(text_of(lead, "WaveFormData").encode())
+        content = binascii.a2b_base64("".join(text_of(lead, "WaveFormData").split()).encode(), strict_mode=True)
     except (binascii.Error, ValueError) as error:
         raise RecordError(f"its samples in lead {name[:10]} are not base64: copy it again") from error
     told = text_of(lead, "LeadSampleCountTotal", "")

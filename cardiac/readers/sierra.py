@@ -25,7 +25,7 @@ def read_sierra(path: Path) -> Raw:
 
     root = parse_xml(path)
     waveforms = [*root.iter("parsedwaveforms")]
-    if not waveforms and any(root.iter("repbeat")):
+    if not waveforms and next(root.iter("repbeat"), None) is not None:
         raise RecordError("holds representative beats and no rhythm (parsedwaveforms): export the rhythm's samples")
     if len(waveforms) != 1:
         raise RecordError(f"holds {len(waveforms) or 'no'} sets of waveforms: give a file of one recording")

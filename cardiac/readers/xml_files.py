@@ -94,12 +94,10 @@ def _encodings(path: Path) -> list[str]:
     for mark, encoding in MARKS:
         if head.startswith(mark):
             return [encoding, "latin-1"]
-    bare = head.lstrip(b" \t\r\n\0")
-    if bare[:2] == b"<\0" or head[:2] == b"<\0":
-        return ["utf-16-le"]
-    if head[:1] == b"\0":
-        return ["utf-16-be"]
-    declared = DECLARED.match(bare)
+    begin = head.find(b"<")
+    if head[begin + 1 : begin + 2] == b"\0":
+        return ["utf-16-be" if begin % 2 else "utf-16-le"]
+    declared = DECLARED.match(head.lstrip(b" \t\r\n\0"))
     told = []
     try:
         name = codecs.lookup(declared[1].decode("ascii")).name if declared else "utf-8"

@@ -34,14 +34,16 @@ def test_the_same_recording_in_every_format(kind, tmp_path, inferior, detector):
     assert abs(finding.mi.probability - expected.mi.probability) < 1e-3
 
 
-@pytest.mark.parametrize("kind", ["challenge .mat", "dicom", "muse"])
+@pytest.mark.parametrize("kind", ["challenge .mat", "dicom", "muse", "matlab"])
 def test_age_and_sex_are_kept_where_they_are_stated(kind, tmp_path, signal):
     record = read_record(WRITERS[kind](tmp_path / "record", signal, 500))
     assert (record.age_years, record.sex) == (61.0, "female")
 
 
 @pytest.mark.parametrize("fs_hz", [100, 250, 1000])
-@pytest.mark.parametrize("kind", ["csv", "xlsx", "edf+", "dicom", "aecg", "muse", "sierra", "scp", "challenge .mat"])
+@pytest.mark.parametrize(
+    "kind", ["csv", "xlsx", "edf+", "dicom", "aecg", "muse", "sierra", "scp", "challenge .mat", "matlab"]
+)
 def test_the_rate_is_the_files(kind, fs_hz, tmp_path, signal):
     assert read_record(WRITERS[kind](tmp_path / "record", signal[:, : 3 * fs_hz], fs_hz)).fs_hz == fs_hz
 

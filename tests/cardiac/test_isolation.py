@@ -72,7 +72,7 @@ def test_what_may_crash_or_swell_is_read_there(signal, tmp_path, monkeypatch):
         folder = tmp_path / kind.replace("/", "-")
         folder.mkdir()
         read_record(WRITERS[kind](folder / "one", signal, 500))
-    assert {path.suffix for path in asked} == {".csv", ".txt", ".tsv", ".xlsx", ".dcm", ".xml", ".scp"}
+    assert {path.suffix for path in asked} == {".csv", ".txt", ".tsv", ".xlsx", ".dcm", ".xml", ".scp", ".mat"}
     assert not ISOLATED & {"npy", "wfdb", "edf"}
     assert set(READERS) <= ISOLATED | {"npy", "npz", "wfdb", "edf"}
 
