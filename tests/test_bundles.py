@@ -14,6 +14,7 @@ import export
 import inference
 from cardiac.errors import BundleError
 from cardiac.windows import sigmoid, window_starts
+from tests.writers import WRITERS
 
 BLOCKED = ("torch", "pandas", "wfdb", "matplotlib", "sklearn", "flask", "onnxscript", "onnx")
 # A process in which these packages cannot be imported, as where they are not installed.
@@ -147,7 +148,7 @@ def test_reading_needs_no_torch(root, tmp_path):
 def test_what_is_not_installed_is_named(name, package, arguments, root, tmp_path, signal):
     np.save(tmp_path / "a.npy", signal)
     (tmp_path / "a.csv").write_text("1,2,3\n" * 10, encoding="utf-8")
-    (tmp_path / "a.hea").write_text("a 12 500 5000\n", encoding="utf-8")
+    WRITERS["wfdb 16"](tmp_path / "a", signal, 500)
     done = in_lean_install(root, tmp_path / name, "--out", tmp_path / "out", *arguments)
     assert done.returncode in (1, 2)
     assert f"the package {package} is not installed: pip install -r requirements.txt" in done.stderr

@@ -15,11 +15,11 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
 from marshmallow import ValidationError
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from cardiac.errors import RecordError
+from cardiac.readers.arrays import read_doubles
 
 ENDING = ".samples"
 MOST_BYTES = 64 * 2**20  # of JSON, in which a number has 2 letters at least
@@ -192,7 +192,7 @@ def end_samples(given: Mapping[str, Any], target: IO[bytes]) -> None:
     target.write(b"\n" + json.dumps(told).encode())
 
 
-def read_samples(path: Path) -> tuple[np.ndarray, float, list[str] | None]:
+def read_samples(path: Path) -> tuple[Any, float, list[str] | None]:
     """Samples (rows, length), rate and leads' names, for `record_from_array`. Raises RecordError."""
     try:
         size = path.stat().st_size
@@ -207,6 +207,6 @@ def read_samples(path: Path) -> tuple[np.ndarray, float, list[str] | None]:
             raise RecordError("its rows are not of one length: give one recording as 12 leads x samples")
         if type(fs_hz) not in (int, float) or size != 8 * rows * length + 1 + len(line):
             raise ValueError
-        return np.fromfile(path, np.float64, rows * length).reshape(rows, length), fs_hz, leads
+        return read_doubles(path, rows, length), fs_hz, leads
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RecordError("the samples that were sent cannot be read: send them again") from error

@@ -46,6 +46,11 @@ def read_npy(path: Path) -> Raw:
     return Raw(samples.reshape(shape, order=order))
 
 
+def read_doubles(path: Path, n_rows: int, n_columns: int) -> np.ndarray:
+    """Rows of as many numbers as a file begins with, float64 (n_rows, n_columns), without a header."""
+    return np.fromfile(path, np.float64, n_rows * n_columns).reshape(n_rows, n_columns)
+
+
 def read_npz(path: Path) -> Raw:
     """The one two-dimensional array of a .npz file, with rate, leads and unit where arrays of these names hold them."""
     signals, told = [], {}
