@@ -319,7 +319,8 @@ def _check_range(signal: np.ndarray) -> None:
     swings = np.subtract(*reversed(percentiles(signal, SWING_PERCENTS)))
     if swings.max() > LEAD_SWING_MV:
         lead = LEADS[int(swings.argmax())]
-        raise RecordError(f"lead {lead} swings by {swings.max():.3g} mV, unlike the others: check its unit and gain")
+        alone = ", unlike the others" if np.median(swings) <= MV_RANGE[1] else ""
+        raise RecordError(f"lead {lead} swings by {swings.max():.3g} mV{alone}: check its unit and gain")
     deviation = np.abs(signal - np.median(signal, axis=1, keepdims=True))
     largest = deviation.max()
     if largest > LARGEST_MV:

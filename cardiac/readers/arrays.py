@@ -29,6 +29,19 @@ NAMES = (
     "leadorder", "leadids", "ableitungen", "derivations",
 )  # fmt: skip
 UNITS = ("unit", "units", "physicaldimension", "sigunits", "chunits", "einheit", "einheiten")
+GAINS = (
+    "gain",
+    "gains",
+    "adcgain",
+    "adcgains",
+    "scale",
+    "scales",
+    "scaling",
+    "resolution",
+    "lsb",
+    "sensitivity",
+    "calibration",
+)
 MOST_NAMES, LEAST_NAMES = 64, 8
 
 
@@ -98,11 +111,24 @@ def keyed_recording(samples: np.ndarray, stated: Mapping[str, np.ndarray]) -> Ra
     if leads is not None and len(leads) not in samples.shape:
         raise RecordError(f"names {len(leads)} leads and its samples have shape {samples.shape}: give a name a lead")
     units = _texts(others, UNITS)
+    if units is None and samples.dtype.kind in "iu":
+        _refuse_gain(others)
     if units is not None and len(units) == 1:
         units *= len(leads) if leads else min(samples.shape)
     if units is not None and len(units) != (len(leads) if leads else min(samples.shape)):
         raise RecordError(f"states {len(units)} units of samples of shape {samples.shape}: give one, or one a lead")
     return Raw(samples, rate.fs_hz, leads, units, rate.notes, doubt=rate.doubt)
+
+
+def _refuse_gain(stated: Mapping[str, np.ndarray]) -> None:
+    """Raise RecordError where whole numbers without a unit have something beside them that may be their gain."""
+    for name, array in stated.items():
+        word = re.sub(r"[^a-z]", "", name.rpartition(".")[2].lower())
+        if word in GAINS and array.dtype.kind in "fiu" and (array.astype(float) != 1).any():
+            raise RecordError(
+                f"holds whole numbers and an entry {name!r} ({array.ravel()[0]:g}), which may be their gain: "
+                "save the samples in mV, or their unit beside them"
+            )
 
 
 def _are_leads(texts: Sequence[str]) -> bool:

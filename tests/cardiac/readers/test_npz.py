@@ -78,6 +78,16 @@ def test_names_that_do_not_fit_and_objects(short, tmp_path):
         read_record(tmp_path / "b.npz")
 
 
+@pytest.mark.parametrize("key", ["gain", "adc_gain", "resolution"])
+def test_whole_numbers_beside_a_gain_are_in_doubt(key, short, tmp_path):
+    counts = (short * 200).round().astype(np.int16)
+    np.savez(tmp_path / "a.npz", signal=counts, fs=250, **{key: 200.0})
+    with pytest.raises(RecordError, match=f"'{key}' .200., which may be their gain"):
+        read_record(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", signal=(short * 1_000).round().astype(np.int16), fs=250, units="uV", **{key: 200.0})
+    read_as(tmp_path / "b.npz", short, 250)
+
+
 @pytest.mark.parametrize("unit", ["uV", b"uV", ["uV"] * 12, "µV"])
 def test_units(unit, short, tmp_path):
     np.savez(tmp_path / "a.npz", signal=short * 1_000, fs=250, units=np.array(unit))
