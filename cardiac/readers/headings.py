@@ -8,7 +8,8 @@ import numpy as np
 
 from cardiac.errors import RecordError
 from cardiac.leads import is_decoration, lead_and_sign
-from cardiac.readers.grids import Grid, is_number
+from cardiac.readers.forms import is_number
+from cardiac.readers.grids import Grid
 from cardiac.readers.times import counts_rows, rises_evenly
 from cardiac.readers.units import folded, mv_per_unit
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from cardiac.errors import RecordError
 from cardiac.leads import LEADS, lead_and_sign
-from cardiac.readers.grids import Grid, is_number, read_grid
+from cardiac.readers.forms import is_number
+from cardiac.readers.grids import Grid, read_grid
 from cardiac.readers.headings import Headings, names_in_lines, read_headings, refuse_unnamed, unit_in_lines
 from cardiac.readers.raw import Note, Raw
 from cardiac.readers.stated import Statement, settle_rate, statements_in, statements_of

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from cardiac.errors import RecordError, first_line
-from cardiac.readers.grids import MISSING, NO_ROWS, WINDOW, Grid, is_number
+from cardiac.readers.forms import MISSING, WINDOW, is_number
+from cardiac.readers.grids import NO_ROWS, Grid
 
 MOST_PACKED = 30  # times its size that a workbook may grow, over the first megabyte
 MOST_BYTES = 512 * 2**20
