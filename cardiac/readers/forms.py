@@ -75,13 +75,9 @@ def _form_of(window: Sequence[str], separator: str) -> Form | None:
 def _number_columns(window: Sequence[str], form: Form) -> set[int]:
     """Columns that hold numbers in all rows."""
     rows = [cells_of(line, form.separator, form.quote) for line in window]
-    return {
-        place
-        for place in range(form.n_columns)
-        if all(
-            is_number(cell, form.decimal) or cell.lower() in MISSING for row in rows for cell in row[place : place + 1]
-        )
-    }
+    columns = [[row[place] for row in rows if place < len(row)] for place in range(form.n_columns)]
+    held = [[cell for cell in column if cell.lower() not in MISSING] for column in columns]
+    return {place for place, cells in enumerate(held) if cells and all(is_number(cell, form.decimal) for cell in cells)}
 
 
 def _goes_on(line: str, form: Form, numbers: set[int]) -> bool:

@@ -18,6 +18,7 @@ LONGEST_LINE = 100_000
 LONGEST_CELL = 40
 MOST_HEADINGS = 2_000  # lines in which leads' names are looked for
 LEAST_LABELS = 3  # columns of a label table: "Age, 54" may stand over samples
+WHOLE = 8  # leads of a recording, whatever else its columns are
 N_LEADS = 6  # named in one line: a recording's headings, whatever follows
 NUMBER = re.compile(
     r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?(?:[munµμ]?v|m?s)?|[-+]?(?:nan|inf)|n/?a|null|-+|\*+"
@@ -164,10 +165,10 @@ def _is_number(cell: str) -> bool:
 
 def _n_leads(cells: Sequence[str]) -> int:
     """How many of a line's cells name leads, where most of them do and none names what a label table does."""
-    if not N_LEADS <= len(cells) <= 100 or _are_labels(cells):
+    if not N_LEADS <= len(cells) <= 100:
         return 0
     n = len({cell for cell in cells if len(cell) <= LONGEST_CELL and lead_and_sign(re.sub(r"[(\[_ ].*", "", cell))})
-    return n if n >= len(cells) / 2 else 0
+    return n if n >= len(cells) / 2 and (n >= WHOLE or not _are_labels(cells)) else 0
 
 
 def _are_labels(heading: Sequence[str]) -> bool:

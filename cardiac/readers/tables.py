@@ -26,6 +26,10 @@ from cardiac.readers.times import (
 from cardiac.readers.workbooks import read_workbook
 
 MOST_LEADS = 64  # rows of a table that has its leads in rows
+IDS = {
+    "patient", "patientid", "subject", "subjectid", "record", "recordid", "recordname", "recording", "recordingid", "ecgid",
+    "studyid", "filename", "file", "caseid", "case", "patientnr", "patientno",
+}  # fmt: skip
 LEAST_NUMBERED = 8  # headings 0, 1, 2, ...
 
 
@@ -154,6 +158,7 @@ def _columns(grid: Grid, headings: Headings) -> Columns:
             leads.append(place)
             continue
         told = f"its column {name!r}" if name else f"its column {place + 1}"
+        _refuse_several(name, grid.texts.get(place) or grid.body[:, place])
         if place in grid.texts:
             seconds = seconds_of(grid.texts[place]) if are_times(grid.texts[place]) else None
             if seconds is not None and (np.ptp(seconds) > 0 or is_time_heading(name)):
@@ -178,6 +183,12 @@ def _columns(grid: Grid, headings: Headings) -> Columns:
         else:
             leads.append(place)
     return Columns(tuple(leads), tuple(statements), tuple(notes))
+
+
+def _refuse_several(name: str, cells: Sequence[str] | np.ndarray) -> None:
+    """Raise RecordError where a column tells patients or records apart."""
+    if re.sub(r"[\W_]", "", name.lower()) in IDS and len({str(cell) for cell in cells}) > 1:
+        raise RecordError(f"its column {name!r} tells several of them apart: give one recording in a file")
 
 
 def _heading_statements(headings: Headings) -> list[Statement]:

@@ -296,6 +296,20 @@ def test_labsystem(range_mv, short, tmp_path):
     read_as(table(tmp_path / "a.txt", counts, [*header, "", "[Data]"]), short, 250)
 
 
+def test_a_column_of_patients(short, tmp_path):
+    head = [",".join(["patient_id", *MIXED])]
+    read_as(table(tmp_path / "a.csv", [["P01", *row] for row in mixed(short).tolist()], head), short, 500)
+    rows = [[f"P{number // 300}", *row] for number, row in enumerate(mixed(short).tolist())]
+    refused(table(tmp_path / "b.csv", rows, head), "'patient_id' tells several of them apart")
+    rows = [[number // 300, *row] for number, row in enumerate(mixed(short).tolist())]
+    refused(table(tmp_path / "c.csv", rows, head), "'patient_id' tells several of them apart")
+
+
+def test_a_remark_once_in_a_while(short, tmp_path):
+    rows = [[*row, 72, "N" if number % 200 == 0 else ""] for number, row in enumerate(mixed(short).tolist())]
+    read_as(table(tmp_path / "a.csv", rows, [",".join([*MIXED, "HR", "beat"])]), short, 500)
+
+
 def test_empty_columns_are_named(short, tmp_path):
     rows = [[*row[:6], *[""] * 6] for row in short.T.tolist()]
     refused(table(tmp_path / "a.csv", rows), "the chest leads (columns 7 to 12) hold no samples")
