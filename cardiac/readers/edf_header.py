@@ -141,8 +141,9 @@ def check_gaps(header: EdfHeader, path: Path) -> bool:
         if onset is None:
             raise RecordError(f"{told}, and part {place + 1} states no time: export it as one piece (EDF+C)")
         if expected is not None and abs(onset - expected) > allowed_s:
-            after_s, gap_s = place * header.record_s, onset - expected
-            raise RecordError(f"{told}, one of {gap_s:.4g} s after {after_s:.4g} s: export it as one piece (EDF+C)")
+            gap_s = onset - expected
+            kind = f"one of {gap_s:.4g} s" if gap_s > 0 else f"and goes back by {-gap_s:.4g} s"
+            raise RecordError(f"{told}, {kind} after {place * header.record_s:.4g} s: export it as one piece (EDF+C)")
         expected = onset + header.record_s
     return True
 
