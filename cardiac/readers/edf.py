@@ -3,7 +3,7 @@
 Read by our own few lines, as libraries stop at headers that are out of form and have no way to read a part of BDF.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +31,25 @@ def read_edf_file(path: Path) -> Raw:
     samples = _Samples(path, header, leads)
     n_samples = samples.shape[1]
     check_length(n_samples, fs_hz)
-    notes = ()
-    if check_gaps(header, path):
-        notes = (Note("info", f"marked as a recording with gaps ({header.form}) and has none: read as one piece"),)
+    notes = tuple(_notes(header, leads, has_parts=check_gaps(header, path)))
     sex = SEXES.get([*header.patient.split(), "", ""][1].upper())
     names, units = tuple(each.label for each in leads), tuple(each.unit for each in leads)
     is_short = n_samples / fs_hz <= LONG_S
     return Raw(samples[:, :n_samples] if is_short else samples, fs_hz, names, units, notes, sex=sex)
+
+
+def _notes(header: EdfHeader, leads: Sequence[Channel], has_parts: bool) -> Iterator[Note]:
+    """What the reader of a finding must know of this header."""
+    if has_parts:
+        yield Note("info", f"marked as a recording with gaps ({header.form}) and has none: read as one piece")
+    if header.is_open:
+        yield Note("info", "its header leaves the number of data records open: read to the end of the file")
+    for each in leads:
+        if each.gain()[0] < 0:
+            yield Note("warning", f"its header states a negative gain for {each.label[:20]}, which turns it round")
+    others = [each.label for each in header.channels if each not in leads and not each.is_annotation]
+    if others:
+        yield Note("info", f"left aside: {', '.join(others)[:120]}")
 
 
 class _Samples:

@@ -1,5 +1,6 @@
 """Headers of EDF, EDF+ and BDF files (edfplus.info, biosemi.com): what they state, checked against the file's size."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,10 @@ class Channel:
         """What a step is worth, and what 0 is. Raises RecordError where the ranges do not say so."""
         low, high = (number_of(text, f"physical range of {self.label[:20]}") for text in self.physical)
         least, most = (number_of(text, f"digital range of {self.label[:20]}") for text in self.digital)
-        if most <= least or low == high:
+        if most < least:
+            told = f"states a digital range that runs down, from {least:g} to {most:g}, for {self.label[:20]}"
+            raise RecordError(f"{told}: export it again")
+        if most == least or low == high:
             raise RecordError(f"states no gain for {self.label[:20]} (a range of one value): export it again")
         step = (high - low) / (most - least)
         return step, low - least * step
@@ -42,7 +46,11 @@ class Channel:
 
 @dataclass(frozen=True)
 class EdfHeader:
-    """width : bytes a sample.  record_s : duration of a data record, as it stands there.  form : "EDF+C" and the like."""
+    """What a header states of the whole file.
+
+    width : bytes a sample.  record_s : duration of a data record, as it stands there.  form : "EDF+C" and the like.
+    is_open : whether the number of data records is not stated, and follows from the file's size.
+    """
 
     width: int
     begin: int
@@ -52,6 +60,7 @@ class EdfHeader:
     form: str
     patient: str
     channels: tuple[Channel, ...]
+    is_open: bool
 
     def records(self, path: Path) -> np.ndarray:
         """The data records' bytes, uint8 (n_records, record_bytes), read from the disk as they are asked for."""
@@ -63,15 +72,20 @@ def read_edf_header(path: Path) -> EdfHeader:
     n_bytes = path.stat().st_size
     with path.open("rb") as file:
         fixed = file.read(FIXED)
+        if len(fixed) < FIXED:
+            raise RecordError(f"holds {len(fixed)} bytes, too few for a header of EDF: copy it again")
         width = 3 if fixed[:1] == b"\xff" else 2
         n_signals = round(number_of(_text(fixed[252:256]), "number of signals"))
         begin = FIXED + EACH * n_signals
-        if len(fixed) < FIXED or not 1 <= n_signals <= MOST_SIGNALS or n_bytes < begin:
+        if not 1 <= n_signals <= MOST_SIGNALS:
+            raise RecordError(f"its header states {n_signals} signals, and 1 to {MOST_SIGNALS} are read: copy it again")
+        if n_bytes < begin:
             raise RecordError(f"its header states {n_signals} signals and is cut short: copy it again")
         channels = _channels(file.read(EACH * n_signals), n_signals, width)
     n_records = round(number_of(_text(fixed[236:244]), "number of data records"))
     size, present = width * sum(each.n for each in channels), n_bytes - begin
-    if n_records < 0 < size <= present:
+    is_open = n_records < 0 < size <= present
+    if is_open:
         n_records = present // size  # the writer left it open
     elif size <= 0 or n_records <= 0 or n_records * size != present:
         raise RecordError(
@@ -79,8 +93,8 @@ def read_edf_header(path: Path) -> EdfHeader:
         )
     duration = _text(fixed[244:252])
     record_s = number_of(duration, "duration of a data record") if duration else 0.0
-    form, patient = _text(fixed[192:236]).upper()[:5], _text(fixed[8:88])
-    return EdfHeader(width, begin, n_records, size, record_s, form, patient, channels)
+    form, patient = re.sub(r"\s", "", _text(fixed[192:236])).upper()[:5], _text(fixed[8:88])
+    return EdfHeader(width, begin, n_records, size, record_s, form, patient, channels, is_open)
 
 
 def _channels(content: bytes, n_signals: int, width: int) -> tuple[Channel, ...]:
@@ -127,8 +141,9 @@ def check_gaps(header: EdfHeader, path: Path) -> bool:
         if onset is None:
             raise RecordError(f"{told}, and part {place + 1} states no time: export it as one piece (EDF+C)")
         if expected is not None and abs(onset - expected) > allowed_s:
-            after_s, gap_s = place * header.record_s, onset - expected
-            raise RecordError(f"{told}, one of {gap_s:.4g} s after {after_s:.4g} s: export it as one piece (EDF+C)")
+            gap_s = onset - expected
+            kind = f"one of {gap_s:.4g} s" if gap_s > 0 else f"and goes back by {-gap_s:.4g} s"
+            raise RecordError(f"{told}, {kind} after {place * header.record_s:.4g} s: export it as one piece (EDF+C)")
         expected = onset + header.record_s
     return True
 

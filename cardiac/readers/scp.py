@@ -2,6 +2,8 @@
 
 import struct
 from binascii import crc_hqx
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -9,12 +11,14 @@ import numpy as np
 
 from cardiac.errors import RecordError
 from cardiac.readers.raw import Note, Raw
-from cardiac.readers.scp_huffman import read_tables
+from cardiac.readers.scp_huffman import Table, read_tables
 from cardiac.readers.scp_rhythm import (
     NO_BEATS,
+    Block,
     Lead,
     add_reference,
     decimation,
+    is_filled_up,
     read_beats,
     read_block,
     read_rows,
@@ -67,16 +71,7 @@ def read_scp(content: bytes) -> Raw:
     reference = read_block(sections[5], 5, len(leads)) if 5 in sections else None
     ratio = decimation(rhythm, reference)
     beats = read_beats(sections[4]) if 4 in sections and (is_subtracted or ratio > 1) else NO_BEATS
-    notes = []
-    try:
-        rows, factor = read_rows(rhythm, tables, leads, beats.zones, ratio)
-    except RecordError as error:
-        leads = shortened(rhythm, tables, leads, ratio)
-        try:
-            rows, factor = read_rows(rhythm, tables, leads, beats.zones, ratio)
-        except RecordError:
-            raise error from None
-        notes.append(Note("info", "its leads are one sample shorter than it counts: read as far as they go"))
+    rows, factor, leads, notes = _read_rows(rhythm, tables, leads, beats.zones, ratio)
     interval_us = rhythm.interval_us / factor
     first, last = max(lead.first for lead in leads), min(lead.last for lead in leads)
     if first > last:
@@ -90,6 +85,24 @@ def read_scp(content: bytes) -> Raw:
         notes.append(Note("info", f"its leads are not of one length: read where all of them run ({common_s:.3g} s)"))
     names, units = tuple(lead.name for lead in leads), ("uV",) * len(leads)
     return Raw(samples, 1e6 / interval_us, names, units, tuple(notes), *_read_patient(sections.get(1, b"")))
+
+
+def _read_rows(
+    rhythm: Block, tables: Mapping[int, Table], leads: list[Lead], zones: np.ndarray, ratio: int
+) -> tuple[list[np.ndarray], int, list[Lead], list[Note]]:
+    """See `scp_rhythm.read_rows`; the leads, and a note, where there is one sample less than the file counts."""
+    note = Note("info", "its leads are one sample shorter than it counts: read as far as they go")
+    try:
+        rows, factor = read_rows(rhythm, tables, leads, zones, ratio)
+    except RecordError as error:
+        leads = shortened(rhythm, tables, leads, ratio)
+        try:
+            return *read_rows(rhythm, tables, leads, zones, ratio), leads, [note]
+        except RecordError:
+            raise error from None
+    if factor == ratio == 1 and tables and is_filled_up(rows, leads, rhythm.order):
+        return [row[:-1] for row in rows], 1, [replace(lead, last=lead.last - 1) for lead in leads], [note]
+    return rows, factor, leads, []
 
 
 def _read_sections(content: bytes) -> dict[int, bytes]:

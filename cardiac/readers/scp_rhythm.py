@@ -162,6 +162,16 @@ def shortened(block: Block, tables: Mapping[int, Table], leads: Sequence[Lead], 
     return [replace(lead, last=lead.last - (lack and lead.length > 1)) for lead, lack in zip(leads, lacks, strict=True)]
 
 
+def is_filled_up(rows: Sequence[np.ndarray], leads: Sequence[Lead], order: int) -> bool:
+    """Whether each lead's last sample is none of it, but the bits that fill up the last byte of a Huffman code.
+
+    So it is where a writer counts from 0 to n, a round number, as if that were n samples, and where 0 was read last.
+    """
+    if any(lead.first != 0 or lead.last % 10 or lead.length <= order + 1 for lead in leads):
+        return False
+    return not any(np.diff(row[-order - 1 :], n=order)[-1] for row in rows)
+
+
 def _lay_out(
     found: Sequence[np.ndarray], leads: Sequence[Lead], factor: int, zones: np.ndarray, whole_rests: bool
 ) -> list[Layout] | None:
