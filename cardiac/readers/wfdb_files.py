@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cardiac.errors import RecordError, extra, first_line
+from cardiac.errors import RecordError, extra
 from cardiac.labels import lead_and_sign
 from cardiac.readers.kinds import beside
 from cardiac.readers.raw import LONG_S, SEXES, Note, Raw, check_length, check_rate
-from cardiac.readers.wfdb_header import Signal, patient, plain_header, read_header
+from cardiac.readers.wfdb_header import SWAPPED, Signal, patient, plain_header, read_header
 from cardiac.readers.wfdb_segments import Segment, find_segments
 
 SCANNED = 10_000  # frames from which a long record's gains are known
@@ -180,7 +180,11 @@ def _digital(segment: Segment, first: int, last: int) -> list[np.ndarray]:
         names = {}
         for place, (name, path) in enumerate(segment.files.items()):
             names[name] = f"f{place}.dat"
-            (Path(folder) / names[name]).symlink_to(path.resolve())
+            signals = [each for each in segment.header.signals if each.file == name]
+            if signals[0].form == SWAPPED:
+                _swap(path, Path(folder) / names[name], signals, first, last)
+            else:
+                (Path(folder) / names[name]).symlink_to(path.resolve())
         (Path(folder) / "r.hea").write_text(plain_header(segment.header, "r", segment.n_frames, names))
         begin = 0 if any(each.form == "8" for each in segment.header.signals) else first
         try:
@@ -191,10 +195,22 @@ def _digital(segment: Segment, first: int, last: int) -> list[np.ndarray]:
         except (OSError, MemoryError):
             raise
         except Exception as error:  # wfdb raises what its decoding runs into
-            raise RecordError(f"cannot be read as a WFDB record ({first_line(error)}): check .hea and .dat") from error
+            forms = ", ".join(sorted({each.form for each in segment.header.signals}))
+            raise RecordError(f"its samples cannot be decoded in format {forms}: copy .hea and .dat again") from error
     if (begin, last) == (0, segment.n_frames):
         _check_sums(steps, segment.header.signals)
     return [row[(first - begin) * each.per_frame :] for row, each in zip(rows, segment.header.signals, strict=True)]
+
+
+def _swap(source: Path, target: Path, signals: Sequence[Signal], first: int, last: int) -> None:
+    """Write frames `first` to `last` of a file in format 61 at the same place of one in format 16, which wfdb reads."""
+    frame_bytes = 2 * sum(each.per_frame for each in signals)
+    begin, n_bytes = signals[0].offset + first * frame_bytes, (last - first) * frame_bytes
+    with source.open("rb") as file, target.open("wb") as other:
+        file.seek(begin)
+        other.seek(begin)
+        other.write(np.frombuffer(file.read(n_bytes), "<i2").byteswap().tobytes())
+        other.truncate(source.stat().st_size)
 
 
 def _check_sums(rows: Sequence[np.ndarray], signals: Sequence[Signal]) -> None:

@@ -10,6 +10,7 @@ from cardiac.readers.kinds import decoded
 
 LARGEST_BYTES = 2**22
 MOST_SIGNALS, MOST_SEGMENTS = 512, 100_000
+SWAPPED = "61"  # as 16, the other byte first
 
 _NUMBER = r"(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][-+]?\d+)?"
 _RATE = re.compile(rf"\+?({_NUMBER})(?:Hz)?(?:/.*)?", re.IGNORECASE)
@@ -73,12 +74,11 @@ def read_header(path: Path, is_segment: bool = False) -> Header:
 
 
 def plain_header(header: Header, name: str, n_frames: int, files: dict[str, str]) -> str:
-    """The same record in the plainest words, which any program reads: no gain, rate, time or name."""
+    """The same record in the plainest words, which any program reads: no gain, rate, time or name; 16 in place of 61."""
     lines = [f"{name} {len(header.signals)} 500 {n_frames}"]
-    lines += [
-        f"{files[each.file]} {each.form}x{each.per_frame}+{each.offset} 1(0)/mV 0 0 {each.first} 0 0 s{place}"
-        for place, each in enumerate(header.signals)
-    ]
+    for place, each in enumerate(header.signals):
+        form = "16" if each.form == SWAPPED else each.form
+        lines.append(f"{files[each.file]} {form}x{each.per_frame}+{each.offset} 1(0)/mV 0 0 {each.first} 0 0 s{place}")
     return "\n".join(lines) + "\n"
 
 
