@@ -10,6 +10,7 @@ from cardiac.readers.kinds import decoded
 
 LARGEST_BYTES = 2**22
 MOST_SIGNALS, MOST_SEGMENTS = 512, 100_000
+LARGEST_GAIN = 1e15
 SWAPPED = "61"  # as 16, the other byte first
 
 _NUMBER = r"(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][-+]?\d+)?"
@@ -66,6 +67,8 @@ def read_header(path: Path, is_segment: bool = False) -> Header:
     fs_hz, n_frames = _rate(head, is_segment), _length(head[3:])
     if n_segments:
         listed = _listed(rest, _whole(n_segments, "number of segments", MOST_SEGMENTS), "segments")
+        if not listed:
+            raise RecordError("its header states 0 segments: give a waveform record")
         return Header(fs_hz, n_frames, (), tuple(map(_segment, listed)), comments)
     if not n_signals:
         raise RecordError("its header lists no signal: give a waveform record")
@@ -137,6 +140,8 @@ def _signal(line: str, place: int) -> Signal:
         raise RecordError(
             f"its header states no gain for a lead (0 or none) in {line[:60]!r}: write the true gain there"
         )
+    if not 1 / LARGEST_GAIN < abs(number(gain[1])) < LARGEST_GAIN or abs(number(gain[2] or "0")) > LARGEST_GAIN:
+        raise RecordError(f"its header states a gain that cannot be in {line[:60]!r}: write the true gain there")
     fields = re.match(r"((?:\s+-?\d+(?:\.\d*)?(?=\s|$)){0,5})\s*(.*)", told[gain.end() :])
     numbers, name = [int(number(each)) for each in fields[1].split()], fields[2].strip()
     _, zero, first, checksum, _ = (numbers + [0] * 5)[:5]
