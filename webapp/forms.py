@@ -2,6 +2,7 @@
 
 import csv
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
@@ -72,15 +73,24 @@ def _read_form_rows(path: Path) -> tuple[list[str], list[list[Any]]]:
 def _check_form(path: Path) -> None:
     """Raises DatasetError for what is no form, before it is read as a table."""
     with path.open(encoding="latin-1") as file:
-        for place, line in enumerate(iter(lambda: file.readline(LONGEST_ROW + 1), ""), start=1):
-            told = f"{path.name}: row {place}"
-            if len(line) > LONGEST_ROW:
-                raise DatasetError(f"{told} is longer than a form's: check the file")
-            if line.count('"') % 2:
-                raise DatasetError(f"{told} has a quotation mark that is not closed: close it in the same row")
-            if place == 1 and len(next(csv.reader([line]), ())) > MOST_COLUMNS:
+        for place, row in enumerate(_rows_of(file, path.name), start=1):
+            if place == 1 and len(next(csv.reader(row.splitlines()), ())) > MOST_COLUMNS:
                 raise DatasetError(
                     f"{path.name}: has more than {MOST_COLUMNS} columns, and a form has 8: check the file"
                 )
             if place > MOST_ROWS + 1:
                 raise DatasetError(f"{path.name}: has more than {MOST_ROWS:,} rows: give it in parts")
+
+
+def _rows_of(file: IO[str], name: str) -> Iterator[str]:
+    """The rows of a table as text; a cell between quotation marks may go over several lines. Raises DatasetError."""
+    row, is_open, n = "", False, 1
+    while line := file.readline(LONGEST_ROW + 1):
+        row, is_open = row + line, is_open != bool(line.count('"') % 2)
+        if len(row) > LONGEST_ROW:
+            raise DatasetError(f"{name}: row {n} is longer than a form's, or a quotation mark in it is not closed")
+        if not is_open:
+            yield row
+            row, n = "", n + 1
+    if row:
+        raise DatasetError(f"{name}: row {n} has a quotation mark that is not closed: close it")

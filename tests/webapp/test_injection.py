@@ -141,8 +141,7 @@ def form(*names, columns=None, rest=""):
 def test_forms_with_formulas_are_refused(site):
     for name in FORMULAS:
         answer = site.post("/api/v1/template", form("fine", name))
-        told = "quotation mark that is not closed" if set(name) & {"\n", "\r"} else "formula"  # rows are lines
-        assert answer.status_code == 422 and told in answer.json["detail"], name
+        assert answer.status_code == 422 and "formula" in answer.json["detail"], name
         assert "flash-wrong" in site.post("/template", form("fine", name)).text
     for harm in HARM:
         for sent in ((harm.replace("\0", "").replace("\r\n", ""), form("a")[1]), form("a", columns=[harm, "x"])):
