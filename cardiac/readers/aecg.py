@@ -7,12 +7,13 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from cardiac.errors import RecordError
-from cardiac.readers.codes import lead_of, seconds_of, volts_of
+from cardiac.readers.codes import lead_of
 from cardiac.readers.groups import Group, choose_rhythm
 from cardiac.readers.raw import SEXES, Raw, check_length, check_rate
+from cardiac.readers.units import TIME_UNITS, folded, mv_per_unit
 from cardiac.readers.xml_files import number_of, parse_xml, text_of
 
-MV = {"nV": 1e-6, "uV": 1e-3, "mV": 1.0, "V": 1e3}
+USUAL_HZ = 500.0  # by which series without one are compared in length
 PIECE = 2**20  # characters of a list of digits that are taken apart at a time
 
 
@@ -26,7 +27,7 @@ def read_aecg(path: Path) -> Raw:
     groups = [_group(*each) for each in found]
     place, notes = choose_rhythm(groups, "series", "rhythm series")
     chosen = found[place][1]
-    fs_hz = _rate(chosen)
+    fs_hz, doubt = _rate(chosen)
     names, samples, units = [], [], []
     for name, value in _leads(chosen):
         if fs_hz:
@@ -37,7 +38,7 @@ def read_aecg(path: Path) -> Raw:
         units.append(unit)
     if len({len(each) for each in samples}) > 1:
         raise RecordError("its leads are not of one length: export it again")
-    return Raw(np.stack(samples), fs_hz, tuple(names), tuple(units), notes, *_patient(root))
+    return Raw(np.stack(samples), fs_hz, tuple(names), tuple(units), notes, *_patient(root), doubt)
 
 
 def _series(root: Element) -> list[Element]:
@@ -60,8 +61,7 @@ def _shown(element: Element) -> str:
 
 def _group(series: Element, sequences: Element) -> Group:
     leads = _leads(sequences)
-    step_s = 1 / (_rate(sequences, is_strict=False) or 500.0)
-    duration_s = max(_count(value) for _, value in leads) * step_s
+    duration_s = max(_count(value) for _, value in leads) / (_rate(sequences)[0] or USUAL_HZ)
     label = f"{_code(series)} {_shown(series)}".strip()
     return Group(tuple(name for name, _ in leads), duration_s, label, series.tag == "derivedSeries")
 
@@ -85,8 +85,8 @@ def _quantity(value: Element, name: str) -> tuple[float, str]:
     return number_of(found.get("value", ""), name), found.get("unit", "")
 
 
-def _rate(sequences: Element, is_strict: bool = True) -> float | None:
-    """The sampling rate; None where no sequence of times is there. Raises RecordError (if strict) for an unclear one."""
+def _rate(sequences: Element) -> tuple[float | None, str | None]:
+    """The sampling rate; None where no times are there, or, with the reason, where they are not understood."""
     for sequence in sequences.iter("sequence"):
         value = sequence.find("value")
         is_time = _code(sequence).upper().startswith("TIME")
@@ -94,17 +94,13 @@ def _rate(sequences: Element, is_strict: bool = True) -> float | None:
             continue
         found = next((each for name in ("increment", "period") for each in value.iter(name)), None)
         text, unit = (found.get("value", ""), found.get("unit", "")) if found is not None else ("", "")
-        seconds = seconds_of(unit) if unit.strip() else None
-        if not is_strict:
-            is_number = re.fullmatch(r"\s*\d*\.?\d+\s*", text)
-            return 1 / (float(text) * seconds) if is_number and float(text) > 0 and seconds else None
         if not text.strip():
-            raise RecordError("states no increment of its times, so no sampling rate: export it again")
-        step = number_of(text, "increment")
+            return None, "states no increment of its times, so no sampling rate"
+        step, seconds = number_of(text, "increment"), TIME_UNITS.get(folded(unit))
         if seconds is None or step <= 0:
-            raise RecordError(f"its time step {step:g} {unit[:20]} is not a time: export it again")
-        return 1 / (step * seconds)
-    return None
+            return None, f"its time step {step:g} {unit[:20]} is not a time"
+        return 1 / (step * seconds), None
+    return None, None
 
 
 def _row(value: Element, name: str) -> tuple[np.ndarray, str]:
@@ -112,13 +108,13 @@ def _row(value: Element, name: str) -> tuple[np.ndarray, str]:
     scale, unit = _quantity(value, "scale")
     origin = value.find("origin")
     begin = number_of(origin.get("value", "") or "0", "origin") if origin is not None else 0.0
-    unit, unit_of_origin = volts_of(unit), volts_of(origin.get("unit", "") if origin is not None else "")
+    unit_of_origin = origin.get("unit", "") if origin is not None else ""
     if begin and unit_of_origin and unit_of_origin != unit:
-        if not {unit, unit_of_origin} <= set(MV):
+        if not (mv_per_unit(unit) and mv_per_unit(unit_of_origin)):
             raise RecordError(
                 f"states its origin in {unit_of_origin[:20]} and its scale in {unit[:20]} for {name[:30]}"
             )
-        begin *= MV[unit_of_origin] / MV[unit]
+        begin *= mv_per_unit(unit_of_origin) / mv_per_unit(unit)
     if scale == 0:
         raise RecordError(f"states no usable scale for {name[:30]} (0): export it again")
     return _digits(value, name) * scale + begin, unit

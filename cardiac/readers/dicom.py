@@ -12,7 +12,7 @@ import numpy as np
 
 from cardiac.errors import RecordError, first_line
 from cardiac.labels import lead_and_sign
-from cardiac.readers.codes import lead_of, volts_of
+from cardiac.readers.codes import lead_of
 from cardiac.readers.groups import Group, choose_rhythm
 from cardiac.readers.raw import SEXES, Raw, check_length, check_rate
 from cardiac.readers.units import mv_per_unit
@@ -45,7 +45,7 @@ def read_dicom(path: Path) -> Raw:
     dataset = _tried(lambda: pydicom.dcmread(content, stop_before_pixels=True, specific_tags=READ, force=is_bare))
     groups = [*(_get(dataset, "WaveformSequence") or [])]
     if not groups:
-        kind = getattr(_get(dataset, "SOPClassUID"), "name", "of no class")
+        kind = " ".join(str(getattr(_get(dataset, "SOPClassUID"), "name", "of no class")).split())
         raise RecordError(f"is DICOM without a waveform ({kind}): give the ECG's waveform object")
     place, notes = choose_rhythm([_group(each) for each in groups], "groups of channels", "equal groups of channels")
     group = groups[place]
@@ -76,7 +76,7 @@ def _get(item: Any, name: str) -> Any:
 
 def _text(item: Any, name: str) -> str:
     value = _get(item, name) if item is not None else None
-    return "" if value is None else str(value).strip()
+    return "" if value is None else " ".join(str(value).split())
 
 
 def _number(item: Any, name: str, default: float | None = None) -> float:
@@ -168,7 +168,7 @@ def _gain(channel: Any, name: str) -> tuple[float, str]:
     """A channel's sensitivity and its unit. Raises RecordError for a lead that states none."""
     step = _number(channel, "ChannelSensitivity", 0.0)
     coded = _first(channel, "ChannelSensitivityUnitsSequence")
-    units = [volts_of(text) for text in (_text(coded, "CodeValue"), _text(coded, "CodeMeaning")) if text]
+    units = [text for text in (_text(coded, "CodeValue"), _text(coded, "CodeMeaning")) if text]
     unit = next((each for each in units if mv_per_unit(each)), units[0] if units else "")
     if lead_and_sign(name) is None:
         return step or 1.0, unit

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from cardiac.errors import RecordError
-from cardiac.readers.codes import volts_of
 from cardiac.readers.xml_files import number_of
 
 FIXED, EACH = 256, 256  # bytes of header, and a signal
@@ -107,7 +106,7 @@ def _channels(content: bytes, n_signals: int, width: int) -> tuple[Channel, ...]
         n = round(number_of(count, "number of samples"))
         if n < 0:
             raise RecordError(f"its header states {n} samples a data record for {label[:20]}: copy it again")
-        channels.append(Channel(label, volts_of(unit), (low, high), (least, most), n, at))
+        channels.append(Channel(label, unit, (low, high), (least, most), n, at))
         at += n * width
     return tuple(channels)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cardiac.errors import RecordError, extra, first_line
+from cardiac.errors import RecordError, extra
 from cardiac.leads import lead_and_sign
 from cardiac.readers.arrays import NAMES, keyed_recording
 from cardiac.readers.groups import is_beat
@@ -70,13 +70,11 @@ def _load(path: Path) -> Mapping[str, Any]:
     plain = io.BytesIO(path.read_bytes())  # of which no more is read than there is, whatever lengths it states
     try:
         content = scipy_io.loadmat(plain, struct_as_record=True, squeeze_me=False, chars_as_strings=True)
-    except (OSError, MemoryError):
+    except MemoryError:
         raise
     except Exception as error:  # scipy raises what its parsing runs into
-        told = first_line(error)
         raise RecordError(
-            f"is a .mat file that MATLAB's format does not explain, and no header {path.stem}.hea (WFDB) lies beside it "
-            f"({told[:60]}): save it with -v7"
+            f"is a damaged MATLAB file, or none, and no header {path.stem}.hea (WFDB) lies beside it: save it with -v7"
         ) from error
     return {name: value for name, value in content.items() if not name.startswith("__")}
 

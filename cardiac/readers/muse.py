@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from cardiac.errors import RecordError
-from cardiac.readers.codes import lead_of, volts_of
+from cardiac.readers.codes import lead_of
 from cardiac.readers.groups import Group, choose_rhythm
 from cardiac.readers.raw import Note, Raw
 from cardiac.readers.xml_files import number_of, parse_xml, text_of
@@ -31,7 +31,7 @@ def read_muse(path: Path) -> Raw:
     off = [name for lead, name in zip(leads, names, strict=True) if text_of(lead, "LeadOff", "").upper() == "TRUE"]
     if off:
         notes += (Note("warning", f"the device noted a loose electrode on {', '.join(off)}"),)
-    units = tuple(volts_of(text_of(lead, "LeadAmplitudeUnits")) for lead in leads)
+    units = tuple(text_of(lead, "LeadAmplitudeUnits") for lead in leads)
     return Raw(np.stack(samples), _rate(waveform), names, units, notes, *_patient(root))
 
 

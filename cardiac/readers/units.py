@@ -8,6 +8,8 @@ _VOLTS = {
     "uv": 1e-3, "μv": 1e-3, "mcv": 1e-3, "uvolt": 1e-3, "uvolts": 1e-3, "microvolt": 1e-3, "microvolts": 1e-3,
     "mikrovolt": 1e-3, "мкв": 1e-3, "микровольт": 1e-3, "微伏": 1e-3,
     "v": 1e3, "volt": 1e3, "volts": 1e3, "в": 1e3, "вольт": 1e3,
+    "microv": 1e-3, "mikrov": 1e-3, "milliv": 1.0, "nanov": 1e-6, "nvolt": 1e-6, "nvolts": 1e-6, "μvolt": 1e-3, "μvolts": 1e-3,
+    "mcvolt": 1e-3, "mikrovolts": 1e-3, "микров": 1e-3, "миллив": 1.0, "вольта": 1e3,
     "nv": 1e-6, "nanovolt": 1e-6, "nanovolts": 1e-6, "нв": 1e-6,
 }  # fmt: skip
 _SECONDS = {

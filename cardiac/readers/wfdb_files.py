@@ -10,6 +10,7 @@ from cardiac.errors import RecordError, extra
 from cardiac.labels import lead_and_sign
 from cardiac.readers.kinds import beside
 from cardiac.readers.raw import LONG_S, SEXES, Note, Raw, check_length, check_rate
+from cardiac.readers.units import mv_per_unit
 from cardiac.readers.wfdb_header import SWAPPED, Signal, patient, plain_header, read_header
 from cardiac.readers.wfdb_segments import Segment, find_segments
 
@@ -17,7 +18,6 @@ SCANNED = 10_000  # frames from which a long record's gains are known
 MOST_PER_MV = 1e5  # a step of 10 nV, finer than any electrocardiograph's
 LEAST_SWING_MV = 0.02
 GEORGIA = 4_880
-MV_PER_UNIT = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "nv": 1e-6}
 
 
 def read_wfdb(path: Path) -> Raw:
@@ -167,9 +167,10 @@ def _to_unit(given: str, wanted: str) -> float:
     """Factor from a segment's unit to the record's."""
     if given == wanted:
         return 1.0
-    if not {given.lower(), wanted.lower()} <= set(MV_PER_UNIT):
+    factors = mv_per_unit(given), mv_per_unit(wanted)
+    if None in factors:
         raise RecordError(f"its segments give a lead in {given[:20]} and in {wanted[:20]}: give mV, µV or V")
-    return MV_PER_UNIT[given.lower()] / MV_PER_UNIT[wanted.lower()]
+    return factors[0] / factors[1]
 
 
 def _digital(segment: Segment, first: int, last: int) -> list[np.ndarray]:

@@ -151,7 +151,10 @@ def test_aecg_increments_in_any_unit(name, whole, tmp_path):
      ('<increment value="nan" unit="s"/>', "cannot be")],
 )  # fmt: skip
 def test_aecg_increments_that_are_not_understood(increment, told, whole, tmp_path):
-    assert told in told_of(write(tmp_path / "a.xml", aecg_text(series(whole, increment=increment))))
+    path = write(tmp_path / "a.xml", aecg_text(series(whole, increment=increment)))
+    assert told in told_of(path)
+    if "not a time" in told:
+        assert read_record(path, 500).fs_hz == 500  # the rate that was given
 
 
 def test_aecg_without_any_times_is_read_at_the_tasks_rate_and_says_so(whole, tmp_path):
