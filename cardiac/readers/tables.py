@@ -30,6 +30,7 @@ IDS = {
     "patient", "patientid", "subject", "subjectid", "record", "recordid", "recordname", "recording", "recordingid", "ecgid",
     "studyid", "filename", "file", "caseid", "case", "patientnr", "patientno",
 }  # fmt: skip
+STEP = re.compile(r"step|interval|sampl", re.IGNORECASE)  # of times, and no time itself
 LEAST_NUMBERED = 8  # headings 0, 1, 2, ...
 
 
@@ -62,15 +63,12 @@ def settle_grid(grid: Grid) -> Raw:
     columns = _columns(grid, headings)
     names, units = _names(grid, headings, columns)
     samples = grid.body[:, list(columns.leads)].T
+    unnamed = LEADS if len(samples) == len(LEADS) else ("",) * len(samples)
+    _refuse_empty(samples, names or unnamed, columns.leads)
     if names is not None:
-        kept = [
-            place for place, name in enumerate(names) if np.isfinite(samples[place]).any() or not lead_and_sign(name)
-        ]
-        _refuse_empty(samples, names, columns.leads)
+        kept = [i for i, name in enumerate(names) if np.isfinite(samples[i]).any() or not lead_and_sign(name)]
         samples, names = samples[kept], tuple(names[place] for place in kept)
         units = units and tuple(units[place] for place in kept)
-    else:
-        _refuse_empty(samples, LEADS if len(samples) == len(LEADS) else ("",) * len(samples), columns.leads)
     told = [*columns.statements, *_heading_statements(headings), *statements_in(headings.lines)]
     rate = settle_rate(told, samples.shape[1])
     notes = (*rate.notes, *columns.notes)
@@ -171,11 +169,11 @@ def _columns(grid: Grid, headings: Headings) -> Columns:
         if len(finite) == 0 and headings.names is not None:
             continue
         stated = statements_of({name: finite[0]}) if name and len(finite) and np.ptp(finite) == 0 else []
-        if is_time_heading(name) or (not name and is_time_heading(headings.below[place])):
-            if not _is_alone_and_still(values, name, stated):
-                statements.append(state_rate(values, name, headings.below[place]))
-        elif stated:
+        is_time = is_time_heading(name) or (not name and is_time_heading(headings.below[place]))
+        if stated and not (is_time and not STEP.search(name)):
             statements += stated
+        elif is_time:
+            statements.append(state_rate(values, name, headings.below[place]))
         elif counts_rows(values) and (is_count_heading(name) or not name):
             notes.append(Note("info", f"{told} numbers the samples and was left aside"))
         elif rises_evenly(values) and len(values) > LEAST_NUMBERED:
@@ -199,12 +197,6 @@ def _heading_statements(headings: Headings) -> list[Statement]:
     ]
     ranges = [name for name in leads if not re.search(r"\d\s*(?:-|to|–)\s*\d", name)]
     return [*found, *(Statement(f"its heading {name!r}") for name in ranges[:1])]
-
-
-def _is_alone_and_still(values: np.ndarray, name: str, stated: Sequence[Statement]) -> bool:
-    return (
-        bool(stated) and np.ptp(values[np.isfinite(values)]) == 0 and bool(re.search(r"(?i)step|interval|sampl", name))
-    )
 
 
 def _rising(values: np.ndarray, name: str, told: str) -> Statement:

@@ -119,6 +119,9 @@ def test_a_line_of_the_header_says_it(line, before, short, tmp_path):
 def test_a_constant_column_says_it(short, tmp_path):
     rows = np.column_stack([mixed(short), np.full(900, 250)])
     read_as(table(tmp_path / "a.csv", rows, [",".join([*MIXED, "sampling_rate"])]), short, 250)
+    rows = np.column_stack([mixed(short), np.full(900, 4)])
+    for heading in ("sample time (ms)", "sampling interval (ms)", "time step [ms]"):
+        read_as(table(tmp_path / "b.csv", rows, [",".join([*MIXED, heading])]), short, 250)
 
 
 def test_another_sheet_says_it(short, tmp_path):
