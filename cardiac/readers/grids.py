@@ -19,6 +19,7 @@ LONGEST_LINE = 16 * 2**20
 CHUNK = 4 * 2**20  # letters that are parsed at once
 WIDE = 1_000  # columns from which rows are read one by one
 TYPED_BY = 200  # rows by which a column holds numbers or texts
+TOO_LONG = "holds a line of many millions of letters and no table: give one sample of all leads a line"
 NO_ROWS = "holds no rows of numbers: give samples as a table, one column a lead"
 
 
@@ -67,7 +68,7 @@ def read_grid(path: Path) -> Grid:
     if size > len(head) and len(lines) > 1:
         lines = lines[:-1]  # cut short
     if size > len(head) and len(lines) == 1 and size > LONGEST_LINE:
-        raise RecordError("holds a line of many millions of letters and no table: give one sample of all leads a line")
+        raise RecordError(TOO_LONG)
     form = find_form(lines)
     if form is None:
         raise RecordError(NO_ROWS)
@@ -76,14 +77,14 @@ def read_grid(path: Path) -> Grid:
     is_text = text_columns(
         [cells_of(line, form.separator, form.quote) for line in lines[form.first :][:TYPED_BY]], form
     )
-    body, texts, rest = _read_body(path, encoding, form, is_text, len(lines))
+    body, texts, rest = _read_body(path, encoding, form, is_text)
     header = [line for line in lines[: form.first] if line.strip()]
     rows = tuple(tuple(cells_of(line.lstrip("#%!*/ "), form.separator, form.quote)) for line in header)
     return Grid((*header, *rest), rows, body, texts)
 
 
 def _read_body(
-    path: Path, encoding: str, form: Form, is_text: set[int], n_head: int
+    path: Path, encoding: str, form: Form, is_text: set[int]
 ) -> tuple[np.ndarray, dict[int, list[str]], list[str]]:
     """Numbers, texts, and the lines that follow the body."""
     parts: list[np.ndarray] = []
@@ -96,7 +97,7 @@ def _read_body(
         n_lines += len(lines)
         if rest:
             continue
-        lines, rest = _without_rest(lines, form, is_text, form.first + n_lines - len(lines))
+        lines, rest = _without_rest(lines, form, form.first + n_lines - len(lines))
         if not lines:
             continue
         if form.n_columns > WIDE:
@@ -126,9 +127,7 @@ def _chunks(path: Path, encoding: str, skipped: int) -> Iterator[list[str]]:
             file.readline(LONGEST_LINE)
         while lines := file.readlines(CHUNK):
             if max(map(len, lines)) > LONGEST_LINE:
-                raise RecordError(
-                    "holds a line of many millions of letters and no table: give one sample of all leads a line"
-                )
+                raise RecordError(TOO_LONG)
             cleaned = [_without_remark(line.rstrip("\r\n")) for line in lines]
             yield ["" if line.startswith("#") else line for line in cleaned]
 
@@ -138,7 +137,7 @@ def _without_remark(line: str) -> str:
     return re.sub(r"^([\d\s.,;:eE|+-]*\d[\s,;|]*)#.*", r"\1", line) if "#" in line[1:] else line
 
 
-def _without_rest(lines: list[str], form: Form, is_text: set[int], before: int) -> tuple[list[str], list[str]]:
+def _without_rest(lines: list[str], form: Form, before: int) -> tuple[list[str], list[str]]:
     """The rows, and what follows the last of them. Raises RecordError where rows follow something that is none."""
     bad = [place for place, line in enumerate(lines) if line.strip() and not _looks_whole(line, form)]
     if not bad:
@@ -197,7 +196,7 @@ def _parse(lines: list[str], form: Form, is_text: set[int], texts: dict[int, lis
 
 
 def _late_texts(lines: Sequence[str], form: Form) -> set[int]:
-    """Columns that hold no number and some text, a remark once in a while say."""
+    """The last column, where it holds no number and some text: a remark once in a while."""
     last = form.n_columns - 1
     if not any(line[-1:].isalpha() for line in lines):
         return set()

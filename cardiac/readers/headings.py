@@ -52,7 +52,7 @@ LABSYSTEM_STEPS = 32_768  # of 16 bits, that its range in mV stands for
 class Headings:
     """names : of the columns, None where the table names none.  units : a unit's text for each column, "" where none is stated.
 
-    times : the cells that stand above each column in the row of units.  row : the place of the names among the grid's rows.
+    below : the cells of the row of units.  lines : of the header, without those two rows.
     """
 
     names: tuple[str, ...] | None

@@ -13,6 +13,7 @@ import numpy as np
 from cardiac.errors import RecordError, first_line
 from cardiac.readers.forms import MISSING, WINDOW, is_number
 from cardiac.readers.grids import NO_ROWS, Grid
+from cardiac.readers.zips import open_zip
 
 MOST_PACKED = 30  # times its size that a workbook may grow, over the first megabyte
 MOST_BYTES = 512 * 2**20
@@ -44,7 +45,7 @@ def read_workbook(path: Path) -> Grid:
 
 def _check_extent(path: Path) -> None:
     """Refuse a workbook by what its sheets claim, before a library makes room for it."""
-    with zipfile.ZipFile(path) as file:
+    with open_zip(path) as file:
         members = file.infolist()
         grown = sum(each.file_size for each in members)
         if grown > min(MOST_BYTES, MOST_PACKED * path.stat().st_size + 2**20):
