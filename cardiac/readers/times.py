@@ -64,7 +64,7 @@ def rises_evenly(values: np.ndarray) -> bool:
         return False
     step = (values[-1] - values[0]) / len(steps)
     away = np.abs(values - (values[0] + step * np.arange(len(values)))).max()
-    return bool(away <= 2 * max(step, steps.max()) or (steps.min() > 0 and steps.max() <= 1.5 * np.median(steps)))
+    return bool(away <= 2 * steps.max() or (steps.min() > 0 and steps.max() <= 1.5 * np.median(steps)))
 
 
 def state_rate(values: np.ndarray, heading: str, unit: str = "") -> Statement:

@@ -13,29 +13,23 @@ from pydicom.uid import (
 )
 
 from cardiac.errors import RecordError
-from cardiac.isolation import in_process
 from cardiac.labels import LEADS
 from cardiac.records import read_record
+from tests.cardiac.readers.conftest import hanging_together
 
-pytestmark = pytest.mark.filterwarnings("ignore:The value length")  # devices write labels of over 16 letters
+pytestmark = [
+    pytest.mark.usefixtures("read_here"),
+    pytest.mark.filterwarnings("ignore:The value length"),  # devices write labels of over 16 letters
+]
 INDEPENDENT = ("I", "II", *LEADS[6:])
 TYPES = {"SB": "<i1", "UB": "<u1", "SS": "<i2", "US": "<u2", "SL": "<i4", "UL": "<u4"}
 STEP_UV = {8: 40.0, 16: 2.5, 32: 0.5}
 
 
-@pytest.fixture(autouse=True)
-def _here():
-    with in_process():
-        yield
-
-
 @pytest.fixture(scope="module")
 def whole(signal):
-    """Ten seconds whose limb leads follow from two, exactly."""
-    rows = signal[:, :2000].astype(float).round(3)
-    i, ii = rows[:2]
-    rows[2:6] = ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2
-    return rows
+    """Four seconds of 500 Hz."""
+    return hanging_together(signal, 2_000)
 
 
 def coded(value="", scheme="", meaning=""):

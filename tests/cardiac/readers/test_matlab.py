@@ -5,17 +5,13 @@ import pytest
 from scipy.io import savemat
 
 from cardiac.errors import RecordError
-from cardiac.isolation import in_process
 from cardiac.labels import LEADS
 from cardiac.records import read_record
 
 MIXED = [*LEADS[6:], *LEADS[:6]]
 
 
-@pytest.fixture(autouse=True)
-def _here():
-    with in_process():
-        yield
+pytestmark = pytest.mark.usefixtures("read_here")
 
 
 @pytest.fixture

@@ -7,28 +7,14 @@ import numpy as np
 import pytest
 
 from cardiac.errors import RecordError
-from cardiac.isolation import in_process
 from cardiac.labels import LEADS
 from cardiac.records import read_record
 from tests.writers import WRITERS
 
+pytestmark = pytest.mark.usefixtures("read_here")
 INDEPENDENT = ("I", "II", *LEADS[6:])
 KINDS = ["aecg", "muse", "sierra"]
 PEAK_BYTES = 150_000_000
-
-
-@pytest.fixture(autouse=True)
-def _here():
-    with in_process():
-        yield
-
-
-@pytest.fixture(scope="module")
-def whole(signal):
-    rows = signal[:, :1500].astype(float).round(3)
-    i, ii = rows[:2]
-    rows[2:6] = ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2
-    return rows
 
 
 def read_as(path, truth, error_mv=0.006, fs_hz=500):

@@ -3,7 +3,6 @@
 import pytest
 
 from cardiac.errors import RecordError
-from cardiac.isolation import in_process
 from tests.cardiac.readers.test_xml_kinds import (
     KINDS,
     PEAK_BYTES,
@@ -16,21 +15,7 @@ from tests.cardiac.readers.test_xml_kinds import (
     write,
 )
 
-
-@pytest.fixture(autouse=True)
-def _here():
-    with in_process():
-        yield
-
-
-@pytest.fixture(scope="module")
-def whole(signal):
-    rows = signal[:, :1500].astype(float).round(3)
-    i, ii = rows[:2]
-    rows[2:6] = ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2
-    return rows
-
-
+pytestmark = pytest.mark.usefixtures("read_here")
 ENCODINGS = {
     "UTF-8": ("utf-8", "UTF-8"), "UTF-8 with a mark": ("utf-8-sig", "utf-8"), "undeclared": ("utf-8", None),
     "undeclared with a mark": ("utf-8-sig", None), "UTF-16 with a mark": ("utf-16", "UTF-16"),
