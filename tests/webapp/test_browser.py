@@ -1,6 +1,7 @@
 """A person's whole way through the site, in a real browser, in both languages; and whether everybody can use it."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -188,8 +189,9 @@ def check_calipers(page) -> None:
 
 
 def seconds_wide(page) -> float:
-    """The width of the rhythm strip at 25 mm/s."""
-    return page.locator("#ecg .trace[data-lead=II]").last.bounding_box()["width"] * 25.4 / 96 / 25
+    """The width of the rhythm strip at 25 mm/s; NaN at a moment when it is being drawn again."""
+    box = page.locator("#ecg .trace[data-lead=II]").last.bounding_box()
+    return box["width"] * 25.4 / 96 / 25 if box else math.nan
 
 
 def delete_all(page, live) -> None:
