@@ -159,7 +159,7 @@ def test_users_are_kept_by_the_command_line(tmp_path, environment, capsys):
 def test_a_password_is_asked_for_twice(tmp_path, environment, capsys):
     data = ["--data", str(tmp_path / "data")]
     answers = iter([PASSWORD, "another password", PASSWORD, PASSWORD])
-    environment.setattr("webapp.main.getpass.getpass", lambda _: next(answers))
+    environment.setattr("webapp.commands.getpass.getpass", lambda _: next(answers))
     environment.setattr("sys.stdin.isatty", lambda: True, raising=False)
     assert "differ" in refusal(capsys, *data, "user", "add", "ada")
     assert command.main([*data, "user", "add", "ada"]) == 0
@@ -197,7 +197,7 @@ def test_a_short_or_missing_password_is_none(tmp_path, environment, capsys):
         raise EOFError
 
     environment.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    environment.setattr("webapp.main.getpass.getpass", closed)
+    environment.setattr("webapp.commands.getpass.getpass", closed)
     assert "no password" in refusal(capsys, "--data", tmp_path, "user", "add", "ada")
 
 

@@ -18,6 +18,7 @@ from webapp.storage.tables import ADDRESS_LETTERS, NAME_LETTERS, Event, Failure,
 ROLES = ("reader", "reviewer", "admin")  # each may what those before it may
 SHORTEST_PASSWORD = 10
 LONGEST_WORKSPACE = 100
+TOKEN_S = 90 * 86_400.0
 MOST_FAILURES, MOST_OF_ADDRESS, LOCKED_S = 5, 20, 900.0
 _HASHER = PasswordHasher()
 _HASHING = threading.Lock()  # a hash takes 64 MiB while it is made
@@ -123,7 +124,10 @@ def forget_failures(session: Session, name: str) -> None:
 def add_token(session: Session, name: str, label: str) -> str:
     """A new token of a user, which is shown this once. Raises ConfigError."""
     token = secrets.token_urlsafe(32)
-    session.add(Token(digest=_digest(token), user_id=named_user(session, name).id, label=label, created_at=time.time()))
+    now = time.time()
+    user_id = named_user(session, name).id
+    kept = Token(digest=_digest(token), user_id=user_id, label=label, created_at=now, expires_at=now + TOKEN_S)
+    session.add(kept)
     return token
 
 

@@ -98,6 +98,19 @@ class Token(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     label: Mapped[str] = mapped_column(String(NAME_LETTERS))
     created_at: Mapped[float] = mapped_column(Float(53))
+    expires_at: Mapped[float] = mapped_column(Float(53))
+    used_at: Mapped[float | None] = mapped_column(Float(53))
+
+
+class Login(Base):
+    """A browser's session, which ends when it is ended here. digest : SHA-256 of the key in the browser's cookie."""
+
+    __tablename__ = "logins"
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    address: Mapped[str] = mapped_column(String(ADDRESS_LETTERS))
+    created_at: Mapped[float] = mapped_column(Float(53))
+    seen_at: Mapped[float] = mapped_column(Float(53))
 
 
 class Failure(Base):

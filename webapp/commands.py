@@ -1,0 +1,68 @@
+"""What the command line does beside serving: users, their tokens, the trail."""
+
+import argparse
+import getpass
+import os
+import sys
+import time
+
+from sqlalchemy import select
+
+from cardiac.errors import ConfigError
+from webapp.storage import accounts
+from webapp.storage.database import Database
+from webapp.storage.tables import User
+
+PASSWORD = "ECG_PASSWORD"
+BY_COMMAND = "command line"  # who has done what the command line does, in the trail
+
+
+def manage_users(options: argparse.Namespace, database: Database) -> int:
+    """`user add`, `token`, `close`, `list`."""
+    if options.what == "list":
+        with database.reading() as session:
+            for user in session.scalars(select(User).order_by(User.name)):
+                print(user.name, user.role, user.workspace, "" if user.is_active else "(closed)", sep="\t")
+        return 0
+    if not options.name:
+        raise ConfigError(f"user {options.what}: name the user")
+    password = _ask_password() if options.what == "add" else ""
+    with database.writing() as session:
+        if options.what == "add":
+            accounts.add_user(session, options.name, password, options.role, options.workspace)
+            told = f"{options.name} may come in as {options.role} of the workspace {options.workspace}."
+            done = "added a user"
+        elif options.what == "token":
+            done, told = "made a token", accounts.add_token(session, options.name, BY_COMMAND)
+        else:
+            accounts.close_user(session, options.name)
+            done, told = "closed a user", f"{options.name} may come in no more."
+        user = accounts.named_user(session, options.name)
+        by = accounts.Person(BY_COMMAND, "admin", user.workspace)
+        accounts.note_event(session, by, done, detail=f"{user.name}, {user.role}")
+    print(told)
+    return 0
+
+
+def _ask_password() -> str:
+    given = os.environ.get(PASSWORD)
+    if given is not None:
+        return given
+    try:
+        if not sys.stdin.isatty():
+            return sys.stdin.readline().rstrip("\n")
+        first = getpass.getpass("Password: ")
+        if getpass.getpass("Again: ") != first:
+            raise ConfigError("the two passwords differ: nothing was changed")
+        return first
+    except (EOFError, UnicodeDecodeError) as error:
+        raise ConfigError("no password was given that can be read: nothing was changed") from error
+
+
+def show_trail(options: argparse.Namespace, database: Database) -> int:
+    """`audit`: the trail of a workspace, newest first."""
+    with database.reading() as session:
+        for each in accounts.list_events(session, options.workspace, options.limit):
+            at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(each.at))
+            print(at, each.user, each.action, each.record or "", each.detail or "", sep="\t")
+    return 0
