@@ -89,7 +89,7 @@ def _know_person() -> Response | None:
     g.person, g.by_token = None, False
     if request.endpoint in OPEN - {"pages.login"}:
         return None
-    g.person = _found_person()
+    g.person = found_person()
     if g.person is not None or request.endpoint in OPEN:
         return None
     if request.path.startswith("/api/"):
@@ -103,7 +103,14 @@ def _asked_address() -> str:
     return quote(request.script_root + request.path) + (f"?{query}" if query else "")
 
 
-def _found_person() -> Person | None:
+def check_sender() -> None:
+    """Raises what is answered to a request that comes by another name of this server, or from another site."""
+    for check in (_refuse_other_hosts, _refuse_other_sites):
+        check()
+
+
+def found_person() -> Person | None:
+    """Who asks, by token or session; None where nobody is known. Changes nothing."""
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if current_app.config["SETTINGS"].is_local:
         return LOCAL

@@ -44,10 +44,11 @@ def remove_record(store: Store, person: Person, name: str) -> None:
     """Delete a record with its samples, finding and reviews. Raises NotFound."""
     with store.database.writing() as session:
         row = the_record(session, person, name)
-        left = delete_record(session, row)
+        left, record_id = delete_record(session, row), row.id
         note_event(session, person, "deleted", row.name)
     with store.database.writing() as session:
         store.files.collect(session, left)
+    store.files.drop_drawings([record_id])
 
 
 def cancel_upload(store: Store, person: Person, job_id: str) -> dict[str, Any]:
@@ -71,6 +72,7 @@ def remove_everything(store: Store, person: Person) -> int:
         note_event(session, person, "deleted everything", detail=f"{n} records")
     with store.database.writing() as session:
         store.files.collect(session, left)
+        store.files.sweep_drawings(session)
     for job in jobs:
         store.files.drop_upload(job)
     return n

@@ -87,6 +87,8 @@ def answer_http(error: HTTPException) -> Response:
     headers = {str(key): str(value) for key, value in (told.get("headers") or {}).items()}
     if isinstance(getattr(error, "valid_methods", None), list):
         headers["Allow"] = ", ".join(error.valid_methods)
+    if (wait := getattr(error, "retry_after", None)) is not None:
+        headers["Retry-After"] = str(wait)
     return answer(status, _detail(error, status, told.get("messages")), headers)
 
 

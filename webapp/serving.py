@@ -22,15 +22,13 @@ NO_USER = (
     "--host {host} can be reached from other machines and there is no user yet: "
     "`python webapp/main.py user add NAME` makes one"
 )
-MOST_HEADER_BYTES = 2**16  # of a request: address, parameters and cookies, which are taken apart in the memory
 RESTART_S, END_S, SWEEP_S = 2.0, 5.0, 3_600.0
 
 
 def serve(settings: Settings) -> int:
     """Start workers and the server, and hold both until Ctrl-C. Raises ConfigError."""
-    from waitress import create_server
-
     from webapp import create_app
+    from webapp.connections import make_server
 
     app = create_app(settings)
     if settings.workers and not (settings.bundle / "card.json").is_file():
@@ -39,18 +37,10 @@ def serve(settings: Settings) -> int:
     with store.database.writing() as session:
         if not settings.is_local and not accounts.has_users(session):
             raise ConfigError(NO_USER.format(host=settings.host))
+    store.files.drop_drawings()  # a new version of this program may draw otherwise
     tempfile.tempdir = str(settings.data / "incoming")  # what is being sent lies where it will be kept
     try:
-        server = create_server(
-            app,
-            host=settings.host,
-            port=settings.port,
-            threads=settings.threads,
-            max_request_body_size=settings.most_bytes,
-            max_request_header_size=MOST_HEADER_BYTES,
-            ident="cardiac",
-            clear_untrusted_proxy_headers=not settings.behind_proxy,
-        )
+        server = make_server(app, settings)
     except OSError as error:
         wrong = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
         told = f"{settings.host}, port {settings.port}, cannot be taken ({error.strerror}): choose another {wrong}"

@@ -30,6 +30,7 @@ class Settings:
     threads: int = 8
     most_bytes: int = MOST_BYTES
     behind_proxy: bool = False
+    draw_wait_s: float = 20.0  # for which a request waits for a picture that is being drawn
 
     @property
     def url(self) -> str:

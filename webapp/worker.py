@@ -1,4 +1,4 @@
-"""The process that works: opens uploads, reads their recordings, explains records; as many at once as are started.
+"""The process that works: opens uploads, reads their recordings, explains and draws records; as many at once as are started.
 
     python -m webapp.worker --data FOLDER     # what webapp/main.py starts, with DATABASE_URL from the environment
 
@@ -17,6 +17,7 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from cardiac import reports
@@ -25,6 +26,7 @@ from cardiac.evidence import evidence_document
 from cardiac.records import read_record, record_from_array, stored_record
 from cardiac.sources import list_files, unpack_apart
 from inference import Detector, explain_record, predict_record
+from webapp.drawings import draw, place_of
 from webapp.logs import told_place
 from webapp.samples import ENDING, read_samples
 from webapp.settings import BUNDLE, INSTANCE, Settings
@@ -93,7 +95,7 @@ class Worker:
             self._refuse(task, jobs.ENDED[task.kind])
             return
         try:
-            {"open": self._open, "read": self._read, "explain": self._explain}[task.kind](task)
+            {"open": self._open, "read": self._read, "explain": self._explain, "draw": self._draw}[task.kind](task)
         except jobs.TaskLost:
             self._leave(task)
         except NoRoom as error:
@@ -137,7 +139,7 @@ class Worker:
 
     def _give_up(self, task: Task, reason: str) -> None:
         with suppress(jobs.TaskLost), self.database.writing() as session:
-            if task.kind == "explain":
+            if task.kind in ("explain", "draw"):
                 jobs.finish_explaining(session, task, reason)
             else:
                 jobs.fail_job(session, task, reason)
@@ -227,6 +229,23 @@ class Worker:
             held = session.get(Record, row.id)
             if held is not None and evidence is not None:
                 held.evidence = evidence
+            jobs.finish_explaining(session, task, reason)
+
+    def _draw(self, task: Task) -> None:
+        """Draw a stored record. The drawing is put in its place while nobody can delete the record."""
+        with self.database.reading() as session:
+            row = session.get(Record, task.record_id)
+        if row is None:
+            raise jobs.TaskLost
+        reason, content = None, b""
+        try:
+            content = draw(self.files, row, task.name)
+        except RecordError as error:
+            reason = str(error)
+        with self.database.writing() as session:
+            held = session.scalar(select(Record).where(Record.id == row.id).with_for_update())
+            if held is not None and reason is None:
+                self.files.keep_drawing(content, place_of(self.files, row, task.name))
             jobs.finish_explaining(session, task, reason)
 
 

@@ -59,6 +59,15 @@ class Site:
         self.worker.work_until_idle()
         return self.job(job)
 
+    def drawn(self, address: str) -> TestResponse:
+        """What is answered when what was asked for has been made, as evidence and pictures are, by the worker."""
+        answer = self.client.get(address)
+        if answer.status_code == 202:
+            assert answer.json == {"state": "queued"} and answer.headers["Retry-After"] == "1"
+            self.worker.work_until_idle()
+            answer = self.client.get(address)
+        return answer
+
     def job(self, job: str) -> dict[str, Any]:
         return self.client.get(f"/api/v1/jobs/{job}").json
 
@@ -125,7 +134,7 @@ def make_site(settings, detector) -> Iterator[Callable[..., Site]]:
     made: list[Site] = []
 
     def make(**options: Any) -> Site:
-        app = create_app(replace(settings, **options))
+        app = create_app(replace(settings, **{"draw_wait_s": 0.0, **options}))
         app.config["WTF_CSRF_ENABLED"] = False  # of forms' tokens test_requests.py has its own
         store = app.extensions["store"]
         made.append(Site(app, app.test_client(), Worker(store.database, store.files, detector=detector)))

@@ -213,7 +213,7 @@ def test_the_zip_is_read_again_as_it_is(site, read):
 
 def test_one_record_as_pdf(site, read):
     for name, document in read.items():
-        answer = site.client.get(f"/api/v1/records/{name}/report.pdf")
+        answer = site.drawn(f"/api/v1/records/{name}/report.pdf")
         assert answer.content_type == "application/pdf"
         [page] = PdfReader(io.BytesIO(answer.data)).pages
         size_mm = [float(side) / 72 * 25.4 for side in (page.mediabox.width, page.mediabox.height)]
@@ -224,11 +224,11 @@ def test_one_record_as_pdf(site, read):
 
 
 def test_one_record_as_picture(site, read):
-    answer = site.client.get("/api/v1/records/inferior/picture.png")
+    answer = site.drawn("/api/v1/records/inferior/picture.png")
     assert answer.content_type == "image/png"
     picture = matplotlib.image.imread(io.BytesIO(answer.data))
     assert picture.shape[0] > 500 and picture.shape[1] > 1_000 and picture[..., :3].std() > 0.02
-    other = site.client.get("/api/v1/records/healthy/picture.png").data
+    other = site.drawn("/api/v1/records/healthy/picture.png").data
     assert other != answer.data
 
 

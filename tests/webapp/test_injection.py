@@ -85,7 +85,7 @@ def test_names_and_comments_are_words(stored):
             assert answer.json.get("record", name) == name
         for rest, mark in (("report.pdf", b"%PDF"), ("picture.png", b"\x89PNG")):
             if name in names[:1] + names[3:6]:  # what could be markup to whatever draws them
-                assert site.client.get(f"/api/v1/records/{quoted(name)}/{rest}").data.startswith(mark)
+                assert site.drawn(f"/api/v1/records/{quoted(name)}/{rest}").data.startswith(mark)
     for address in SHOWN:
         is_harmless(site.client.get(address).text)
     for address in ("/api/v1/records", "/api/v1/jobs", "/api/v1/export.json"):

@@ -22,7 +22,7 @@ SAID = {
     415: "of a kind that is not taken",
     422: "cannot be used; the detail says why",
     429: "too many attempts",
-    503: "the database cannot be reached",
+    503: "the database cannot be reached, or the server is busy",
     507: "the server's disk is full",
 }
 

@@ -1,8 +1,10 @@
-"""What leaves the site, as files."""
+"""What leaves the site, as files. A few are written at a time, so that other requests find a thread."""
 
+import threading
 from typing import Any
 
 from flask import Response
+from werkzeug.exceptions import ServiceUnavailable
 
 from webapp import exports as made
 from webapp.access import leave_trail, person
@@ -10,28 +12,60 @@ from webapp.api.answers import api_blueprint, download, problems
 from webapp.api.schemas import FilterSchema
 from webapp.storage.records import Query
 from webapp.store import store
+from webapp.words import N_
 
 exports = api_blueprint("exports", "Findings, submission and labels as files")
 CSV = "text/csv; charset=utf-8"
 TEXT = {"type": "string"}
+AT_ONCE = 4
+BUSY = N_("other exports are being written at the moment: try again in some seconds")
+WRITING = threading.BoundedSemaphore(AT_ONCE)
+
+
+class Place:
+    """One of a few places to write at, until it is left: at the latest when nothing holds it any more."""
+
+    def __init__(self) -> None:
+        """Raises ServiceUnavailable where all are taken: nobody waits with a thread in hand."""
+        self._is_held = WRITING.acquire(blocking=False)
+        if not self._is_held:
+            raise ServiceUnavailable(BUSY, retry_after=5)
+
+    def leave(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            WRITING.release()
+
+    __del__ = leave
 
 
 def _whole(write: Any, name: str, kind: str) -> Response:
-    leave_trail("exported", detail=name)
-    with store().database.reading() as session:
-        return download(write(session, person().workspace), kind, name)
+    place = Place()
+    try:
+        leave_trail("exported", detail=name)
+        with store().database.reading() as session:
+            return download(write(session, person().workspace), kind, name)
+    finally:
+        place.leave()
 
 
 def _in_pieces(write: Any, name: str, kind: str, *given: Any) -> Response:
-    """An answer that is sent while it is written: it may be larger than the memory."""
+    """An answer that is sent while it is written: it may be larger than the memory.
+
+    What its reader does not take at once lies on the disk (`webapp.connections`), and the writing goes on.
+    """
+    place = Place()
     leave_trail("exported", detail=name)
     database, workspace = store().database, person().workspace
 
-    def pieces() -> Any:
-        with database.reading() as session:
-            yield from write(session, *given[:-1], workspace, given[-1])
+    def pieces(place: Place) -> Any:
+        try:
+            with database.reading() as session:
+                yield from write(session, *given[:-1], workspace, given[-1])
+        finally:
+            place.leave()
 
-    return download(pieces(), kind, name)
+    return download(pieces(place), kind, name)
 
 
 @exports.route("/export.csv")

@@ -1,6 +1,5 @@
 """Records: sent in, listed, looked at, reviewed, deleted."""
 
-from collections.abc import Callable
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -20,9 +19,9 @@ from webapp.api.schemas import (
     StretchSchema,
 )
 from webapp.changes import look_up, remove_record, review_record, the_record
-from webapp.pictures import evidence_of_row, picture, report, samples, samples_npy
+from webapp.drawings import KINDS, drawing
+from webapp.looks import ask_again, evidence_of_row, samples, samples_npy
 from webapp.samples import MOST_BYTES
-from webapp.storage.files import Files
 from webapp.storage.jobs import ask_evidence
 from webapp.storage.records import list_item, list_records
 from webapp.storage.tables import Record
@@ -137,24 +136,29 @@ def evidence(record: str) -> Any:
 
 @records.route("/records/<record>/report.pdf")
 @records.response(200, {"type": "string", "format": "binary"}, content_type="application/pdf")
+@records.alt_response(202, schema={"type": "object"}, description="being drawn: ask again")
 @problems(records, 404, 422)
 def report_pdf(record: str) -> Response:
     """The tracing on ECG paper with its finding: one page, A4"""
-    return _drawn(record, report, "report.pdf", "application/pdf")
+    return _drawn(record, "report.pdf")
 
 
 @records.route("/records/<record>/picture.png")
 @records.response(200, {"type": "string", "format": "binary"}, content_type="image/png")
+@records.alt_response(202, schema={"type": "object"}, description="being drawn: ask again")
 @problems(records, 404, 422)
 def picture_png(record: str) -> Response:
     """The tracing on ECG paper with its finding, as a picture"""
-    return _drawn(record, picture, "picture.png", "image/png")
+    return _drawn(record, "picture.png")
 
 
-def _drawn(record: str, draw: Callable[[Files, Record], bytes], name: str, kind: str) -> Response:
+def _drawn(record: str, kind: str) -> Response:
     row = _row(record)
-    leave_trail("exported", row.name, name)
-    return Response(draw(store().files, row), content_type=kind)
+    drawn = drawing(store(), row, kind)
+    if drawn is None:
+        return ask_again()
+    leave_trail("exported", row.name, kind)
+    return Response(drawn, content_type=KINDS[kind])
 
 
 @records.route("/records/<record>/review", methods=["POST"])

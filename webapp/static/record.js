@@ -77,6 +77,37 @@ function bindPrint(viewer) {
   window.matchMedia("print").addEventListener("change", (event) => viewer.print(event.matches));
 }
 
+/** A drawing is made when it is first asked for: ask until it is there, then save it. */
+async function save(link) {
+  link.setAttribute("aria-busy", "true");
+  try {
+    let answer = await fetch(link.href);
+    while (answer.status === 202) {
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      answer = await fetch(link.href);
+    }
+    if (!answer.ok) throw new Error((await answer.json()).detail);
+    const address = URL.createObjectURL(await answer.blob());
+    const saved = document.createElement("a");
+    Object.assign(saved, { href: address, download: link.download });
+    saved.click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  } catch {
+    window.open(link.href); // which shows why
+  } finally {
+    link.removeAttribute("aria-busy");
+  }
+}
+
+function bindDrawings() {
+  for (const link of document.querySelectorAll("[data-drawing]")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      if (!link.hasAttribute("aria-busy")) save(link);
+    });
+  }
+}
+
 function start() {
   byId("viewer").hidden = false;
   for (const each of document.querySelectorAll("[data-go-s]")) each.hidden = false;
@@ -85,6 +116,7 @@ function start() {
   viewer.show();
   bindKeys(viewer);
   bindPrint(viewer);
+  bindDrawings();
   byId("print").addEventListener("click", () => window.print());
   if (byId("review")) bindReview(byId("review"));
 }

@@ -1,7 +1,8 @@
 """The files that a server keeps, under names of its own and outside of every folder that it serves.
 
 signals/ab/abcd....npy  samples, by their checksum;  uploads/JOB/given/  files as they came, until they are read;
-uploads/JOB/1/  what an archive among them held;  incoming/  what is still being sent;  secret_key
+uploads/JOB/1/  what an archive among them held;  drawings/RECORD/  pictures and reports, until they show something old;
+incoming/  what is still being sent;  secret_key
 """
 
 import os
@@ -9,7 +10,7 @@ import secrets
 import shutil
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -27,7 +28,8 @@ from webapp.storage.tables import Record as Row
 
 ORPHAN_S = 3_600.0  # files that belong to nothing are swept when they are so old
 LONGEST_BYTES = 200  # of a file's name
-FOLDERS = ("signals", "uploads", "incoming")
+FOLDERS = ("signals", "uploads", "incoming", "drawings")
+MOST_DRAWN_BYTES = 2 * 2**30  # of drawings, of which the oldest go
 
 
 class Files:
@@ -57,6 +59,29 @@ class Files:
 
     def upload(self, job_id: str) -> Path:
         return self.folder / "uploads" / job_id
+
+    def drawings(self, record_id: int) -> Path:
+        return self.folder / "drawings" / str(record_id)
+
+    def keep_drawing(self, content: bytes, path: Path) -> None:
+        """Put a drawing in its place, and take away those of the record that show something old. Raises NoRoom."""
+        written = self.incoming()
+        try:
+            written.write_bytes(content)
+            path.parent.mkdir(exist_ok=True, mode=0o700)
+            kind = path.name.partition("-")[2]
+            for old in path.parent.glob(f"*-{kind}"):
+                old.unlink(missing_ok=True)
+            written.replace(path)
+        except OSError as error:
+            written.unlink(missing_ok=True)
+            raise NoRoom(f"the drawing cannot be stored ({error.strerror}): make room on the server's disk") from error
+
+    def drop_drawings(self, record_ids: Iterable[int] | None = None) -> None:
+        """Take away the drawings of some records, or all of them."""
+        folders = (self.folder / "drawings").iterdir() if record_ids is None else map(self.drawings, record_ids)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def secret_key(self) -> str:
         """What sessions are signed with: made at the first start, for the owner's eyes alone."""
@@ -163,6 +188,20 @@ class Files:
         for path in (self.folder / "signals").glob("*/*.npy"):
             if path.stem not in held:
                 _drop_old(path, old)
+        self.sweep_drawings(session)
+
+    def sweep_drawings(self, session: Session) -> None:
+        """Take away drawings of records that are gone, and the oldest of too many."""
+        there = {path.name for path in (self.folder / "drawings").iterdir()}
+        held = {str(each) for each in session.scalars(select(Row.id))} if there else set()
+        self.drop_drawings(int(name) for name in there - held if name.isdigit())
+        drawn = sorted((self.folder / "drawings").glob("*/*"), key=_changed_at, reverse=True)
+        n_bytes = 0
+        for path in drawn:
+            with suppress(OSError):
+                n_bytes += path.stat().st_size
+                if n_bytes > MOST_DRAWN_BYTES:
+                    path.unlink()
 
 
 def upsert(session: Session, table: Any) -> Any:
@@ -178,6 +217,13 @@ def _drop_old(path: Path, before: float) -> None:
     with suppress(OSError):
         if path.stat().st_mtime < before:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def safe_name(name: str, place: int) -> str:

@@ -1,4 +1,5 @@
-"""The queue of work, kept in the database: uploads are opened, their recordings read, records explained.
+"""The queue of work, kept in the database: uploads are opened, their recordings read, records explained and
+drawn.
 
 A task is taken by one worker at a time. Its outcome is written in the transaction that takes it off the queue, so that
 whatever is killed, it is done once or again, and never half. Tasks of a worker that is no longer alive are free again.
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 from webapp.storage.accounts import Person
 from webapp.storage.tables import NAME_LETTERS, Job, Task, Worker
 
-PRIORITY = {"explain": 0, "open": 1, "read": 2}  # who is looking at a record waits for nobody's upload
+PRIORITY = {"explain": 0, "draw": 0, "open": 1, "read": 2}  # who is looking at a record waits for nobody's upload
 TRIED = 1 + max(PRIORITY.values())  # what has failed once waits for all that has not
 QUEUED, RUNNING, DONE, REFUSED, FAILED, CANCELLED = "queued", "running", "done", "refused", "failed", "cancelled"
 UNFINISHED = (QUEUED, RUNNING)
@@ -24,7 +25,13 @@ ALIVE_S = 10.0
 MOST_ATTEMPTS = 2
 ENDED_THE_READER = "ended the program that read it, twice: nothing was decided on it; export the recording again"
 ENDED_THE_EVIDENCE = "gathering the evidence ended the program, twice: the finding stands without it"
-ENDED = {"open": ENDED_THE_READER, "read": ENDED_THE_READER, "explain": ENDED_THE_EVIDENCE}
+ENDED_THE_DRAWING = "drawing it ended the program, twice: the finding stands without it"
+ENDED = {
+    "open": ENDED_THE_READER,
+    "read": ENDED_THE_READER,
+    "explain": ENDED_THE_EVIDENCE,
+    "draw": ENDED_THE_DRAWING,
+}
 MOST_JOBS = 20  # in a list
 MOST_NAMED = 10  # files of an upload that its name tells
 
@@ -58,6 +65,18 @@ def ask_evidence(session: Session, record_id: int) -> str | None:
     if task is None:
         session.add(Task(kind="explain", state=QUEUED, priority=PRIORITY["explain"], record_id=record_id))
     return task.reason if task else None
+
+
+def ask_drawing(session: Session, record_id: int, name: str) -> str | None:
+    """Queue a drawing of a record where it is not queued yet; why it failed the last time, once, where it did."""
+    of_drawing = select(Task).where(Task.record_id == record_id, Task.kind == "draw", Task.name == name)
+    task = session.scalar(of_drawing.order_by(Task.id))
+    if task is None:
+        session.add(Task(kind="draw", state=QUEUED, priority=PRIORITY["draw"], record_id=record_id, name=name))
+    elif task.state == FAILED:
+        session.delete(task)  # whoever asks again has it tried again
+        return task.reason
+    return None
 
 
 def note_alive(session: Session, worker: str) -> None:

@@ -220,7 +220,7 @@ class Job(Base):
 
 
 class Task(Base):
-    """A piece of work: `open` an upload, `read` one recording of it, `explain` one record.
+    """A piece of work: `open` an upload, `read` one recording of it, `explain` or `draw` one record.
 
     position : of a recording in its upload. Taken in the order of priority, position and id, so that no upload waits
     for the whole of another.  record : name under which a recording was stored.  reason : why it was refused.

@@ -1,0 +1,74 @@
+"""Pictures and reports of records: drawn by the workers, kept until the record or its finding changes, sent as files."""
+
+import hashlib
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from cardiac import reports
+from cardiac.errors import RecordError
+from cardiac.evidence import evidence_of
+from cardiac.records import stored_record
+from webapp.storage.files import Files
+from webapp.storage.jobs import ask_drawing
+from webapp.storage.tables import Record
+from webapp.store import Store
+
+KINDS = {"report.pdf": "application/pdf", "picture.png": "image/png"}
+LOOK_S = 0.1
+MOST_WAITING = 3  # requests that wait for a drawing, each with a thread in hand; others are told to ask again
+_WAITING = threading.BoundedSemaphore(MOST_WAITING)
+
+
+def place_of(files: Files, row: Record, kind: str) -> Path:
+    """Where a record's drawing lies when it has been drawn: a name that changes with all that it shows."""
+    told = json.dumps([row.name, row.signal, row.document, row.evidence], sort_keys=True)
+    return files.drawings(row.id) / f"{hashlib.sha256(told.encode()).hexdigest()}-{kind}"
+
+
+def drawing(store: Store, row: Record, kind: str) -> bytes | None:
+    """A drawing, which is asked for where it is not there; None while it is being drawn.
+
+    Waits for it for a while, where not too many do. Raises RecordError where it cannot be drawn.
+    """
+    path = place_of(store.files, row, kind)
+    if (drawn := _read(path)) is not None:
+        return drawn
+    _ask(store, row, kind)
+    if not _WAITING.acquire(blocking=False):
+        return None
+    try:
+        deadline = time.monotonic() + store.settings.draw_wait_s
+        while time.monotonic() < deadline:
+            time.sleep(LOOK_S)
+            if (drawn := _read(path)) is not None:
+                return drawn
+    finally:
+        _WAITING.release()
+    return None
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _ask(store: Store, row: Record, kind: str) -> None:
+    with store.database.writing() as session:
+        failed = ask_drawing(session, row.id, kind)
+    if failed:
+        raise RecordError(failed)
+
+
+def draw(files: Files, row: Record, kind: str) -> bytes:
+    """A drawing as PNG or PDF, with the evidence where it was gathered. Raises RecordError."""
+    record = stored_record(files.signal(row.signal), row.name, row.document["fs_hz"])
+    finding: Any = reports.finding_of(row.document)
+    evidence = evidence_of(row.evidence) if row.evidence else None
+    if kind == "report.pdf":
+        return reports.ecg_report(record, finding, row.document["bundle"], evidence)
+    return reports.ecg_picture(record, finding, evidence)
