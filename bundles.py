@@ -128,7 +128,13 @@ def seal_bundle(folder: Path) -> str:
     """
     card = read_card(folder, changed=True)
     _read_files(folder, card)
-    replace_file(folder / CARD, sealed_card(card))
+    try:
+        content = sealed_card(card)
+    except (ValueError, RecursionError) as error:  # half a letter, say
+        raise BundleError(
+            f"{folder}: {CARD} cannot be sealed ({first_line(error)}): correct what was changed"
+        ) from error
+    replace_file(folder / CARD, content)
     return bundle_checksum(folder)
 
 

@@ -72,11 +72,13 @@ def test_a_changed_card_is_refused(case, runtime, bundle):
 
 @EACH_RUNTIME
 @pytest.mark.parametrize("name", ["weights.safetensors", "network.onnx"])
-def test_a_missing_file_is_refused(name, runtime, bundle):
+def test_a_missing_file_is_refused(name, runtime, bundle, root, capsys):
     """By the runtime that does not run it as well: the checksum speaks of both."""
     (bundle / name).unlink()
     assert f"{name} is missing" in refused(bundle, runtime)
-    assert inference.main(["public_data", "--out", str(bundle / "out"), "--bundle", str(bundle)]) == 2
+    arguments = [str(root / "public_data"), "--out", str(bundle / "out"), "--runtime", runtime]
+    assert inference.main([*arguments, "--bundle", str(bundle)]) == 2
+    assert f"{name} is missing" in capsys.readouterr().err
     assert not list(bundle.glob("out/*.json"))
 
 
@@ -186,7 +188,15 @@ def test_what_is_no_card_is_one_sentence(content, bundle):
 def test_a_card_as_deep_as_can_be_read_is_one_sentence_too(bundle):
     """Where it can be taken apart and not be put together again for its checksum, or the other way round."""
     text = json.dumps(read_card(bundle))[:-1]
-    for depth in range(900, 1_000, 3):
+    for depth in range(800, 1_000):
         (bundle / "card.json").write_text(f'{text}, "deep": {"[" * depth}{"]" * depth}}}', encoding="utf-8")
         with pytest.raises(BundleError, match=r"is not JSON|was changed"):
             bundles.bundle_checksum(bundle)
+
+
+def test_what_cannot_be_written_is_not_sealed(bundle):
+    content = json.dumps(read_card(bundle))[:-1] + r', "word": "\ud800"}'
+    (bundle / "card.json").write_text(content, encoding="utf-8")
+    with pytest.raises(BundleError, match=r"cannot be sealed .*: correct what was changed"):
+        bundles.seal_bundle(bundle)
+    assert (bundle / "card.json").read_text(encoding="utf-8") == content
