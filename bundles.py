@@ -1,12 +1,18 @@
 """Bundles: the card that says how networks are used, and something that runs them. Needs no torch.
 
+    python bundles.py check checkpoints/mi/hybrid   # prints the checksum that findings report, or says what is wrong
+    python bundles.py seal FOLDER                   # after changing card.json on purpose, a threshold say
+
 A bundle's folder holds `card.json`, the weights for torch (`weights.safetensors`, see `utils.load_bundle`) and, once
-`export.py` has written it, the same networks as an ONNX graph, which ONNX Runtime runs in half the time.
+`export.py` has written it, the same networks as an ONNX graph, which ONNX Runtime runs in half the time. The card holds
+the checksums of both and one of itself, which is the bundle's. Whatever else lies in the folder is not looked at.
 """
 
+import argparse
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,11 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from cardiac.errors import BundleError, extra, first_line
+from cardiac.cards import CARD, SEAL, parse_card, sealed_card
+from cardiac.errors import BundleError, CardiacError, extra, first_line
+from cardiac.reports import replace_file
 from cardiac.windows import WindowPlan, cut_sections
 
 ROOT = Path(__file__).resolve().parent
-WEIGHTS, CARD, GRAPH = "weights.safetensors", "card.json", "network.onnx"
+WEIGHTS, GRAPH = "weights.safetensors", "network.onnx"
 CARD_KEYS = ("name", "signal", "network", "members", "stages", "decisions", "weights_sha256")
 RUNTIMES = ("onnx", "torch")
 MOST_AT_ONCE = 16  # signals in one call of ONNX Runtime, on one thread: several calls use several cores better than one
@@ -32,8 +40,9 @@ Run = Callable[[np.ndarray, Sequence[np.ndarray]], list[np.ndarray]]
 
 @dataclass(frozen=True)
 class Bundle:
-    """The card, what runs its networks, and the SHA-256 of the weights.
+    """The card, and what runs its networks.
 
+    sha256 : of the card, and thereby of weights and graph as well; the same by either runtime.
     networks : torch's modules, in evaluation mode; empty where ONNX Runtime runs them.
     """
 
@@ -60,23 +69,78 @@ def run_sections(run: Run, signals: np.ndarray, plans: Sequence[WindowPlan], sec
     return [logits[0] for logits in found] if signals.ndim == 2 else found
 
 
-def read_card(folder: Path) -> dict[str, Any]:
-    """What stands in a bundle's card. Raises BundleError where it is missing, no JSON, or says too little."""
+def read_card(folder: Path, changed: bool = False) -> dict[str, Any]:
+    """What a bundle's card says. Raises BundleError where it is missing, not as it was sealed, or says too little.
+
+    changed : whether it may be another than was sealed, as for `seal_bundle`.
+    """
     try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        content = (folder / CARD).read_bytes()
     except OSError as error:
         raise BundleError(f"{folder}: {CARD} is missing or unreadable: give a bundle's folder with --bundle") from error
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{folder}: {CARD} is not JSON ({error}): copy the bundle again") from error
-    missing = [key for key in CARD_KEYS if not isinstance(card, dict) or key not in card]
+    card = parse_card(content, folder, changed)
+    missing = [key for key in CARD_KEYS if key not in card]
     if missing:
         raise BundleError(f"{folder}: {CARD} says nothing of {missing[0]!r}: copy the bundle again")
     return card
 
 
+def open_bundle(folder: Path, with_graph: bool = True) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The card of a bundle and the contents of the files that it names, WEIGHTS and GRAPH, all checked.
+
+    with_graph : False leaves the graph aside, for what writes it anew.
+    Raises BundleError where one of them is missing or another than when the bundle was made.
+    """
+    card = read_card(folder)
+    return card, _read_files(folder, card, with_graph)
+
+
+def _read_files(folder: Path, card: Mapping[str, Any], with_graph: bool = True) -> dict[str, bytes]:
+    files = {WEIGHTS: _read_file(folder, WEIGHTS, card["weights_sha256"], "copy the bundle again")}
+    graph = card.get("onnx")
+    if graph is None or not with_graph:
+        return files
+    if not isinstance(graph, Mapping) or graph.get("made_from") != made_from(card):
+        raise BundleError(f"{folder}: {GRAPH} was made from other networks than {CARD} tells of: copy the bundle again")
+    remedy = f"copy the bundle again, or run `python export.py --bundle {folder}`"
+    return files | {GRAPH: _read_file(folder, GRAPH, graph.get("sha256"), remedy)}
+
+
+def _read_file(folder: Path, name: str, sha256: object, remedy: str) -> bytes:
+    try:
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise BundleError(f"{folder}: {name} is missing or unreadable: {remedy}") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise BundleError(f"{folder}: {name} is not the file that {CARD} tells of (checksum): {remedy}")
+    return content
+
+
+def bundle_checksum(folder: Path) -> str:
+    """The checksum that findings by this bundle report. Raises BundleError as `open_bundle` does."""
+    return open_bundle(folder)[0][SEAL]
+
+
+def seal_bundle(folder: Path) -> str:
+    """Seal a card that was changed on purpose, or made before cards were sealed; the bundle's new checksum.
+
+    Raises BundleError where the files beside it are not those that it names, or it cannot be written.
+    """
+    card = read_card(folder, changed=True)
+    _read_files(folder, card)
+    try:
+        content = sealed_card(card)
+    except (ValueError, RecursionError) as error:  # half a letter, say
+        raise BundleError(
+            f"{folder}: {CARD} cannot be sealed ({first_line(error)}): correct what was changed"
+        ) from error
+    replace_file(folder / CARD, content)
+    return bundle_checksum(folder)
+
+
 def has_graph(folder: str | Path) -> bool:
-    """Whether the bundle in this folder has an ONNX graph and there is something to run it. Raises BundleError."""
-    if not (Path(folder) / GRAPH).is_file() or "onnx" not in read_card(Path(folder)):
+    """Whether the card in this folder names an ONNX graph and there is something to run it. Raises BundleError."""
+    if read_card(Path(folder)).get("onnx") is None:
         return False
     try:
         import onnxruntime  # noqa: F401
@@ -102,35 +166,24 @@ def n_threads() -> int:
 
 
 def load_graph(folder: str | Path) -> Bundle:
-    """The bundle in a folder, run by ONNX Runtime, its graph checked against the card.
+    """The bundle in a folder, run by ONNX Runtime, its files checked against the card.
 
     Raises BundleError where a file is missing or damaged, or does not fit the card.
     """
     folder = Path(folder)
-    card = read_card(folder)
+    card, files = open_bundle(folder)
     onnxruntime = extra("onnxruntime", "requirements-onnx.txt", BundleError)
-    told = card.get("onnx")
-    if not isinstance(told, Mapping):
+    if GRAPH not in files:
         raise BundleError(f"{folder}: has no ONNX graph yet: python export.py --bundle {folder}")
-    if told.get("made_from") != made_from(card):
-        raise BundleError(f"{folder}: {GRAPH} was made from other networks than {CARD} tells of: copy the bundle again")
-    try:
-        graph = (folder / GRAPH).read_bytes()
-    except OSError as error:
-        raise BundleError(
-            f"{folder}: {GRAPH} is missing or unreadable: copy the bundle again, or python export.py"
-        ) from error
-    if hashlib.sha256(graph).hexdigest() != told.get("sha256"):
-        raise BundleError(f"{folder}: {GRAPH} is not the file that {CARD} tells of (checksum): copy the bundle again")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(files[GRAPH], options, providers=["CPUExecutionProvider"])
         run = _runner(session, [*card["stages"]])
     except Exception as error:  # ONNX Runtime's own errors have no common parent
         raise BundleError(f"{folder}: {GRAPH} cannot be run ({first_line(error)}): copy the bundle again") from error
-    return Bundle(dict(card), run, card["weights_sha256"], "onnx")
+    return Bundle(card, run, card[SEAL], "onnx")
 
 
 def _runner(session: Any, stages: Sequence[str]) -> Run:
@@ -157,3 +210,22 @@ def _runner(session: Any, stages: Sequence[str]) -> Run:
         return [np.concatenate(of_stage) for of_stage in zip(*parts, strict=True)]
 
     return run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line. 0, or 2 with one sentence."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=("check", "seal"), help="what to do")
+    parser.add_argument("folder", type=Path, help="the bundle's folder")
+    options = parser.parse_args(arguments)
+    try:
+        sha256 = (seal_bundle if options.action == "seal" else bundle_checksum)(options.folder)
+    except CardiacError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{sha256}  {options.folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

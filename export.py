@@ -7,7 +7,6 @@ The graph takes signals of any number and length; it is checked against torch on
 
 import argparse
 import hashlib
-import json
 import logging
 import sys
 import warnings
@@ -19,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bundles import CARD, GRAPH, LOGITS, ROOT, SIGNALS, STARTS, Bundle, load_graph, made_from, read_card, run_sections
+from bundles import GRAPH, LOGITS, ROOT, SIGNALS, STARTS, Bundle, load_graph, made_from, run_sections
+from cardiac.cards import CARD, sealed_card
 from cardiac.errors import BundleError, CardiacError, extra
 from cardiac.reports import replace_file
 from cardiac.windows import WindowPlan, sigmoid, window_starts
@@ -43,20 +43,20 @@ class Members(nn.Module):
 
 
 def export_bundle(folder: str | Path) -> Path:
-    """Write the graph of a bundle's networks and note its checksum in the card; where the graph lies.
+    """Write the graph of a bundle's networks, note its checksum in the card and seal that anew; where the graph lies.
 
     Raises BundleError where the bundle cannot be read, or the graph does not give what torch gives.
     """
     folder = Path(folder)
     extra("onnxscript", "requirements-export.txt", BundleError)
-    bundle = load_bundle(folder)
+    bundle = load_bundle(folder, with_graph=False)
     plans = {name: WindowPlan.of(stage) for name, stage in bundle.card["stages"].items()}
     graph = _graph(bundle, plans)
-    card = read_card(folder)
+    card = bundle.card
     told = {"sha256": hashlib.sha256(graph).hexdigest(), "made_from": made_from(card), "opset": OPSET}
     before = [(folder / name).read_bytes() if (folder / name).is_file() else None for name in (GRAPH, CARD)]
     replace_file(folder / GRAPH, graph)
-    replace_file(folder / CARD, (json.dumps({**card, "onnx": told}, indent=2, ensure_ascii=False) + "\n").encode())
+    replace_file(folder / CARD, sealed_card({**card, "onnx": told}))
     try:
         _check(bundle, load_graph(folder), plans)
     except BundleError:

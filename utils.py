@@ -3,7 +3,6 @@
 import difflib
 import hashlib
 import inspect
-import json
 import random
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from bundles import CARD, WEIGHTS, Bundle, Run, read_card, run_sections
+from bundles import WEIGHTS, Bundle, Run, open_bundle, run_sections
+from cardiac.cards import CARD, SEAL, sealed_card
 from cardiac.errors import BundleError, ConfigError, first_line
 from cardiac.reports import replace_file
 from cardiac.windows import WindowPlan
@@ -139,7 +139,7 @@ def _near(name: str, known: Mapping[str, object], section: str = "") -> str:
 
 
 def save_bundle(folder: str | Path, networks: Sequence[nn.Module], card: Mapping[str, Any]) -> None:
-    """Write weights and card; the weights' checksum is put into the card, each file replaced at once."""
+    """Write weights and card, each file replaced at once; the card is sealed, and names no graph of other weights."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
@@ -148,31 +148,21 @@ def save_bundle(folder: str | Path, networks: Sequence[nn.Module], card: Mapping
         for name, tensor in network.state_dict().items()
     }
     weights = save_tensors(tensors)
-    text = json.dumps({**card, "weights_sha256": hashlib.sha256(weights).hexdigest()}, indent=2, ensure_ascii=False)
+    content = {key: value for key, value in card.items() if key != "onnx"}
     replace_file(folder / WEIGHTS, weights)
-    replace_file(folder / CARD, (text + "\n").encode())
+    replace_file(folder / CARD, sealed_card({**content, "weights_sha256": hashlib.sha256(weights).hexdigest()}))
 
 
-def load_bundle(folder: str | Path) -> Bundle:
-    """The bundle in a folder, its weights checked against the card, its networks in evaluation mode.
+def load_bundle(folder: str | Path, with_graph: bool = True) -> Bundle:
+    """The bundle in a folder, its files checked against the card, its networks in evaluation mode.
 
+    with_graph : False leaves the ONNX graph unchecked, for what writes it anew.
     Raises BundleError where a file is missing or damaged, or weights, card and network do not fit.
     """
     folder = Path(folder)
-    card = read_card(folder)
+    card, files = open_bundle(folder, with_graph)
     try:
-        weights = (folder / WEIGHTS).read_bytes()
-    except OSError as error:
-        raise BundleError(
-            f"{folder}: {WEIGHTS} is missing or unreadable: give a bundle's folder with --bundle"
-        ) from error
-    sha256 = hashlib.sha256(weights).hexdigest()
-    if sha256 != card["weights_sha256"]:
-        raise BundleError(
-            f"{folder}: {WEIGHTS} is not the file that {CARD} was written for (checksum): copy both again"
-        )
-    try:
-        tensors = load_tensors(weights)
+        tensors = load_tensors(files[WEIGHTS])
         networks = [_rebuild(member, card["network"], tensors) for member in range(card["members"])]
         if not networks:
             raise ValueError("no members")
@@ -181,7 +171,7 @@ def load_bundle(folder: str | Path) -> Bundle:
             f"{folder}: the weights do not fit the card's networks ({first_line(error)}): copy the bundle again"
         ) from error
     networks = [network.to(pick_device()).eval() for network in networks]
-    return Bundle(card, _runner(networks), sha256, "torch", networks)
+    return Bundle(card, _runner(networks), card[SEAL], "torch", networks)
 
 
 def _rebuild(member: int, network: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> nn.Module:

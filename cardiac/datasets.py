@@ -2,7 +2,6 @@
 
 import ast
 import csv
-import json
 import os
 import warnings
 import zipfile
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cardiac.cards import parse_card
 from cardiac.errors import DatasetError, first_line
 from cardiac.labels import (
     AUXILIARY,
@@ -133,10 +133,13 @@ def read_out_of_fold(path: str | Path) -> pd.DataFrame:
 
 
 def read_card(path: str | Path) -> dict[str, Any]:
-    """The card.json of a bundle that was trained here, its decide settings among what it holds."""
+    """The card.json of a bundle that was trained here, its decide settings among what it holds.
+
+    Raises DatasetError where it does not hold them, BundleError where it is not as it was sealed.
+    """
     path = Path(path)
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = parse_card(path.read_bytes(), path.parent)
         dict(card["training"]["config"]["decide"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(

@@ -22,6 +22,14 @@ myocardial infarction, and at which of six sites (septal, anterior, lateral, ant
 - Nothing may be concluded about the lateral site: two recordings in the training data carry it.
 """
 
+CHECKSUM = """## Which bundle decided
+
+The checksum that findings report is `card_sha256` in `card.json`: it covers all that the card says, thresholds and
+calibration among it, and the checksums of `weights.safetensors` and `network.onnx`. `python bundles.py check FOLDER`
+prints it once all three files fit, and else says which does not; after a change of the card on purpose `python bundles.py
+seal FOLDER` gives the bundle a checksum of its own.
+"""
+
 DATA = """The training part of the AIIJC 2023 infarction task: 10 s, 500 Hz, 12 leads from PTB-XL (Wagner et al. 2020, CC BY 4.0;
 Schiller devices, Germany, 1989 to 1996), labelled anew by a consensus of cardiologists. The labels are a second opinion
 on PTB-XL's own: the two agree with an F1 of about 0.78. Companions are further PTB-XL recordings with PTB-XL's codes
@@ -76,7 +84,8 @@ def model_card(card: Mapping[str, Any], figures: Figures) -> str:
         INTENDED,
         "## What it is\n",
         "\n".join(facts),
-        "\n## Data\n",
+        f"\n{CHECKSUM}",
+        "## Data\n",
         data,
         failures,
     ]

@@ -19,7 +19,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bundles import read_card
+from bundles import bundle_checksum
 from cardiac.errors import STOPS, CardiacError, RecordError, internal_error
 from cardiac.labels import NOTICE
 from cardiac.records import FS_RANGE_HZ
@@ -136,7 +136,7 @@ def read_many(
     workers : processes that read, one processor each; as many as the cluster has without it.
     Raises CardiacError where nothing can be begun, or the output cannot be written; what is done stays.
     """
-    told = {"source": source, "weights_sha256": read_card(bundle)["weights_sha256"], "fs_hz": fs_hz}
+    told = {"source": source, "bundle_sha256": bundle_checksum(bundle), "fs_hz": fs_hz}
     ray_of()
     check_address(address)
     with alone_in(out):

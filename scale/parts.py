@@ -52,9 +52,11 @@ def begin(out: Path, told: Mapping[str, Any], places: Iterable[Place], part_size
         except ValueError as error:
             raise ConfigError(f"{out / RUN}: cannot be read: choose another --out") from error
         other = [key for key in told if before.get(key) != told[key]]
+        if other and other[0] not in before:
+            raise ConfigError(f"{out}: was begun by another version of this program: choose another --out")
         if other:
             raise ConfigError(
-                f"{out}: was begun with another {other[0]} ({before.get(other[0])!r}): take that again, "
+                f"{out}: was begun with another {other[0]} ({before[other[0]]!r}): take that again, "
                 "or choose another --out"
             )
         return before["n_parts"]

@@ -1,16 +1,15 @@
 """Training that goes on from weights learnt elsewhere."""
 
-import json
-
 import pytest
 import torch
 from safetensors.torch import load_file
 
 import learning
 import train
-from bundles import Bundle
+from bundles import Bundle, bundle_checksum
 from cardiac.errors import ConfigError
 from cardiac.simulate import simulate_dataset
+from tests.cards import read_card
 from utils import load_config
 
 SMALL = ["train.epochs=1", "data.n_folds=2", "network.widths=[8, 8, 8]", "network.depth=1", "train.crop=200"]
@@ -36,8 +35,7 @@ def test_training_goes_on_from_a_bundles_weights(root, fitted, tmp_path):
     learnt = [name for name in before if "running" not in name and "num_batches" not in name]
     assert len(learnt) > 50
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in learnt)
-    card, told = (json.loads((folder / "card.json").read_text(encoding="utf-8")) for folder in (out, fitted))
-    assert card["training"]["begun_from_sha256"] == told["weights_sha256"]
+    assert read_card(out)["training"]["begun_from_sha256"] == bundle_checksum(fitted)
 
 
 def test_weights_that_learnt_from_these_recordings_are_refused(root, fitted, tmp_path):

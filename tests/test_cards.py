@@ -1,12 +1,12 @@
 """Bundles whose card or weights are not what they should be: one sentence, before any record is read."""
 
-import json
 import shutil
 
 import pytest
 
 import inference
 from cardiac.errors import BundleError
+from tests.cards import change_card
 
 
 @pytest.fixture
@@ -15,19 +15,12 @@ def bundle(tmp_path):
     return shutil.copytree(inference.DEFAULT_BUNDLE, tmp_path / "bundle")
 
 
-def change_card(bundle, change):
-    path = bundle / "card.json"
-    card = json.loads(path.read_text(encoding="utf-8"))
-    change(card)
-    path.write_text(json.dumps(card), encoding="utf-8")
-
-
 def test_damaged_bundles_are_refused(bundle, root, tmp_path, capsys):
     command = [str(root / "public_data"), "--out", str(tmp_path / "out")]
     change_card(bundle, lambda card: card["decisions"]["thresholds"]["sites"].pop("septal"))
     assert inference.main([*command, "--bundle", str(bundle)]) == 2
     assert "septal" in capsys.readouterr().err
-    for name, runtime in (("weights.safetensors", "torch"), ("network.onnx", "onnx")):
+    for name, runtime in (("network.onnx", "torch"), ("weights.safetensors", "onnx")):
         with (bundle / name).open("ab") as file:
             file.write(b"\0")
         assert inference.main([*command, "--bundle", str(bundle), "--runtime", runtime]) == 2

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.site import Line, format_lines
 from cardiac.evaluate import format_rows
 from cardiac.metrics import Figure
+from cardiac.model_card import CHECKSUM
 
 GROUPS = ("infarction", "sites on true infarctions", "end to end", "doubt")
 
@@ -25,6 +26,11 @@ def test_figures_are_those_of_the_shipped_bundle(readme, root):
         rows = {name: Figure(**figure) for name, figure in metrics["figures"][group].items()}
         for line in format_rows(group, rows):
             assert line in readme
+
+
+def test_the_checksum_is_that_of_the_shipped_bundle(readme, root, detector):
+    assert f"As shipped it is `{detector.bundle.sha256}`" in readme
+    assert f"\n{CHECKSUM}\n" in (root / "checkpoints/mi/hybrid/README.md").read_text(encoding="utf-8")
 
 
 def test_figures_on_simulated_records_are_what_the_command_prints(readme, root):

@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +15,15 @@ import pytest
 pytest.importorskip("ray", reason="requirements-scale.txt is not installed")
 
 import pyarrow.dataset
+import pyarrow.parquet
 
+from bundles import bundle_checksum
 from cardiac.errors import ConfigError
 from cardiac.labels import SITES
 from inference import predict_folder
 from scale import batch, parts
 from scale.listing import Place, brought_here, list_source
+from tests.cards import change_card, checksum_by_hand, read_card
 from tests.test_bundles import WITHOUT
 from tests.test_hostile_files import HOSTILE
 
@@ -56,6 +61,8 @@ def test_findings_are_those_of_the_command_line(root, source, detector, tmp_path
     assert "29 recordings in 5 parts, 1 of them not read" in done.stdout
     rows = {row["record_id"]: row for row in rows_of(out)}
     assert len(rows) == len(rows_of(out)) == 29
+    schema = pyarrow.parquet.read_schema(parts.part_file(out, 0))
+    assert schema.metadata[b"bundle_sha256"].decode() == detector.bundle.sha256 == bundle_checksum(batch.DEFAULT_BUNDLE)
     assert rows["bad.npy"]["error"].startswith("bad.npy: is not a NumPy array")
     assert rows["bad.npy"]["norm"] is None
     assert rows["bad.npy"]["mi_probability"] is None
@@ -162,7 +169,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(root, source, tmp_pa
     assert reader({"part": [1]}) == {"part": [1], "rows": [10], "errors": [0], "failed": ["No space left on device"]}
     assert not list((tmp_path / "out").glob("part=000001/.*"))
     monkeypatch.setattr(batch, "_run", lambda *_: iter([{"failed": "No space left on device"}]))
-    monkeypatch.setattr(batch, "cluster", lambda *_: __import__("contextlib").nullcontext(1))
+    monkeypatch.setattr(batch, "cluster", lambda *_: nullcontext(1))
     assert batch.main([str(source), "--out", str(tmp_path / "full")]) == 2
     monkeypatch.undo()
     assert reader({"part": [1]})["failed"] == [""]
@@ -185,6 +192,28 @@ def test_a_folder_of_another_run_is_refused(source, tmp_path):
     parts.part_file(out, 0).parent.mkdir()
     with pytest.raises(ConfigError, match="not known here"):
         parts.begin(out, {"source": "a"}, [], 10)
+
+
+def test_a_run_goes_on_by_the_same_bundle_alone(source, tmp_path, monkeypatch, capsys):
+    """Where a threshold was changed meanwhile, its parts would say other things than those before."""
+    monkeypatch.setattr(batch, "_run", lambda *_: iter(()))
+    monkeypatch.setattr(batch, "cluster", lambda *_: nullcontext(1))
+    bundle, out = shutil.copytree(batch.DEFAULT_BUNDLE, tmp_path / "bundle"), tmp_path / "out"
+    command = [str(source), "--out", str(out), "--bundle", str(bundle)]
+    assert batch.main(command) == batch.main(command) == 0
+    noted = json.loads((out / "_run.json").read_text())
+    assert noted["bundle_sha256"] == checksum_by_hand(read_card(bundle)) == bundle_checksum(out / "_bundle")
+    change_card(bundle, lambda card: card["decisions"]["thresholds"].update(mi=0.25))
+    assert batch.main(command) == 2
+    assert f"was begun with another bundle_sha256 ('{noted['bundle_sha256']}')" in capsys.readouterr().err
+    assert bundle_checksum(out / "_bundle") == noted.pop("bundle_sha256")
+    (out / "_run.json").write_text(json.dumps(noted | {"weights_sha256": "0" * 64}))
+    assert batch.main(command) == 2
+    assert "was begun by another version of this program" in capsys.readouterr().err
+    (bundle / "weights.safetensors").unlink()
+    assert batch.main([*command[:2], str(tmp_path / "new"), *command[3:]]) == 2  # before a cluster is started
+    assert "weights.safetensors is missing" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere"])
