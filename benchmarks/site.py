@@ -29,6 +29,16 @@ from urllib.parse import quote
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.neighbours import (
+    N_LISTED,
+    N_REPORTS,
+    N_STALLED,
+    copy_records,
+    health_beside,
+    reports_at_once,
+    slowest_page,
+    stalled,
+)
 from bundles import ROOT
 
 RESULTS = ROOT / "benchmarks/results/site.json"
@@ -148,8 +158,8 @@ def reading_time(site: Site, archive: Path) -> list[Line]:
     ]
 
 
-def page_times(site: Site, archive: Path) -> list[Line]:
-    """Times of pages that people open while an upload is worked on."""
+def page_times(site: Site, archive: Path, beside: str = "") -> list[Line]:
+    """Times of pages that people open while an upload is worked on. beside : what else goes on, in words."""
     names = [item["record"] for item in site.json("records?limit=200")["items"]]
     job, ended, seconds = site.send(archive), threading.Event(), []
 
@@ -171,7 +181,32 @@ def page_times(site: Site, archive: Path) -> list[Line]:
         for each in browsing:
             each.result()
     slow = float(np.percentile(seconds, 95)) * 1_000
-    return [Line(f"95th percentile of {N_PEOPLE} people's pages during an upload", slow, 300.0, "ms")]
+    return [Line(f"95th percentile of {N_PEOPLE} people's pages during an upload{beside}", slow, 300.0, "ms")]
+
+
+def beside_bad_neighbours(site: Site, folder: Path, paths: Sequence[Path]) -> list[Line]:
+    """Pages and /health while downloads are read by nobody, and while everybody wants a report."""
+    lines = []
+    with stalled(site.url):
+
+        def browse() -> None:
+            archive = pack(paths, folder / "third.zip", None, "t")
+            lines.extend(page_times(site, archive, f", {N_STALLED} stalled downloads beside them"))
+
+        slowest = health_beside(site.url, browse)
+    lines.append(Line("the slowest answer of /health meanwhile", slowest, 1_000.0, "ms"))
+    names = [item["record"] for item in site.json(f"records?limit={N_REPORTS}")["items"]]
+    taken: list[float] = []
+    slowest = health_beside(site.url, lambda: taken.append(reports_at_once(site.url, names)))
+    lines.append(Line(f"{N_REPORTS} people's PDF reports at once, all drawn", taken[0], 30.0, "s"))
+    lines.append(Line("the slowest answer of /health meanwhile", slowest, 1_000.0, "ms"))
+    return lines
+
+
+def long_list(site: Site, data: Path) -> list[Line]:
+    """Pages of a long list."""
+    copy_records(data)
+    return [Line(f"95th percentile of pages of {N_LISTED:,} records", slowest_page(site.url), 100.0, "ms")]
 
 
 def uploads_at_once(site: Site, folder: Path, paths: Sequence[Path]) -> list[Line]:
@@ -228,11 +263,13 @@ def measure(large: bool) -> list[Line]:
         def work() -> None:
             lines.extend(reading_time(site, archive))
             lines.extend(page_times(site, pack(paths, folder / "other.zip", None, "s")))
+            lines.extend(beside_bad_neighbours(site, folder, paths))
             lines.extend(uploads_at_once(site, folder, paths))
 
         most = memory(site, work)
         lines.append(Line("memory of server and workers meanwhile", most, 1_500.0, "MB"))
-        return lines + (large_upload(site, folder, paths) if large else [])
+        lines += large_upload(site, folder, paths) if large else []
+        return lines + long_list(site, folder / "instance")
 
 
 def format_lines(lines: Sequence[Line]) -> list[str]:

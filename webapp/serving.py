@@ -11,6 +11,7 @@ import threading
 import uuid
 from contextlib import suppress
 
+from bundles import bundle_checksum
 from cardiac.errors import ConfigError
 from cardiac.labels import NOTICE
 from webapp.settings import ROOT, Settings
@@ -26,13 +27,15 @@ RESTART_S, END_S, SWEEP_S = 2.0, 5.0, 3_600.0
 
 
 def serve(settings: Settings) -> int:
-    """Start workers and the server, and hold both until Ctrl-C. Raises ConfigError."""
+    """Start workers and the server, and hold both until Ctrl-C. Raises ConfigError, BundleError."""
     from webapp import create_app
     from webapp.connections import make_server
 
     app = create_app(settings)
     if settings.workers and not (settings.bundle / "card.json").is_file():
         raise ConfigError(f"there are no weights in {settings.bundle.name}/: give a bundle's folder with --bundle")
+    if settings.workers:
+        bundle_checksum(settings.bundle)  # a changed or damaged one is told of here, and not in every upload
     store = app.extensions["store"]
     with store.database.writing() as session:
         if not settings.is_local and not accounts.has_users(session):

@@ -200,6 +200,8 @@ def test_names_of_records_are_of_a_workspace(others, guarded, npy):
 def test_the_trail_tells_who_did_what(others, guarded):
     vera, ada = enter(others, "vera"), enter(others, "ada")
     vera.get("/patients/own")
+    vera.get("/api/v1/records/own/report.pdf")  # which is only asked for here, and no look yet
+    others.worker.work_until_idle()
     vera.get("/api/v1/records/own/report.pdf")
     vera.get("/api/v1/export.csv")
     vera.ask("POST", "/api/v1/records/own/review", json={"verdict": "unreadable"})

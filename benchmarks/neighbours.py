@@ -1,0 +1,106 @@
+"""Bad neighbours of the site under load, for `benchmarks.site`: downloads that nobody reads, everybody's reports at once.
+
+And a list of 50,000 records, which are copied within the database, as reading them is measured elsewhere.
+"""
+
+import socket
+import sqlite3
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+N_STALLED, N_REPORTS, N_LISTED = 8, 16, 50_000
+PAGES = (
+    "/patients",
+    "/patients?q=copy%2040",
+    "/patients?present=true&sort=probability",
+    "/patients?offset=25000&sort=name",
+)
+ROUNDS = 20
+
+
+def _get(url: str, path: str) -> float:
+    """Seconds that an answer takes."""
+    started = time.perf_counter()
+    with urllib.request.urlopen(url + path, timeout=120) as answer:
+        answer.read()
+    return time.perf_counter() - started
+
+
+@contextmanager
+def stalled(url: str, n: int = N_STALLED) -> Iterator[None]:
+    """Downloads of everything, of which the first bytes are read and no more, for as long as this lasts."""
+    opened = []
+    try:
+        for _ in range(n):
+            sock = socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=120)
+            opened.append(sock)
+            sock.sendall(b"GET /api/v1/export.zip HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            begun = sock.recv(12)
+            if begun != b"HTTP/1.1 200":
+                raise SystemExit(f"a download did not begin: {begun!r}")
+        yield
+    finally:
+        for sock in opened:
+            sock.close()
+
+
+def health_beside(url: str, work: Callable[[], object]) -> float:
+    """The slowest answer of /health while some work is done, in ms."""
+    slowest, ended = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not ended.is_set():
+            slowest.append(_get(url, "/health"))
+            ended.wait(0.1)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        work()
+    finally:
+        ended.set()
+        watcher.join()
+    return max(slowest) * 1_000
+
+
+def reports_at_once(url: str, names: Sequence[str]) -> float:
+    """Seconds until as many people as there are names have each their record's report."""
+    started = time.perf_counter()
+    with ThreadPoolExecutor(len(names)) as people:
+        list(people.map(lambda name: _report(url, name), names))
+    return time.perf_counter() - started
+
+
+def _report(url: str, name: str) -> None:
+    while True:
+        with urllib.request.urlopen(f"{url}/api/v1/records/{quote(name)}/report.pdf", timeout=120) as answer:
+            content = answer.read()
+            if answer.status == 200 and content.startswith(b"%PDF"):
+                return
+        time.sleep(1.0)
+
+
+def copy_records(data: Path, n: int = N_LISTED) -> None:
+    """Have so many records in the database of a data folder: copies of those that are there, under other names."""
+    with sqlite3.connect(data / "cardiac.db", timeout=60) as connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(records)") if row[1] != "id"]
+        there = connection.execute("SELECT count(*) FROM records").fetchone()[0]
+        taken = ", ".join(f'"{each}"' for each in columns)
+        given = ", ".join({"name": "?||name", "folded": "?||folded"}.get(each, f'"{each}"') for each in columns)
+        for place in range(-(-(n - there) // there)):
+            prefix = f"copy {place} "
+            connection.execute(f"INSERT INTO records ({taken}) SELECT {given} FROM records WHERE id <= ?",  # noqa: S608
+                               (prefix, prefix, there))  # fmt: skip
+    connection.close()
+
+
+def slowest_page(url: str) -> float:
+    """The 95th percentile of some pages of a long list, in ms."""
+    seconds = sorted(_get(url, page) for _ in range(ROUNDS) for page in PAGES)
+    return seconds[int(0.95 * len(seconds))] * 1_000
