@@ -3,6 +3,7 @@
 import io
 import json
 import socket
+import sys
 import threading
 import zipfile
 from contextlib import contextmanager
@@ -168,7 +169,8 @@ def test_where_the_disk_has_no_room_a_reader_is_waited_for_and_then_given_up(man
     assert asked(port, "GET", "/health")[0] == 200
 
 
-def test_only_a_few_exports_are_written_at_once(port):
+def test_only_a_few_exports_are_written_at_once(port, monkeypatch):
+    monkeypatch.setattr(sys.modules["webapp.api.exports"], "WAIT_S", 0.1)
     places = [Place() for _ in range(AT_ONCE)]
     for path in ("/api/v1/export.zip", "/api/v1/export.csv"):
         status, head, body = asked(port, "GET", path)

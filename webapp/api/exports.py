@@ -17,19 +17,28 @@ from webapp.words import N_
 exports = api_blueprint("exports", "Findings, submission and labels as files")
 CSV = "text/csv; charset=utf-8"
 TEXT = {"type": "string"}
-AT_ONCE = 4
+AT_ONCE, MOST_WAITING, WAIT_S = 4, 2, 10.0  # of the server's eight threads, so that two are left for pages
 BUSY = N_("other exports are being written at the moment: try again in some seconds")
-WRITING = threading.BoundedSemaphore(AT_ONCE)
+WRITING, _WAITING = threading.BoundedSemaphore(AT_ONCE), threading.BoundedSemaphore(MOST_WAITING)
 
 
 class Place:
     """One of a few places to write at, until it is left: at the latest when nothing holds it any more."""
 
     def __init__(self) -> None:
-        """Raises ServiceUnavailable where all are taken: nobody waits with a thread in hand."""
-        self._is_held = WRITING.acquire(blocking=False)
+        """Raises ServiceUnavailable where all are taken, at once where too many wait already with a thread in hand."""
+        self._is_held = WRITING.acquire(blocking=False) or self._has_waited()
         if not self._is_held:
             raise ServiceUnavailable(BUSY, retry_after=5)
+
+    @staticmethod
+    def _has_waited() -> bool:
+        if not _WAITING.acquire(blocking=False):
+            return False
+        try:
+            return WRITING.acquire(timeout=WAIT_S)
+        finally:
+            _WAITING.release()
 
     def leave(self) -> None:
         if self._is_held:
