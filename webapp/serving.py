@@ -42,6 +42,7 @@ def serve(settings: Settings) -> int:
             raise ConfigError(NO_USER.format(host=settings.host))
     store.files.drop_drawings()  # a new version of this program may draw otherwise
     tempfile.tempdir = str(settings.data / "incoming")  # what is being sent lies where it will be kept
+    _allow_files()
     try:
         server = make_server(app, settings)
     except OSError as error:
@@ -69,6 +70,15 @@ def serve(settings: Settings) -> int:
         server.close()
         store.database.close()
     return 0
+
+
+def _allow_files() -> None:
+    """Let this process have as many files open as it may: every connection is one, and every answer that waits."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _keep_workers(settings: Settings, store: Store, ended: threading.Event) -> None:

@@ -289,6 +289,18 @@ def test_a_strangers_body_is_refused_before_it_comes(guarded, path, size, by):
         assert b"log in" in content and b"Content-Security-Policy" in content
 
 
+def test_a_strangers_form_makes_no_file(guarded, monkeypatch):
+    site, port, _ = guarded
+    made = []
+    monkeypatch.setattr(site.store.files.__class__, "incoming", lambda _: made.append(1))
+    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc\r\n--x--\r\n'
+    kind = "Content-Type: multipart/form-data; boundary=x"
+    for path, told in (("/login", b" 413 "), ("/upload", b" 302 "), ("/api/v1/records", b" 401 ")):
+        sent = request("POST", path, f"Content-Length: {len(body)}", kind, "Connection: close") + body
+        assert told in rest_of(dial(port, sent))[:20]
+    assert not made
+
+
 def test_a_refusal_is_read_by_those_who_send_all_the_same(guarded):
     _, port, _ = guarded
     sock = dial(port, request("POST", "/api/v1/records", f"Content-Length: {20 * 2**20}"))
