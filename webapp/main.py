@@ -15,6 +15,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,9 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command is None:
             return serve(settings)
         Files(settings.data)
-        database = Database(settings.url)
-        database.migrate()
-        return (manage_users if options.command == "user" else show_trail)(options, database)
+        with closing(Database(settings.url)) as database:
+            database.migrate()
+            return (manage_users if options.command == "user" else show_trail)(options, database)
     except CardiacError as error:
         print(error, file=sys.stderr)
     except (SQLAlchemyError, CommandError) as error:

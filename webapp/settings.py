@@ -4,6 +4,7 @@ import ipaddress
 import os
 import socket
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from cardiac.errors import ConfigError
@@ -44,7 +45,7 @@ class Settings:
         url = self.database_url or f"sqlite:///{self.data / 'cardiac.db'}"
         return url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1)
 
-    @property
+    @cached_property
     def is_local(self) -> bool:
         """Whether only this machine reaches the server, so that no account is needed."""
         return is_loopback(self.host) and self.behind_proxy is False

@@ -1,5 +1,9 @@
 """Proxies before the server: whose word is taken, spoofed addresses, and a server for its own machine alone."""
 
+import re
+from http.client import HTTPConnection
+from urllib.parse import urlencode, urlsplit
+
 import pytest
 
 from cardiac.errors import ConfigError
@@ -166,11 +170,28 @@ def test_a_server_for_others_believes_nobody_over_a_socket(settings, tmp_path):
     with running(data, "--workers", "0", "--host", "0.0.0.0") as server:
         headers = dict.fromkeys(FORWARDING, "10.9.9.9") | {"X-Forwarded-Proto": "https"}
         assert server.of(token).ask("GET", "/api/v1/records", **headers)[0] == 200
+        log_in_wrongly(server.address, headers)
+        assert "from 127.0.0.1" in command(data, "audit") and "10.9.9.9" not in command(data, "audit")
     with running(data, "--workers", "0", "--behind-proxy", "10.0.0.2") as server:
         status, told = server.of(token).ask("GET", "/api/v1/records", **{"X-Forwarded-For": "10.0.0.2"})
         assert status == 403 and "its proxy alone" in told["detail"]
     with running(data, "--workers", "0", "--behind-proxy", "127.0.0.0/8") as server:
-        assert server.of(token).ask("GET", "/api/v1/records", **{"X-Forwarded-For": "9.9.9.9"})[0] == 200
+        log_in_wrongly(server.address, {"X-Forwarded-For": "6.6.6.6, 9.9.9.9"})
+        assert "from 9.9.9.9" in command(data, "audit") and "6.6.6.6" not in command(data, "audit")
+
+
+def log_in_wrongly(address, headers):
+    """Send the form of the login with a wrong password, with headers that say where it came from."""
+    connection = HTTPConnection(urlsplit(address).netloc, timeout=60)
+    connection.request("GET", "/login", headers=headers)
+    answer = connection.getresponse()
+    cookie = answer.headers["Set-Cookie"].partition(";")[0]
+    token = re.search(r'name="csrf-token" content="([^"]+)"', answer.read().decode())[1]
+    body = urlencode({"name": "ada", "password": WRONG, "csrf_token": token})
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie}
+    connection.request("POST", "/login", body, headers | form)
+    assert connection.getresponse().status == 401
+    connection.close()
 
 
 @pytest.mark.parametrize("site_of", ["cross-site", "same-site"])

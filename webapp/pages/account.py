@@ -52,9 +52,9 @@ def login() -> Any:
         note_stranger(name, "gave a wrong password", _from())
         return _login_page(following, _("Name or password is wrong.")), 401
     with store().database.writing() as db:
-        throttle.forgive(db, name, counter)
-        accounts.note_event(db, person_of(user), "logged in", detail=_from())
         open_session(db, user)
+        throttle.forgive(db, name, counter)  # after it, as a new password takes hold of the user before their failures
+        accounts.note_event(db, person_of(user), "logged in", detail=_from())
     response = redirect(following)
     remember_browser(response, user)
     return response

@@ -82,7 +82,7 @@ def end_passed(session: Session, limits: Limits) -> list[tuple[User, Login]]:
     """Take away the sessions of all users that have come to their end by themselves; which those were."""
     now = time.time()
     passed = or_(Login.seen_at <= now - limits.idle_s, Login.created_at <= now - limits.whole_s)
-    rows = session.execute(select(User, Login).join(Login).where(passed)).all()
+    rows = session.execute(select(User, Login).join(Login).where(passed).order_by(Login.digest)).all()
     return [(user, login) for user, login in rows if _delete(session, login.digest)]
 
 
