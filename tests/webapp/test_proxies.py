@@ -7,10 +7,12 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from cardiac.errors import ConfigError
-from tests.webapp.people import PASSWORD, Browser, site_with_people
+from tests.webapp.people import PASSWORD, Browser, age, site_with_people
 from tests.webapp.servers import command, running
-from webapp import main
+from webapp import gate, main
 from webapp.proxies import client_network, plain_address, read_proxies
+from webapp.storage import accounts
+from webapp.storage.tables import Token
 
 WRONG = "wrong" * 3
 TRUSTED = "10.0.0.2,10.1.0.0/16,fd00::/8"
@@ -206,6 +208,32 @@ def test_no_other_site_leads_to_a_local_server(make_site, site_of):
     shared = make_site(host="0.0.0.0")
     answer = shared.client.get("/login", headers={"Sec-Fetch-Site": site_of}, base_url="https://localhost")
     assert answer.status_code == 200  # there a link may lead to it: cookies keep other sites out
+
+
+@pytest.mark.parametrize(
+    ("behind_proxy", "peer", "status"),
+    [("1", "10.0.0.2", None), (TRUSTED, "10.0.0.2", None), (TRUSTED, "10.0.0.9", 403)],
+)
+def test_before_a_body_is_taken_the_same_holds(make_site, monkeypatch, behind_proxy, peer, status):
+    """The page's own host is the one that the proxy tells of; and past the proxy no body is taken."""
+    people = site_with_people(make_site, monkeypatch)
+    with people.store.database.writing() as db:
+        token = accounts.add_token(db, "vera", "program")
+    app = make_site(host="0.0.0.0", behind_proxy=behind_proxy).app
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/api/v1/records", "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "5000",
+               "REMOTE_ADDR": peer, "wsgi.url_scheme": "http", "CONTENT_LENGTH": "100000000",
+               "CONTENT_TYPE": "multipart/form-data; boundary=b", "HTTP_HOST": "127.0.0.1:5000",
+               "HTTP_X_FORWARDED_HOST": "ecg.example", "HTTP_ORIGIN": "https://ecg.example",
+               "HTTP_AUTHORIZATION": f"Bearer {token}"}  # fmt: skip
+    before = dict(environ)
+    answer = gate.refused(app, environ, is_chunked=False)
+    assert (answer and answer.status_code) == status and environ == before
+    assert gate.refused(app, environ | {"HTTP_ORIGIN": "https://evil.example"}, is_chunked=False).status_code == 403
+    age(people, Token.expires_at, 91 * 86_400)
+    answer = gate.refused(app, environ, is_chunked=False)
+    assert (answer.status_code, b"this token ended on" in answer.data) == (
+        (401, True) if status is None else (403, False)
+    )
 
 
 def test_a_password_is_not_sent_through_what_is_no_proxy(make_site, monkeypatch):
