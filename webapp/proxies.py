@@ -78,8 +78,8 @@ class _PlainAddress:
         self.app = app
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        told = plain_address(environ.get("REMOTE_ADDR") or "")
-        environ["REMOTE_ADDR"] = told or environ["werkzeug.proxy_fix.orig"]["REMOTE_ADDR"]
+        address = plain_address(environ.get("REMOTE_ADDR") or "")
+        environ["REMOTE_ADDR"] = address or environ["werkzeug.proxy_fix.orig"]["REMOTE_ADDR"]
         return self.app(environ, start_response)
 
 
