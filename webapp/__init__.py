@@ -9,19 +9,18 @@ from flask import Flask, Request, g, request
 from flask_babel import Babel
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from cardiac.errors import CardiacError
 from webapp import access
 from webapp.forms import MOST_FIELD_BYTES, MOST_PLAIN_BYTES, BoundedFormParser
 from webapp.problems import answer_problems
+from webapp.proxies import behind, read_proxies
 from webapp.settings import MOST_FILES, Settings
 from webapp.storage.database import Database
 from webapp.storage.files import Files
 from webapp.store import Store, store
 from webapp.words import LANGUAGES, words
 
-SESSION_HOURS = 12
 LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -63,9 +62,10 @@ class UploadRequest(Request):
 def create_app(settings: Settings | None = None) -> Flask:
     """The application on a data folder and a database, whose tables are brought to today's.
 
-    Raises ConfigError for a folder or a database that cannot be used.
+    Raises ConfigError for a folder, a database or proxies that cannot be used.
     """
     settings = settings or Settings()
+    proxies = read_proxies(settings.behind_proxy)
     app = Flask(__name__)
     app.request_class = UploadRequest
     app.json.sort_keys, app.json.ensure_ascii = False, False  # documents in the order in which they were written
@@ -83,17 +83,18 @@ def create_app(settings: Settings | None = None) -> Flask:
         SETTINGS=settings,
         SECRET_KEY=files.secret_key(),
         MAX_CONTENT_LENGTH=settings.most_bytes,
+        SESSION_COOKIE_NAME="session" if settings.is_local else "__Host-session",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=not settings.is_local,
-        PERMANENT_SESSION_LIFETIME=timedelta(hours=SESSION_HOURS),
+        PERMANENT_SESSION_LIFETIME=timedelta(seconds=settings.session_s),
         OWN_HOSTS={*LOCAL_HOSTS, settings.host.lower()} if settings.is_local else None,
         BABEL_DEFAULT_LOCALE="en",
         WTF_CSRF_TIME_LIMIT=None,  # a page may stay open for as long as its session
         WTF_CSRF_SSL_STRICT=False,  # other sites are refused by Origin and Sec-Fetch-Site
     )
-    if settings.behind_proxy:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)
+    if proxies is not None:
+        app.wsgi_app = behind(app.wsgi_app, proxies)
     Babel(app, locale_selector=_language)
     answer_problems(app)
     access.guard(app)

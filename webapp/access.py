@@ -1,24 +1,25 @@
-"""Who may do what: the person behind a request, requests that another site has sent, and the headers of every answer."""
+"""Who may do what: the person behind a request, the tokens of forms, and the headers of every answer."""
 
-import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from flask import Flask, Response, current_app, g, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect, validate_csrf
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound, Unauthorized
 from wtforms.validators import ValidationError
 
+from webapp.callers import Caller, find_caller, note_use, seldom, token_ended
+from webapp.origins import SAFE, refuse_other_hosts, refuse_other_peers, refuse_other_sites
 from webapp.problems import answer
+from webapp.seldom import Seldom
 from webapp.storage import accounts
-from webapp.storage.accounts import LOCAL, Person
+from webapp.storage.accounts import Person
 from webapp.store import store
 from webapp.words import N_
 
 View = TypeVar("View", bound=Callable[..., Any])
-SAFE = {"GET", "HEAD", "OPTIONS"}
 OPEN = {"static", "pages.login", "pages.set_language", "pages.health"}
 UPLOADS = {"pages.send", "pages.send_template", "records.send", "records.template"}
 MOST_BODY_BYTES = 2**20  # of a request that sends no file
@@ -35,7 +36,6 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-PORT = re.compile(r":\d+$")
 LOG_IN = "log in first, or send a token (Authorization: Bearer ...)"
 OLD_PAGE = N_("the page is too old: load it again")
 csrf = CSRFProtect()
@@ -43,7 +43,8 @@ csrf = CSRFProtect()
 
 def guard(app: Flask) -> None:
     """Ask of every request who sent it and from where, and put the headers on every answer."""
-    for check in (_refuse_other_hosts, _refuse_other_sites, _refuse_unfit, _limit_body, _know_person):
+    app.extensions["seldom"] = Seldom()
+    for check in (check_sender, _refuse_unfit, _limit_body, _know_person):
         app.before_request(check)
     csrf.init_app(app)  # the last, as it reads the body
     app.register_error_handler(CSRFError, lambda _: answer(400, OLD_PAGE))
@@ -57,6 +58,8 @@ def needs(role: str) -> Callable[[View], View]:
         @wraps(view)
         def checked(*args: Any, **named: Any) -> Any:
             if not person().may(role):
+                if seldom().is_due("refused", person().name, request.endpoint or ""):
+                    leave_trail("was refused", detail=f"{request.endpoint}, which needs {role}")
                 raise Forbidden(f"this needs the role {role!r}: ask an admin of this server")
             return view(*args, **named)
 
@@ -78,20 +81,40 @@ def leave_trail(action: str, record: str | None = None, detail: str = "") -> Non
         accounts.note_event(db, person(), action, record, detail)
 
 
-def open_session(user: Any) -> None:
-    """Let this user's browser in."""
-    session.clear()
-    session.permanent = True
-    session.update(user=user.id, epoch=user.epoch)
+def caller() -> Caller:
+    """With what the person who asks was let in."""
+    return g.caller
+
+
+def found_person() -> Person | None:
+    """Who sent the request whose context this is, for whoever must know before its body is taken; nothing is changed."""
+    return find_caller().person
+
+
+def why_unknown() -> str:
+    """The sentence for whoever sent the request whose context this is, where nobody is known."""
+    token = find_caller().token
+    return LOG_IN if token is None else token_ended(token)
+
+
+def check_sender() -> None:
+    """Raises what is answered to a request by another name of this server, past its proxies, or from another site."""
+    refuse_other_hosts()
+    refuse_other_peers()
+    refuse_other_sites()
 
 
 def _know_person() -> Response | None:
-    g.person, g.by_token = None, False
+    g.person, g.caller = None, Caller()
     if request.endpoint in OPEN - {"pages.login"}:
         return None
-    g.person = found_person()
+    g.caller = find_caller()
+    note_use(g.caller)
+    g.person = g.caller.person
     if g.person is not None or request.endpoint in OPEN:
         return None
+    if g.caller.token is not None:
+        raise Unauthorized(token_ended(g.caller.token))
     if request.path.startswith("/api/"):
         raise Unauthorized(LOG_IN)
     return redirect(url_for("pages.login", next=_asked_address() if request.method == "GET" else None))
@@ -101,55 +124,6 @@ def _asked_address() -> str:
     """What was asked for, as it stands in an address: a record's name may have a ? or a % in it."""
     query = request.query_string.decode("ascii", "replace")
     return quote(request.script_root + request.path) + (f"?{query}" if query else "")
-
-
-def check_sender() -> None:
-    """Raises what is answered to a request that comes by another name of this server, or from another site."""
-    for check in (_refuse_other_hosts, _refuse_other_sites):
-        check()
-
-
-def found_person() -> Person | None:
-    """Who asks, by token or session; None where nobody is known. Changes nothing."""
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    if current_app.config["SETTINGS"].is_local:
-        return LOCAL
-    if kind.lower() == "bearer":
-        g.by_token = True
-        with store().database.reading() as db:
-            return _person_of(accounts.user_of_token(db, token.strip()))
-    if "user" in session:
-        with store().database.reading() as db:
-            return _person_of(accounts.user_of_session(db, session["user"], session["epoch"]))
-    return None
-
-
-def _person_of(user: Any) -> Person | None:
-    return Person(user.name, user.role, user.workspace) if user else None
-
-
-def _refuse_other_hosts() -> None:
-    """400 on a server of this machine alone for a name that leads here from elsewhere, whose pages could read everything."""
-    own, host = current_app.config["OWN_HOSTS"], PORT.sub("", request.host).strip("[]").lower()
-    if own is not None and host not in own:
-        raise BadRequest("this server has another address: open the one that it was started with")
-
-
-def _refuse_other_sites() -> None:
-    """403 for a changing request that another site's page has sent, whichever way it says so."""
-    if request.method in SAFE:
-        return
-    site = request.headers.get("Sec-Fetch-Site", "none")
-    origin = request.headers.get("Origin")
-    if (origin is not None and _host_of(origin) != request.host) or site not in ("same-origin", "none"):
-        raise Forbidden(N_("this request comes from another site: open this server's own page and try again"))
-
-
-def _host_of(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:  # no address at all
-        return ""
 
 
 def _refuse_unfit() -> None:
@@ -168,7 +142,7 @@ def _limit_body() -> None:
 
 def check_form_token() -> None:
     """Raises Forbidden where the API is asked by a browser's session without the token of our own pages."""
-    if request.method in SAFE or g.get("by_token") or "user" not in session:
+    if request.method in SAFE or g.caller.by_token or "key" not in session:
         return
     try:
         validate_csrf(request.headers.get("X-CSRFToken", ""))

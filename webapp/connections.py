@@ -236,7 +236,7 @@ def make_server(app: Flask, settings: Settings) -> Any:
         outbuf_overflow=IN_MEMORY_BYTES,
         outbuf_high_watermark=MOST_IN_FILE_BYTES,
         ident="cardiac",
-        clear_untrusted_proxy_headers=not settings.behind_proxy,
+        clear_untrusted_proxy_headers=False,  # which are refused, believed or passed over by the application
     )
     dispatcher.set_thread_count(settings.threads)
     for listener in _listeners(server):

@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException, LengthRequired, RequestEntityTooL
 
 from webapp import access
 from webapp.problems import answer, answer_http
+from webapp.proxies import believed
 from webapp.storage.database import DatabaseGone
 
 SMALL_BYTES = 2**16  # of a body that is kept in the memory and asked about later, as a login form is
@@ -22,7 +23,7 @@ def refused(app: Flask, environ: Mapping[str, Any], is_chunked: bool) -> Respons
     length = int(environ.get("CONTENT_LENGTH") or 0)
     if not is_chunked and length <= SMALL_BYTES:
         return None
-    with app.request_context(dict(environ)):
+    with app.request_context(believed(app, environ)):
         response = _refusal(length, is_chunked)
         return None if response is None else app.process_response(response)
 
@@ -33,7 +34,7 @@ def _refusal(length: int, is_chunked: bool) -> Response | None:
         if request.endpoint in access.OPEN:
             raise LengthRequired if is_chunked else RequestEntityTooLarge
         if access.found_person() is None:
-            return answer(401, access.LOG_IN)
+            return answer(401, access.why_unknown())
         if request.endpoint not in access.UPLOADS and length > access.MOST_BODY_BYTES:
             raise RequestEntityTooLarge
     except HTTPException as error:

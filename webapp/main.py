@@ -2,9 +2,11 @@
 
     python webapp/main.py                                      # on http://127.0.0.1:5000, for this machine alone
     python webapp/main.py --host 0.0.0.0 --behind-proxy        # for others: needs a user, and a proxy that speaks https
-    python webapp/main.py user add NAME --role admin           # asks for the password
-    python webapp/main.py user token NAME                      # a key for programs, shown this once
-    python webapp/main.py user list | user close NAME | audit
+    python webapp/main.py --behind-proxy 10.0.0.2              # the same, of which nobody but this proxy is answered
+    python webapp/main.py user add NAME --role admin           # asks for the password; a new one ends all sessions and tokens
+    python webapp/main.py user token NAME --days 30 --label X  # a key for programs, shown this once
+    python webapp/main.py user tokens NAME | user revoke NAME ID
+    python webapp/main.py user sessions NAME | user logout NAME | user close NAME | user list | audit
 
 Everything is kept in webapp/instance/ (--data), or in the PostgreSQL database that DATABASE_URL names.
 """
@@ -13,6 +15,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,13 +26,15 @@ from alembic.util import CommandError  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from cardiac.errors import CardiacError, ConfigError  # noqa: E402
-from webapp.commands import manage_users, show_trail  # noqa: E402
+from webapp.commands import BY_COMMAND, USER_COMMANDS, manage_users, show_trail  # noqa: E402
+from webapp.proxies import read_proxies  # noqa: E402
 from webapp.serving import serve  # noqa: E402
 from webapp.settings import BUNDLE, INSTANCE, LOCAL_WORKSPACE, MOST_BYTES, Settings, is_loopback  # noqa: E402
 from webapp.storage import accounts  # noqa: E402
 from webapp.storage.database import Database  # noqa: E402
 from webapp.storage.files import Files  # noqa: E402
 
+MOST_MINUTES = 365 * 24 * 60
 UNUSABLE = "the database cannot be used ({kind}): give another with DATABASE_URL, or take this one away"
 
 
@@ -41,11 +46,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help="folder of the weights and their card")
     parser.add_argument("--workers", type=int, default=Settings().workers, help="processes that read (%(default)s)")
     parser.add_argument("--most-bytes", type=int, default=MOST_BYTES, help="of one upload (%(default)s)")
-    parser.add_argument("--behind-proxy", action="store_true", help="a proxy before it says who asks and speaks https")
+    proxy = "proxies before it say who asks and speak https: how many (1), or their addresses: 10.0.0.2,10.1.0.0/16"
+    parser.add_argument("--behind-proxy", nargs="?", const="1", default=False, metavar="PROXIES", help=proxy)
+    idle = "after which somebody who did nothing must log in again (%(default)s)"
+    parser.add_argument("--idle-minutes", type=float, default=Settings.idle_s / 60, help=idle)
+    hours = "after which everybody must log in again (%(default)s)"
+    parser.add_argument("--session-hours", type=float, default=Settings.session_s / 3_600, help=hours)
     commands = parser.add_subparsers(dest="command")
-    user = commands.add_parser("user", help="add, token, close, list")
-    user.add_argument("what", choices=["add", "token", "close", "list"])
+    user = commands.add_parser("user", help="who may come in, their sessions and their tokens")
+    user.add_argument("what", choices=["list", *USER_COMMANDS])
     user.add_argument("name", nargs="?")
+    user.add_argument("id", nargs="?", help="of a token that is revoked, as `user tokens` shows it")
+    user.add_argument("--days", type=int, default=accounts.TOKEN_DAYS, help="that a token lasts (%(default)s)")
+    user.add_argument("--label", default=BY_COMMAND, help="what a token is for (%(default)s)")
     user.add_argument("--role", choices=accounts.ROLES, default="reviewer", help="(%(default)s)")
     user.add_argument("--workspace", default=LOCAL_WORKSPACE, help="whose records they see (%(default)s)")
     audit = commands.add_parser("audit", help="who saw, changed, exported and deleted what")
@@ -64,7 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ConfigError("--workers is 0 or more and --most-bytes 1 or more")
         if options.command == "audit" and options.limit < 1:
             raise ConfigError("--limit is 1 or more")
+        if not (MOST_MINUTES >= options.idle_minutes >= 2 and MOST_MINUTES >= options.session_hours * 60 >= 2):
+            raise ConfigError("--idle-minutes and --session-hours are at least 2 minutes, and at most a year")
         is_loopback(options.host)
+        read_proxies(options.behind_proxy)
         settings = Settings(
             data=options.data.resolve(),
             database_url=os.environ.get("DATABASE_URL", ""),
@@ -74,13 +90,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             workers=options.workers,
             most_bytes=options.most_bytes,
             behind_proxy=options.behind_proxy,
+            idle_s=options.idle_minutes * 60,
+            session_s=options.session_hours * 3_600,
         )
         if options.command is None:
             return serve(settings)
         Files(settings.data)
-        database = Database(settings.url)
-        database.migrate()
-        return (manage_users if options.command == "user" else show_trail)(options, database)
+        with closing(Database(settings.url)) as database:
+            database.migrate()
+            return (manage_users if options.command == "user" else show_trail)(options, database)
     except CardiacError as error:
         print(error, file=sys.stderr)
     except (SQLAlchemyError, CommandError) as error:

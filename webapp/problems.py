@@ -12,9 +12,9 @@ from werkzeug.exceptions import HTTPException
 
 from cardiac.errors import CardiacError
 from webapp.logs import told_place
-from webapp.storage.accounts import LockedOut
 from webapp.storage.database import DatabaseGone
 from webapp.storage.files import NoRoom
+from webapp.storage.throttle import LockedOut
 from webapp.words import N_
 
 log = logging.getLogger("webapp")

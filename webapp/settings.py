@@ -4,6 +4,7 @@ import ipaddress
 import os
 import socket
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from cardiac.errors import ConfigError
@@ -19,7 +20,11 @@ MOST_FORM_BYTES = 8 * 2**20  # of a submission form
 
 @dataclass(frozen=True)
 class Settings:
-    """How one server works. data : folder of everything that it keeps.  host : address it is bound to."""
+    """How one server works. data : folder of everything that it keeps.  host : address it is bound to.
+
+    behind_proxy : how many proxies are before it (True is one), or their addresses and networks, between commas.
+    idle_s, session_s : seconds after which somebody must log in again: without any request, and in any case.
+    """
 
     data: Path = INSTANCE
     database_url: str = ""
@@ -29,7 +34,9 @@ class Settings:
     workers: int = field(default_factory=lambda: max(1, min(2, os.cpu_count() or 1)))
     threads: int = 8
     most_bytes: int = MOST_BYTES
-    behind_proxy: bool = False
+    behind_proxy: bool | int | str = False
+    idle_s: float = 1_800.0
+    session_s: float = 43_200.0
     draw_wait_s: float = 20.0  # for which a request waits for a picture that is being drawn
 
     @property
@@ -38,10 +45,10 @@ class Settings:
         url = self.database_url or f"sqlite:///{self.data / 'cardiac.db'}"
         return url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1)
 
-    @property
+    @cached_property
     def is_local(self) -> bool:
         """Whether only this machine reaches the server, so that no account is needed."""
-        return is_loopback(self.host) and not self.behind_proxy
+        return is_loopback(self.host) and self.behind_proxy is False
 
 
 def is_loopback(host: str) -> bool:

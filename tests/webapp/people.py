@@ -6,8 +6,10 @@ from types import SimpleNamespace
 from argon2 import PasswordHasher
 from flask import session
 from flask_wtf.csrf import generate_csrf
+from sqlalchemy import select, update
 
 from webapp.storage import accounts
+from webapp.storage.tables import User
 from webapp.uploads import queue_upload
 
 PASSWORD = "correct horse battery"
@@ -67,6 +69,29 @@ def enter(site, name):
     browser = Browser(site)
     assert browser.log_in(name).status_code == 302
     return browser
+
+
+def at_address(site, address):
+    """A browser, or program, of its own at some address."""
+    return Browser(site, environ_base={"REMOTE_ADDR": address})
+
+
+def user_id(site, name):
+    with site.store.database.reading() as db:
+        return db.scalar(select(User.id).where(User.name == name))
+
+
+def age(site, column, seconds):
+    """Have everything of a table happened earlier. column : a time of it."""
+    with site.store.database.writing() as db:
+        db.execute(update(column.class_).values({column.key: column - seconds}))
+
+
+def trail(site, workspace="clinic"):
+    """Who did what, the oldest first: user, action, detail."""
+    with site.store.database.reading() as db:
+        found = accounts.list_events(db, workspace, 1_000)
+    return [(each.user, each.action, each.detail or "") for each in found][::-1]
 
 
 def put_record(site, workspace, name, npy):

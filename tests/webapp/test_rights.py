@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, func, select, update
 
 from tests.webapp.builders import npy_bytes
-from tests.webapp.people import PEOPLE, Browser, enter, put_record, site_with_people, told_of
+from tests.webapp.people import PEOPLE, Browser, enter, put_record, site_with_people, told_of, trail
 from webapp.storage import accounts
 from webapp.storage.jobs import add_job
 from webapp.storage.tables import Event, Form, Job, Record, Review
@@ -31,7 +31,8 @@ RIGHTS = [
     ("POST", "/api/v1/jobs/waiting/cancel", {}, "reviewer"),
 ]
 CHANGES = [each[:3] for each in RIGHTS]
-OF_EVERYBODY = {"/login", "/logout", "/language"}
+OF_EVERYBODY = {"/login", "/logout", "/language", "/account/password", "/account/sessions/end", "/account/tokens",
+                "/account/tokens/revoke"}  # fmt: skip
 LOOKS = ["/", "/patients", "/patients/own", "/api/docs", "/api/v1/openapi.json", "/api/v1/records", "/api/v1/jobs"]
 LOOKS += [f"/api/v1/records/own{rest}" for rest in ("", "/samples", "/samples.npy", "/evidence", "/picture.png")]
 LOOKS += [f"/api/v1/export{rest}" for rest in (".csv", ".json", ".zip", "/findings.csv", "/labels.csv")]
@@ -97,6 +98,18 @@ def test_roles(others, guarded, npy, name):
             assert state(others) != before, address
 
 
+def test_a_refusal_is_in_the_trail_once_in_a_while(others):
+    browser = enter(others, "rita")
+    for _ in range(3):
+        assert browser.get("/audit").status_code == 403
+        assert browser.ask("POST", "/patients/delete").status_code == 403
+    refused = [(who, detail) for who, action, detail in trail(others) if action == "was refused"]
+    assert refused == [
+        ("rita", "pages.audit, which needs admin"),
+        ("rita", "pages.delete_everything, which needs admin"),
+    ]
+
+
 def put_job(site, workspace, job):
     """Have an upload wait for its turn."""
     person = accounts.Person("program", "reviewer", workspace)
@@ -110,6 +123,8 @@ def state(site):
     with site.store.database.reading() as db:
         tables = {"records": Record, "reviews": Review, "jobs": Job, "events": Event}
         kept = {name: db.scalar(select(func.count()).select_from(table)) for name, table in tables.items()}
+        refused = select(func.count()).select_from(Event).where(Event.action == "was refused")
+        kept["events"] -= db.scalar(refused)
         states = sorted(db.scalars(select(Job.state)))
         return kept | {"job states": states, "forms": sorted(db.scalars(select(Form.uploaded_at)))}
 

@@ -4,4 +4,4 @@ from flask import Blueprint
 
 pages = Blueprint("pages", __name__)
 
-from webapp.pages import account, patients, record, upload  # noqa: E402, F401 (they put their views into the blueprint)
+from webapp.pages import account, own, patients, record, upload  # noqa: E402, F401 (they put their views into the blueprint)

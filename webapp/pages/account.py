@@ -10,18 +10,23 @@ from flask_babel import ngettext
 from sqlalchemy import text
 from werkzeug.exceptions import BadRequest
 
-from webapp import access
 from webapp.access import needs, person
+from webapp.browsers import known_counter, remember_browser
+from webapp.callers import open_session, person_of, seldom
 from webapp.pages import pages
-from webapp.storage import accounts
-from webapp.storage.accounts import LockedOut, Person
+from webapp.proxies import client_network
+from webapp.settings import LOCAL_WORKSPACE
+from webapp.storage import accounts, logins, throttle
+from webapp.storage.accounts import Person
 from webapp.storage.jobs import iso_time, n_waiting
 from webapp.storage.tables import NAME_LETTERS
+from webapp.storage.throttle import LockedOut
 from webapp.store import store
 from webapp.words import LANGUAGES
 
 YEAR_S = 365 * 86_400
 MOST_EVENTS = 100
+NO_NAME = "an unknown name"
 OWN_ADDRESS = re.compile(r"/(?![/\\])[^\\]*")
 
 
@@ -35,39 +40,82 @@ def login() -> Any:
     following = _own_address(request.values.get("next", ""))
     if request.method == "GET":
         return _login_page(following)
-    name, address = request.form.get("name", "").replace("\0", "")[:NAME_LETTERS], request.remote_addr or ""
+    name = request.form.get("name", "").replace("\0", "")[:NAME_LETTERS]
     try:
-        with store().database.writing() as db:
-            accounts.check_lock(db, name, address)
-            accounts.note_failure(db, name, address)  # before it is known to be one, so that many at once are counted
+        counter = _count_attempt(name)
     except LockedOut as locked:
-        return _locked_page(following, locked.wait_s)
+        _note_lock(name, locked)
+        return _login_page(following, wait_told(locked.wait_s)), 429, retry_after(locked)
     with store().database.reading() as db:
         user = accounts.check_password(db, name, request.form.get("password", ""))
     if user is None:
+        note_stranger(name, "gave a wrong password", _from())
         return _login_page(following, _("Name or password is wrong.")), 401
     with store().database.writing() as db:
-        accounts.forget_failures(db, name)
-        accounts.note_event(db, Person(user.name, user.role, user.workspace), "logged in")
-    access.open_session(user)
-    return redirect(following)
+        open_session(db, user)
+        throttle.forgive(db, name, counter)  # after it, as a new password takes hold of the user before their failures
+        accounts.note_event(db, person_of(user), "logged in", detail=_from())
+    response = redirect(following)
+    remember_browser(response, user)
+    return response
+
+
+def _count_attempt(name: str) -> str:
+    """Count one more wrong password; under which counter. Raises LockedOut."""
+    with store().database.writing() as db:
+        user = accounts.find_user(db, name)
+        counter = known_counter(user) or client_network(request.remote_addr or "")
+        throttle.count_attempt(db, name, counter)
+    return counter
+
+
+def _note_lock(name: str, locked: LockedOut) -> None:
+    kind = ("name", name) if locked.is_name else ("address", client_network(request.remote_addr or ""))
+    if seldom().is_due("locked out", *kind):
+        note_stranger(name, "was locked out", f"{_from()}, for {math.ceil(locked.wait_s)} s")
+
+
+def note_stranger(name: str, action: str, detail: str) -> None:
+    """Leave a line about somebody who has not logged in; what is no user's name may be a password, and is not written."""
+    with store().database.writing() as db:
+        user = accounts.find_user(db, name)
+        who = person_of(user) if user else Person(NO_NAME, "reader", LOCAL_WORKSPACE)
+        accounts.note_event(db, who, action, detail=detail)
+
+
+def _from() -> str:
+    return f"from {request.remote_addr}"
 
 
 def _login_page(following: str, wrong: str | None = None) -> str:
     return render_template("login.html", next=following, wrong=wrong)
 
 
-def _locked_page(following: str, wait_s: float) -> Any:
-    wrong = ngettext(
+def wait_told(wait_s: float) -> str:
+    """The sentence for somebody who has to wait."""
+    if wait_s <= 60:
+        return ngettext(
+            "Too many wrong passwords: try again in %(num)d second.",
+            "Too many wrong passwords: try again in %(num)d seconds.",
+            math.ceil(wait_s),
+        )
+    return ngettext(
         "Too many wrong passwords: try again in %(num)d minute.",
         "Too many wrong passwords: try again in %(num)d minutes.",
         math.ceil(wait_s / 60),
     )
-    return _login_page(following, wrong), 429, {"Retry-After": str(math.ceil(wait_s))}
+
+
+def retry_after(locked: LockedOut) -> dict[str, str]:
+    """The header that says the same to a program."""
+    return {"Retry-After": str(math.ceil(locked.wait_s))}
 
 
 @pages.post("/logout")
 def logout() -> Any:
+    with store().database.writing() as db:
+        if "key" in session and logins.end_key(db, session["key"]):
+            accounts.note_event(db, person(), "logged out")
     session.clear()
     return redirect(url_for("pages.login"))
 

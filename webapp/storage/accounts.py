@@ -8,29 +8,25 @@ from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from cardiac.errors import CardiacError, ConfigError
+from cardiac.errors import ConfigError
 from webapp.settings import LOCAL_WORKSPACE
-from webapp.storage.tables import ADDRESS_LETTERS, NAME_LETTERS, Event, Failure, Token, User
+from webapp.storage.logins import end_logins
+from webapp.storage.tables import NAME_LETTERS, Event, Token, User
+from webapp.storage.throttle import forget_failures
 
 ROLES = ("reader", "reviewer", "admin")  # each may what those before it may
 SHORTEST_PASSWORD = 10
-LONGEST_WORKSPACE = 100
-TOKEN_S = 90 * 86_400.0
-MOST_FAILURES, MOST_OF_ADDRESS, LOCKED_S = 5, 20, 900.0
+LONGEST_WORKSPACE = LONGEST_LABEL = 100
+DAY_S = 86_400.0
+TOKEN_DAYS, MOST_TOKEN_DAYS = 90, 365
+MOST_TOKENS = 50  # of one user
+USED_EVERY_S = 60.0  # when a token was used last is written so often
 _HASHER = PasswordHasher()
 _HASHING = threading.Lock()  # a hash takes 64 MiB while it is made
 _NOBODY = _HASHER.hash(secrets.token_hex())  # so that a name that is not there takes as long as one that is
-
-
-class LockedOut(CardiacError):
-    """Too many wrong passwords; wait_s says for how long nobody is let in under this name or from this address."""
-
-    def __init__(self, wait_s: float) -> None:
-        super().__init__(f"too many wrong passwords: try again in {max(1, round(wait_s / 60))} minutes")
-        self.wait_s = wait_s
 
 
 @dataclass(frozen=True)
@@ -58,46 +54,62 @@ def add_user(session: Session, name: str, password: str, role: str, workspace: s
         raise ConfigError(f"a workspace's name is 1 to {LONGEST_WORKSPACE} letters that can be shown: choose another")
     if role not in ROLES:
         raise ConfigError(f"there is no role {role!r}: choose one of {', '.join(ROLES)}")
-    if len(password) < SHORTEST_PASSWORD:
-        raise ConfigError(f"the password has {len(password)} letters: take at least {SHORTEST_PASSWORD}")
-    user = session.scalar(select(User).where(User.name == name))
+    user = session.scalar(select(User).where(User.name == name).with_for_update())
     if user is None:
         user = User(name=name, epoch=0)
         session.add(user)
-    user.password_hash, user.role, user.workspace = _HASHER.hash(password), role, workspace
-    user.is_active, user.epoch = True, user.epoch + 1
-    forget_failures(session, name)
+    user.role, user.workspace, user.is_active = role, workspace, True
+    change_password(session, user, password)
+
+
+def change_password(session: Session, user: User, password: str) -> None:
+    """A new password, which ends all sessions and tokens of this user, and every browser is a stranger's again.
+
+    Raises ConfigError.
+    """
+    if len(password) < SHORTEST_PASSWORD:
+        raise ConfigError(f"the password has {len(password)} letters: take at least {SHORTEST_PASSWORD}")
+    user.password_hash = _hashed(password)
+    _end_all(session, user)
+    forget_failures(session, user.name)
 
 
 def close_user(session: Session, name: str) -> None:
     """Let a user in no more, neither by password nor by token nor by a session that is open. Raises ConfigError."""
-    user = named_user(session, name)
-    user.is_active, user.epoch = False, user.epoch + 1
+    user = named_user(session, name, is_changed=True)
+    user.is_active = False
+    _end_all(session, user)
+
+
+def _end_all(session: Session, user: User) -> None:
+    user.epoch += 1
+    session.flush()
     session.execute(delete(Token).where(Token.user_id == user.id))
+    end_logins(session, user.id)
 
 
-def named_user(session: Session, name: str) -> User:
-    """Raises ConfigError where there is none."""
-    user = session.scalar(select(User).where(User.name == name)) if name.isprintable() else None
+def _hashed(password: str) -> str:
+    with _HASHING:
+        return _HASHER.hash(password)
+
+
+def named_user(session: Session, name: str, is_changed: bool = False) -> User:
+    """A user by name. is_changed : until the transaction ends nobody else changes them. Raises ConfigError for none."""
+    user = find_user(session, name, is_changed) if name.isprintable() else None
     if user is None:
         raise ConfigError(f"there is no user {name!r}: `user list` shows who is there")
     return user
 
 
+def find_user(session: Session, name: str, is_changed: bool = False) -> User | None:
+    """A user by name, or None. is_changed : as of `named_user`."""
+    found = select(User).where(User.name == name)
+    return session.scalar(found.with_for_update() if is_changed else found)
+
+
 def has_users(session: Session) -> bool:
     """Whether anybody may come in by a password."""
     return session.scalar(select(User.id).where(User.is_active).limit(1)) is not None
-
-
-def check_lock(session: Session, name: str, address: str) -> None:
-    """Raises LockedOut where too many wrong passwords came for this name or from this address."""
-    since = time.time() - LOCKED_S
-    own = ((Failure.name == name, MOST_FAILURES), (Failure.address == address[:ADDRESS_LETTERS], MOST_OF_ADDRESS))
-    for held, most in own:
-        newest = select(Failure.at).where(held, Failure.at > since).order_by(Failure.at.desc()).limit(most)
-        counted = session.scalars(newest).all()
-        if len(counted) == most:
-            raise LockedOut(counted[-1] + LOCKED_S - time.time())
 
 
 def check_password(session: Session, name: str, password: str) -> User | None:
@@ -111,34 +123,66 @@ def check_password(session: Session, name: str, password: str) -> User | None:
     return user
 
 
-def note_failure(session: Session, name: str, address: str) -> None:
-    """Count a wrong password, and forget those that count no more."""
-    session.execute(delete(Failure).where(Failure.at < time.time() - LOCKED_S))
-    session.add(Failure(name=name, address=address[:ADDRESS_LETTERS], at=time.time()))
-
-
-def forget_failures(session: Session, name: str) -> None:
-    session.execute(delete(Failure).where(Failure.name == name))
-
-
-def add_token(session: Session, name: str, label: str) -> str:
-    """A new token of a user, which is shown this once. Raises ConfigError."""
-    token = secrets.token_urlsafe(32)
-    now = time.time()
-    user_id = named_user(session, name).id
-    kept = Token(digest=_digest(token), user_id=user_id, label=label, created_at=now, expires_at=now + TOKEN_S)
-    session.add(kept)
+def add_token(session: Session, name: str, label: str, days: int = TOKEN_DAYS) -> str:
+    """A new token of a user, which is shown this once and ends after some days. Raises ConfigError."""
+    if not 1 <= days <= MOST_TOKEN_DAYS:
+        raise ConfigError(f"a token lasts 1 to {MOST_TOKEN_DAYS} days: choose a number of days from these")
+    if not _is_name(label, LONGEST_LABEL):
+        raise ConfigError(
+            f"a token's label is 1 to {LONGEST_LABEL} letters that can be shown: say what the token is for"
+        )
+    user = named_user(session, name, is_changed=True)
+    if not user.is_active:
+        raise ConfigError(f"{name} is closed and can have no token: `user add {name}` lets them in again")
+    if len(list_tokens(session, user.id)) >= MOST_TOKENS:
+        raise ConfigError(f"{name} has {MOST_TOKENS} tokens, and nobody has more: revoke one that is not needed")
+    token, now = secrets.token_urlsafe(32), time.time()
+    kept = {"digest": _digest(token), "user_id": user.id, "label": label}
+    session.add(Token(**kept, created_at=now, expires_at=now + days * DAY_S))
     return token
 
 
+def find_token(session: Session, token: str) -> tuple[User, Token] | None:
+    """Whose token this is, though it may have ended; None where it is nobody's, or the user is closed."""
+    found = select(User, Token).join(Token).where(Token.digest == _digest(token), User.is_active)
+    row = session.execute(found).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
 def user_of_token(session: Session, token: str) -> User | None:
-    """Whose token this is."""
-    return session.scalar(select(User).join(Token).where(Token.digest == _digest(token), User.is_active))
+    """Whose token this is, if it has not ended."""
+    user, kept = find_token(session, token) or (None, None)
+    return user if kept and not token_has_ended(kept) else None
 
 
-def user_of_session(session: Session, user_id: int, epoch: int) -> User | None:
-    """Whose session this is, unless a password has changed or the user was closed since."""
-    return session.scalar(select(User).where(User.id == user_id, User.epoch == epoch, User.is_active))
+def token_has_ended(token: Token) -> bool:
+    """Whether a token's days are over."""
+    return time.time() >= token.expires_at
+
+
+def list_tokens(session: Session, user_id: int) -> list[Token]:
+    """A user's tokens, the newest first; those that have ended stay until they are revoked."""
+    found = select(Token).where(Token.user_id == user_id)
+    return list(session.scalars(found.order_by(Token.created_at.desc(), Token.digest)))
+
+
+def revoke_token(session: Session, user: User, short: str) -> Token:
+    """End one token of a user for good. short : the first 8 or more hex digits of its digest. Raises ConfigError."""
+    meant = [each for each in list_tokens(session, user.id) if len(short) >= 8 and each.digest.startswith(short)]
+    if len(meant) != 1:
+        raise ConfigError(f"{user.name} has no token {short[:64]!r}: `user tokens {user.name}` shows which there are")
+    session.execute(delete(Token).where(Token.digest == meant[0].digest))
+    return meant[0]
+
+
+def is_due(token: Token) -> bool:
+    """Whether it is to be written again when a token was used last."""
+    return token.used_at is None or time.time() - token.used_at >= USED_EVERY_S
+
+
+def mark_used(session: Session, token: Token) -> None:
+    """Write that a token was used just now."""
+    session.execute(update(Token).where(Token.digest == token.digest).values(used_at=time.time()))
 
 
 def note_event(session: Session, person: Person, action: str, record: str | None = None, detail: str = "") -> None:
