@@ -121,6 +121,10 @@ def test_the_whole_way(page, live, demonstration):
     page.locator("#evidence-toggle").click()
     page.locator(".weight[data-lead=aVF]").first.wait_for()
     assert page.locator("#evidence-rows tr").count() == 12
+    for ending, mark in (("pdf", b"%PDF"), ("png", b"\x89PNG")):  # drawn by a worker meanwhile
+        with page.expect_download() as saved:
+            page.locator(f"a[download='sim_04.{ending}']").click()
+        assert saved.value.path().read_bytes().startswith(mark)
 
     page.locator("#review [name=verdict][value=correct]").check()
     page.locator("#review [name=sites][value=inferior]").uncheck()  # what was found is ticked
