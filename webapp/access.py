@@ -14,6 +14,7 @@ from wtforms.validators import ValidationError
 from webapp.problems import answer
 from webapp.storage import accounts
 from webapp.storage.accounts import LOCAL, Person
+from webapp.storage.trail import note_event
 from webapp.store import store
 from webapp.words import N_
 
@@ -75,7 +76,7 @@ def person() -> Person:
 def leave_trail(action: str, record: str | None = None, detail: str = "") -> None:
     """Note what this person does, in a transaction of its own: nobody who reads waits for those who write."""
     with store().database.writing() as db:
-        accounts.note_event(db, person(), action, record, detail)
+        note_event(db, person(), action, record, detail)
 
 
 def open_session(user: Any) -> None:

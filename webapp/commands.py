@@ -12,6 +12,7 @@ from cardiac.errors import ConfigError
 from webapp.storage import accounts
 from webapp.storage.database import Database
 from webapp.storage.tables import User
+from webapp.storage.trail import check_chain, list_events, note_event
 
 PASSWORD = "ECG_PASSWORD"
 BY_COMMAND = "command line"  # who has done what the command line does, in the trail
@@ -39,7 +40,7 @@ def manage_users(options: argparse.Namespace, database: Database) -> int:
             done, told = "closed a user", f"{options.name} may come in no more."
         user = accounts.named_user(session, options.name)
         by = accounts.Person(BY_COMMAND, "admin", user.workspace)
-        accounts.note_event(session, by, done, detail=f"{user.name}, {user.role}")
+        note_event(session, by, done, detail=f"{user.name}, {user.role}")
     print(told)
     return 0
 
@@ -60,9 +61,23 @@ def _ask_password() -> str:
 
 
 def show_trail(options: argparse.Namespace, database: Database) -> int:
-    """`audit`: the trail of a workspace, newest first."""
+    """`audit`: the trail of a workspace, newest first; or of one record; or whether nobody has changed it."""
+    if options.verify or options.head:
+        return _verify_trail(options, database)
     with database.reading() as session:
-        for each in accounts.list_events(session, options.workspace, options.limit):
+        for each in list_events(session, options.workspace, options.limit, record=options.record):
             at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(each.at))
-            print(at, each.user, each.action, each.record or "", each.detail or "", sep="\t")
+            record = each.record or (f"deleted record {each.alias}" if each.alias else "")
+            print(at, each.user, each.action, record, each.detail or "", each.address, sep="\t")
+    return 0
+
+
+def _verify_trail(options: argparse.Namespace, database: Database) -> int:
+    """0 where the whole chain holds, or 2, with what is wrong first."""
+    with database.snapshot() as session:
+        chain = check_chain(session, options.head)
+    if chain.wrong:
+        print(f"the trail is broken: {chain.wrong}", file=sys.stderr)
+        return 2
+    print(f"{chain.n_rows} rows, unbroken, head {chain.head or '-'}")
     return 0

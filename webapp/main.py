@@ -51,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     audit = commands.add_parser("audit", help="who saw, changed, exported and deleted what")
     audit.add_argument("--workspace", default=LOCAL_WORKSPACE)
     audit.add_argument("--limit", type=int, default=100)
+    audit.add_argument("--record", metavar="NAME", help="of this record alone, also where it was deleted")
+    audit.add_argument("--verify", action="store_true", help="whether rows were changed or taken away")
+    audit.add_argument("--head", metavar="HASH", help="the same, and whether this noted head is still in the chain")
     return parser
 
 

@@ -17,6 +17,7 @@ from webapp.storage import accounts
 from webapp.storage.accounts import LockedOut, Person
 from webapp.storage.jobs import iso_time, n_waiting
 from webapp.storage.tables import NAME_LETTERS
+from webapp.storage.trail import check_newest, list_events, note_event
 from webapp.store import store
 from webapp.words import LANGUAGES
 
@@ -48,7 +49,7 @@ def login() -> Any:
         return _login_page(following, _("Name or password is wrong.")), 401
     with store().database.writing() as db:
         accounts.forget_failures(db, name)
-        accounts.note_event(db, Person(user.name, user.role, user.workspace), "logged in")
+        note_event(db, Person(user.name, user.role, user.workspace), "logged in")
     access.open_session(user)
     return redirect(following)
 
@@ -90,21 +91,16 @@ def audit() -> str:
     if given is not None and not (given.isascii() and given.isdigit() and len(given) < 19):
         raise BadRequest("before: is the number of an event")
     before = None if given is None else int(given)
-    with store().database.reading() as db:
-        found = accounts.list_events(db, person().workspace, MOST_EVENTS, before)
-    events = [
-        {
-            "at": iso_time(each.at),
-            "user": each.user,
-            "action": each.action,
-            "record": each.record,
-            "detail": each.detail,
-        }
-        for each in found
-    ]
+    with store().database.snapshot() as db:
+        found = list_events(db, person().workspace, MOST_EVENTS, before)
+        chain = check_newest(db)
     more = len(found) == MOST_EVENTS
     return render_template(
-        "audit.html", events=events, next_url=url_for("pages.audit", before=found[-1].id) if more else None
+        "audit.html",
+        events=found,
+        time_of=iso_time,
+        chain=chain,
+        next_url=url_for("pages.audit", before=found[-1].id) if more else None,
     )
 
 

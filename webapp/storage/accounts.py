@@ -1,4 +1,4 @@
-"""Who may come in, with which right, and the trail of what they did."""
+"""Who may come in, and with which right."""
 
 import hashlib
 import secrets
@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from cardiac.errors import CardiacError, ConfigError
 from webapp.settings import LOCAL_WORKSPACE
-from webapp.storage.tables import ADDRESS_LETTERS, NAME_LETTERS, Event, Failure, Token, User
+from webapp.storage.tables import ADDRESS_LETTERS, NAME_LETTERS, Failure, Token, User
+from webapp.storage.trail import list_events, note_event  # noqa: F401 (they had their place here)
 
 ROLES = ("reader", "reviewer", "admin")  # each may what those before it may
 SHORTEST_PASSWORD = 10
@@ -139,26 +140,6 @@ def user_of_token(session: Session, token: str) -> User | None:
 def user_of_session(session: Session, user_id: int, epoch: int) -> User | None:
     """Whose session this is, unless a password has changed or the user was closed since."""
     return session.scalar(select(User).where(User.id == user_id, User.epoch == epoch, User.is_active))
-
-
-def note_event(session: Session, person: Person, action: str, record: str | None = None, detail: str = "") -> None:
-    """Leave a line in the trail."""
-    session.add(
-        Event(
-            at=time.time(),
-            workspace=person.workspace,
-            user=person.name,
-            action=action,
-            record=record,
-            detail=detail or None,
-        )
-    )
-
-
-def list_events(session: Session, workspace: str, limit: int, before: int | None = None) -> list[Event]:
-    """The trail of a workspace, newest first. before : an event's id, to go on from."""
-    found = select(Event).where(Event.workspace == workspace, or_(before is None, Event.id < (before or 0)))
-    return list(session.scalars(found.order_by(Event.id.desc()).limit(limit)))
 
 
 def _is_name(text: str, longest: int) -> bool:
