@@ -1,21 +1,39 @@
-"""What the command line does beside serving: users, their tokens, the trail."""
+"""What the command line does beside serving: users, their tokens, the trail, backups."""
 
 import argparse
 import getpass
 import os
 import sys
 import time
+from contextlib import closing
 
 from sqlalchemy import select
 
 from cardiac.errors import ConfigError
+from webapp.backup import make_backup
+from webapp.restore import restore_backup
+from webapp.settings import LOCAL_WORKSPACE, Settings
 from webapp.storage import accounts
 from webapp.storage.database import Database
+from webapp.storage.files import Files
+from webapp.storage.schema import head_revision, revision_of
 from webapp.storage.tables import User
 from webapp.storage.trail import check_chain, list_events, note_event
 
 PASSWORD = "ECG_PASSWORD"
 BY_COMMAND = "command line"  # who has done what the command line does, in the trail
+
+
+def run_command(options: argparse.Namespace, settings: Settings) -> int:
+    """One of the commands below, on the database and data folder of the settings."""
+    if options.command == "restore":
+        return restore_site(options, settings)
+    files = Files(settings.data)
+    with closing(Database(settings.url)) as database:
+        if options.command == "backup":
+            return back_up(options, database, files)
+        database.migrate()
+        return (manage_users if options.command == "user" else show_trail)(options, database)
 
 
 def manage_users(options: argparse.Namespace, database: Database) -> int:
@@ -81,3 +99,46 @@ def _verify_trail(options: argparse.Namespace, database: Database) -> int:
         return 2
     print(f"{chain.n_rows} rows, unbroken, head {chain.head or '-'}")
     return 0
+
+
+def back_up(options: argparse.Namespace, database: Database, files: Files) -> int:
+    """`backup`: all that is kept, in one file. An older version's tables are written as they are."""
+    with database.snapshot() as session:
+        revision = revision_of(session.connection())
+    if revision is not None:
+        with database.writing() as session:
+            files.belong_to(session)
+    made = make_backup(database, files, options.file, options.force)
+    if revision == head_revision():
+        done = "made a backup"
+        _note_command(database, done, f"{made.n_bytes} bytes")
+    print(f"{options.file.name}: {made.n_bytes / 1e6:.1f} MB. It holds names and recordings: keep it safe.")
+    if made.n_lost:
+        print(
+            f"{made.n_lost} files of samples or uploads are missing on this server, and in the backup.", file=sys.stderr
+        )
+    return 0
+
+
+def restore_site(options: argparse.Namespace, settings: Settings) -> int:
+    """`restore`: a backup into an empty folder and database; 0, though the trail in it may be said to be broken."""
+    manifest = restore_backup(options.file, settings.data, settings.url)
+    with closing(Database(settings.url)) as database:
+        database.migrate()
+        with database.snapshot() as session:
+            chain = check_chain(session)
+        made = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(manifest.made_at))
+        done = "restored a backup"
+        _note_command(database, done, f"made {made}")
+    print(f"Restored as it was on {made}. Everybody logs in anew.")
+    print(
+        f"The trail: {chain.wrong}."
+        if chain.wrong
+        else f"The trail: {chain.n_rows} rows, unbroken, head {chain.head or '-'}"
+    )
+    return 0
+
+
+def _note_command(database: Database, done: str, detail: str) -> None:
+    with database.writing() as session:
+        note_event(session, accounts.Person(BY_COMMAND, "admin", LOCAL_WORKSPACE), done, detail=detail)

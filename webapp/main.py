@@ -5,6 +5,8 @@
     python webapp/main.py user add NAME --role admin           # asks for the password
     python webapp/main.py user token NAME                      # a key for programs, shown this once
     python webapp/main.py user list | user close NAME | audit
+    python webapp/main.py backup FILE                          # all of it in one file, also while the site is used
+    python webapp/main.py --data FOLDER restore FILE           # into an empty folder
 
 Everything is kept in webapp/instance/ (--data), or in the PostgreSQL database that DATABASE_URL names.
 """
@@ -23,12 +25,10 @@ from alembic.util import CommandError  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from cardiac.errors import CardiacError, ConfigError  # noqa: E402
-from webapp.commands import manage_users, show_trail  # noqa: E402
+from webapp.commands import run_command  # noqa: E402
 from webapp.serving import serve  # noqa: E402
 from webapp.settings import BUNDLE, INSTANCE, LOCAL_WORKSPACE, MOST_BYTES, Settings, is_loopback  # noqa: E402
 from webapp.storage import accounts  # noqa: E402
-from webapp.storage.database import Database  # noqa: E402
-from webapp.storage.files import Files  # noqa: E402
 
 UNUSABLE = "the database cannot be used ({kind}): give another with DATABASE_URL, or take this one away"
 
@@ -54,6 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--record", metavar="NAME", help="of this record alone, also where it was deleted")
     audit.add_argument("--verify", action="store_true", help="whether rows were changed or taken away")
     audit.add_argument("--head", metavar="HASH", help="the same, and whether this noted head is still in the chain")
+    backup = commands.add_parser("backup", help="write all that is kept into one file")
+    backup.add_argument("file", type=Path)
+    backup.add_argument("--force", action="store_true", help="replace a file that is there")
+    restore = commands.add_parser("restore", help="put a backup back, into an empty folder and database")
+    restore.add_argument("file", type=Path)
     return parser
 
 
@@ -80,10 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         if options.command is None:
             return serve(settings)
-        Files(settings.data)
-        database = Database(settings.url)
-        database.migrate()
-        return (manage_users if options.command == "user" else show_trail)(options, database)
+        return run_command(options, settings)
     except CardiacError as error:
         print(error, file=sys.stderr)
     except (SQLAlchemyError, CommandError) as error:

@@ -68,7 +68,8 @@ def copy_before(folder: Path, source: Path, revision: str) -> None:
             copy.execute("PRAGMA journal_mode=DELETE")  # one file, and none beside it
         part.replace(target)
     except (OSError, sqlite3.Error) as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise ConfigError(
             f"the database cannot be copied to {folder.name}/ before its tables are changed ({_reason(error)}): "
             "make room on the disk; nothing was changed"

@@ -14,6 +14,7 @@ import hmac
 import json
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -130,14 +131,15 @@ def check_chain(session: Session, wanted: str | None = None) -> Chain:
 
     The session must see one moment throughout (`Database.snapshot`).
     """
-    rows = session.scalars(select(Event).order_by(Event.id).execution_options(yield_per=NEWEST))
     n, head, is_there = 0, FIRST, wanted is None
-    for event in rows:
-        n += 1
-        if row_hash(event, head) != event.hash:
-            return Chain(n, head, f"row {n} ({_told(event)}): it was changed, or a row before it was taken away")
-        head = event.hash
-        is_there = is_there or head == wanted
+    in_order = select(Event).order_by(Event.id).execution_options(yield_per=NEWEST)
+    with closing(session.scalars(in_order)) as rows:
+        for event in rows:
+            n += 1
+            if row_hash(event, head) != event.hash:
+                return Chain(n, head, f"row {n} ({_told(event)}): it was changed, or a row before it was taken away")
+            head = event.hash
+            is_there = is_there or head == wanted
     wrong = _wrong_head(session, n, head)
     if wrong is None and not is_there:
         wrong = f"no row has the hash {wanted}: rows were rewritten or cut off since it was noted down"
