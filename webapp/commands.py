@@ -140,5 +140,6 @@ def restore_site(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _note_command(database: Database, done: str, detail: str) -> None:
+    by = accounts.Person(BY_COMMAND, "admin", LOCAL_WORKSPACE)
     with database.writing() as session:
-        note_event(session, accounts.Person(BY_COMMAND, "admin", LOCAL_WORKSPACE), done, detail=detail)
+        note_event(session, by, done, detail=detail)

@@ -38,6 +38,7 @@ def pack(path, members, /, links=(), **told):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in others.items():
             about = zipfile.ZipInfo(name)
+            about.compress_type = zipfile.ZIP_DEFLATED
             about.external_attr = (stat.S_IFLNK if name in links else stat.S_IFREG) << 16
             archive.writestr(about, content)
         archive.writestr(MANIFEST, json.dumps(manifest))
@@ -157,13 +158,14 @@ SWOLLEN = 1_234_567  # bytes
 
 def test_a_member_that_swells(members, tmp_path, monkeypatch):
     """One that the zip calls small is not unpacked beyond what it says."""
-    path = pack(tmp_path / "bad", members | {"secret_key": b"0" * SWOLLEN})
+    sums = json.loads(members[MANIFEST])["members"] | {"secret_key": [5, hashlib.sha256(b"00000").hexdigest()]}
+    path = pack(tmp_path / "bad", members | {"secret_key": b"0" * SWOLLEN}, members=sums)
     whole = path.read_bytes()
     said, small = SWOLLEN.to_bytes(4, "little"), (5).to_bytes(4, "little")
     assert whole.count(said) == 2  # in both of its headers
     path.write_bytes(whole.replace(said, small))
     monkeypatch.setattr(restore, "PIECE_BYTES", 2**10)
-    with pytest.raises(CardiacError, match=r"was changed|no whole zip"):
+    with pytest.raises(CardiacError, match="no whole zip"):
         restore_backup(path, tmp_path / "data", Settings(data=tmp_path / "data").url)
 
 
