@@ -14,8 +14,8 @@ from webapp.callers import Caller, find_caller, note_use, seldom, token_ended
 from webapp.origins import SAFE, refuse_other_hosts, refuse_other_peers, refuse_other_sites
 from webapp.problems import answer
 from webapp.seldom import Seldom
-from webapp.storage import accounts
 from webapp.storage.accounts import Person
+from webapp.storage.trail import note_event
 from webapp.store import store
 from webapp.words import N_
 
@@ -78,7 +78,7 @@ def person() -> Person:
 def leave_trail(action: str, record: str | None = None, detail: str = "") -> None:
     """Note what this person does, in a transaction of its own: nobody who reads waits for those who write."""
     with store().database.writing() as db:
-        accounts.note_event(db, person(), action, record, detail)
+        note_event(db, person(), action, record, detail)
 
 
 def caller() -> Caller:

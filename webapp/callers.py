@@ -15,6 +15,7 @@ from webapp.storage import accounts, logins
 from webapp.storage.accounts import LOCAL, Person
 from webapp.storage.logins import Limits
 from webapp.storage.tables import Login, Token, User
+from webapp.storage.trail import note_event
 from webapp.store import store
 
 TOKEN_ENDED = "this token ended on {day}: make another, on the page of your account or with `user token NAME`"
@@ -88,7 +89,7 @@ def _note_end(caller: Caller) -> None:
             end_passed(db)
     elif caller.token is not None and seldom().is_due("token", caller.token.digest):
         with store().database.writing() as db:
-            accounts.note_event(db, person_of(caller.user), "used an ended token", detail=token_detail(caller.token))
+            note_event(db, person_of(caller.user), "used an ended token", detail=token_detail(caller.token))
 
 
 def token_ended(token: Token) -> str:
@@ -109,7 +110,7 @@ def login_detail(login: Login) -> str:
 def end_passed(db: Any) -> None:
     """Take away all sessions whose time is over, and say so in the trail."""
     for user, login in logins.end_passed(db, limits()):
-        accounts.note_event(db, person_of(user), "session ended", detail=login_detail(login))
+        note_event(db, person_of(user), "session ended", detail=login_detail(login))
 
 
 def seldom() -> Seldom:

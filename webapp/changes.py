@@ -5,10 +5,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, NotFound
 
-from webapp.storage.accounts import Person, note_event
+from webapp.storage.accounts import Person
 from webapp.storage.jobs import cancel_job, get_job, job_document
 from webapp.storage.records import add_review, delete_all, delete_record, get_record, review_document
 from webapp.storage.tables import Record
+from webapp.storage.trail import note_event
 from webapp.store import Store
 from webapp.words import N_
 
@@ -41,14 +42,15 @@ def review_record(store: Store, person: Person, name: str, given: dict[str, Any]
 
 
 def remove_record(store: Store, person: Person, name: str) -> None:
-    """Delete a record with its samples, finding and reviews. Raises NotFound."""
+    """Delete a record with its samples, finding and reviews, so that its name stands nowhere. Raises NotFound."""
     with store.database.writing() as session:
         row = the_record(session, person, name)
-        left, record_id = delete_record(session, row), row.id
         note_event(session, person, "deleted", row.name)
+        left, record_id = delete_record(session, row), row.id
     with store.database.writing() as session:
         store.files.collect(session, left)
     store.files.drop_drawings([record_id])
+    store.database.leave_no_trace()
 
 
 def cancel_upload(store: Store, person: Person, job_id: str) -> dict[str, Any]:
@@ -75,4 +77,5 @@ def remove_everything(store: Store, person: Person) -> int:
         store.files.sweep_drawings(session)
     for job in jobs:
         store.files.drop_upload(job)
+    store.database.leave_no_trace()
     return n

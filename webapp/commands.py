@@ -1,22 +1,41 @@
-"""What the command line does beside serving: users, their sessions and tokens, the trail."""
+"""What the command line does beside serving: users, their sessions and tokens, the trail, backups."""
 
 import argparse
 import getpass
 import os
 import sys
 import time
+from contextlib import closing
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cardiac.errors import ConfigError
+from webapp.backup import make_backup
+from webapp.restore import restore_backup
+from webapp.settings import LOCAL_WORKSPACE, Settings
 from webapp.storage import accounts, logins
 from webapp.storage.database import Database
+from webapp.storage.files import Files
 from webapp.storage.logins import Limits
+from webapp.storage.schema import head_revision, revision_of
 from webapp.storage.tables import User
+from webapp.storage.trail import check_chain, list_events, note_event
 
 PASSWORD = "ECG_PASSWORD"
 BY_COMMAND = "command line"  # who has done what the command line does, in the trail
+
+
+def run_command(options: argparse.Namespace, settings: Settings) -> int:
+    """One of the commands below, on the database and data folder of the settings."""
+    if options.command == "restore":
+        return restore_site(options, settings)
+    files = Files(settings.data)
+    with closing(Database(settings.url)) as database:
+        if options.command == "backup":
+            return back_up(options, database, files)
+        database.migrate()
+        return (manage_users if options.command == "user" else show_trail)(options, database)
 
 
 def manage_users(options: argparse.Namespace, database: Database) -> int:
@@ -41,15 +60,15 @@ def _add_user(session: Session, options: argparse.Namespace) -> list[str]:
     accounts.add_user(session, options.name, options.password, options.role, options.workspace)
     by, detail = _by(session, options), f"{options.name}, {options.role}"
     if is_new:
-        accounts.note_event(session, by, "added a user", detail=detail)
+        note_event(session, by, "added a user", detail=detail)
     else:
-        accounts.note_event(session, by, "changed the password", detail=detail)
+        note_event(session, by, "changed the password", detail=detail)
     return [f"{options.name} may come in as {options.role} of the workspace {options.workspace}."]
 
 
 def _close_user(session: Session, options: argparse.Namespace) -> list[str]:
     accounts.close_user(session, options.name)
-    accounts.note_event(session, _by(session, options), "closed a user", detail=options.name)
+    note_event(session, _by(session, options), "closed a user", detail=options.name)
     return [f"{options.name} may come in no more."]
 
 
@@ -62,14 +81,14 @@ def _list_sessions(session: Session, options: argparse.Namespace) -> list[str]:
 
 def _end_sessions(session: Session, options: argparse.Namespace) -> list[str]:
     n = logins.end_logins(session, accounts.named_user(session, options.name).id)
-    accounts.note_event(session, _by(session, options), "ended a session", detail=f"{options.name}, {n} sessions")
+    note_event(session, _by(session, options), "ended a session", detail=f"{options.name}, {n} sessions")
     return [f"{options.name}: {n} sessions were ended."]
 
 
 def _make_token(session: Session, options: argparse.Namespace) -> list[str]:
     token = accounts.add_token(session, options.name, options.label, options.days)
     detail = f"{options.name}, {options.label}, {options.days} days"
-    accounts.note_event(session, _by(session, options), "made a token", detail=detail)
+    note_event(session, _by(session, options), "made a token", detail=detail)
     return [token]
 
 
@@ -87,7 +106,7 @@ def _revoke_token(session: Session, options: argparse.Namespace) -> list[str]:
         raise ConfigError(f"user revoke {options.name}: name the token: `user tokens {options.name}` shows their ids")
     token = accounts.revoke_token(session, accounts.named_user(session, options.name), options.id)
     detail = f"{options.name}, {token.digest[:8]}, {token.label}"
-    accounts.note_event(session, _by(session, options), "revoked a token", detail=detail)
+    note_event(session, _by(session, options), "revoked a token", detail=detail)
     return [f"The token {token.digest[:8]} ({token.label}) opens nothing any more."]
 
 
@@ -127,9 +146,65 @@ def _ask_password() -> str:
 
 
 def show_trail(options: argparse.Namespace, database: Database) -> int:
-    """`audit`: the trail of a workspace, newest first."""
+    """`audit`: the trail of a workspace, newest first; or of one record; or whether nobody has changed it."""
+    if options.verify or options.head:
+        return _verify_trail(options, database)
     with database.reading() as session:
-        for each in accounts.list_events(session, options.workspace, options.limit):
+        for each in list_events(session, options.workspace, options.limit, record=options.record):
             at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(each.at))
-            print(at, each.user, each.action, each.record or "", each.detail or "", sep="\t")
+            record = each.record or (f"deleted record {each.alias}" if each.alias else "")
+            print(at, each.user, each.action, record, each.detail or "", each.address, sep="\t")
     return 0
+
+
+def _verify_trail(options: argparse.Namespace, database: Database) -> int:
+    """0 where the whole chain holds, or 2, with what is wrong first."""
+    with database.snapshot() as session:
+        chain = check_chain(session, options.head)
+    if chain.wrong:
+        print(f"the trail is broken: {chain.wrong}", file=sys.stderr)
+        return 2
+    print(f"{chain.n_rows} rows, unbroken, head {chain.head or '-'}")
+    return 0
+
+
+def back_up(options: argparse.Namespace, database: Database, files: Files) -> int:
+    """`backup`: all that is kept, in one file. An older version's tables are written as they are."""
+    with database.snapshot() as session:
+        revision = revision_of(session.connection())
+    if revision is not None:
+        with database.writing() as session:
+            files.belong_to(session)
+    made = make_backup(database, files, options.file, options.force)
+    if revision == head_revision():
+        _note_command(database, "made a backup", f"{made.n_bytes} bytes")
+    print(f"{options.file.name}: {made.n_bytes / 1e6:.1f} MB. It holds names and recordings: keep it safe.")
+    if made.n_lost:
+        print(
+            f"{made.n_lost} files of samples or uploads are missing on this server, and in the backup.", file=sys.stderr
+        )
+    return 0
+
+
+def restore_site(options: argparse.Namespace, settings: Settings) -> int:
+    """`restore`: a backup into an empty folder and database; 0, though the trail in it may be said to be broken."""
+    manifest = restore_backup(options.file, settings.data, settings.url)
+    with closing(Database(settings.url)) as database:
+        database.migrate()
+        with database.snapshot() as session:
+            chain = check_chain(session)
+        made = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(manifest.made_at))
+        _note_command(database, "restored a backup", f"made {made}")
+    print(f"Restored as it was on {made}. Everybody logs in anew.")
+    print(
+        f"The trail: {chain.wrong}."
+        if chain.wrong
+        else f"The trail: {chain.n_rows} rows, unbroken, head {chain.head or '-'}"
+    )
+    return 0
+
+
+def _note_command(database: Database, done: str, detail: str) -> None:
+    by = accounts.Person(BY_COMMAND, "admin", LOCAL_WORKSPACE)
+    with database.writing() as session:
+        note_event(session, by, done, detail=detail)

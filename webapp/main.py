@@ -6,7 +6,10 @@
     python webapp/main.py user add NAME --role admin           # asks for the password; a new one ends all sessions and tokens
     python webapp/main.py user token NAME --days 30 --label X  # a key for programs, shown this once
     python webapp/main.py user tokens NAME | user revoke NAME ID
-    python webapp/main.py user sessions NAME | user logout NAME | user close NAME | user list | audit
+    python webapp/main.py user sessions NAME | user logout NAME | user close NAME | user list
+    python webapp/main.py audit --verify | audit --record NAME # is the trail unbroken; who looked at whom
+    python webapp/main.py backup FILE                          # all of it in one file, also while the site is used
+    python webapp/main.py --data FOLDER restore FILE           # into an empty folder
 
 Everything is kept in webapp/instance/ (--data), or in the PostgreSQL database that DATABASE_URL names.
 """
@@ -15,7 +18,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,13 +28,11 @@ from alembic.util import CommandError  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from cardiac.errors import CardiacError, ConfigError  # noqa: E402
-from webapp.commands import BY_COMMAND, USER_COMMANDS, manage_users, show_trail  # noqa: E402
+from webapp.commands import BY_COMMAND, USER_COMMANDS, run_command  # noqa: E402
 from webapp.proxies import read_proxies  # noqa: E402
 from webapp.serving import serve  # noqa: E402
 from webapp.settings import BUNDLE, INSTANCE, LOCAL_WORKSPACE, MOST_BYTES, Settings, is_loopback  # noqa: E402
 from webapp.storage import accounts  # noqa: E402
-from webapp.storage.database import Database  # noqa: E402
-from webapp.storage.files import Files  # noqa: E402
 
 MOST_MINUTES = 365 * 24 * 60
 UNUSABLE = "the database cannot be used ({kind}): give another with DATABASE_URL, or take this one away"
@@ -64,6 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     audit = commands.add_parser("audit", help="who saw, changed, exported and deleted what")
     audit.add_argument("--workspace", default=LOCAL_WORKSPACE)
     audit.add_argument("--limit", type=int, default=100)
+    audit.add_argument("--record", metavar="NAME", help="of this record alone, also where it was deleted")
+    audit.add_argument("--verify", action="store_true", help="whether rows were changed or taken away")
+    audit.add_argument("--head", metavar="HASH", help="the same, and whether this noted head is still in the chain")
+    backup = commands.add_parser("backup", help="write all that is kept into one file")
+    backup.add_argument("file", type=Path)
+    backup.add_argument("--force", action="store_true", help="replace a file that is there")
+    restore = commands.add_parser("restore", help="put a backup back, into an empty folder and database")
+    restore.add_argument("file", type=Path)
     return parser
 
 
@@ -95,10 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         if options.command is None:
             return serve(settings)
-        Files(settings.data)
-        with closing(Database(settings.url)) as database:
-            database.migrate()
-            return (manage_users if options.command == "user" else show_trail)(options, database)
+        return run_command(options, settings)
     except CardiacError as error:
         print(error, file=sys.stderr)
     except (SQLAlchemyError, CommandError) as error:

@@ -120,4 +120,5 @@ def _keep_tidy(store: Store, ended: threading.Event) -> None:
     while not ended.is_set():
         with suppress(DatabaseGone, OSError), store.database.reading() as session:
             store.files.sweep(session, jobs.unfinished_jobs(session))
+        store.database.tidy()
         ended.wait(SWEEP_S)

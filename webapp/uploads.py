@@ -19,10 +19,11 @@ from webapp.exports import RUN_BY_SHEETS
 from webapp.forms import ONE_FORM, read_form_rows
 from webapp.samples import ENDING, end_samples, take_samples
 from webapp.settings import MOST_FORM_BYTES
-from webapp.storage.accounts import Person, note_event
+from webapp.storage.accounts import Person
 from webapp.storage.files import record_name
 from webapp.storage.jobs import add_job, iso_time
 from webapp.storage.tables import Form
+from webapp.storage.trail import note_event
 from webapp.store import Store
 
 LONGEST_NAME = 255

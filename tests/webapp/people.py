@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from webapp.storage import accounts
 from webapp.storage.tables import User
+from webapp.storage.trail import list_events
 from webapp.uploads import queue_upload
 
 PASSWORD = "correct horse battery"
@@ -90,7 +91,7 @@ def age(site, column, seconds):
 def trail(site, workspace="clinic"):
     """Who did what, the oldest first: user, action, detail."""
     with site.store.database.reading() as db:
-        found = accounts.list_events(db, workspace, 1_000)
+        found = list_events(db, workspace, 1_000)
     return [(each.user, each.action, each.detail or "") for each in found][::-1]
 
 

@@ -53,7 +53,9 @@ def test_what_is_served_is_what_is_written(catalog):
 
 def test_every_action_of_the_trail_has_a_word(root):
     code = "\n".join(path.read_text() for path in (root / "webapp").rglob("*.py"))
-    noted = set(re.findall(r'(?:note_event\(\w+, .*?|leave_trail\(|note_stranger\(\w+, )"([a-z ]+)"', code))
+    noted = set(
+        re.findall(r'(?:note_event\(\w+, .*?|leave_trail\(|note_stranger\(\w+, |_note_command\(\w+, )"([a-z ]+)"', code)
+    )
     assert noted == set(ACTIONS)
 
 

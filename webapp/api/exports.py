@@ -10,6 +10,7 @@ from webapp import exports as made
 from webapp.access import leave_trail, person
 from webapp.api.answers import api_blueprint, download, problems
 from webapp.api.schemas import FilterSchema
+from webapp.noted import asked_for
 from webapp.storage.records import Query
 from webapp.store import store
 from webapp.words import N_
@@ -64,7 +65,7 @@ def _in_pieces(write: Any, name: str, kind: str, *given: Any) -> Response:
     What its reader does not take at once lies on the disk (`webapp.connections`), and the writing goes on.
     """
     place = Place()
-    leave_trail("exported", detail=name)
+    leave_trail("exported", detail=asked_for(given[-1], name))
     database, workspace = store().database, person().workspace
 
     def pieces(place: Place) -> Any:

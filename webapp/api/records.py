@@ -21,6 +21,7 @@ from webapp.api.schemas import (
 from webapp.changes import look_up, remove_record, review_record, the_record
 from webapp.drawings import KINDS, drawing
 from webapp.looks import ask_again, evidence_of_row, samples, samples_npy
+from webapp.noted import leave_list, leave_look
 from webapp.samples import MOST_BYTES
 from webapp.storage.jobs import ask_evidence
 from webapp.storage.records import list_item, list_records
@@ -83,7 +84,9 @@ def listed(given: dict[str, Any]) -> dict[str, Any]:
     """Records of the workspace, filtered and sorted"""
     with store().database.reading() as session:
         total, rows = list_records(session, person().workspace, given["query"], given["limit"], given["offset"])
-        return {"total": total, "items": [list_item(row) for row in rows]}
+        items = [list_item(row) for row in rows]
+    leave_list(given["query"], len(items), given["offset"], given["limit"])
+    return {"total": total, "items": items}
 
 
 @records.route("/records/<record>", methods=["GET"])
@@ -111,7 +114,9 @@ def delete(record: str) -> None:
 @problems(records, 404, 422)
 def samples_json(given: dict[str, float], record: str) -> Any:
     """Samples in mV, up to 60 s in one answer"""
-    return jsonify(samples(store().files, _row(record), **given))
+    row = _row(record)
+    leave_look(row, "samples")
+    return jsonify(samples(store().files, row, **given))
 
 
 @records.route("/records/<record>/samples.npy")
@@ -120,7 +125,9 @@ def samples_json(given: dict[str, float], record: str) -> Any:
 @problems(records, 404, 422)
 def samples_as_npy(given: dict[str, float], record: str) -> Response:
     """The same as a NumPy file: float32 (12, n), mV"""
-    return Response(samples_npy(store().files, _row(record), **given), content_type="application/octet-stream")
+    row = _row(record)
+    leave_look(row, "samples.npy")
+    return Response(samples_npy(store().files, row, **given), content_type="application/octet-stream")
 
 
 @records.route("/records/<record>/evidence")
@@ -129,6 +136,7 @@ def samples_as_npy(given: dict[str, float], record: str) -> Response:
 @problems(records, 404, 422)
 def evidence(record: str) -> Any:
     """Which leads and which moments carried the finding"""
+    leave_look(_row(record), "evidence")
     with store().database.writing() as session:
         row = the_record(session, person(), record)
         return evidence_of_row(row, None if row.evidence else ask_evidence(session, row.id))

@@ -21,6 +21,7 @@ from webapp.storage.accounts import Person
 from webapp.storage.jobs import iso_time, n_waiting
 from webapp.storage.tables import NAME_LETTERS
 from webapp.storage.throttle import LockedOut
+from webapp.storage.trail import check_newest, list_events, note_event
 from webapp.store import store
 from webapp.words import LANGUAGES
 
@@ -54,7 +55,7 @@ def login() -> Any:
     with store().database.writing() as db:
         open_session(db, user)
         throttle.forgive(db, name, counter)  # after it, as a new password takes hold of the user before their failures
-        accounts.note_event(db, person_of(user), "logged in", detail=_from())
+        note_event(db, person_of(user), "logged in", detail=_from())
     response = redirect(following)
     remember_browser(response, user)
     return response
@@ -80,7 +81,7 @@ def note_stranger(name: str, action: str, detail: str) -> None:
     with store().database.writing() as db:
         user = accounts.find_user(db, name)
         who = person_of(user) if user else Person(NO_NAME, "reader", LOCAL_WORKSPACE)
-        accounts.note_event(db, who, action, detail=detail)
+        note_event(db, who, action, detail=detail)
 
 
 def _from() -> str:
@@ -115,7 +116,7 @@ def retry_after(locked: LockedOut) -> dict[str, str]:
 def logout() -> Any:
     with store().database.writing() as db:
         if "key" in session and logins.end_key(db, session["key"]):
-            accounts.note_event(db, person(), "logged out")
+            note_event(db, person(), "logged out")
     session.clear()
     return redirect(url_for("pages.login"))
 
@@ -138,21 +139,16 @@ def audit() -> str:
     if given is not None and not (given.isascii() and given.isdigit() and len(given) < 19):
         raise BadRequest("before: is the number of an event")
     before = None if given is None else int(given)
-    with store().database.reading() as db:
-        found = accounts.list_events(db, person().workspace, MOST_EVENTS, before)
-    events = [
-        {
-            "at": iso_time(each.at),
-            "user": each.user,
-            "action": each.action,
-            "record": each.record,
-            "detail": each.detail,
-        }
-        for each in found
-    ]
+    with store().database.snapshot() as db:
+        found = list_events(db, person().workspace, MOST_EVENTS, before)
+        chain = check_newest(db)
     more = len(found) == MOST_EVENTS
     return render_template(
-        "audit.html", events=events, next_url=url_for("pages.audit", before=found[-1].id) if more else None
+        "audit.html",
+        events=found,
+        time_of=iso_time,
+        chain=chain,
+        next_url=url_for("pages.audit", before=found[-1].id) if more else None,
     )
 
 

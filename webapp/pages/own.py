@@ -19,6 +19,7 @@ from webapp.storage import accounts, logins, throttle
 from webapp.storage.jobs import iso_time
 from webapp.storage.tables import Login, Token, User
 from webapp.storage.throttle import LockedOut, own_counter
+from webapp.storage.trail import note_event
 from webapp.store import store
 from webapp.words import N_
 
@@ -80,7 +81,7 @@ def _changed(new: str) -> Any:
     with store().database.writing() as db:
         user = _still_here(db)
         accounts.change_password(db, user, new)
-        accounts.note_event(db, person(), "changed the password", detail=f"from {request.remote_addr}")
+        note_event(db, person(), "changed the password", detail=f"from {request.remote_addr}")
         open_session(db, user)
     flash(_("The password was changed. All other sessions and all tokens have ended; this browser has a new session."))
     response = redirect(url_for("pages.own"))
@@ -97,7 +98,7 @@ def end_session() -> Any:
         meant = [each for each in logins.list_logins(db, user.id, limits()) if _is_meant(each, short, login)]
         for each in meant:
             logins.end_login(db, user.id, each.digest)
-            accounts.note_event(db, person(), "ended a session", detail=login_detail(each))
+            note_event(db, person(), "ended a session", detail=login_detail(each))
     done = _("All other sessions were ended.") if short == "others" else _("The session was ended.")
     flash(done if meant else _("This session had ended before."))
     return redirect(url_for("pages.own"))
@@ -115,7 +116,7 @@ def make_token() -> Any:
         with store().database.writing() as db:
             user = _still_here(db)
             token = accounts.add_token(db, user.name, label, _whole_number(days))
-            accounts.note_event(db, person(), "made a token", detail=f"{label}, {days} days")
+            note_event(db, person(), "made a token", detail=f"{label}, {days} days")
     except ConfigError:
         wrong = _("Nothing was made: a token has a label of 1 to %(letters)d letters and lasts 1 to %(days)d days, "
                   "and nobody has more than %(most)d of them.", letters=accounts.LONGEST_LABEL,
@@ -130,7 +131,7 @@ def revoke_token() -> Any:
     try:
         with store().database.writing() as db:
             token = accounts.revoke_token(db, _still_here(db), request.form.get("token", ""))
-            accounts.note_event(db, person(), "revoked a token", detail=token_detail(token))
+            note_event(db, person(), "revoked a token", detail=token_detail(token))
     except ConfigError:
         flash(_("This token had been revoked before."))
     else:

@@ -8,9 +8,10 @@ from flask_babel import ngettext
 from marshmallow import ValidationError
 from werkzeug.exceptions import BadRequest
 
-from webapp.access import leave_trail, needs, person
+from webapp.access import needs, person
 from webapp.api.schemas import FIRST_LISTED, ListSchema
 from webapp.changes import remove_everything
+from webapp.noted import leave_list
 from webapp.pages import pages
 from webapp.problems import validation_told
 from webapp.storage.records import list_item, list_records
@@ -35,7 +36,7 @@ def patients() -> str:
     with store().database.reading() as session:
         total, rows = list_records(session, person().workspace, query, limit, offset)
         items = [list_item(row) for row in rows]
-    leave_trail("listed", detail=f"{len(items)} records from {offset}")
+    leave_list(query, len(items), offset, limit)
     following = offset + len(items)
     more = {**query.parameters(), "offset": following} | ({"limit": limit} if limit != FIRST_LISTED else {})
     return render_template(

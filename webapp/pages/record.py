@@ -59,5 +59,8 @@ def review(record: str) -> Any:
 @needs("admin")
 def delete(record: str) -> Any:
     remove_record(store(), person(), record)
-    flash(_("Deleted: samples, finding, reviews and the row in the export of “%(name)s”.", name=record), "done")
+    flash(
+        _("Deleted: samples, finding and reviews of “%(name)s”, its row in the form and in the export.", name=record),
+        "done",
+    )
     return redirect(url_for("pages.patients"))

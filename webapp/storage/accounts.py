@@ -1,4 +1,4 @@
-"""Who may come in, with which right, and the trail of what they did."""
+"""Who may come in, and with which right."""
 
 import hashlib
 import secrets
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from cardiac.errors import ConfigError
 from webapp.settings import LOCAL_WORKSPACE
 from webapp.storage.logins import end_logins
-from webapp.storage.tables import NAME_LETTERS, Event, Token, User
+from webapp.storage.tables import NAME_LETTERS, Token, User
 from webapp.storage.throttle import forget_failures
 
 ROLES = ("reader", "reviewer", "admin")  # each may what those before it may
@@ -183,26 +183,6 @@ def is_due(token: Token) -> bool:
 def mark_used(session: Session, token: Token) -> None:
     """Write that a token was used just now."""
     session.execute(update(Token).where(Token.digest == token.digest).values(used_at=time.time()))
-
-
-def note_event(session: Session, person: Person, action: str, record: str | None = None, detail: str = "") -> None:
-    """Leave a line in the trail."""
-    session.add(
-        Event(
-            at=time.time(),
-            workspace=person.workspace,
-            user=person.name,
-            action=action,
-            record=record,
-            detail=detail or None,
-        )
-    )
-
-
-def list_events(session: Session, workspace: str, limit: int, before: int | None = None) -> list[Event]:
-    """The trail of a workspace, newest first. before : an event's id, to go on from."""
-    found = select(Event).where(Event.workspace == workspace, or_(before is None, Event.id < (before or 0)))
-    return list(session.scalars(found.order_by(Event.id.desc()).limit(limit)))
 
 
 def _is_name(text: str, longest: int) -> bool:

@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import Select, and_, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from cardiac.labels import RECORD_COLUMN
 from webapp.storage.accounts import Person
 from webapp.storage.files import Files
-from webapp.storage.jobs import iso_time
+from webapp.storage.jobs import forget_name, iso_time
 from webapp.storage.tables import NAME_LETTERS, Form, Job, Record, Review, Task, folded, mask_of, sites_of
 
 UPLOADED_S = {"day": 86_400.0, "week": 7 * 86_400.0, "month": 30 * 86_400.0}
@@ -205,11 +206,18 @@ def latest_reviews(session: Session, workspace: str) -> list[tuple[str, Review]]
 
 
 def delete_record(session: Session, row: Record) -> list[str]:
-    """Delete a record with its finding and reviews; its samples' checksums, for `Files.collect` to follow."""
-    jobs = select(Job.id).where(Job.workspace == row.workspace)
-    named = update(Task).where(Task.job_id.in_(jobs), Task.record == row.name)
-    session.execute(named.values(record=None, name="", path=""))
+    """Delete a record with its finding and reviews, its row in the form, and its name in the jobs.
+
+    Its samples' checksums, for `Files.collect` to follow.
+    """
+    forget_name(session, row.workspace, row.name)
     session.execute(delete(Record).where(Record.id == row.id))
+    form = session.scalar(select(Form).where(Form.workspace == row.workspace).with_for_update())
+    if form is not None and RECORD_COLUMN in form.columns:
+        place = form.columns.index(RECORD_COLUMN)
+        rows = [cells for cells in form.rows if cells[place] != row.name]
+        if len(rows) < len(form.rows):
+            form.rows = rows
     return [row.signal]
 
 

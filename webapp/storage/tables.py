@@ -33,6 +33,11 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())[:NAME_LETTERS]
 
 
+def shown(text: str) -> str:
+    """A text in which what cannot be kept or shown (half a letter, one that turns the line) is "_", and any space a space."""
+    return "".join(letter if letter.isprintable() else " " if letter.isspace() else "_" for letter in text)
+
+
 class Shown(TypeDecorator):
     """A text with words of strangers in it: what cannot be kept or shown (half a letter, one that turns the line) is "_"."""
 
@@ -44,9 +49,7 @@ class Shown(TypeDecorator):
         self.impl = Text() if length is None else String(length)
 
     def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
-        if value is None:
-            return None
-        return "".join(letter if letter.isprintable() else " " if letter.isspace() else "_" for letter in value)
+        return None if value is None else shown(value)
 
 
 class FilePath(TypeDecorator):
@@ -124,7 +127,10 @@ class Failure(Base):
 
 
 class Event(Base):
-    """Who saw, changed, exported or deleted what."""
+    """Who saw, changed, exported or deleted what; see `trail`. record : a record's pseudonym.  record_id : its number, for
+
+    as long as it is there.  address : from where it was asked; none for the command line.  hash : of this and all before.
+    """
 
     __tablename__ = "audit"
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
@@ -134,6 +140,9 @@ class Event(Base):
     action: Mapped[str] = mapped_column(String(40))
     record: Mapped[str | None] = mapped_column(String(NAME_LETTERS))
     detail: Mapped[str | None] = mapped_column(Text)
+    record_id: Mapped[int | None] = mapped_column(_Id)
+    address: Mapped[str] = mapped_column(String(ADDRESS_LETTERS), default="")
+    hash: Mapped[str] = mapped_column(String(64))
 
 
 class Signal(Base):
