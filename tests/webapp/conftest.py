@@ -134,7 +134,7 @@ def make_site(settings, detector) -> Iterator[Callable[..., Site]]:
     made: list[Site] = []
 
     def make(**options: Any) -> Site:
-        app = create_app(replace(settings, **{"draw_wait_s": 0.0, **options}))
+        app = create_app(replace(settings, **{"draw_wait_s": 0.0, "port": 0, **options}))
         app.config["WTF_CSRF_ENABLED"] = False  # of forms' tokens test_requests.py has its own
         store = app.extensions["store"]
         made.append(Site(app, app.test_client(), Worker(store.database, store.files, detector=detector)))

@@ -47,7 +47,7 @@ def end(server):
 
 @pytest.fixture
 def port(make_site, npy):
-    site = make_site(port=0)
+    site = make_site()
     site.read(("healthy.npy", npy["healthy"]))
     with served(site) as server:
         yield int(server.effective_port)
@@ -56,7 +56,7 @@ def port(make_site, npy):
 @pytest.fixture
 def many(make_site, npy):
     """A site with many records, and its port."""
-    site = make_site(port=0)
+    site = make_site()
     site.read(("healthy.npy", npy["healthy"]))
     with site.store.database.writing() as session:
         row = session.query(Record).one()
@@ -185,7 +185,7 @@ def test_only_a_few_exports_are_written_at_once(port, monkeypatch):
 
 
 def test_health_is_answered_while_all_threads_are_taken(make_site):
-    site, let_go, taken = make_site(port=0, threads=3), threading.Event(), []
+    site, let_go, taken = make_site(threads=3), threading.Event(), []
 
     def hold():
         taken.append(1)

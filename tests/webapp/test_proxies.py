@@ -173,13 +173,13 @@ def test_a_server_for_others_believes_nobody_over_a_socket(settings, tmp_path):
         headers = dict.fromkeys(FORWARDING, "10.9.9.9") | {"X-Forwarded-Proto": "https"}
         assert server.of(token).ask("GET", "/api/v1/records", **headers)[0] == 200
         log_in_wrongly(server.address, headers)
-        assert "from 127.0.0.1" in command(data, "audit") and "10.9.9.9" not in command(data, "audit")
+        assert "127.0.0.1" in command(data, "audit") and "10.9.9.9" not in command(data, "audit")
     with running(data, "--workers", "0", "--behind-proxy", "10.0.0.2") as server:
         status, told = server.of(token).ask("GET", "/api/v1/records", **{"X-Forwarded-For": "10.0.0.2"})
         assert status == 403 and "its proxy alone" in told["detail"]
     with running(data, "--workers", "0", "--behind-proxy", "127.0.0.0/8") as server:
         log_in_wrongly(server.address, {"X-Forwarded-For": "6.6.6.6, 9.9.9.9"})
-        assert "from 9.9.9.9" in command(data, "audit") and "6.6.6.6" not in command(data, "audit")
+        assert "9.9.9.9" in command(data, "audit") and "6.6.6.6" not in command(data, "audit")
 
 
 def log_in_wrongly(address, headers):

@@ -50,12 +50,12 @@ def login() -> Any:
     with store().database.reading() as db:
         user = accounts.check_password(db, name, request.form.get("password", ""))
     if user is None:
-        note_stranger(name, "gave a wrong password", _from())
+        note_stranger(name, "gave a wrong password")
         return _login_page(following, _("Name or password is wrong.")), 401
     with store().database.writing() as db:
         open_session(db, user)
         throttle.forgive(db, name, counter)  # after it, as a new password takes hold of the user before their failures
-        note_event(db, person_of(user), "logged in", detail=_from())
+        note_event(db, person_of(user), "logged in")
     response = redirect(following)
     remember_browser(response, user)
     return response
@@ -73,19 +73,15 @@ def _count_attempt(name: str) -> str:
 def _note_lock(name: str, locked: LockedOut) -> None:
     kind = ("name", name) if locked.is_name else ("address", client_network(request.remote_addr or ""))
     if seldom().is_due("locked out", *kind):
-        note_stranger(name, "was locked out", f"{_from()}, for {math.ceil(locked.wait_s)} s")
+        note_stranger(name, "was locked out", f"for {math.ceil(locked.wait_s)} s")
 
 
-def note_stranger(name: str, action: str, detail: str) -> None:
+def note_stranger(name: str, action: str, detail: str = "") -> None:
     """Leave a line about somebody who has not logged in; what is no user's name may be a password, and is not written."""
     with store().database.writing() as db:
         user = accounts.find_user(db, name)
         who = person_of(user) if user else Person(NO_NAME, "reader", LOCAL_WORKSPACE)
         note_event(db, who, action, detail=detail)
-
-
-def _from() -> str:
-    return f"from {request.remote_addr}"
 
 
 def _login_page(following: str, wrong: str | None = None) -> str:

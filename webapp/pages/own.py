@@ -58,12 +58,12 @@ def set_password() -> Any:
             throttle.count_attempt(db, user.name, counter)
     except LockedOut as locked:
         if seldom().is_due("locked out", counter):
-            leave_trail("was locked out", detail=f"from {request.remote_addr}, changing the password")
+            leave_trail("was locked out", detail="changing the password")
         return _page(wait_told(locked.wait_s)), 429, retry_after(locked)
     with store().database.reading() as db:
         is_right = accounts.check_password(db, user.name, present) is not None
     if not is_right:
-        leave_trail("gave a wrong password", detail=f"from {request.remote_addr}, changing the password")
+        leave_trail("gave a wrong password", detail="changing the password")
         return _page(_("The present password is wrong: nothing was changed.")), 422
     return _changed(new)
 
@@ -81,7 +81,7 @@ def _changed(new: str) -> Any:
     with store().database.writing() as db:
         user = _still_here(db)
         accounts.change_password(db, user, new)
-        note_event(db, person(), "changed the password", detail=f"from {request.remote_addr}")
+        note_event(db, person(), "changed the password")
         open_session(db, user)
     flash(_("The password was changed. All other sessions and all tokens have ended; this browser has a new session."))
     response = redirect(url_for("pages.own"))
