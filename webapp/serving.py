@@ -43,6 +43,8 @@ def serve(settings: Settings) -> int:
     store.files.drop_drawings()  # a new version of this program may draw otherwise
     tempfile.tempdir = str(settings.data / "incoming")  # what is being sent lies where it will be kept
     _allow_files()
+    for name in app.jinja_env.list_templates(extensions=["html"]):
+        app.jinja_env.get_template(name)  # compiled now, and not by everybody who comes first at once
     try:
         server = make_server(app, settings)
     except OSError as error:
