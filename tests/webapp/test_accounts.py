@@ -12,6 +12,8 @@ from tests.webapp.people import PASSWORD, Browser, put_record, site_with_people,
 from webapp.storage import accounts
 from webapp.storage.tables import User
 
+ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)  # what no database has a part in
+
 
 @pytest.fixture
 def others(make_site, monkeypatch):
@@ -35,6 +37,7 @@ def test_on_the_loopback_address_nobody_logs_in(site):
         ({"host": "127.0.0.1", "behind_proxy": True}, True),
     ],
 )
+@ONE_DATABASE
 def test_whoever_others_reach_needs_accounts(make_site, options, needed):
     site = make_site(**options)
     page = site.client.get("/patients", base_url="https://localhost")
@@ -77,6 +80,7 @@ def test_a_page_asked_for_comes_after_the_login(others, npy):
         "",
     ],
 )
+@ONE_DATABASE
 def test_a_login_leads_to_this_site_alone(others, target):
     assert Browser(others).log_in("rita", next=target).location == "/"
     moved = Browser(others).ask("POST", "/language", data={"language": "ru", "next": target})
@@ -130,6 +134,7 @@ def test_a_wrong_password_and_a_name_that_is_not_there_look_alike(others, monkey
         ({"workspace": "w" * 101}, "1 to 100 letters"),
     ],
 )
+@ONE_DATABASE
 def test_users_that_cannot_be(others, given, told):
     user = {"name": "eva", "password": PASSWORD, "role": "reader", "workspace": "clinic"} | given
     with pytest.raises(accounts.ConfigError, match=told), others.store.database.writing() as db:

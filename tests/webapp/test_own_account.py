@@ -10,6 +10,8 @@ from tests.webapp.people import PASSWORD, Browser, age, at_address, bearer, ente
 from webapp.storage import accounts, throttle
 from webapp.storage.tables import Login, Token
 
+ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)  # what no database has a part in
+
 NEW = "a wholly new password"
 CHANGES = ["/account/password", "/account/sessions/end", "/account/tokens", "/account/tokens/revoke"]
 
@@ -81,6 +83,7 @@ def test_a_new_password_ends_everything_but_this_browser(others):
         ({"new": PASSWORD}, "is the present one"),
     ],
 )
+@ONE_DATABASE
 def test_passwords_that_are_not_changed(others, given, told):
     browser = enter(others, "rita")
     answer = change(browser, **given)
@@ -162,6 +165,7 @@ def test_a_token_that_has_ended_is_marked(others):
 
 @pytest.mark.parametrize("given", [{"days": each} for each in ("0", "366", "-1", "1.5", "x", "", "99999999999", "٣")]
                          + [{"label": each} for each in ("", "  ", "a" * 101, "a\0b", "line\nbreak")])  # fmt: skip
+@ONE_DATABASE
 def test_tokens_that_are_not_made(others, given):
     browser = enter(others, "rita")
     answer = make_token(browser, **given)

@@ -9,6 +9,8 @@ from tests.webapp.people import PASSWORD, Browser, age, at_address, enter, site_
 from webapp.storage import accounts, throttle
 from webapp.storage.tables import Event, Failure
 
+ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)  # what no database has a part in
+
 WRONG = "wrong" * 3
 
 
@@ -51,6 +53,7 @@ def test_an_address_waits_longer_and_longer(others, clock, name):
 
 
 @pytest.mark.parametrize(("wait_s", "told"), [(1, "1 second."), (16, "16 seconds."), (64, "2 minutes.")])
+@ONE_DATABASE
 def test_the_wait_is_said(others, clock, wait_s, told):
     n = 0
     while 2**n < wait_s:
@@ -155,6 +158,7 @@ def known_cookies(browser):
 
 
 @pytest.mark.parametrize("change", ["forged", "of another user", "new password", "another's name"])
+@ONE_DATABASE
 def test_a_browser_is_not_known_by_what_it_makes_up(others, clock, change):
     owner, other = enter(others, "rita"), enter(others, "vera")
     [cookie], [of_vera] = known_cookies(owner), known_cookies(other)

@@ -10,6 +10,8 @@ from tests.webapp.people import PASSWORD, Browser, age, bearer, enter, site_with
 from webapp.storage import accounts
 from webapp.storage.tables import Token
 
+ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)  # what no database has a part in
+
 DAY_S = 86_400
 
 
@@ -33,6 +35,7 @@ def kept(site):
 
 
 @pytest.mark.parametrize("sent", ["Bearer wrong", "Bearer ", "Bearer", "bearer \udcff", "Bearer null"])
+@ONE_DATABASE
 def test_a_wrong_token_is_a_problem_even_beside_a_session(others, sent):
     for browser in (Browser(others), enter(others, "ada")):
         answer = browser.ask("GET", "/api/v1/records", headers={"Authorization": sent.replace("\udcff", "ÿ")})
@@ -134,6 +137,7 @@ def test_a_new_password_and_a_closed_user_end_all_tokens(others):
         ({"name": "vera"}, "is closed"),
     ],
 )
+@ONE_DATABASE
 def test_tokens_that_cannot_be(others, given, told):
     with others.store.database.writing() as db:
         accounts.close_user(db, "vera")

@@ -7,6 +7,8 @@ import pytest
 from tests.webapp.people import PASSWORD, Browser, bearer, trail
 from webapp import main
 
+ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)  # what no database has a part in
+
 
 @pytest.fixture
 def shared(make_site, settings, monkeypatch, capsys):
@@ -101,6 +103,7 @@ def test_a_new_password_and_closing_end_everything(shared, arguments):
         (["sessions"], "name the user"),
     ],
 )
+@ONE_DATABASE
 def test_one_sentence_for_what_cannot_be(shared, arguments, told):
     _, command = shared
     wrong = command("user", *arguments, status=2)
@@ -109,6 +112,7 @@ def test_one_sentence_for_what_cannot_be(shared, arguments, told):
 
 @pytest.mark.parametrize("option", ["--idle-minutes", "--session-hours"])
 @pytest.mark.parametrize("value", ["0", "-5", "nan", "inf", "1e9"])
+@ONE_DATABASE
 def test_times_that_cannot_be(shared, option, value):
     _, command = shared
     assert "at least 2 minutes" in command(f"{option}={value}", status=2)
