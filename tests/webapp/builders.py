@@ -4,9 +4,12 @@ import io
 import zipfile
 
 import numpy as np
+import pytest
 from sqlalchemy import create_engine, text
 
 from webapp.settings import Settings
+
+ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)  # for what no database has a part in
 
 
 def npy_bytes(signal: np.ndarray) -> bytes:

@@ -8,11 +8,10 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import func, select
 
+from tests.webapp.builders import ONE_DATABASE
 from tests.webapp.people import PASSWORD, Browser, put_record, site_with_people, told_of, user_id
 from webapp.storage import accounts
 from webapp.storage.tables import User
-
-ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)  # what no database has a part in
 
 
 @pytest.fixture

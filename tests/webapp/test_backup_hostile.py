@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from cardiac.errors import CardiacError
+from tests.webapp.builders import ONE_DATABASE
 from webapp import main as command
 from webapp import restore
 from webapp.backup import MANIFEST, make_backup
@@ -15,7 +16,6 @@ from webapp.restore import restore_backup
 from webapp.settings import Settings
 from webapp.storage.files import NoRoom
 
-ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 pytestmark = [ONE_DATABASE, pytest.mark.usefixtures("settings")]
 
 

@@ -12,9 +12,8 @@ from urllib.parse import quote
 import pytest
 
 from cardiac.labels import COLUMNS, RECORD_COLUMN
-from tests.webapp.builders import zip_bytes
+from tests.webapp.builders import ONE_DATABASE, zip_bytes
 
-ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 HARM = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'><svg onload=alert(1)>", "{{7*7}}{% raw %}",
         "${7*7}", "$\\frac{", "</script><script>alert(1)</script>", "&lt;b&gt;", "javascript:alert(1)", "\u202egpj.npy",
         "a\0b", "a\r\nX-Harm: 1", "\x1b[31m", "--></title><b>"]  # fmt: skip

@@ -8,11 +8,11 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
 from cardiac.labels import COLUMNS, SITES
+from tests.webapp.builders import ONE_DATABASE
 from webapp.problems import SENTENCES, TITLES
 from webapp.translations.update import PO, compiled, is_translated, texts, written
 from webapp.words import ACTIONS
 
-ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 PLACES = re.compile(r"%\(\w+\)[sd]")
 

@@ -6,11 +6,10 @@ import time
 import pytest
 from sqlalchemy import delete, select
 
+from tests.webapp.builders import ONE_DATABASE
 from tests.webapp.people import PASSWORD, Browser, age, at_address, bearer, enter, site_with_people, trail
 from webapp.storage import accounts, throttle
 from webapp.storage.tables import Login, Token
-
-ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)  # what no database has a part in
 
 NEW = "a wholly new password"
 CHANGES = ["/account/password", "/account/sessions/end", "/account/tokens", "/account/tokens/revoke"]

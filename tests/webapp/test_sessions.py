@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.webapp.people import HOME, PASSWORD, Browser, age, at_address, bearer, enter, site_with_people, trail
-from webapp.access import found_person
+from webapp.callers import find_caller
 from webapp.storage import accounts, logins
 from webapp.storage.tables import Event, Login, User
 
@@ -176,7 +176,7 @@ def test_who_asks_is_known_before_a_body_is_taken(others):
         environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/upload", "SERVER_NAME": "localhost", "SERVER_PORT": "443",
                    "wsgi.url_scheme": "https"} | {f"HTTP_{name.upper()}": text for name, text in headers.items()}  # fmt: skip
         with others.app.request_context(environ):
-            return found_person()
+            return find_caller().person
 
     before = state(others)
     assert found(cookie=f"{COOKIE}={value}").name == "rita"
@@ -198,4 +198,4 @@ def state(site):
 def test_on_a_local_server_everybody_is_local(site):
     with site.app.request_context({"REQUEST_METHOD": "GET", "SERVER_NAME": "localhost", "SERVER_PORT": "80",
                                    "wsgi.url_scheme": "http"}):  # fmt: skip
-        assert found_person().is_local
+        assert find_caller().person.is_local

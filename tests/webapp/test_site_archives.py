@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from cardiac.isolation import in_process
-from tests.webapp.builders import npy_bytes, zip_bytes
+from tests.webapp.builders import ONE_DATABASE, npy_bytes, zip_bytes
 
 LEADING_OUT = [
     "../out.npy",
@@ -27,7 +27,6 @@ LEADING_OUT = [
     "c:out.npy",
 ]
 FORM = "multipart/form-data; boundary=b"
-ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 
 
 @pytest.fixture

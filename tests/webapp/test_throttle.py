@@ -5,11 +5,10 @@ import threading
 import pytest
 from sqlalchemy import func, select
 
+from tests.webapp.builders import ONE_DATABASE
 from tests.webapp.people import PASSWORD, Browser, age, at_address, enter, site_with_people, told_of, trail
 from webapp.storage import accounts, throttle
 from webapp.storage.tables import Event, Failure
-
-ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)  # what no database has a part in
 
 WRONG = "wrong" * 3
 

@@ -6,11 +6,10 @@ import pytest
 from sqlalchemy import select
 
 from cardiac.errors import ConfigError
+from tests.webapp.builders import ONE_DATABASE
 from tests.webapp.people import PASSWORD, Browser, age, bearer, enter, site_with_people, trail
 from webapp.storage import accounts
 from webapp.storage.tables import Token
-
-ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)  # what no database has a part in
 
 DAY_S = 86_400
 

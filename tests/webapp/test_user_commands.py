@@ -4,10 +4,9 @@ import re
 
 import pytest
 
+from tests.webapp.builders import ONE_DATABASE
 from tests.webapp.people import PASSWORD, Browser, bearer, trail
 from webapp import main
-
-ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)  # what no database has a part in
 
 
 @pytest.fixture
