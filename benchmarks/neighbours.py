@@ -53,12 +53,16 @@ def stalled(url: str, n: int = N_STALLED) -> Iterator[None]:
 
 def health_beside(url: str, work: Callable[[], object]) -> float:
     """The slowest answer of /health while some work is done, in ms."""
-    slowest, ended = [0.0], threading.Event()
+    return 1_000 * most_beside(work, lambda: _get(url, "/health"), 0.1)
+
+
+def most_beside(work: Callable[[], object], look: Callable[[], float], every_s: float) -> float:
+    """The most that is seen by looking again and again, from before some work until its end."""
+    seen, ended = [look()], threading.Event()
 
     def watch() -> None:
-        while not ended.is_set():
-            slowest.append(_get(url, "/health"))
-            ended.wait(0.1)
+        while not ended.wait(every_s):
+            seen.append(look())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -67,7 +71,7 @@ def health_beside(url: str, work: Callable[[], object]) -> float:
     finally:
         ended.set()
         watcher.join()
-    return max(slowest) * 1_000
+    return max(seen)
 
 
 def reports_at_once(url: str, names: Sequence[str]) -> float:

@@ -35,6 +35,7 @@ from benchmarks.neighbours import (
     N_STALLED,
     copy_records,
     health_beside,
+    most_beside,
     reports_at_once,
     slowest_page,
     stalled,
@@ -220,20 +221,7 @@ def uploads_at_once(site: Site, folder: Path, paths: Sequence[Path]) -> list[Lin
 
 def memory(site: Site, work: Callable[[], Any]) -> float:
     """The most memory that server and workers together take during some work, in MB."""
-    most, ended = [site.resident_mb()], threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(0.2):
-            most.append(site.resident_mb())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        work()
-    finally:
-        ended.set()
-        watcher.join()
-    return max(most)
+    return most_beside(work, site.resident_mb, 0.2)
 
 
 def large_upload(site: Site, folder: Path, paths: Sequence[Path]) -> list[Line]:
