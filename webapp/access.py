@@ -86,15 +86,9 @@ def caller() -> Caller:
     return g.caller
 
 
-def found_person() -> Person | None:
-    """Who sent the request whose context this is, for whoever must know before its body is taken; nothing is changed."""
-    return find_caller().person
-
-
-def why_unknown() -> str:
-    """The sentence for whoever sent the request whose context this is, where nobody is known."""
-    token = find_caller().token
-    return LOG_IN if token is None else token_ended(token)
+def why_unknown(caller: Caller) -> str:
+    """The sentence for a caller whom nobody knows."""
+    return LOG_IN if caller.token is None else token_ended(caller.token)
 
 
 def check_sender() -> None:
@@ -113,10 +107,8 @@ def _know_person() -> Response | None:
     g.person = g.caller.person
     if g.person is not None or request.endpoint in OPEN:
         return None
-    if g.caller.token is not None:
-        raise Unauthorized(token_ended(g.caller.token))
-    if request.path.startswith("/api/"):
-        raise Unauthorized(LOG_IN)
+    if g.caller.token is not None or request.path.startswith("/api/"):
+        raise Unauthorized(why_unknown(g.caller))
     return redirect(url_for("pages.login", next=_asked_address() if request.method == "GET" else None))
 
 

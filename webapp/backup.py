@@ -26,6 +26,7 @@ from cardiac.errors import ConfigError
 from webapp.storage.database import Database
 from webapp.storage.dump import lines_of, tables_of
 from webapp.storage.files import Files, NoRoom
+from webapp.storage.jobs import UNFINISHED
 from webapp.storage.schema import known_revisions, revision_of
 from webapp.storage.tables import Job, Record, Task
 
@@ -141,9 +142,8 @@ def _check_revision(connection: Connection) -> str:
 
 def _unfinished(connection: Connection) -> dict[str, bool]:
     """Jobs whose uploads are still to be read, and whether what they hold was listed, so that all of it is needed."""
-    to_do = ("queued", "running")
-    ids = connection.scalars(select(Job.id).where(Job.state.in_(to_do))).all()
-    unopened = set(connection.scalars(select(Task.job_id).where(Task.kind == "open", Task.state.in_(to_do))))
+    ids = connection.scalars(select(Job.id).where(Job.state.in_(UNFINISHED))).all()
+    unopened = set(connection.scalars(select(Task.job_id).where(Task.kind == "open", Task.state.in_(UNFINISHED))))
     return {each: each not in unopened for each in ids}
 
 

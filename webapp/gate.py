@@ -7,6 +7,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, LengthRequired, RequestEntityTooLarge
 
 from webapp import access
+from webapp.callers import find_caller
 from webapp.problems import answer, answer_http
 from webapp.proxies import believed
 from webapp.storage.database import DatabaseGone
@@ -33,8 +34,9 @@ def _refusal(length: int, is_chunked: bool) -> Response | None:
         access.check_sender()
         if request.endpoint in access.OPEN:
             raise LengthRequired if is_chunked else RequestEntityTooLarge
-        if access.found_person() is None:
-            return answer(401, access.why_unknown())
+        caller = find_caller()
+        if caller.person is None:
+            return answer(401, access.why_unknown(caller))
         if request.endpoint not in access.UPLOADS and length > access.MOST_BODY_BYTES:
             raise RequestEntityTooLarge
     except HTTPException as error:
