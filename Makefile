@@ -41,11 +41,11 @@ train: $(VENV)/.run
 	$(BIN)/python train.py --jobs 2 $(ARGS)
 
 figures: $(VENV)/.run
-	$(BIN)/python -m cardiac.evaluate
+	$(BIN)/python -m tasks.mi.evaluate
 	$(BIN)/python -m benchmarks.simulated
 
 report: $(VENV)/.run
-	$(BIN)/python -m cardiac.evaluate --html results/report.html $(ARGS)
+	$(BIN)/python -m tasks.mi.evaluate --html results/report.html $(ARGS)
 
 evidence: $(VENV)/.run
 	$(BIN)/python -m benchmarks.evidence $(ARGS)
@@ -57,7 +57,7 @@ quality: $(VENV)/.run
 reproduce: $(VENV)/.run
 	$(BIN)/python train.py --jobs 2 --out runs/mi
 	$(MAKE) export BUNDLE=runs/mi
-	$(BIN)/python -m cardiac.evaluate --bundle runs/mi --html results/report.html
+	$(BIN)/python -m tasks.mi.evaluate --bundle runs/mi --html results/report.html
 	$(BIN)/python -m benchmarks.simulated --bundle runs/mi
 	$(BIN)/python -m benchmarks.evidence --bundle runs/mi
 

@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from cardiac.cards import CARD, SEAL, parse_card, sealed_card
 from cardiac.errors import BundleError, CardiacError, extra, first_line
-from cardiac.reports import replace_file
+from cardiac.files import replace_file
 from cardiac.windows import WindowPlan, cut_sections
+from cards import CARD, SEAL, parse_card, sealed_card
 
 ROOT = Path(__file__).resolve().parent
 WEIGHTS, GRAPH = "weights.safetensors", "network.onnx"

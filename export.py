@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 
 from bundles import GRAPH, LOGITS, ROOT, SIGNALS, STARTS, Bundle, load_graph, made_from, run_sections
-from cardiac.cards import CARD, sealed_card
 from cardiac.errors import BundleError, CardiacError, extra
-from cardiac.reports import replace_file
+from cardiac.files import replace_file
 from cardiac.windows import WindowPlan, sigmoid, window_starts
+from cards import CARD, sealed_card
 from utils import load_bundle, run_networks
 
 OPSET = 20  # the first with GELU

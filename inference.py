@@ -24,32 +24,34 @@ import numpy as np
 from tqdm import tqdm
 
 from bundles import ROOT, RUNTIMES, Bundle, has_graph, load_graph, run_sections
-from cardiac import reports
-from cardiac.decisions import Brief, Finding, Rule, decide
+from cardiac import NOTICE
 from cardiac.errors import (
     BundleError,
     CardiacError,
     ConfigError,
-    DatasetError,
     RecordError,
     extra,
     first_line,
     naming,
     one_record,
 )
-from cardiac.evidence import Evidence, gather_evidence, telling_part
-from cardiac.labels import NOTICE, RECORD_COLUMN, SITES
-from cardiac.long import LongSignal, prepare, prepare_together
+from cardiac.files import documents_file, open_folder
+from cardiac.long_signals import LongSignal, prepare, prepare_together
 from cardiac.pipeline import ahead, workers
 from cardiac.quality.assess import Quality, accept, assess_record
 from cardiac.records import FS_RANGE_HZ, Record, read_record, record_from_array
 from cardiac.signals import SignalSpec
 from cardiac.sources import Listing, list_recordings, passed_over_line, size_on_disk
 from cardiac.windows import WindowPlan, pool_windows, window_spread
+from tasks.mi.documents import error_document, finding_document
+from tasks.mi.evidence import Evidence, gather_evidence, telling_part
+from tasks.mi.findings import Brief, Finding, decide
+from tasks.mi.labels import SITES
+from tasks.mi.rules import Rule
+from tasks.mi.submission import find_template, findings_table, write_submission
 
 DEFAULT_BUNDLE = ROOT / "checkpoints/mi/hybrid"
 LONGEST_EXPLAINED_S, EXPLAINED_S = 60.0, 10.0
-TEMPLATE = "sample_submission.csv"
 FINDINGS, SUBMISSION = "findings.json", "submission.csv"
 TOGETHER, TOGETHER_SAMPLES = 16, 320_000  # records that the networks read at once, and their samples: more is no faster
 AHEAD, AHEAD_BYTES = 32, 64 * 2**20  # files that are read before their findings are asked for
@@ -272,31 +274,12 @@ def _conclude_each(batch: Sequence[Outcome], detector: Detector) -> list[Outcome
     return [replace(each, finding=next(findings)) if each.record else each for each in batch]
 
 
-def _template(paths: Sequence[Path], given: Path | None, names: Sequence[str]) -> Any:
-    """The form to fill in: the one given, or the one that lies in a folder given; every row must be a record here."""
-    lying = [path / TEMPLATE for path in paths if os.path.isfile(path / TEMPLATE)]  # noqa: PTH113 (False for a name too long)
-    path = given or (lying[0] if len(lying) == 1 else None)
-    if path is None:
-        return None
-    extra("pandas", "requirements.txt", DatasetError)
-    from cardiac.datasets import read_template  # pandas is slow to import, and only forms need it
-
-    template = read_template(path)
-    unknown = sorted(set(template[RECORD_COLUMN]) - set(names))
-    if unknown:
-        raise DatasetError(
-            f"{path.name}: {len(unknown)} of its records are not among the recordings (first {unknown[0]!r}): "
-            "give the folder that the form belongs to"
-        )
-    return template
-
-
 def _tell(told: Sequence[Brief], out: Path, template: Any) -> None:
     """submission.csv and the table, which is printed even where the disk is full."""
     try:
-        n_rows = reports.write_submission(told, out / SUBMISSION, template)
+        n_rows = write_submission(told, out / SUBMISSION, template)
     finally:
-        print(reports.findings_table(told))
+        print(findings_table(told))
     n_found = sum(each.mi.present for each in told)
     print(f"\n{len(told)} records read, {n_found} with an infarction; {n_rows} rows in {out / SUBMISSION}.")
     print(NOTICE)
@@ -308,7 +291,10 @@ def _draw(outcome: Outcome, folder: Path) -> int:
     """Draw one record; 0, or 2 with a sentence where its picture cannot be written, which stops none of the others."""
     name = outcome.record_id.replace("%", "%25").replace("/", "%2F")  # so that no two names meet in one file
     try:
-        reports.write_ecg(outcome.record, outcome.finding, folder / f"{name}.png", outcome.evidence)
+        extra("matplotlib", "requirements.txt")
+        from tasks.mi.pictures import write_ecg  # matplotlib is slow to import, and only pictures need it
+
+        write_ecg(outcome.record, outcome.finding, folder / f"{name}.png", outcome.evidence)
     except CardiacError as error:
         print(error, file=sys.stderr)
         return 2
@@ -323,12 +309,12 @@ def run(options: argparse.Namespace) -> int:
             print(*(sentence for _, sentence in listing.unread), sep="\n", file=sys.stderr)
             return 1 if listing.missing else 2
         names = [name for _, name in listing.recordings] + [Path(name).stem for name, _ in listing.unread]
-        template = _template(listing.folders, options.template, names)
-        out = reports.open_folder(options.out)
+        template = find_template(listing.folders, options.template, names)
+        out = open_folder(options.out)
         for name in (FINDINGS, SUBMISSION):
             if (out / name).is_dir():
                 raise CardiacError(f"{out / name}: is a folder where a file is to be written: choose another --out")
-        pictures = reports.open_folder(out / "plots") if options.plots else None
+        pictures = open_folder(out / "plots") if options.plots else None
         detector = Detector.load(options.bundle, options.runtime)
         outcomes = _predict_listed(listing, detector, options.fs_hz, options.evidence)
         told, errors, status = _write_all(outcomes, detector, out, pictures, len(names))
@@ -345,19 +331,19 @@ def _write_all(
     """Write findings.json and the pictures as the outcomes come; what is told at the end, and the status so far."""
     bundle = {"name": detector.bundle.card["name"], "sha256": detector.bundle.sha256}
     told, errors, status = [], [], 0
-    with reports.documents_file(out / FINDINGS) as write:
+    with documents_file(out / FINDINGS) as write:
         try:
             for outcome in outcomes:
                 if outcome.finding:
                     told.append(outcome.finding.brief)  # and nothing else of it is kept: memory stays flat
-                    write(reports.finding_document(outcome.finding, bundle, outcome.evidence))
+                    write(finding_document(outcome.finding, bundle, outcome.evidence))
                     status = max(status, _draw(outcome, pictures) if pictures else 0)
                     if outcome.error:  # of the evidence
                         print(outcome.error, file=sys.stderr)
                         status = max(status, 1)
                 else:
                     errors.append(outcome.error)
-                    write(reports.error_document(outcome.record_id, outcome.error))
+                    write(error_document(outcome.record_id, outcome.error))
         except KeyboardInterrupt:
             print(f"Stopped after {len(told) + len(errors)} of {n_named} records: writing these.", file=sys.stderr)
             status = 130

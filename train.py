@@ -22,37 +22,27 @@ from torch import nn
 from tqdm import tqdm
 
 from bundles import ROOT, Bundle
-from cardiac.datasets import Dataset, read_companions, read_dataset
-from cardiac.decisions import fit_rule
 from cardiac.errors import CardiacError, ConfigError, DatasetError, first_line
-from cardiac.evaluate import PROTOCOL, Figures, OutOfFold, as_plain, evaluate, format_figures
-from cardiac.folds import assign_folds, companion_folds
-from cardiac.labels import AUXILIARY, LEADS, SITES
-from cardiac.lessons import Lessons, draw_batch, middle_batch, taught_rows, teach
-from cardiac.metrics import ranked
-from cardiac.model_card import model_card
+from cardiac.files import replace_file
+from cardiac.leads import LEADS
+from cardiac.metrics import PROTOCOL, Figures, as_plain
 from cardiac.records import read_record
-from cardiac.reports import replace_file, write_curves, write_found
-from cardiac.settings import check_settings
 from cardiac.signals import SignalSpec, prepare_signal
-from cardiac.simulate import simulate_dataset
 from cardiac.windows import WindowPlan, pool_windows, window_spread, window_starts
-from learning import (
-    History,
-    NetworkTraining,
-    Report,
-    begin_from,
-    begin_run,
-    code_revision,
-    end_run,
-    heads_loss,
-    logged,
-    open_run,
-    seed_of,
-    side_by_side,
-    stop_without_parent,
-)
+from learning.curves import write_curves
+from learning.network import History, NetworkTraining, Report, begin_from, heads_loss, seed_of
+from learning.run_folder import begin_run, code_revision, end_run, logged, open_run, side_by_side, stop_without_parent
 from models import build_model
+from tasks.mi.datasets import Dataset, read_companions, read_dataset
+from tasks.mi.evaluate import evaluate, format_figures
+from tasks.mi.examples import Lessons, draw_batch, middle_batch, taught_rows, teach
+from tasks.mi.folds import assign_folds, companion_folds
+from tasks.mi.labels import AUXILIARY, SITES
+from tasks.mi.model_card import model_card
+from tasks.mi.out_of_fold import OutOfFold, ranked, write_found
+from tasks.mi.rules import fit_rule
+from tasks.mi.settings import check_settings
+from tasks.mi.simulate import simulate_dataset
 from utils import (
     Config,
     load_bundle,

@@ -17,10 +17,10 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from bundles import WEIGHTS, Bundle, Run, open_bundle, run_sections
-from cardiac.cards import CARD, SEAL, sealed_card
 from cardiac.errors import BundleError, ConfigError, first_line
-from cardiac.reports import replace_file
+from cardiac.files import replace_file
 from cardiac.windows import WindowPlan
+from cards import CARD, SEAL, sealed_card
 from models import NETWORKS, build_model
 
 NETWORK_SECTION = "network"  # holds a network's name and the arguments of its class

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from cardiac.datasets import Dataset
-from cardiac.evaluate import OutOfFold
+from tasks.mi.datasets import Dataset
+from tasks.mi.out_of_fold import OutOfFold
 
 Found = Mapping[int, OutOfFold]  # by seed
 Derived = tuple[OutOfFold, dict[str, Any]]  # what is decided on, and the decide settings that are changed

@@ -15,15 +15,16 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from cardiac.datasets import Dataset, read_dataset
 from cardiac.errors import CardiacError
-from cardiac.evidence import lead_values, output_logits
-from cardiac.labels import LEADS, SITES
+from cardiac.leads import LEADS
 from cardiac.metrics import bootstrap_weights, with_interval
 from cardiac.records import read_record
 from cardiac.signals import prepare_signal
 from cardiac.windows import pool_windows, sigmoid, window_starts
 from inference import DEFAULT_BUNDLE, Detector
+from tasks.mi.datasets import Dataset, read_dataset
+from tasks.mi.evidence import lead_values, output_logits
+from tasks.mi.labels import SITES
 
 TAKEN = (1, 2, 3, 4, 6)  # leads taken away
 PIECE_S = 2.5  # of a recording, read by itself

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.signal import butter, sosfiltfilt
 
 from cardiac.beats import find_beats
-from cardiac.dipole import DOWER, INDEPENDENT, twelve_leads
-from cardiac.labels import LEADS
+from cardiac.dipole import DOWER
+from cardiac.leads import INDEPENDENT, LEADS, twelve_leads
 
 Plant = Callable[[np.ndarray, float, np.random.Generator], tuple[np.ndarray, tuple[str, ...]]]
 LIMB, CHEST = range(6), range(6, 12)

@@ -25,7 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.machine import describe, each_of, run_python, seconds_each
 from benchmarks.steps import Step, in_turns, measure_steps
 from bundles import ROOT
-from cardiac.long import prepare_together
+from cardiac.long_signals import prepare_together
 from cardiac.records import Record, read_record
 from cardiac.windows import WindowPlan, window_starts
 from inference import Detector, judge, predict_folder, predict_record

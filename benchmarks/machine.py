@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from bundles import ROOT
-from learning import code_revision
+from learning.run_folder import code_revision
 
 PACKAGES = ("torch", "onnxruntime", "numpy", "scipy")
 

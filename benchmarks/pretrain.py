@@ -20,10 +20,10 @@ from tqdm import tqdm
 from benchmarks.tries import PRETRAINED, open_data, settings_of
 from cardiac.augment import augment, random_sections
 from cardiac.errors import CardiacError
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from cardiac.records import read_record
 from cardiac.signals import SignalSpec, prepare_signal
-from learning import NetworkTraining
+from learning.network import NetworkTraining
 from models import build_model
 from utils import Config, save_bundle
 

@@ -20,11 +20,16 @@ from bundles import ROOT
 
 PARTS = {
     "the networks": ("bundles.py",),
-    "judging the tracings": ("cardiac/quality/", "cardiac/beats.py", "cardiac/ordered.py", "cardiac/dipole.py"),
-    "resampling and filter": ("cardiac/signals.py", "cardiac/long.py"),
+    "judging the tracings": ("cardiac/quality/", "cardiac/beats.py", "cardiac/order_statistics.py", "cardiac/leads.py"),
+    "resampling and filter": ("cardiac/signals.py", "cardiac/long_signals.py"),
     "reading": ("cardiac/records.py", "cardiac/readers/", "cardiac/sources.py"),
-    "pooling and deciding": ("cardiac/windows.py", "cardiac/decisions.py", "cardiac/calibration.py"),
-    "writing": ("cardiac/reports.py",),
+    "pooling and deciding": (
+        "cardiac/windows.py",
+        "tasks/mi/findings.py",
+        "tasks/mi/rules.py",
+        "cardiac/calibration.py",
+    ),
+    "writing": ("cardiac/files.py", "tasks/mi/documents.py", "tasks/mi/submission.py"),
 }
 STARTING, WAITING, OTHER = "start-up", "waiting", "the rest"
 RATE_HZ, TIMES = 200, 4

@@ -18,9 +18,8 @@ from tqdm import tqdm
 from benchmarks.faults import Planted, all_faults
 from bundles import ROOT
 from cardiac.beats import find_beats, heart_rate_bpm
-from cardiac.dipole import INDEPENDENT
 from cardiac.errors import RecordError
-from cardiac.labels import LEADS
+from cardiac.leads import INDEPENDENT, LEADS
 from cardiac.quality.assess import KINDS, Quality, assess
 from cardiac.quality.limbs import misfit
 from cardiac.quality.measures import Measures, measure

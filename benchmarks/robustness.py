@@ -18,14 +18,15 @@ from tqdm import tqdm
 
 from benchmarks.faults import muscle, sine
 from benchmarks.quality import share_of
-from cardiac.datasets import read_dataset
 from cardiac.errors import CardiacError
-from cardiac.labels import LEADS, SITES
+from cardiac.leads import LEADS
 from cardiac.metrics import bootstrap_weights, f1_score
 from cardiac.quality.assess import assess_record
 from cardiac.records import Record, read_record
 from cardiac.signals import resample
 from inference import DEFAULT_BUNDLE, Detector, conclude, predict_record
+from tasks.mi.datasets import read_dataset
+from tasks.mi.labels import SITES
 
 Change = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 

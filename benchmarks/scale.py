@@ -20,12 +20,12 @@ import torch
 from benchmarks.inference import linked, recordings
 from benchmarks.machine import describe
 from bundles import ROOT
-from cardiac.folds import companion_folds
-from cardiac.lessons import draw_batch, teach
 from cardiac.signals import prepare_signal
-from cardiac.simulate import simulate_dataset
 from inference import DEFAULT_BUNDLE
 from scale.batch import read_many
+from tasks.mi.examples import draw_batch, teach
+from tasks.mi.folds import companion_folds
+from tasks.mi.simulate import simulate_dataset
 from train import recipe_of, training_of
 from utils import load_config
 

@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 
 from bundles import ROOT
-from cardiac.decisions import Finding
-from cardiac.evaluate import format_rows
-from cardiac.labels import COLUMNS, NORM, RECORD_COLUMN, SITES
-from cardiac.metrics import Figure, bootstrap_weights, f1_score, with_interval
+from cardiac.metrics import Figure, bootstrap_weights, f1_score, format_rows, with_interval
 from inference import DEFAULT_BUNDLE, Detector, predict_folder
+from tasks.mi.findings import Finding
+from tasks.mi.labels import COLUMNS, NORM, RECORD_COLUMN, SITES
 
 
 def score(findings: dict[str, Finding], truth: pd.DataFrame) -> dict[str, Figure]:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from benchmarks.machine import each_of, seconds_each
-from cardiac.long import prepare_together
+from cardiac.long_signals import prepare_together
 from cardiac.records import read_record
 from cardiac.windows import window_starts
 from inference import TOGETHER, Detector, conclude, judge, predict_folder

@@ -29,12 +29,13 @@ from matplotlib.figure import Figure
 from benchmarks.derived import DERIVED, logit
 from bundles import ROOT
 from cardiac import metrics
-from cardiac.datasets import Dataset, read_companions, read_dataset
-from cardiac.decisions import columns, cross_fit
 from cardiac.errors import CardiacError, DatasetError
-from cardiac.evaluate import LEARNABLE, OutOfFold, read_found
-from cardiac.labels import SITES
 from cardiac.windows import sigmoid
+from tasks.mi.datasets import Dataset, read_companions, read_dataset
+from tasks.mi.evaluate import LEARNABLE
+from tasks.mi.labels import SITES
+from tasks.mi.out_of_fold import OutOfFold, read_found
+from tasks.mi.rules import columns, cross_fit
 from utils import Config, load_config
 
 RESULTS, WORK = ROOT / "benchmarks/results", Path("runs/tries")
@@ -157,7 +158,7 @@ def train_one(name: str, seed: int, threads: int) -> str:
 def _told(config: Config, seconds: float) -> dict[str, Any]:
     import torch
 
-    from learning import code_revision
+    from learning.run_folder import code_revision
 
     processor = torch.cpu.get_capabilities().get("cpu_name", platform.machine())
     return {

@@ -2,3 +2,5 @@
 
 records -> signals -> windows -> (network) -> decisions -> reports, with labels, folds, metrics and datasets beside.
 """
+
+NOTICE = "An aid for research and a second look; not a medical device."

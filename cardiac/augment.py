@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from cardiac.dipole import DOWER, twelve_leads
+from cardiac.dipole import DOWER
+from cardiac.leads import twelve_leads
 
 N_LIMB = 6  # the first leads
 OF_DIPOLE = twelve_leads(DOWER)  # (12, 3)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
-from cardiac.ordered import median, percentiles
+from cardiac.order_statistics import median, percentiles
 
 WORKING_HZ = 100.0  # blocks of samples are averaged to this rate or up to twice it; QRS are found in it, not placed
 SLOPE_S = 0.02  # a difference over twice this: greatest at 12.5 Hz, nothing of 0, 25, 50 and 100 Hz

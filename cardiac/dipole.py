@@ -2,7 +2,6 @@
 
 import numpy as np
 
-INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 # What a dipole (left, down, back) shows in each independent lead (Dower et al. 1980, Clin. Cardiol. 3:87).
 DOWER = np.array(
     [
@@ -16,10 +15,3 @@ DOWER = np.array(
         [0.831, 0.076, 0.230],
     ]
 )
-
-
-def twelve_leads(signal: np.ndarray) -> np.ndarray:
-    """Twelve leads from I, II, V1 to V6: III = II - I, and Goldberger's. (8, n) -> (12, n)."""
-    first, second = signal[0], signal[1]
-    limbs = [first, second, second - first, -(first + second) / 2, first - second / 2, second - first / 2]
-    return np.vstack([*limbs, signal[2:]])

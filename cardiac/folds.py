@@ -1,13 +1,16 @@
 """Folds in which no patient stands on two sides."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
-from cardiac.datasets import Dataset, read_folds
-from cardiac.errors import ConfigError, DatasetError
-from cardiac.reports import write_folds
+if TYPE_CHECKING:
+    import pandas as pd
+
+from cardiac.errors import DatasetError
+from cardiac.files import read_table, write_table
 
 
 def draw_folds(targets: np.ndarray, patients: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
@@ -19,6 +22,8 @@ def draw_folds(targets: np.ndarray, patients: np.ndarray, n_folds: int, seed: in
     """
     if len(np.unique(patients)) < n_folds:
         raise DatasetError(f"{len(np.unique(patients))} patients do not fill {n_folds} folds: give more records")
+    from sklearn.model_selection import StratifiedGroupKFold  # slow to import
+
     strata = _strata(np.asarray(targets, dtype=int), n_folds)
     splitter = StratifiedGroupKFold(n_splits=n_folds, shuffle=True, random_state=seed)
     folds = np.full(len(targets), -1)
@@ -37,42 +42,6 @@ def check_folds(folds: np.ndarray, patients: np.ndarray) -> None:
         raise DatasetError(f"patient {patient} stands in two folds: draw the folds by patient_id")
 
 
-def assign_folds(dataset: Dataset, n_folds: int, seed: int, shipped: Path, out: Path) -> np.ndarray:
-    """Folds of the records, (n,): PTB-XL's strat_fold, a folds file that knows them all, or newly drawn.
-
-    shipped : the repository's folds file; one in the run's folder `out` goes before it, and new ones are written there.
-    Raises ConfigError where the known folds are another number, DatasetError where a patient stands in two or where a
-    fold's training would meet no infarction.
-    """
-    ids, drawn = dataset.table["record_id"], out / "folds.csv"
-    targets = np.column_stack([dataset.infarction, dataset.sites])
-    known = [read_folds(path).reindex(ids) for path in (drawn, shipped) if path.is_file()]
-    complete = [series for series in known if series.notna().all()]
-    if dataset.layout == "ptb-xl":
-        folds = ((dataset.table["strat_fold"].to_numpy(int) - 1) * n_folds // 10).astype(int)
-    elif complete:
-        folds = complete[0].to_numpy(int)
-        if folds.max() + 1 != n_folds:
-            raise ConfigError(
-                f"the folds of these records are {folds.max() + 1} and data.n_folds is {n_folds}: set it so"
-            )
-    else:
-        folds = draw_folds(targets, dataset.patients, n_folds, seed)
-        write_folds(ids, folds, drawn)
-    check_folds(folds, dataset.patients)
-    for fold in np.unique(folds):
-        if not dataset.sites[folds != fold].any():
-            raise DatasetError(f"without fold {fold} there is no infarction left to learn from: give more records")
-    return folds
-
-
-def companion_folds(dataset: Dataset, folds: np.ndarray) -> np.ndarray:
-    """Folds of the data set's records and then of its companions': that of their patient, -1 for a patient of no fold."""
-    of_patient = dict(zip(dataset.patients, folds, strict=True))
-    others = [of_patient.get(patient, -1) for part in dataset.companions for patient in part.patients]
-    return np.concatenate([folds, np.array(others, dtype=int)])
-
-
 def _strata(targets: np.ndarray, n_folds: int) -> np.ndarray:
     """An integer a stratum, (n,): the pattern, or its rarest target where the pattern is rarer than the folds."""
     patterns, stratum, counts = np.unique(targets, axis=0, return_inverse=True, return_counts=True)
@@ -86,3 +55,17 @@ def _strata(targets: np.ndarray, n_folds: int) -> np.ndarray:
     for label in labels[sizes < n_folds]:
         stratum[stratum == label] = labels[np.argmax(sizes)]
     return stratum
+
+
+def read_folds(path: str | Path) -> "pd.Series":
+    """Fold of each record, int by record_id, from a folds file (record_id, fold)."""
+    path = Path(path)
+    table = read_table(path, ["record_id", "fold"], text=["record_id"])
+    if not table["fold"].isin(range(len(table))).all():
+        raise DatasetError(f"{path.name}: a fold is not a whole number from 0: take the folds as they were drawn")
+    return table.set_index("record_id")["fold"].astype(int)
+
+
+def write_folds(record_ids: Sequence[str], folds: Sequence[int], path: Path) -> None:
+    """A folds file as `read_folds` reads it."""
+    write_table({"record_id": record_ids, "fold": folds}, path)

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+import numpy as np
+
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
 # Other names of the leads: IEC's C1 to C6, and D for "derivation" as in Romance languages.
@@ -109,3 +111,13 @@ def _one_lead(tokens: list[str], is_lead_word: bool) -> str | None:
     numbered = re.fullmatch(rf"(?:{'|'.join(_LEAD_WORDS)})?0*([123])", token)
     is_numbered = numbered and (is_lead_word or not token.isdigit())
     return _BY_NUMBER[numbered[1]] if is_numbered else None
+
+
+INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
+
+
+def twelve_leads(signal: np.ndarray) -> np.ndarray:
+    """Twelve leads from I, II, V1 to V6: III = II - I, and Goldberger's. (8, n) -> (12, n)."""
+    first, second = signal[0], signal[1]
+    limbs = [first, second, second - first, -(first + second) / 2, first - second / 2, second - first / 2]
+    return np.vstack([*limbs, signal[2:]])

@@ -5,7 +5,7 @@ bootstrap draw.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -58,19 +58,6 @@ def roc_auc(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> flo
     return float(_ratio(positives @ (below + negatives / 2), positives.sum() * negatives.sum()))
 
 
-def ranked(found: np.ndarray, infarction: np.ndarray, sites: np.ndarray) -> dict[str, float]:
-    """How well records are ranked: AUC of infarction, and the mean of the sites' AUCs among the infarctions.
-
-    found : probabilities (n, 7 or more), infarction first and then the sites.  infarction (n,), sites (n, 6) : bool.
-    A site without both kinds among the infarctions is left out; NaN where none has.
-    """
-    true = np.flatnonzero(infarction)
-    columns = [site for site in range(sites.shape[1]) if 0 < sites[true, site].sum() < len(true)]
-    of_sites = [roc_auc(found[true, 1 + site], sites[true, site], np.ones(len(true))) for site in columns]
-    auc = roc_auc(found[:, 0], infarction, np.ones(len(found)))
-    return {"auc": auc, "sites_auc": float(np.mean(of_sites)) if of_sites else float("nan")}
-
-
 def average_precision(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
     """Sum over thresholds of the gain in recall times the precision there, as scikit-learn defines it."""
     _, level = np.unique(-scores, return_inverse=True)
@@ -116,3 +103,26 @@ def with_interval(metric: Callable[[np.ndarray], float], weights: np.ndarray, ta
     low, high = np.percentile(draws, [2.5, 97.5])
     value = metric(np.ones(weights.shape[1]))
     return Figure(float(value), float(low), float(high), len(targets), int(targets.sum()))
+
+
+Figures = dict[str, dict[str, Figure]]
+
+
+PROTOCOL = (
+    "Out of fold, folds grouped by patient; calibration and thresholds fitted on the other folds' probabilities; "
+    f"95 % intervals from {N_DRAWS:,} bootstrap draws of patients."
+)
+
+
+def format_rows(head: str, rows: dict[str, Figure]) -> list[str]:
+    """The lines of a Markdown table of figures."""
+    lines = [f"| {head} | value | 95 % interval | positives | records |", "|---|---|---|---|---|"]
+    for name, figure in rows.items():
+        interval = f"{figure.low:.3f} to {figure.high:.3f}"
+        lines.append(f"| {name} | {figure.value:.3f} | {interval} | {figure.positives} | {figure.n} |")
+    return lines
+
+
+def as_plain(figures: Figures) -> dict[str, dict[str, dict[str, float]]]:
+    """The figures as plain data for metrics.json."""
+    return {group: {name: asdict(figure) for name, figure in rows.items()} for group, rows in figures.items()}

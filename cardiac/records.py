@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from cardiac.dipole import twelve_leads
 from cardiac.errors import RecordError, faults_are_ours, naming
 from cardiac.isolation import read_isolated
-from cardiac.labels import LEADS, lead_and_sign, lead_name
-from cardiac.long import LongSignal
-from cardiac.ordered import percentiles
+from cardiac.leads import LEADS, lead_and_sign, lead_name, twelve_leads
+from cardiac.long_signals import LongSignal
+from cardiac.order_statistics import percentiles
 from cardiac.readers.aecg import read_aecg
 from cardiac.readers.arrays import read_npy, read_npz
 from cardiac.readers.dicom import read_dicom
@@ -27,7 +26,7 @@ from cardiac.readers.tables import read_text, read_xlsx
 from cardiac.readers.units import mv_per_unit
 from cardiac.readers.wfdb_files import read_wfdb
 
-__all__ = ["FS_RANGE_HZ", "Note", "Record", "read_record", "record_from_array", "stored_record"]
+__all__ = ["FS_RANGE_HZ", "Note", "Record", "read_record", "record_from_array"]
 
 READERS: dict[str, Callable[[Path], Raw]] = {
     "npy": read_npy,
@@ -105,21 +104,6 @@ def read_record(source: "str | Path | Record", fs_hz: float | None = None, recor
             raise RecordError(f"cannot be opened ({error.strerror}): check path and permissions") from error
         except MemoryError as error:
             raise RecordError("does not fit into memory: cut it into parts") from error
-
-
-def stored_record(path: str | Path, record_id: str, fs_hz: float) -> Record:
-    """The Record whose samples `reports.write_signal` wrote; nothing about it is settled again.
-
-    Raises RecordError where the file is gone or is not as it was written.
-    """
-    with naming(record_id):
-        try:
-            samples = read_npy(Path(path)).samples
-        except (OSError, RecordError) as error:
-            raise RecordError("its stored samples cannot be read: upload the recording again") from error
-        if samples.dtype != np.float32 or len(samples) != len(LEADS):
-            raise RecordError("its stored samples are not twelve leads: upload the recording again")
-        return Record(record_id, LongSignal(samples, np.array) if isinstance(samples, np.memmap) else samples, fs_hz)
 
 
 def record_from_array(

@@ -1,23 +1,20 @@
-"""Synthetic 12-lead records with known truth: R peaks, and the site of an infarction or none.
+"""Synthetic 12-lead records of healthy hearts with known R peaks, to which a detector's own may add what it looks for.
 
 A cardiac dipole turns through P, QRS and T as sums of Gaussians (McSharry et al. 2003, IEEE TBME 50:289; the vector
 loops of Sameni et al. 2007, EURASIP J. Adv. Signal Process. 43407), is seen by eight leads through Dower's matrix
-(Dower et al. 1980, Clin. Cardiol. 3:87), and the other four leads follow by Einthoven and Goldberger. Infarctions add
-the accepted signs (Thygesen et al. 2018, Fourth Universal Definition) in the leads of their site. For tests and
+(Dower et al. 1980, Clin. Cardiol. 3:87), and the other four leads follow by Einthoven and Goldberger. For tests and
 demonstrations: no shipped weights have seen one of these.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from scipy.signal import butter, sosfilt
 
-from cardiac.datasets import Dataset
-from cardiac.dipole import DOWER, INDEPENDENT, twelve_leads
-from cardiac.labels import SITES
+from cardiac.dipole import DOWER
+from cardiac.leads import INDEPENDENT, twelve_leads
 from cardiac.records import Record
-from cardiac.windows import sigmoid
 
 # Gaussians of the vector loop: angle (rad, 0 at the R peak), height (mV), width (rad), for X (left), Y (down), Z (back).
 LOOP = {
@@ -42,59 +39,46 @@ QRS_RAD = (-0.3, 0.3)
 # The loop is that of one person with tall P and T: over Dower's leads T would reach 1.4 mV in V3. Brought to the usual.
 ATRIAL_SCALE, T_SCALE = 0.7, 0.6
 
-# How strongly each independent lead faces the injured wall; negative: it sees the wall from behind (reciprocal signs).
-# III, aVL, aVF follow from I and II: inferior gives III 1.0, aVF 0.8, aVL -0.7.
-FACING = {
-    "septal": (0.0, 0.0, 1.0, 1.0, 0.3, 0.0, 0.0, 0.0),
-    "anterior": (0.1, 0.0, 0.0, 0.5, 1.0, 1.0, 0.4, 0.0),
-    "lateral": (0.7, 0.1, -0.2, -0.2, 0.0, 0.3, 0.9, 1.0),
-    "anterolateral": (0.7, 0.1, 0.0, 0.3, 0.8, 1.0, 1.0, 0.9),
-    "anteroseptal": (0.0, 0.0, 0.9, 1.0, 1.0, 0.7, 0.2, 0.0),
-    "inferior": (-0.4, 0.6, -0.2, -0.3, -0.2, 0.0, 0.1, 0.1),
-}
+# From generator, times of the R peaks (s) and RR intervals (s), both (n_beats,), number of samples and rate (Hz) to what
+# a disease adds to the eight independent leads, mV, (8, n_samples).
+Addition = Callable[[np.random.Generator, np.ndarray, np.ndarray, int, float], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """A record and its truth. r_peaks : samples, (n_beats,).  site : one of `labels.SITES`, or None for a healthy heart."""
+    """A record and its truth. r_peaks : samples, (n_beats,)."""
 
     record: Record
     r_peaks: np.ndarray
-    site: str | None
 
 
 def simulate_record(
-    seed: int, site: str | None = None, fs_hz: float = 500.0, duration_s: float = 10.0, noise: float = 1.0
+    seed: int,
+    fs_hz: float = 500.0,
+    duration_s: float = 10.0,
+    noise: float = 1.0,
+    add: Addition | None = None,
+    kind: int = 0,
 ) -> Simulated:
-    """A record of a healthy heart, or of one with an infarction at a site; the same for the same arguments.
+    """A record of a healthy heart, or of one to which a disease is added; the same for the same arguments.
 
-    noise : factor on wander, muscle and mains noise; 0 for a clean record. Samples are in steps of 1 µV.
+    noise : factor on wander, muscle and mains noise; 0 for a clean record.  kind : of another kind, another heart is
+    drawn from the same seed. Samples are in steps of 1 µV.
     """
-    rng = np.random.default_rng([seed, 0 if site is None else 1 + SITES.index(site)])
+    rng = np.random.default_rng([seed, kind])
     n_samples = round(duration_s * fs_hz)
     beats_s, rr_s = _beats(rng, duration_s)
     breath = _breathing(rng, n_samples, fs_hz)
     dipole = _dipole(rng, beats_s, rr_s, n_samples, fs_hz)
     signal = (DOWER * _torso(rng)) @ (dipole * (1 + 0.05 * breath))
-    if site is not None:
-        signal = signal + _infarction(rng, site, beats_s, rr_s, n_samples, fs_hz)
+    if add is not None:
+        signal = signal + add(rng, beats_s, rr_s, n_samples, fs_hz)
     signal = signal + noise * _noise(rng, n_samples, fs_hz, breath)
     signal[:2] = np.round(signal[:2], 3)  # so that the leads that follow from them agree to the microvolt
     twelve = np.round(twelve_leads(signal), 3).astype(np.float32)
     peaks = np.round(beats_s * fs_hz).astype(int)
     inside = (peaks >= 0) & (peaks < n_samples)
-    return Simulated(Record(f"sim_{seed:05d}", twelve, float(fs_hz)), peaks[inside], site)
-
-
-def simulate_dataset(n_records: int, seed: int) -> Dataset:
-    """Half healthy hearts, half infarctions spread evenly over the six sites; every record another patient."""
-    sites = [None if place % 2 == 0 else SITES[place // 2 % len(SITES)] for place in range(n_records)]
-    simulated = [simulate_record(seed * 100_000 + place, site) for place, site in enumerate(sites)]
-    targets = np.array([[site == name for name in SITES] for site in sites])
-    table = pd.DataFrame({"record_id": [each.record.record_id for each in simulated], "patient_id": range(n_records)})
-    table[["age", "sex", "ptbxl_infarction", "strat_fold"]] = np.nan
-    table["noisy"] = False
-    return Dataset(table, [each.record for each in simulated], targets.any(axis=1), targets, "simulated")
+    return Simulated(Record(f"sim_{seed:05d}", twelve, float(fs_hz)), peaks[inside])
 
 
 def _beats(rng: np.random.Generator, duration_s: float) -> tuple[np.ndarray, np.ndarray]:
@@ -140,10 +124,10 @@ def _bumps(
     """One Gaussian of the loop in every beat, (n_samples,)."""
     seconds = LOOP_RR_S / (2 * np.pi)
     stretch = np.sqrt(rr_s / LOOP_RR_S) if angle > QRS_RAD[1] else np.ones(len(rr_s))
-    return _gaussians(beats_s + angle * seconds * stretch, width * seconds * stretch, n_samples, fs_hz) * height
+    return gaussians(beats_s + angle * seconds * stretch, width * seconds * stretch, n_samples, fs_hz) * height
 
 
-def _gaussians(centres_s: np.ndarray, widths_s: np.ndarray, n_samples: int, fs_hz: float) -> np.ndarray:
+def gaussians(centres_s: np.ndarray, widths_s: np.ndarray, n_samples: int, fs_hz: float) -> np.ndarray:
     """Sum of Gaussians of height 1, each drawn over four of its widths to either side, (n_samples,)."""
     total = np.zeros(n_samples)
     for centre_s, width_s in zip(centres_s, widths_s, strict=True):
@@ -166,30 +150,7 @@ def _rotation(angles: np.ndarray) -> np.ndarray:
     return turn
 
 
-def _infarction(
-    rng: np.random.Generator, site: str, beats_s: np.ndarray, rr_s: np.ndarray, n_samples: int, fs_hz: float
-) -> np.ndarray:
-    """What an infarction adds to the eight leads, mV: Q or QS, lost R, ST elevation, T inversion; (8, n_samples).
-
-    Its age runs from acute (0: ST high, T upright) to old (1: ST near the baseline, T inverted).
-    """
-    age = rng.uniform(0.25, 1.0)
-    stretch = np.sqrt(rr_s / LOOP_RR_S)
-    same = np.ones(len(beats_s))
-    initial = _gaussians(beats_s - 0.028, 0.013 * same, n_samples, fs_hz)
-    main = _gaussians(beats_s, 0.015 * same, n_samples, fs_hz)
-    st_rise = sigmoid((0.09 - np.abs(_since_beat(beats_s, n_samples, fs_hz) - 0.145)) / 0.012)
-    t_wave = _gaussians(beats_s + 0.255 * stretch, 0.045 * stretch, n_samples, fs_hz)
-    facing = np.array(FACING[site])[:, None]
-    chest = np.array([lead.startswith("V") for lead in INDEPENDENT])[:, None]
-    q_depth = np.where(chest, rng.uniform(0.5, 0.75), rng.uniform(0.3, 0.5))
-    r_loss = np.where(chest, rng.uniform(0.8, 1.2), rng.uniform(0.25, 0.4))
-    st_mv = np.where(chest, 1.0, 0.6) * (0.06 + 0.28 * (1 - age))
-    t_mv = np.where(chest, 1.0, 0.55) * (0.65 * age - 0.1)
-    return facing * (st_mv * st_rise - q_depth * initial - r_loss * main - t_mv * t_wave)
-
-
-def _since_beat(beats_s: np.ndarray, n_samples: int, fs_hz: float) -> np.ndarray:
+def since_beat(beats_s: np.ndarray, n_samples: int, fs_hz: float) -> np.ndarray:
     """Seconds from the last R peak to every sample, (n_samples,)."""
     at_s = np.arange(n_samples) / fs_hz
     return at_s - beats_s[np.maximum(np.searchsorted(beats_s, at_s, side="right") - 1, 0)]

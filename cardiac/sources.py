@@ -12,9 +12,10 @@ from contextlib import ExitStack, suppress
 from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from cardiac.errors import InternalError, RecordError, extra
+from cardiac.errors import DatasetError, InternalError, RecordError, extra
+from cardiac.files import read_table
 from cardiac.isolation import isolated
 from cardiac.readers.archives import MOST_BYTES, MOST_PACKED, is_archive, unpack
 from cardiac.readers.looks import ARCHIVE, PASSED_OVER, RECORDING, SIGNALS, is_litter, look_at, named_in_headers
@@ -267,7 +268,6 @@ def _what(entry: os.DirEntry) -> str:
 def _index(path: Path) -> list[Path]:
     """The recordings that PTB-XL's table names."""
     extra("pandas", "requirements.txt", RecordError)
-    from cardiac.datasets import indexed_records  # pandas is slow to import, and only tables need it
 
     return indexed_records(path)
 
@@ -305,3 +305,17 @@ def size_on_disk(path: Path) -> int:
 def printable(name: str) -> str:
     """The name with a mark for every byte that is not UTF-8, so that it can be written and printed."""
     return os.fsencode(name).decode("utf-8", "replace")
+
+
+def indexed_records(path: Path) -> list[Path]:
+    """The headers that PTB-XL's table names, at 500 Hz, or at 100 Hz where these are not there, in its order.
+
+    Raises DatasetError for a table without such names, or with names that lead out of its folder.
+    """
+    table = read_table(path, ["filename_hr", "filename_lr"])
+    column = "filename_hr" if (path.parent / f"{table['filename_hr'].iloc[0]}.hea").is_file() else "filename_lr"
+    named = [PurePosixPath(str(name)) for name in table[column]]
+    wrong = [name for name in named if name.is_absolute() or ".." in name.parts]
+    if wrong:
+        raise DatasetError(f"{path.name}: {str(wrong[0])[:60]!r} leads out of its folder: take PTB-XL's own table")
+    return [path.parent / f"{name}.hea" for name in named]

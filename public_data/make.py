@@ -16,9 +16,9 @@ import pandas as pd
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from cardiac.labels import COLUMNS, NORM, RECORD_COLUMN, SITES  # noqa: E402  (the path above comes first)
-from cardiac.reports import replace_file  # noqa: E402
-from cardiac.simulate import Simulated, simulate_record  # noqa: E402
+from cardiac.files import replace_file  # noqa: E402
+from tasks.mi.labels import COLUMNS, NORM, RECORD_COLUMN, SITES  # noqa: E402  (the path above comes first)
+from tasks.mi.simulate import Simulated, simulate_record  # noqa: E402
 
 SEED = 2023
 N_HEALTHY, N_PER_SITE = 10, 3

@@ -20,8 +20,8 @@ from typing import Any
 from tqdm import tqdm
 
 from bundles import bundle_checksum
+from cardiac import NOTICE
 from cardiac.errors import STOPS, CardiacError, RecordError, internal_error
-from cardiac.labels import NOTICE
 from cardiac.records import FS_RANGE_HZ
 from inference import DEFAULT_BUNDLE, Detector, Outcome, predict_all
 from scale.cluster import check_address, cluster, ray_of

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from bundles import CARD, GRAPH, WEIGHTS
-from cardiac.decisions import Finding
 from cardiac.errors import ConfigError, extra
-from cardiac.labels import SITES
-from cardiac.reports import open_folder, replace_file
+from cardiac.files import open_folder, replace_file
 from scale.cluster import REQUIREMENTS
 from scale.listing import Place
+from tasks.mi.findings import Finding
+from tasks.mi.labels import SITES
 
 LISTING, RUN, LOCK, BUNDLE = "_listing.parquet", "_run.json", ".lock", "_bundle"  # readers of Parquet pass over these
 ATTEMPT = "-\n"  # in a part's marks, before the recordings of an attempt

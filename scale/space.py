@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from cardiac.errors import CardiacError, ConfigError, extra
-from cardiac.settings import check_settings
 from scale.cluster import REQUIREMENTS
+from tasks.mi.settings import check_settings
 from utils import Config, load_config
 
 

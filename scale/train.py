@@ -19,10 +19,10 @@ from typing import Any
 
 from bundles import ROOT
 from cardiac.errors import CardiacError, ConfigError, first_line
-from cardiac.folds import assign_folds, companion_folds
-from learning import open_run
+from learning.run_folder import open_run
 from scale.cluster import check_address, cluster, ray_of
 from scale.parts import alone_in
+from tasks.mi.folds import assign_folds, companion_folds
 from train import demonstration, fit, open_data, train_share
 from utils import Config, load_config
 
@@ -124,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.data is None:
         print("Trained on SIMULATED records, of no use on real ones.")
     print(
-        f"Bundle in {options.out}, after {seconds / 60:.1f} minutes: python -m cardiac.evaluate --bundle {options.out}"
+        f"Bundle in {options.out}, after {seconds / 60:.1f} minutes: python -m tasks.mi.evaluate --bundle {options.out}"
     )
     return 0
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from bundles import ROOT
 from cardiac.errors import CardiacError, ConfigError
-from cardiac.reports import png, replace_file
+from cardiac.files import png, replace_file
 from scale.cluster import check_address, cluster, ray_of
 from scale.parts import alone_in
 from scale.space import chosen_config, config_text, read_space

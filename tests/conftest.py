@@ -14,8 +14,8 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
-from cardiac.simulate import Simulated, simulate_record  # noqa: E402
 from inference import Detector  # noqa: E402
+from tasks.mi.simulate import Simulated, simulate_record  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 

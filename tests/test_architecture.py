@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = {"models", "bundles", "utils", "export", "learning", "train", "inference"}
+ROOMS = {"models", "cards", "bundles", "utils", "export", "learning", "train", "inference"}
 ROOMS |= {"cardiac", "tasks", "scale", "webapp", "benchmarks"}
 SKIPPED = {".venv", "data", "runs", "results", "build"}
 SOURCES = [path for path in sorted(ROOT.rglob("*.py")) if not SKIPPED & set(path.relative_to(ROOT).parts)]
@@ -17,12 +17,14 @@ SOURCES = [path for path in sorted(ROOT.rglob("*.py")) if not SKIPPED & set(path
 MAY_IMPORT = {
     "models": set(),
     "cardiac": {"cardiac"},
-    "bundles": {"cardiac"},
-    "utils": {"models", "cardiac", "bundles"},
-    "export": {"cardiac", "bundles", "utils"},
-    "learning": {"cardiac", "bundles", "utils"},
-    "train": {"models", "cardiac", "bundles", "utils", "learning"},
-    "inference": {"cardiac", "bundles", "utils"},
+    "cards": {"cardiac"},
+    "bundles": {"cardiac", "cards"},
+    "utils": {"models", "cardiac", "cards", "bundles"},
+    "export": {"cardiac", "cards", "bundles", "utils"},
+    "learning": {"cardiac", "cards", "bundles", "utils"},
+    "tasks": {"models", "cardiac", "cards", "bundles", "utils", "learning", "tasks"},
+    "train": {"models", "cardiac", "bundles", "utils", "learning", "tasks"},
+    "inference": {"cardiac", "bundles", "utils", "tasks"},
 }
 MODELS_MAY_TAKE = {"torch", "math", "itertools", "collections"}
 SITE_MUST_NOT_TAKE = {"numpy", "scipy", "pandas"}  # it shows what the core has computed
@@ -102,8 +104,8 @@ def test_the_server_has_no_networks_in_it():
 
 
 def test_only_the_doors_touch_files():
-    """In the core, the readers and datasets read, reports writes, evaluate prints; nobody else opens a file."""
-    doors = {"readers", "datasets.py", "reports.py"}
+    """In the core, the readers read, and these write; nobody else opens a file."""
+    doors = {"readers", "files.py", "stored_signals.py", "tracing.py"}
     calls = {
         "open",
         "read_text",
@@ -155,7 +157,7 @@ def test_sizes():
     for path in SOURCES:
         text = path.read_text(encoding="utf-8")
         limit = 250 if path.name == "utils.py" else 400
-        long += [path.name] if text.count("\n") > limit else []
+        long += [path.name] if text.count("\n") > limit and room_of(path) != "tests" else []
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef):
                 most = 25 if node.name == "predict_record" else 60

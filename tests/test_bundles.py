@@ -13,7 +13,7 @@ import export
 import inference
 from cardiac.errors import BundleError
 from cardiac.windows import sigmoid, window_starts
-from tests.cards import change_card, checksum_by_hand, read_card
+from tests.card_files import change_card, checksum_by_hand, read_card
 from tests.writers import WRITERS
 
 BLOCKED = ("torch", "pandas", "wfdb", "matplotlib", "sklearn", "flask", "onnxscript", "onnx")

@@ -6,7 +6,7 @@ import pytest
 
 import inference
 from cardiac.errors import BundleError
-from tests.cards import change_card
+from tests.card_files import change_card
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import inference
+from tasks.mi.labels import COLUMNS
 
 MOST_MB = 500  # of a run that refuses an archive, the program and its libraries among them
 
@@ -102,7 +103,7 @@ def test_an_archive_that_cannot_be_unpacked_is_an_error_and_stops_none(folder, t
 
 def test_a_form_that_names_what_was_lost_is_filled_in(folder, tmp_path):
     table = pd.DataFrame({"record_name": ["good", "locked", "god"]})
-    for column in inference.reports.COLUMNS.values():
+    for column in COLUMNS.values():
         table[column] = 0
     table.to_csv(tmp_path / "form.csv", index=False)
     assert command(folder, tmp_path / "god.npy", "--template", tmp_path / "form.csv", "--out", tmp_path / "out") == 1

@@ -16,9 +16,10 @@ import wfdb
 
 import inference
 from cardiac.errors import RecordError, SignalTooShort
-from cardiac.labels import LEADS, SITES
+from cardiac.leads import LEADS
 from cardiac.signals import prepare_signal
-from cardiac.simulate import simulate_record
+from tasks.mi.labels import COLUMNS, SITES
+from tasks.mi.simulate import simulate_record
 
 FIELDS = [
     "record", "mi", "localizations", "norm", "uncertain", "spread", "quality", "heart_rate_bpm", "fs_hz",
@@ -264,7 +265,7 @@ def test_stopped_by_hand_what_was_read_is_written(mixed, tmp_path, capsys, monke
 
 def write_form(path, records, **changes):
     table = pd.DataFrame({"record_name": records})
-    for column in inference.reports.COLUMNS.values():
+    for column in COLUMNS.values():
         table[column] = 0
     table.assign(**changes).to_csv(path, index=False)
     return path

@@ -10,10 +10,11 @@ import pytest
 from onnx import numpy_helper
 
 import bundles
+import cards
 import inference
-from cardiac import cards, datasets
 from cardiac.errors import BundleError
-from tests.cards import change_card, checksum_by_hand, read_card
+from tasks.mi import datasets
+from tests.card_files import change_card, checksum_by_hand, read_card
 from utils import save_bundle
 
 EACH_RUNTIME = pytest.mark.parametrize("runtime", bundles.RUNTIMES)

@@ -8,9 +8,8 @@ import sys
 import pytest
 
 from benchmarks.site import Line, format_lines
-from cardiac.evaluate import format_rows
-from cardiac.metrics import Figure
-from cardiac.model_card import CHECKSUM
+from cardiac.metrics import Figure, format_rows
+from tasks.mi.model_card import CHECKSUM
 
 GROUPS = ("infarction", "sites on true infarctions", "end to end", "doubt")
 

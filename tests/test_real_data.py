@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 
 import inference
-from cardiac.datasets import read_card, read_companions, read_dataset, read_folds, read_out_of_fold
-from cardiac.evaluate import as_plain, evaluate, read_found
-from cardiac.folds import check_folds, companion_folds
+from cardiac.folds import check_folds, read_folds
+from cardiac.metrics import as_plain
 from cardiac.records import read_record, record_from_array
+from tasks.mi.datasets import read_card, read_companions, read_dataset
+from tasks.mi.evaluate import evaluate
+from tasks.mi.folds import companion_folds
+from tasks.mi.out_of_fold import read_found, read_out_of_fold
 from tests.patience import wall_s
 from tests.writers import WRITERS
 

@@ -11,14 +11,14 @@ import torch
 from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
-import learning
 import train
-from cardiac.datasets import Dataset
 from cardiac.errors import CardiacError, ConfigError
 from cardiac.folds import check_folds
-from cardiac.labels import AUXILIARY, SITES
-from cardiac.simulate import simulate_dataset, simulate_record
 from inference import Detector
+from learning.run_folder import stop_without_parent
+from tasks.mi.datasets import Dataset
+from tasks.mi.labels import AUXILIARY, SITES
+from tasks.mi.simulate import simulate_dataset, simulate_record
 from utils import load_config
 
 SMALL = [
@@ -272,10 +272,10 @@ def test_a_process_ends_with_the_one_that_began_it(monkeypatch):
         def is_alive() -> bool:
             return False
 
-    learning.stop_without_parent({})  # no process of another: nothing happens
-    monkeypatch.setattr(learning, "parent_process", Gone)
+    stop_without_parent({})  # no process of another: nothing happens
+    monkeypatch.setattr("learning.run_folder.parent_process", Gone)
     with pytest.raises(SystemExit):
-        learning.stop_without_parent({})
+        stop_without_parent({})
 
 
 def test_another_seed_gives_other_weights(root, dataset, fitted, tmp_path):

@@ -9,7 +9,7 @@ from bundles import CARD, WEIGHTS
 from cardiac.errors import BundleError, ConfigError
 from cardiac.windows import WindowPlan
 from models import build_model
-from tests.cards import change_card, checksum_by_hand, read_card
+from tests.card_files import change_card, checksum_by_hand, read_card
 from utils import load_bundle, load_config, run_networks, save_bundle, seed_everything
 
 DEFAULTS = "configs/mi.toml"

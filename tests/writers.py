@@ -17,7 +17,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 from scipy.io import savemat
 
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from tests.cardiac.readers.scp_writer import DEFAULT, by_default_table, simple
 
 UV = 1_000

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cardiac import reports
 from cardiac.errors import RecordError
-from cardiac.evidence import evidence_of
-from cardiac.records import stored_record
+from cardiac.stored_signals import stored_record
+from tasks.mi.documents import finding_of
+from tasks.mi.evidence import evidence_of
 from webapp.storage.files import Files
 from webapp.storage.jobs import ask_drawing
 from webapp.storage.tables import Record
@@ -66,9 +66,11 @@ def _ask(store: Store, row: Record, kind: str) -> None:
 
 def draw(files: Files, row: Record, kind: str) -> bytes:
     """A drawing as PNG or PDF, with the evidence where it was gathered. Raises RecordError."""
+    from tasks.mi.pictures import ecg_picture, ecg_report  # slow to import, and no part of the server
+
     record = stored_record(files.signal(row.signal), row.name, row.document["fs_hz"])
-    finding: Any = reports.finding_of(row.document)
+    finding: Any = finding_of(row.document)
     evidence = evidence_of(row.evidence) if row.evidence else None
     if kind == "report.pdf":
-        return reports.ecg_report(record, finding, row.document["bundle"], evidence)
-    return reports.ecg_picture(record, finding, evidence)
+        return ecg_report(record, finding, row.document["bundle"], evidence)
+    return ecg_picture(record, finding, evidence)

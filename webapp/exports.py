@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cardiac.labels import COLUMNS, NOTICE, RECORD_COLUMN, SITES
-from cardiac.reports import submission_row
+from cardiac import NOTICE
+from tasks.mi.labels import COLUMNS, RECORD_COLUMN, SITES
+from tasks.mi.submission import submission_row
 from webapp.storage.files import Files
 from webapp.storage.records import Query, every_record, latest_reviews
 from webapp.storage.tables import Form, Record, sites_of

@@ -63,7 +63,7 @@ def read_form_rows(path: Path) -> tuple[list[str], list[list[Any]]]:
 
 
 def _read_form_rows(path: Path) -> tuple[list[str], list[list[Any]]]:
-    from cardiac.datasets import read_template  # pandas is slow to import and large, and only forms need it
+    from tasks.mi.submission import read_template  # pandas is slow to import and large, and only forms need it
 
     _check_form(path)
     table = read_template(path)

@@ -4,9 +4,10 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from cardiac import reports
 from cardiac.errors import RecordError
-from cardiac.records import Record, stored_record
+from cardiac.records import Record
+from cardiac.stored_signals import stored_record
+from cardiac.tracing import samples_document, samples_file
 from webapp.storage.files import Files
 from webapp.storage.tables import Record as Row
 
@@ -17,12 +18,12 @@ def _record(files: Files, row: Row) -> Record:
 
 def samples(files: Files, row: Row, start_s: float, length_s: float) -> dict[str, Any]:
     """A stretch of the record as plain data."""
-    return reports.samples_document(_record(files, row), start_s, length_s)
+    return samples_document(_record(files, row), start_s, length_s)
 
 
 def samples_npy(files: Files, row: Row, start_s: float, length_s: float) -> bytes:
     """The same as a .npy file."""
-    return reports.samples_file(_record(files, row), start_s, length_s)
+    return samples_file(_record(files, row), start_s, length_s)
 
 
 def evidence_of_row(row: Row, failed: str | None) -> Any:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 
 # For every kind in `cardiac.quality.assess.KINDS`: what is wrong, and what to do.
 RUSSIAN = {

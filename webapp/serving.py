@@ -12,8 +12,8 @@ import uuid
 from contextlib import suppress
 
 from bundles import bundle_checksum
+from cardiac import NOTICE
 from cardiac.errors import ConfigError
-from cardiac.labels import NOTICE
 from webapp.settings import ROOT, Settings
 from webapp.storage import accounts, jobs
 from webapp.storage.database import DatabaseGone

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask, g, request
 from flask_babel import get_locale
 
-from cardiac.labels import COLUMNS, SITES
+from tasks.mi.labels import COLUMNS, SITES
 
 LANGUAGES = ["en", "ru"]
 THEMES = {"light": "not all", "dark": "screen", "auto": "screen and (prefers-color-scheme: dark)"}  # where it is dark

@@ -20,12 +20,14 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from cardiac import reports
 from cardiac.errors import CardiacError, InternalError, RecordError
-from cardiac.evidence import evidence_document
-from cardiac.records import read_record, record_from_array, stored_record
+from cardiac.records import read_record, record_from_array
 from cardiac.sources import list_files, unpack_apart
+from cardiac.stored_signals import stored_record
+from cardiac.tracing import small_tracing
 from inference import Detector, explain_record, predict_record
+from tasks.mi.documents import finding_document, finding_of
+from tasks.mi.evidence import evidence_document
 from webapp.drawings import draw, place_of
 from webapp.logs import told_place
 from webapp.samples import ENDING, read_samples
@@ -193,9 +195,9 @@ class Worker:
         else:
             record = read_record(path, fs_hz, name)
         finding = predict_record(record, self.detector)
-        document = reports.finding_document(finding, self.decided_by)
+        document = finding_document(finding, self.decided_by)
         sha256, written = self.files.keep_signal(record)
-        return Read(document, sha256, written, reports.small_tracing(record))
+        return Read(document, sha256, written, small_tracing(record))
 
     def _store(self, task: Task, workspace: str, read: Read | None, reason: str | None) -> bool:
         for attempt in (0, 1):  # a second time where another worker has just stored a record of this name
@@ -219,7 +221,7 @@ class Worker:
         reason, evidence = None, None
         try:
             record = stored_record(self.files.signal(row.signal), row.name, row.document["fs_hz"])
-            finding = reports.finding_of(row.document)
+            finding = finding_of(row.document)
             if row.document["bundle"] != self.decided_by:
                 raise RecordError(f"{row.name}: was read by another bundle: upload the recording again")
             evidence = evidence_document(explain_record(record, finding, self.detector))

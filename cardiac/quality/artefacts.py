@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cardiac.ordered import median
+from cardiac.order_statistics import median
 from cardiac.quality.noise import split
 
 FLAT_MV = 0.005  # in half a second. Steps of 5 µV are common, and a real lead moves by several of them

@@ -15,9 +15,9 @@ from scipy.ndimage import binary_dilation
 
 from cardiac.beats import REFRACTORY_S, beatless_stretches, find_beats, heart_rate_bpm, join_beats
 from cardiac.errors import RecordError, RecordRejected
-from cardiac.labels import LEADS
-from cardiac.long import LongSignal
-from cardiac.ordered import median, percentiles
+from cardiac.leads import LEADS
+from cardiac.long_signals import LongSignal
+from cardiac.order_statistics import median, percentiles
 from cardiac.quality.electrodes import limb_reasons, placement_reasons
 from cardiac.quality.gain import gain_reasons, height_of, rescaling
 from cardiac.quality.limbs import N_LIMB

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from cardiac.labels import LEADS
-from cardiac.ordered import median
+from cardiac.leads import LEADS
+from cardiac.order_statistics import median
 from cardiac.quality.limbs import N_LIMB, LimbFault, explain, limb_estimate, misfit
 from cardiac.quality.measures import Measures
 from cardiac.quality.placement import QUICK_RR_S, leg_electrode, most_likely, segment_products

@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 
 # The six limb leads from I and II.
 FROM_I_II = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 1.0], [-0.5, -0.5], [1.0, -0.5], [-0.5, 1.0]])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cardiac.beats import SLOPE_S, average_blocks, block_length
-from cardiac.ordered import median
+from cardiac.order_statistics import median
 from cardiac.quality.artefacts import clipped, flat_halves, pacing, spikes
 from cardiac.quality.noise import measure_noise, measure_wander, split
 from cardiac.quality.placement import AFTER_S, BEFORE_S, REST_S

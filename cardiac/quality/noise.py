@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
-from cardiac.ordered import median
+from cardiac.order_statistics import median
 
 HUM_HZ = (50.0, 60.0)
 HUM_BLOCK_S = 0.1  # whole periods of both, so neither leaks into the other

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from cardiac.quality.reasons import MOST_SPANS, Reason
 
 BEATLESS_SHARE = 2 / 3  # of a recording; with more of it without beats too little is left for a decision

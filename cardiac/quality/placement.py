@@ -13,9 +13,8 @@ from itertools import combinations
 
 import numpy as np
 
-from cardiac.dipole import INDEPENDENT
-from cardiac.labels import LEADS
-from cardiac.ordered import median
+from cardiac.leads import INDEPENDENT, LEADS
+from cardiac.order_statistics import median
 
 N_LEADS = len(INDEPENDENT)
 BEFORE_S, AFTER_S = 0.26, 0.46  # of the R peak

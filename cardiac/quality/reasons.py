@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 
 MOST_SPANS = 5  # more stretches of one kind than this are told in one sentence
 JOINED_S = 2.0  # stretches nearer to each other than this are one

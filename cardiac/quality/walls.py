@@ -7,7 +7,7 @@ decisions break down (`python -m benchmarks.robustness`); without I, aVL, V5 and
 
 import numpy as np
 
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from cardiac.quality.reasons import Reason, lead_names, named
 
 CHEST = np.array([lead.startswith("V") for lead in LEADS])

@@ -2,7 +2,7 @@
 
 import re
 
-from cardiac.labels import lead_and_sign
+from cardiac.leads import lead_and_sign
 
 # Leads by number: of SCP-ECG ("5.6.3-9-1" is lead I), of MDC ("2:1", or 131073 with its partition), and -aVR.
 _NUMBERED = {1: "I", 2: "II", 61: "III", 62: "aVR", 63: "aVL", 64: "aVF", 65: "-aVR"}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cardiac.errors import RecordError, first_line
-from cardiac.labels import lead_and_sign
+from cardiac.leads import lead_and_sign
 from cardiac.readers.codes import lead_of
 from cardiac.readers.groups import Group, choose_rhythm
 from cardiac.readers.raw import SEXES, Raw, check_length, check_rate

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cardiac.errors import RecordError
-from cardiac.labels import lead_and_sign
+from cardiac.leads import lead_and_sign
 from cardiac.readers.edf_header import LONGEST_RECORD_S, Channel, EdfHeader, check_gaps, read_edf_header
 from cardiac.readers.raw import LONG_S, SEXES, Note, Raw, check_length, check_rate
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cardiac.errors import RecordError
-from cardiac.labels import LEADS, lead_and_sign
+from cardiac.leads import LEADS, lead_and_sign
 from cardiac.readers.raw import Note
 
 BEAT_S = 2.0  # no longer than this lasts a beat that stands for all others

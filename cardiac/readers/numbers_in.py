@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from cardiac.labels import RECORD_COLUMN, lead_and_sign
+from cardiac.leads import lead_and_sign
 from cardiac.readers.kinds import HEAD, encoding_of
 from cardiac.readers.zips import open_zip
 
@@ -27,7 +27,7 @@ NUMBER = re.compile(
 )
 BETWEEN = re.compile(r"[\s,;|]+")
 LABELS = {
-    RECORD_COLUMN, "record", "record_id", "recording", "patient", "patient_id", "subject", "subject_id", "subject_ids", "ecg_id",
+    "record_name", "record", "record_id", "recording", "patient", "patient_id", "subject", "subject_id", "subject_ids", "ecg_id",
     "study_id", "filename", "file_name", "filename_hr", "file", "path", "label", "labels", "target", "diagnosis",
     "diagnoses", "scp_codes", "age", "sex", "gender", "fold", "strat_fold", "split",
 }  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cardiac.errors import RecordError, extra
-from cardiac.labels import lead_and_sign
+from cardiac.leads import lead_and_sign
 from cardiac.readers.kinds import beside
 from cardiac.readers.raw import LONG_S, SEXES, Note, Raw, check_length, check_rate
 from cardiac.readers.units import mv_per_unit

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import tries
 from cardiac.errors import DatasetError
-from cardiac.simulate import simulate_dataset
+from tasks.mi.simulate import simulate_dataset
 
 DATASET = simulate_dataset(120, seed=3)
 FOLDS = np.arange(120) % 5

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from cardiac.beats import average_blocks, beatless_stretches, find_beats, heart_rate_bpm, join_beats
-from cardiac.labels import SITES
 from cardiac.signals import resample
-from cardiac.simulate import simulate_record
+from tasks.mi.labels import SITES
+from tasks.mi.simulate import simulate_record
 
 NEAR_S = 0.15  # what counts as the same beat (AAMI EC57)
 

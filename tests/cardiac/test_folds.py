@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from cardiac.errors import DatasetError
-from cardiac.folds import check_folds, companion_folds, draw_folds
-from cardiac.simulate import simulate_dataset
+from cardiac.folds import check_folds, draw_folds
+from tasks.mi.folds import companion_folds
+from tasks.mi.simulate import simulate_dataset
 
 rng = np.random.default_rng(0)
 PATIENTS = np.repeat(np.arange(150), 2)

@@ -5,12 +5,13 @@ import pytest
 from benchmarks.faults import all_faults, exchange_electrodes
 from benchmarks.quality import wilson
 from cardiac.errors import RecordError
-from cardiac.labels import LEADS, SITES
+from cardiac.leads import LEADS
 from cardiac.quality.assess import KINDS, Quality, assess
 from cardiac.quality.limbs import explain, misfit
 from cardiac.quality.placement import changes, evidence, fit_scatter, scatter
 from cardiac.quality.reasons import Reason
-from cardiac.simulate import simulate_record
+from tasks.mi.labels import SITES
+from tasks.mi.simulate import simulate_record
 
 FS_HZ = 500.0
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cardiac.errors import RecordError
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from cardiac.records import read_record, record_from_array
 
 

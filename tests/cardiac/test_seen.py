@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from cardiac.errors import RecordError, RecordRejected
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from cardiac.quality.assess import Quality, accept, assess
 from cardiac.quality.gain import ANY_HEART_MV, HEART_MV, UNIT_RANGE_MV, gain_reasons
 from cardiac.quality.reasons import Reason
 from cardiac.records import record_from_array
-from cardiac.simulate import simulate_record
+from tasks.mi.simulate import simulate_record
 from webapp.reasons import RUSSIAN
 
 FS_HZ = 500.0

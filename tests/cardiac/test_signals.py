@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from cardiac.errors import ConfigError, RecordError
-from cardiac.signals import TYPICAL_MV, SignalSpec, prepare_signal, resample, restore_gains
+from cardiac.signals import SignalSpec, prepare_signal, resample
+from tasks.mi.gains import TYPICAL_MV, restore_gains
 
 SPEC = SignalSpec(500.0, (0.5, 45.0))
 

@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from cardiac.labels import LEADS, SITES
-from cardiac.simulate import simulate_dataset, simulate_record
+from cardiac.leads import LEADS
+from tasks.mi.labels import SITES
+from tasks.mi.simulate import simulate_dataset, simulate_record
 
 # Thygesen et al. 2018, table of ST elevation and the usual naming of sites; reciprocal leads where they are accepted.
 SITE_LEADS = {

@@ -19,11 +19,11 @@ import pyarrow.parquet
 
 from bundles import bundle_checksum
 from cardiac.errors import ConfigError
-from cardiac.labels import SITES
 from inference import predict_folder
 from scale import batch, parts
 from scale.listing import Place, brought_here, list_source
-from tests.cards import change_card, checksum_by_hand, read_card
+from tasks.mi.labels import SITES
+from tests.card_files import change_card, checksum_by_hand, read_card
 from tests.test_bundles import WITHOUT
 from tests.test_hostile_files import HOSTILE
 

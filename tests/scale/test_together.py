@@ -16,9 +16,9 @@ pytest.importorskip("ray", reason="requirements-scale.txt is not installed")
 import torch
 import torch.multiprocessing
 
-import learning
 import train
 from inference import Detector
+from learning.network import average_over_all, rank_and_world_size
 from scale import train as together
 from tests.patience import LONG_S, wait_until
 from tests.scale.killed import workers
@@ -69,13 +69,13 @@ def _mean(place: int, n: int, port: int, queue) -> None:
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     torch.distributed.init_process_group("gloo", rank=place, world_size=n)
     tensors = [torch.full((2, 3), float(place)), torch.tensor(10.0 * place)]
-    learning.average_over_all(tensors)
-    queue.put((learning.together(), tensors[0].tolist(), tensors[1].item()))
+    average_over_all(tensors)
+    queue.put((rank_and_world_size(), tensors[0].tolist(), tensors[1].item()))
     torch.distributed.destroy_process_group()
 
 
 def test_all_take_the_mean():
-    assert learning.together() == (0, 1)
+    assert rank_and_world_size() == (0, 1)
     context = torch.multiprocessing.get_context("spawn")
     queue = context.Queue()
     with socket.socket() as free:

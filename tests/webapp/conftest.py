@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import TestResponse, stream_encode_multipart
 
-from cardiac.simulate import simulate_record
+from tasks.mi.simulate import simulate_record
 from tests.webapp.builders import at, npy_bytes, on_server, zip_bytes
 from webapp import create_app
 from webapp.settings import Settings

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cardiac.labels import COLUMNS
 from inference import main as read_by_command_line
+from tasks.mi.labels import COLUMNS
 from tests.patience import wait_until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from pypdf import PdfReader
 
-from cardiac.datasets import read_template
-from cardiac.labels import COLUMNS, RECORD_COLUMN, SITES
-from cardiac.reports import submission_row
+from tasks.mi.labels import COLUMNS, RECORD_COLUMN, SITES
+from tasks.mi.submission import read_template, submission_row
 
 HEAD = [RECORD_COLUMN, *COLUMNS.values()]
 NO_DEVICE = "not a medical device"

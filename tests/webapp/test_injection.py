@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from cardiac.labels import COLUMNS, RECORD_COLUMN
+from tasks.mi.labels import COLUMNS, RECORD_COLUMN
 from tests.webapp.builders import ONE_DATABASE, zip_bytes
 
 HARM = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'><svg onload=alert(1)>", "{{7*7}}{% raw %}",

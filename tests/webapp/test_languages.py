@@ -7,7 +7,7 @@ import pytest
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
-from cardiac.labels import COLUMNS, SITES
+from tasks.mi.labels import COLUMNS, SITES
 from tests.webapp.builders import ONE_DATABASE
 from webapp.problems import SENTENCES, TITLES
 from webapp.translations.update import PO, compiled, is_translated, texts, written

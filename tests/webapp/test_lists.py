@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, insert, select
 
-from cardiac.labels import SITES
+from tasks.mi.labels import SITES
 from tests.patience import times_as_long, wall_s
 from webapp.storage.records import ORDERS, UPLOADED_S, Query
 from webapp.storage.tables import Base, Record, Signal, mask_of

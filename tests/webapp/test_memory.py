@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from tests.webapp.servers import command, running
 from webapp.samples import read_samples
 

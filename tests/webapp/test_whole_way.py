@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from inference import main as read_by_command_line
 from webapp.storage.tables import Record, Signal
 

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask
 from flask_smorest import Api
 
-from cardiac.labels import NOTICE
+from cardiac import NOTICE
 from webapp.api.docs import docs
 from webapp.api.exports import exports
 from webapp.api.jobs import jobs

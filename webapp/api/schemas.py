@@ -7,8 +7,8 @@ import marshmallow as ma
 from flask_smorest.fields import Upload
 from marshmallow import validate
 
-from cardiac.labels import SITES
 from cardiac.records import FS_RANGE_HZ
+from tasks.mi.labels import SITES
 from webapp.samples import NO_LISTS, Shape
 from webapp.storage.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING
 from webapp.storage.records import ORDERS, UPLOADED_S, Query

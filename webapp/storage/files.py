@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from cardiac.errors import CardiacError, ConfigError
 from cardiac.records import Record
-from cardiac.reports import write_signal
+from cardiac.stored_signals import write_signal
 from webapp.storage.tables import NAME_LETTERS, Setting, Signal
 from webapp.storage.tables import Record as Row
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, and_, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from cardiac.labels import RECORD_COLUMN
+from tasks.mi.labels import RECORD_COLUMN
 from webapp.storage.accounts import Person
 from webapp.storage.files import Files
 from webapp.storage.jobs import forget_name, iso_time

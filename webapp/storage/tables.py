@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from cardiac.labels import SITES
+from tasks.mi.labels import SITES
 
 NAME_LETTERS, ADDRESS_LETTERS = 255, 64
 _Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up an INTEGER alone

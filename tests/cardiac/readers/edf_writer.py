@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 
 NUMBERS = dict(zip(LEADS, (1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8), strict=True))
 

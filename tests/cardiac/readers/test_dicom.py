@@ -13,7 +13,7 @@ from pydicom.uid import (
 )
 
 from cardiac.errors import RecordError
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from cardiac.records import read_record
 from tests.cardiac.readers.conftest import hanging_together
 

@@ -16,7 +16,7 @@ import openpyxl
 import pytest
 
 from cardiac.errors import RecordError
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from cardiac.records import read_record
 from cardiac.sources import list_recordings, passed_over_line
 from tests.writers import WRITERS

@@ -5,7 +5,7 @@ import pytest
 from scipy.io import savemat
 
 from cardiac.errors import RecordError
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from cardiac.records import read_record
 
 MIXED = [*LEADS[6:], *LEADS[:6]]

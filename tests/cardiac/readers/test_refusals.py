@@ -12,7 +12,7 @@ import pyedflib
 import pytest
 
 from cardiac.errors import RecordError
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from cardiac.readers.kinds import kind_of
 from cardiac.readers.sierra import unpacked_size
 from cardiac.records import read_record

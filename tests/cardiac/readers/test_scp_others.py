@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cardiac.errors import RecordError
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from cardiac.readers.scp import read_scp
 from tests.cardiac.readers.scp_writer import WAYS, simple, waves
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cardiac.errors import RecordError
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from cardiac.readers.scp import read_scp
 from cardiac.records import read_record
 from tests.cardiac.readers.scp_writer import WAYS, data_section, differences, lead_section, plain, scp

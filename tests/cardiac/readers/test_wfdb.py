@@ -7,7 +7,7 @@ import pytest
 import wfdb
 
 from cardiac.errors import RecordError
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from cardiac.records import read_record
 
 NAMES = [lead.upper() if lead.startswith("aV") else lead for lead in LEADS]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cardiac.errors import RecordError
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from cardiac.readers.wfdb_files import read_wfdb
 from cardiac.records import read_record
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cardiac.errors import RecordError
-from cardiac.labels import LEADS
+from cardiac.leads import LEADS
 from cardiac.records import read_record
 from tests.writers import WRITERS
 

@@ -1,0 +1,1 @@
+"""One folder a detector, each of which can be deleted; none imports another."""

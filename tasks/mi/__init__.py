@@ -1,0 +1,1 @@
+"""Infarction on 12 leads: is there one, and at which of six sites."""

@@ -1,0 +1,280 @@
+"""Labelled collections on disk -> Dataset: which records there are, whose they are, and what is true of them."""
+
+import ast
+import os
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cardiac.errors import DatasetError, first_line
+from cardiac.files import read_table
+from cardiac.leads import LEADS
+from cardiac.records import Record
+from cardiac.sources import PTBXL_INDEX
+from cards import parse_card
+from tasks.mi.gains import restore_gains
+from tasks.mi.labels import (
+    AUXILIARY,
+    COLUMNS,
+    NORM,
+    RECORD_COLUMN,
+    SCP_AUXILIARY,
+    SCP_SITES,
+    SITES,
+    scp_auxiliary,
+    scp_targets,
+)
+
+FILTERED_HZ, FILTERED_UNIT = 100.0, 1e-3  # of ptb-xl-filtered's signals.npz
+UNKNOWN = np.full(len(AUXILIARY), np.nan, dtype=np.float32)
+NOISE_FLAGS = ("baseline_drift", "static_noise", "burst_noise", "electrodes_problems")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Records with their truth, all in one order.
+
+    table : one row a record: record_id, patient_id, age (years, NaN), sex (0 male, 1 female, NaN), noisy (bool, PTB-XL
+        flags noise), ptbxl_infarction (1, 0 or NaN), strat_fold (1 to 10 or NaN).
+    sources : a path, or a Record in memory, for each.  infarction : bool (n,).  sites : bool (n, 6).
+    layout : "task", "ptb-xl", "ptb-xl-filtered" or "simulated".  codes : float32 (n, n_auxiliary), PTB-XL's word on
+    `labels.AUXILIARY`; NaN where there is none.  companions : records beside these that only teach, by other labels.
+    """
+
+    table: pd.DataFrame
+    sources: Sequence[Path | Record]
+    infarction: np.ndarray
+    sites: np.ndarray
+    layout: str
+    codes: np.ndarray | None = None
+    companions: "tuple[Dataset, ...]" = ()
+
+    @property
+    def patients(self) -> np.ndarray:
+        return self.table["patient_id"].to_numpy()
+
+    @property
+    def contradicted(self) -> np.ndarray:
+        """Records of which PTB-XL says the contrary about infarction, bool (n,)."""
+        told = self.table["ptbxl_infarction"].to_numpy(dtype=float)
+        return ~np.isnan(told) & (told != self.infarction)
+
+
+def read_dataset(folder: str | Path, min_likelihood: float = 50.0) -> Dataset:
+    """The data set in a folder, in the task's layout or in PTB-XL's.
+
+    The task's: `train/*.npy` or `*.npy` beside train_gts_final.csv (sites) and train_meta.csv (patients).
+    PTB-XL's: ptbxl_database.csv with records500/ or records100/; SCP codes of at least `min_likelihood` percent stand
+    for infarction and sites as `labels.SCP_SITES` has it.
+    Raises DatasetError.
+    """
+    folder = Path(folder)
+    if not os.path.isdir(folder):  # noqa: PTH112 (False for a name that no disk takes)
+        raise DatasetError(f"{folder}: there is no such folder: give the data set's folder with --data")
+    if (folder / PTBXL_INDEX).is_file():
+        return _read_ptbxl(folder, min_likelihood)
+    for place in (folder, folder / "train"):
+        if (place / "train_gts_final.csv").is_file() or (place / "train_gts.csv").is_file():
+            return _read_task(place, min_likelihood)
+    raise DatasetError(
+        f"{folder}: neither train_gts_final.csv nor ptbxl_database.csv lies here or in train/: give the data set's folder"
+    )
+
+
+def read_companions(dataset: Dataset, folders: Sequence[str | Path]) -> Dataset:
+    """The data set with companions: PTB-XL's records in these folders, without those that stand in it already.
+
+    A folder holds PTB-XL's layout, or signals.npz beside labels.csv as in `ptb-xl-filtered`. Raises DatasetError.
+    """
+    known, companions = set(dataset.table["record_id"]), []
+    for folder in map(Path, folders):
+        if not folder.is_dir():
+            raise DatasetError(f"{folder}: there is no such folder: unpack it, or leave it out of data.companions")
+        filtered = (folder / "signals.npz").is_file()
+        companion = _read_filtered(folder) if filtered else _read_ptbxl(folder, min_likelihood=0.0)
+        new = ~companion.table["record_id"].isin(known).to_numpy()
+        companions.append(_rows(companion, new))
+        known |= set(companion.table["record_id"])
+    return replace(dataset, companions=tuple(companions))
+
+
+def _rows(dataset: Dataset, kept: np.ndarray) -> Dataset:
+    """These records of a data set alone. kept : bool (n,)."""
+    return replace(
+        dataset,
+        table=dataset.table[kept].reset_index(drop=True),
+        sources=[source for source, keep in zip(dataset.sources, kept, strict=True) if keep],
+        infarction=dataset.infarction[kept],
+        sites=dataset.sites[kept],
+        codes=None if dataset.codes is None else dataset.codes[kept],
+    )
+
+
+def read_card(path: str | Path) -> dict[str, Any]:
+    """The card.json of a bundle that was trained here, its decide settings among what it holds.
+
+    Raises DatasetError where it does not hold them, BundleError where it is not as it was sealed.
+    """
+    path = Path(path)
+    try:
+        card = parse_card(path.read_bytes(), path.parent)
+        dict(card["training"]["config"]["decide"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{path}: does not say how its decisions were fitted: give a bundle that was trained"
+        ) from error
+    return card
+
+
+def _read_task(folder: Path, min_likelihood: float) -> Dataset:
+    if not (folder / "train_gts_final.csv").is_file():
+        raise DatasetError(
+            f"{folder}: train_gts_final.csv is missing, and without it no site can be learnt: put it there"
+        )
+    truth = read_table(folder / "train_gts_final.csv", [RECORD_COLUMN, *COLUMNS.values()], text=[RECORD_COLUMN])
+    meta = read_table(folder / "train_meta.csv", [RECORD_COLUMN, "patient_id"], text=[RECORD_COLUMN])
+    table = truth[[RECORD_COLUMN]].merge(meta, on=RECORD_COLUMN, how="left")
+    if table["patient_id"].isna().any():
+        nameless = table.loc[table["patient_id"].isna(), RECORD_COLUMN].iloc[0]
+        raise DatasetError(f"train_meta.csv: record {nameless!r} has no patient_id, and folds go by patient: add it")
+    for name in ("age", "sex"):
+        table[name] = _numbers(table, name)
+    table = table.merge(_ptbxl_opinion(folder / "train_ptbxl.csv", min_likelihood), on=RECORD_COLUMN, how="left")
+    table["noisy"] = table["noisy"].eq(True)
+    table = table.rename(columns={RECORD_COLUMN: "record_id"})
+    paths = [folder / f"{record}.npy" for record in table["record_id"]]
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        raise DatasetError(
+            f"{folder}: {len(missing)} labelled recordings are missing (first {missing[0]}): unpack them all"
+        )
+    odd = ~truth[list(COLUMNS.values())].isin([0, 1]).all(axis=1)
+    if odd.any():
+        raise DatasetError(
+            f"train_gts_final.csv: record {truth[RECORD_COLUMN][odd].iloc[0]!r} has a cell that is not 0 or 1"
+        )
+    sites = truth[[COLUMNS[site] for site in SITES]].to_numpy() == 1
+    infarction = sites.any(axis=1)
+    torn = infarction == (truth[COLUMNS[NORM]].to_numpy() == 1)
+    if torn.any():
+        raise DatasetError(
+            f"train_gts_final.csv: record {truth[RECORD_COLUMN][torn].iloc[0]!r} has both a site and норма, or neither: "
+            "set one of them"
+        )
+    _check_binary(folder / "train_gts.csv", truth[RECORD_COLUMN], infarction)
+    codes = np.stack(table.pop("codes").map(lambda row: row if isinstance(row, np.ndarray) else UNKNOWN).to_list())
+    return Dataset(table, paths, infarction, sites, "task", codes)
+
+
+def _check_binary(path: Path, record_ids: pd.Series, infarction: np.ndarray) -> None:
+    """Refuse a train_gts.csv that contradicts the sites."""
+    if not path.is_file():
+        return
+    binary = read_table(path, [RECORD_COLUMN, "myocard"], text=[RECORD_COLUMN]).set_index(RECORD_COLUMN)["myocard"]
+    told = pd.to_numeric(binary, errors="coerce").reindex(record_ids).to_numpy(dtype=float)
+    differs = ~np.isnan(told) & (told != infarction)
+    if differs.any():
+        raise DatasetError(
+            f"{path.name}: record {record_ids[differs].iloc[0]!r} differs from train_gts_final.csv: mend one"
+        )
+
+
+def _ptbxl_opinion(path: Path, min_likelihood: float) -> pd.DataFrame:
+    """PTB-XL's own word on the task's records: infarction code, noise flags, strat_fold. Empty where there is no file."""
+    names = [RECORD_COLUMN, "ptbxl_infarction", "noisy", "strat_fold", "codes", "ptbxl_codes", "report"]
+    if not path.is_file():
+        return pd.DataFrame({name: pd.Series(dtype=str if name == RECORD_COLUMN else float) for name in names})
+    table = read_table(path, [RECORD_COLUMN, "scp_codes", *NOISE_FLAGS], text=[RECORD_COLUMN])
+    told = [_codes(codes) for codes in table["scp_codes"]]
+    table["ptbxl_infarction"] = np.array([scp_targets(codes, min_likelihood)[0] for codes in told], dtype=float)
+    table["codes"] = [scp_auxiliary(codes) for codes in told]
+    table["ptbxl_codes"] = [", ".join(f"{code} {likelihood:g}" for code, likelihood in codes.items()) for codes in told]
+    table["report"] = table.get("report", "")
+    table["noisy"] = table[list(NOISE_FLAGS)].notna().any(axis=1)
+    table["strat_fold"] = _numbers(table, "strat_fold")
+    return table[names]
+
+
+def _read_ptbxl(folder: Path, min_likelihood: float) -> Dataset:
+    database = read_table(folder / PTBXL_INDEX, ["ecg_id", "patient_id", "scp_codes", "strat_fold"])
+    column = "filename_hr" if (folder / "records500").is_dir() else "filename_lr"
+    if column not in database:
+        raise DatasetError(f"ptbxl_database.csv: column {column!r} is missing: take PTB-XL's own table")
+    present = np.array([(folder / f"{name}.hea").is_file() for name in database[column]])
+    if not present.any():
+        raise DatasetError(
+            f"{folder}: none of the recordings that ptbxl_database.csv names is here: unpack records500/"
+        )
+    database = database[present].reset_index(drop=True)
+    told = [_codes(codes) for codes in database["scp_codes"]]
+    targets = [scp_targets(codes, min_likelihood) for codes in told]
+    strat_fold = _numbers(database, "strat_fold")
+    if not strat_fold.isin(range(1, 11)).all() or database["patient_id"].isna().any():
+        raise DatasetError(
+            "ptbxl_database.csv: a strat_fold is not 1 to 10, or a patient_id is empty: take PTB-XL's own"
+        )
+    flags = [name for name in NOISE_FLAGS if name in database]
+    infarction = np.array([is_infarction for is_infarction, _ in targets])
+    table = pd.DataFrame(
+        {
+            "record_id": [Path(name).name for name in database[column]],
+            "patient_id": database["patient_id"],
+            "age": _numbers(database, "age"),
+            "sex": _numbers(database, "sex"),
+            "noisy": database[flags].notna().any(axis=1),
+            "ptbxl_infarction": infarction.astype(float),
+            "strat_fold": strat_fold,
+        }
+    )
+    paths = [folder / f"{name}.hea" for name in database[column]]
+    auxiliary = np.stack([scp_auxiliary(codes) for codes in told])
+    return Dataset(table, paths, infarction, np.stack([sites for _, sites in targets]), "ptb-xl", auxiliary)
+
+
+def _read_filtered(folder: Path) -> Dataset:
+    """PTB-XL's records as `ptb-xl-filtered` has them: 100 Hz, unit variance in each lead, codes without likelihood.
+
+    The amplitudes are lost: `signals.restore_gains` makes them up, and training varies them.
+    """
+    labels = read_table(folder / "labels.csv", ["ecg_id", "patient_id", "age", "sex", "strat_fold"])
+    try:
+        with (folder / "signals.npz").open("rb") as file, np.load(file, allow_pickle=False) as content:
+            signals, ecg_ids = content["signals"], content["ecg_id"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DatasetError(f"{folder}: signals.npz cannot be read ({first_line(error)}): unpack it again") from error
+    if signals.shape[:2] != (len(labels), len(LEADS)) or not np.array_equal(ecg_ids, labels["ecg_id"]):
+        raise DatasetError(f"{folder}: labels.csv and signals.npz are not of the same records: unpack both again")
+    record_ids = [f"{ecg_id:05d}_hr" for ecg_id in ecg_ids]
+    named = zip(record_ids, signals, strict=True)
+    sources = [Record(name, restore_gains(FILTERED_UNIT * signal), FILTERED_HZ) for name, signal in named]
+    named_codes = [name for name in labels.columns if name in SCP_SITES or name in SCP_AUXILIARY]
+    told = [{name: 100.0 for name in named_codes if row[name] == 1} for row in labels.to_dict("records")]
+    targets = [scp_targets(codes, 0.0) for codes in told]
+    infarction = np.array([is_infarction for is_infarction, _ in targets])
+    table = labels[["patient_id", "age", "sex", "strat_fold"]].assign(
+        record_id=record_ids, noisy=False, ptbxl_infarction=infarction.astype(float)
+    )
+    codes = np.stack([scp_auxiliary(each) for each in told])
+    return Dataset(table, sources, infarction, np.stack([each for _, each in targets]), "ptb-xl-filtered", codes)
+
+
+def _numbers(table: pd.DataFrame, name: str) -> pd.Series:
+    """A column as numbers; NaN where it is missing, empty or text."""
+    return pd.to_numeric(table[name], errors="coerce") if name in table else pd.Series(np.nan, index=table.index)
+
+
+def _codes(text: str) -> dict[str, float]:
+    """PTB-XL's scp_codes cell, a Python literal, as code -> likelihood in percent."""
+    try:
+        codes = ast.literal_eval(text)
+        return {str(code): float(likelihood) for code, likelihood in codes.items()}
+    except (ValueError, SyntaxError, AttributeError, TypeError) as error:
+        raise DatasetError(
+            f"ptbxl_database.csv: scp_codes {text!r:.60} is not a table of codes: take PTB-XL's own"
+        ) from error

@@ -1,0 +1,245 @@
+"""Every figure of a detector from its out-of-fold probabilities, by the protocol.
+
+python -m tasks.mi.evaluate                                        # prints the figures of the shipped bundle
+python -m tasks.mi.evaluate --html results/report.html             # and writes them with charts and the worst errors
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from cardiac import metrics
+from cardiac.calibration import METHODS
+from cardiac.errors import CardiacError
+from cardiac.folds import check_folds
+from cardiac.metrics import PROTOCOL, Figure, Figures, format_rows
+from cardiac.thresholds import MIN_POSITIVES
+from tasks.mi.datasets import Dataset, read_card, read_dataset
+from tasks.mi.labels import NORM, SITES
+from tasks.mi.out_of_fold import OutOfFold, read_found
+from tasks.mi.rules import CrossFitted, columns, cross_fit
+
+LEARNABLE = tuple(site for site in SITES if site != "lateral")  # lateral has two positives
+Measure = Callable[[np.ndarray], float]  # of weights (n,)
+
+
+def evaluate(dataset: Dataset, found: OutOfFold, settings: Mapping[str, Any]) -> Figures:
+    """All figures of the protocol, by group and name. settings : the config's decide section.
+
+    Raises DatasetError where a patient stands in two folds.
+    """
+    check_folds(found.fold, dataset.patients)
+    weights = metrics.bootstrap_weights(dataset.patients)
+    fitted = cross_fit(found.pooled, dataset.infarction, dataset.sites, found.fold, settings)
+    return {
+        "infarction": _infarction(found.mi, fitted.mi, fitted.present, dataset.infarction, weights),
+        "calibration": _calibration(found, dataset, settings, weights),
+        "sites on true infarctions": _sites(dataset, fitted.over, weights),
+        "end to end": _end_to_end(dataset, fitted, weights),
+        "doubt": _doubt(fitted, dataset.infarction, weights),
+        "sub-groups": _subgroups(dataset, found.mi, fitted.present, weights),
+    }
+
+
+def _macro_f1(present: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
+    return float(metrics.f1_scores(present, targets, weights).mean())
+
+
+def _infarction(
+    scores: np.ndarray, mi: np.ndarray, present: np.ndarray, targets: np.ndarray, weights: np.ndarray
+) -> dict[str, Figure]:
+    """scores : before calibration, which changes no order within a fold.  mi : calibrated."""
+    measures: dict[str, Measure] = {
+        "AUC": partial(metrics.roc_auc, scores, targets),
+        "average precision": partial(metrics.average_precision, scores, targets),
+        "F1": partial(metrics.f1_score, present, targets),
+        "sensitivity": partial(metrics.sensitivity, present, targets),
+        "specificity": partial(metrics.specificity, present, targets),
+        "Brier score": partial(metrics.brier_score, mi, targets),
+        "expected calibration error": partial(metrics.calibration_error, mi, targets),
+        "F1 of always infarction": partial(metrics.f1_score, np.ones_like(targets), targets),
+    }
+    return {name: metrics.with_interval(measure, weights, targets) for name, measure in measures.items()}
+
+
+def _calibration(
+    found: OutOfFold, dataset: Dataset, settings: Mapping[str, Any], weights: np.ndarray
+) -> dict[str, Figure]:
+    """Every calibration of infarction, each fitted on the other folds."""
+    figures, targets = {}, dataset.infarction
+    for method in METHODS:
+        chosen = {**settings, "calibration": method}
+        mi = cross_fit(found.pooled, targets, dataset.sites, found.fold, chosen).probabilities[:, 0]
+        measures = {"Brier score": metrics.brier_score, "calibration error": metrics.calibration_error}
+        measures["log loss"] = metrics.log_loss
+        for name, measure in measures.items():
+            figures[f"{name}, {method}"] = metrics.with_interval(partial(measure, mi, targets), weights, targets)
+    return figures
+
+
+def _doubt(fitted: CrossFitted, targets: np.ndarray, weights: np.ndarray) -> dict[str, Figure]:
+    """What the band of doubt leaves undecided, and how the rest is decided."""
+    mi, present, (low, high) = fitted.mi, fitted.present, fitted.doubt.T
+    sure, every = ~fitted.uncertain, np.ones_like(targets)
+    measures: dict[str, tuple[Measure, np.ndarray]] = {
+        "share uncertain": (partial(metrics.sensitivity, ~sure, every), every),
+        "share without infarction under the band": (
+            partial(metrics.sensitivity, ~targets[mi < low], every[mi < low]),
+            mi < low,
+        ),
+        "share with infarction over the band": (
+            partial(metrics.sensitivity, targets[mi >= high], every[mi >= high]),
+            mi >= high,
+        ),
+        "F1 outside the band": (partial(metrics.f1_score, present[sure], targets[sure]), sure),
+        "F1 inside the band": (partial(metrics.f1_score, present[~sure], targets[~sure]), ~sure),
+    }
+    return {
+        name: metrics.with_interval(measure, weights[:, member], targets[member])
+        for name, (measure, member) in measures.items()
+        if member.any()
+    }
+
+
+def _sites(dataset: Dataset, over: np.ndarray, weights: np.ndarray) -> dict[str, Figure]:
+    """Per-site F1 over the records that have an infarction."""
+    true = dataset.infarction
+    targets, over, weights = dataset.sites[true], over[true], weights[:, true]
+    figures = {
+        site: metrics.with_interval(
+            partial(metrics.f1_score, over[:, place], targets[:, place]), weights, targets[:, place]
+        )
+        for place, site in enumerate(SITES)
+    }
+    learnable = [SITES.index(site) for site in LEARNABLE]
+    everything = np.ones_like(targets)
+    macros = {
+        "macro-F1, six sites": (over, list(range(6))),
+        "macro-F1, five without lateral": (over, learnable),
+        "macro-F1, six sites, of every site": (everything, list(range(6))),
+        "macro-F1, five without lateral, of every site": (everything, learnable),
+    }
+    for name, (claimed, places) in macros.items():
+        measure = partial(_macro_f1, claimed[:, places], targets[:, places])
+        figures[name] = metrics.with_interval(measure, weights, targets[:, places])
+    return figures
+
+
+def _end_to_end(dataset: Dataset, fitted: CrossFitted, weights: np.ndarray) -> dict[str, Figure]:
+    """Seven columns over all records, under each way to treat an infarction without a site over its threshold."""
+    truth = columns(dataset.infarction, dataset.sites)
+    present, over, chosen = fitted.present, fitted.over, fitted.columns
+    figures = {
+        name: metrics.with_interval(
+            partial(metrics.f1_score, chosen[:, place], truth[:, place]), weights, truth[:, place]
+        )
+        for place, name in enumerate((*SITES, NORM))
+    }
+    most_probable = np.eye(len(SITES), dtype=bool)[fitted.sites.argmax(axis=1)]
+    ways = {
+        "macro-F1, seven columns": chosen,
+        "macro-F1, without a site: the most probable": columns(
+            present, np.where(over.any(1)[:, None], over, most_probable)
+        ),
+        "macro-F1, without a site: norm": columns(present & over.any(axis=1), over),
+        "macro-F1 of every site": columns(np.ones_like(present), np.ones_like(over)),
+    }
+    for name, claimed in ways.items():
+        figures[name] = metrics.with_interval(partial(_macro_f1, claimed, truth), weights, truth)
+    return figures
+
+
+def _subgroups(dataset: Dataset, mi: np.ndarray, present: np.ndarray, weights: np.ndarray) -> dict[str, Figure]:
+    """Infarction AUC and F1 in parts of the records, thresholds as for all."""
+    table, targets = dataset.table, dataset.infarction
+    opinion = table["ptbxl_infarction"].to_numpy(dtype=float)
+    groups = {
+        "men": table["sex"].to_numpy() == 0,
+        "women": table["sex"].to_numpy() == 1,
+        "under 65": table["age"].to_numpy() < 65,
+        "65 and over": table["age"].to_numpy() >= 65,
+        "flagged noisy": table["noisy"].to_numpy(dtype=bool),
+        "not flagged noisy": ~table["noisy"].to_numpy(dtype=bool),
+        "PTB-XL agrees": opinion == targets,
+        "PTB-XL disagrees": dataset.contradicted,
+    }
+    figures = {}
+    for name, member in groups.items():
+        if member.any():
+            part = weights[:, member]
+            auc = partial(metrics.roc_auc, mi[member], targets[member])
+            f1 = partial(metrics.f1_score, present[member], targets[member])
+            figures[f"AUC, {name}"] = metrics.with_interval(auc, part, targets[member])
+            figures[f"F1, {name}"] = metrics.with_interval(f1, part, targets[member])
+    return figures
+
+
+def format_figures(figures: Figures) -> str:
+    """The figures as Markdown tables, one a group, under the protocol's sentence."""
+    lines = [PROTOCOL]
+    for group, rows in figures.items():
+        lines += ["", *format_rows(group, rows)]
+    lines += [
+        "",
+        f"A site with fewer than {MIN_POSITIVES} positives takes the threshold fitted over all sites together.",
+    ]
+    return "\n".join(lines)
+
+
+def _write_page(
+    options: argparse.Namespace, dataset: Dataset, found: OutOfFold, settings: Mapping[str, Any], figures: Figures
+) -> None:
+    from cardiac.files import open_folder, replace_file
+    from tasks.mi.charts import Scored  # matplotlib is slow to import and only the page needs it
+    from tasks.mi.evaluation_page import build_page
+
+    open_folder(options.html.parent)
+    fitted = cross_fit(found.pooled, dataset.infarction, dataset.sites, found.fold, settings)
+    scored = Scored(dataset.infarction, dataset.sites, found.mi, found.spread, fitted)
+    bar = partial(tqdm, desc="worst errors", unit="record", disable=None)
+    page = build_page(options.bundle.name, dataset, scored, figures, bar, options.errors)
+    replace_file(options.html, page.encode())
+
+
+def _write_model_card(path: Path, card: Mapping[str, Any], figures: Figures) -> None:
+    from cardiac.files import replace_file
+    from tasks.mi.model_card import model_card
+
+    replace_file(path, model_card(card, figures).encode())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the figures of a bundle's out-of-fold probabilities. 0, or 1 with a sentence on standard error."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = Path(os.environ.get("ECG_DATA", "data")) / "aiijc"
+    parser.add_argument("--data", type=Path, default=default, help="the data set's folder (%(default)s)")
+    parser.add_argument("--bundle", type=Path, default=Path("checkpoints/mi/hybrid"), help="the bundle (%(default)s)")
+    parser.add_argument("--html", type=Path, help="file to write the report into, with charts and the worst errors")
+    parser.add_argument("--errors", type=int, default=30, help="how many of the worst errors are drawn (%(default)s)")
+    parser.add_argument("--model-card", type=Path, help="file to write the bundle's model card into again")
+    options = parser.parse_args(arguments)
+    try:
+        dataset = read_dataset(options.data)
+        card, found = read_card(options.bundle / "card.json"), read_found(options.bundle, dataset)
+        settings = card["training"]["config"]["decide"]
+        figures = evaluate(dataset, found, settings)
+        print(format_figures(figures))
+        if options.model_card:
+            _write_model_card(options.model_card, card, figures)
+        if options.html:
+            _write_page(options, dataset, found, settings, figures)
+    except CardiacError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

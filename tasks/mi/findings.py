@@ -1,0 +1,112 @@
+"""From calibrated probabilities to a Finding: whether there is an infarction, and at which sites."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from cardiac.errors import RecordError
+from cardiac.quality.assess import Quality
+from cardiac.quality.reasons import Reason
+from cardiac.records import Note, Record
+from tasks.mi.labels import SITES
+from tasks.mi.rules import Rule, decide_sites
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One output: its probability, the threshold it is held against, and what was decided."""
+
+    probability: float
+    threshold: float
+    present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What tables tell of a Finding."""
+
+    record_id: str
+    mi: Judgement
+    sites: tuple[str, ...]
+    norm: bool
+    uncertain: bool
+    quality: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was concluded about one record. A site's probability is that of the site, given an infarction.
+
+    uncertain : the probability of infarction lies in the rule's band of doubt; the decision stands all the same.
+    spread : standard deviation of the probability of infarction over windows and networks, before calibration.
+    reasons : why the tracing wants a look.  rate_bpm : heart rate; None where it is not known.
+    """
+
+    record_id: str
+    mi: Judgement
+    localizations: Mapping[str, Judgement]
+    norm: bool
+    uncertain: bool
+    spread: float
+    notes: tuple[Note, ...]
+    fs_hz: float
+    duration_s: float
+    reasons: tuple[Reason, ...] = ()
+    rate_bpm: float | None = None
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """The sites found, in the order of the submission's columns."""
+        return tuple(site for site, judgement in self.localizations.items() if judgement.present)
+
+    @property
+    def quality(self) -> str:
+        """ "warning" where something about the recording wants a look, else "ok"."""
+        return "warning" if self.reasons or any(note.level == "warning" for note in self.notes) else "ok"
+
+    @property
+    def brief(self) -> Brief:
+        return Brief(self.record_id, self.mi, self.sites, self.norm, self.uncertain, self.quality)
+
+    @property
+    def remarks(self) -> list[str]:
+        """Why the tracing wants a look, and what was settled on reading it, in words."""
+        return [each.text for each in (*self.reasons, *self.notes)]
+
+
+def decide(
+    record: Record, probabilities: np.ndarray, spread: float, rule: Rule, quality: Quality | None = None
+) -> Finding:
+    """The Finding from a record's calibrated probabilities (7,): of infarction, and of the six sites given one.
+
+    quality : of the tracing, which changes nothing in the decision and stands beside it.
+
+    A record without an infarction is `norm` and has no site; an infarction has at least one.
+    Raises RecordError where a probability is not a number: nothing must be decided on it.
+    """
+    if not np.isfinite([*probabilities, spread]).all():
+        raise RecordError("the networks gave no number for it: check the recording for extreme values")
+    thresholds, probability = rule.thresholds, float(probabilities[0])
+    mi = Judgement(probability, thresholds.mi, probability >= thresholds.mi)
+    of_sites = probabilities[None, 1:]
+    present = decide_sites(of_sites, np.array(thresholds.sites), np.array(thresholds.site_scale))[0] & mi.present
+    notes = list(record.notes)
+    if mi.present and not (of_sites[0] >= thresholds.sites).any():
+        notes.append(Note("info", "no site passed its threshold: the likeliest one is named"))
+    judged = zip(SITES, of_sites[0], thresholds.sites, present, strict=True)
+    return Finding(
+        record_id=record.record_id,
+        mi=mi,
+        localizations={
+            site: Judgement(float(value), held, bool(is_present)) for site, value, held, is_present in judged
+        },
+        norm=not mi.present,
+        uncertain=rule.doubt[0] <= probability < rule.doubt[1],
+        spread=float(spread),
+        notes=tuple(notes),
+        fs_hz=record.fs_hz,
+        duration_s=record.duration_s,
+        reasons=quality.reasons if quality else (),
+        rate_bpm=quality.rate_bpm if quality else None,
+    )

@@ -1,0 +1,23 @@
+"""Medians and percentiles by one sort are NumPy's."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from cardiac.order_statistics import median, percentiles
+
+ROWS = arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 30)), elements=st.floats(-1e6, 1e6))
+
+
+@given(ROWS, st.sampled_from([0, 1, -1]))
+def test_as_numpy_does(rows, axis):
+    assert np.allclose(median(rows, axis), np.median(rows, axis=axis), rtol=1e-12, atol=1e-9)
+    for percent, found in zip((0, 0.1, 25, 98, 100), percentiles(rows, (0, 0.1, 25, 98, 100), axis), strict=True):
+        assert np.allclose(found, np.percentile(rows, percent, axis=axis), rtol=1e-12, atol=1e-9)
+
+
+def test_one_row_gives_a_number():
+    assert median(np.array([3.0, 1.0, 2.0])) == pytest.approx(2.0)
+    assert percentiles(np.array([0.0, 1.0]), (25,)) == [pytest.approx(0.25)]

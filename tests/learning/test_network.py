@@ -1,0 +1,59 @@
+"""The loss of several heads, and where a training multiplies in bfloat16."""
+
+import pytest
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from learning.network import heads_loss, in_bfloat16
+
+LOGITS = [torch.tensor([[[2.0], [0.5]], [[-1.0], [0.0]]]), torch.tensor([[[0.3, -0.7]], [[1.2, 0.1]]])]
+TARGETS = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.75]])
+COUNTS = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.5, 1.0]])
+
+
+def by_hand(positive_weight: float, focus: tuple[float, float]) -> float:
+    """Every term of the loss, one at a time."""
+    total, place = 0.0, 0
+    for head, weight in zip(LOGITS, (1.0, 0.5), strict=True):
+        summed = counted = 0.0
+        for record in range(2):
+            for output in range(head.shape[2]):
+                target, count = TARGETS[record, place + output], COUNTS[record, place + output]
+                for logit in head[record, :, output]:
+                    chance = torch.sigmoid(logit)
+                    present = positive_weight * -torch.log(chance) * (1 - chance) ** focus[0]
+                    absent = -torch.log(1 - chance) * chance ** focus[1]
+                    summed += count * (target * present + (1 - target) * absent) / head.shape[1]
+                counted += count
+        total += weight * summed / counted
+        place += head.shape[2]
+    return float(total)
+
+
+@pytest.mark.parametrize("positive_weight", [1.0, 2.0])
+@pytest.mark.parametrize("focus", [(0.0, 0.0), (2.0, 2.0), (0.0, 2.0)])
+def test_loss_by_hand(positive_weight, focus):
+    told = heads_loss(LOGITS, TARGETS, COUNTS, (1.0, 0.5), 0.0, positive_weight, focus)
+    assert float(told) == pytest.approx(by_hand(positive_weight, focus), rel=1e-5)
+
+
+def test_loss_is_cross_entropy_and_smooths():
+    one, targets, counts = LOGITS[:1], TARGETS[:, :1], torch.ones(2, 1)
+    expected = targets[:, None].expand(2, 2, 1) * 0.9 + 0.05
+    told = heads_loss(one, targets, counts, (1.0,), 0.1, 1.0)
+    assert torch.allclose(told, binary_cross_entropy_with_logits(one[0], expected))
+
+
+@pytest.mark.parametrize(
+    ("able", "precision", "expected"),
+    [
+        ({"amx_bf16": True}, "auto", True),
+        ({"avx512_bf16": True, "amx_bf16": False}, "auto", True),
+        ({"avx2": True, "avx512_bf16": False}, "auto", False),
+        ({}, "bfloat16", True),
+        ({"amx_bf16": True}, "float32", False),
+    ],
+)
+def test_bfloat16_where_the_processor_has_it(able, precision, expected, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert in_bfloat16({"precision": precision}, torch.device("cpu")) is expected

@@ -1,0 +1,169 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+
+from cardiac.calibration import Calibration
+from cardiac.errors import CardiacError, RecordError
+from cardiac.files import open_folder, replace_file
+from cardiac.leads import LEADS
+from cardiac.paper import MM_PER_INCH
+from cardiac.records import Note, Record
+from learning.curves import write_curves
+from tasks.mi.documents import error_document, finding_document, finding_of
+from tasks.mi.findings import decide
+from tasks.mi.labels import COLUMNS, SITES
+from tasks.mi.pictures import draw_ecg, summary, write_ecg
+from tasks.mi.report_page import draw_report
+from tasks.mi.rules import Rule, Thresholds
+from tasks.mi.submission import findings_table, submission, write_submission
+
+BUNDLE = {"name": "b", "sha256": "0" * 64}
+NAMES = list(COLUMNS.values())
+RULE = Rule((Calibration("none"),) * 7, Thresholds(0.4, (0.5,) * 6, (0.5,) * 6), (0.3, 0.7))
+
+
+def finding(name: str, mi: float = 0.9, site: str = "inferior"):
+    record = Record(name, np.zeros((12, 5000), np.float32), 500.0, (Note("warning", "turned"),))
+    probabilities = np.array([mi] + [0.7 if each == site else 0.1 for each in SITES])
+    return decide(record, probabilities, 0.125, RULE)
+
+
+def test_document_has_the_agreed_form():
+    document = json.loads(json.dumps(finding_document(finding("a"), BUNDLE)))
+    assert list(document) == [
+        "record", "mi", "localizations", "norm", "uncertain", "spread", "quality", "heart_rate_bpm", "fs_hz",
+        "duration_s", "bundle",
+    ]  # fmt: skip
+    assert document["mi"] == {"probability": 0.9, "threshold": 0.4, "present": True}
+    assert list(document["localizations"]) == list(SITES)
+    assert document["localizations"]["inferior"]["present"] is True
+    assert document["norm"] is False
+    assert (document["uncertain"], document["spread"]) == (False, 0.125)
+    assert document["quality"] == {"status": "warning", "reasons": ["turned"], "details": []}
+    assert document["bundle"] == BUNDLE
+
+
+def test_error_document():
+    assert error_document("a", RecordError("bad")) == {"record": "a", "error": "bad"}
+
+
+def test_submission_by_name_and_by_template():
+    findings = [finding("b"), finding("a", mi=0.1), finding("c", site="septal")]
+    assert submission(findings) == [
+        ["record_name", *NAMES],
+        ["a", 0, 0, 0, 0, 0, 0, 1],
+        ["b", 0, 0, 0, 0, 0, 1, 0],
+        ["c", 1, 0, 0, 0, 0, 0, 0],
+    ]
+    template = pd.DataFrame({"норма": 0, "record_name": ["c", "lost", "a"], **dict.fromkeys(NAMES[:-1], 0)})
+    head, *filled = submission(findings, template)
+    assert head == list(template.columns)
+    assert [row[1] for row in filled] == ["c", "a"]  # nothing was decided on "lost"
+    assert [row[0] for row in filled] == [0, 1]
+
+
+def test_written_submission_is_utf8_without_surprises(tmp_path):
+    assert write_submission([finding("a")], tmp_path / "s.csv") == 1
+    assert (tmp_path / "s.csv").read_bytes().decode() == "record_name," + ",".join(NAMES) + "\na,0,0,0,0,0,1,0\n"
+    write_submission([], tmp_path / "s.csv")
+    assert (tmp_path / "s.csv").read_text(encoding="utf-8").strip() == "record_name," + ",".join(NAMES)
+
+
+def test_table_marks_what_wants_a_look():
+    text = findings_table([finding("long_name_of_a_record"), finding("b", 0.05)])
+    assert "0.900  inferior  (!)" in text
+    assert "0.050  no infarction found  (!)" in text
+    assert "uncertain" not in text
+    text = findings_table([finding("a", 0.5), finding("b", 0.35)])
+    assert "0.500  inferior  uncertain  (!)" in text
+    assert "0.350  no infarction found  uncertain  (!)" in text
+
+
+def test_folders_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CardiacError, match="choose another folder"):
+        open_folder(tmp_path / "file" / "out")
+    assert list(open_folder(tmp_path / "new" / "out").iterdir()) == []
+
+
+def test_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    """A disk that fills up while writing leaves the old file as it was."""
+    path = tmp_path / "a"
+    replace_file(path, b"old")
+
+    def disk_full(self, content):
+        with self.open("wb") as file:
+            file.write(content[:2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", disk_full)
+    with pytest.raises(CardiacError, match="No space left on device"):
+        replace_file(path, b"newer")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_paper_is_to_scale(inferior):
+    """A millimetre of the figure is a millimetre of paper: 1 s of the rhythm strip is 25 mm, 1 mV is 10 mm."""
+    figure = draw_ecg(inferior.record, finding("a"))
+    axes = figure.axes[0]
+    width, height = figure.get_size_inches() * MM_PER_INCH
+    assert (axes.get_xlim(), axes.get_ylim()) == ((0, width), (0, height))
+    strip = max(axes.lines, key=lambda line: len(line.get_xdata()))
+    along, up = strip.get_data()
+    assert len(along) == 5000
+    assert along[500] - along[0] == pytest.approx(25)
+    lead = inferior.record.signal[LEADS.index("II")]
+    assert np.allclose(up - up[0], (lead - lead[0]) * 10, atol=1e-3)
+
+
+def test_all_leads_and_the_finding_are_written_on_the_paper(inferior):
+    texts = [text.get_text() for text in draw_ecg(inferior.record, finding("a")).axes[0].texts]
+    assert sorted(set(texts) & set(LEADS)) == sorted(LEADS)
+    assert any("Infarction" in text and "inferior 0.70" in text for text in texts)
+    assert any("25 mm/s" in text and "10 mm/mV" in text and "not a medical device" in text for text in texts)
+
+
+def test_nothing_hides_a_wave(inferior):
+    """Every text that could cover a trace lies under it."""
+    axes = draw_ecg(inferior.record, finding("a")).axes[0]
+    boxed = [text for text in axes.texts if text.get_bbox_patch() is not None]
+    assert len(boxed) == 13  # twelve leads and the rhythm strip
+    assert max(text.get_zorder() for text in boxed) < min(line.get_zorder() for line in axes.lines)
+
+
+def test_a_probability_next_to_its_threshold_can_be_told_from_it():
+    assert "probability 0.399, threshold 0.400; uncertain" in summary(finding("a", mi=0.399))
+    assert "uncertain" not in summary(finding("a", mi=0.299))
+
+
+@pytest.mark.parametrize("n_samples", [800, 5000, 20_000])
+def test_pictures_of_any_length(tmp_path, inferior, n_samples):
+    signal = np.tile(inferior.record.signal, 4)[:, :n_samples]
+    write_ecg(Record("a", signal, 500.0), finding("a"), tmp_path / "a.png")
+    assert imread(tmp_path / "a.png").std() > 0.05
+
+
+def test_curves(tmp_path):
+    history = [{"epoch": n, "train_loss": 1 / n, "held_loss": None} for n in (1, 2, 3)]
+    held = [{**epoch, "held_loss": 0.5} for epoch in history]
+    write_curves({"fold0": held, "all": history}, tmp_path / "c.png")
+    assert imread(tmp_path / "c.png").std() > 0.01
+
+
+@pytest.mark.parametrize(("rate_bpm", "told"), [(None, None), (56.4, 56)])
+def test_a_heart_rate_that_is_not_known_is_nothing(rate_bpm, told):
+    """In the document null, and there and back; on the page words in place of a number."""
+    found = dataclasses.replace(finding("a"), rate_bpm=rate_bpm)
+    document = json.loads(json.dumps(finding_document(found, BUNDLE)))
+    assert document["heart_rate_bpm"] == told
+    assert finding_of(document).rate_bpm == told
+    page = draw_report(Record("a", np.zeros((12, 5000), np.float32), 500.0), found, BUNDLE)
+    words = " ".join(text.get_text() for axes in page.axes for text in axes.texts)
+    assert ("heart rate 56 a minute" in words) == (told is not None)
+    assert ("heart rate not known" in words) == (told is None)
