@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "bundles": {"cardiac", "cards"},
     "utils": {"models", "cardiac", "cards", "bundles"},
     "export": {"cardiac", "cards", "bundles", "utils"},
-    "learning": {"cardiac", "cards", "bundles", "utils"},
+    "learning": {"cardiac", "cards", "bundles", "utils", "learning"},
     "tasks": {"models", "cardiac", "cards", "bundles", "utils", "learning", "tasks"},
     "train": {"models", "cardiac", "bundles", "utils", "learning", "tasks"},
     "inference": {"cardiac", "bundles", "utils", "tasks"},
