@@ -3,7 +3,6 @@
 import io
 import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,8 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import TestResponse, stream_encode_multipart
 
 from tasks.mi.simulate import simulate_record
-from tests.webapp.builders import at, npy_bytes, on_server, zip_bytes
+from tests.webapp.builders import npy_bytes, zip_bytes
+from tests.webapp.databases import EmptiedDatabase
 from webapp import create_app
 from webapp.settings import Settings
 from webapp.storage.database import Database
@@ -99,33 +99,24 @@ def empty_sqlite(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def empty_postgres() -> Iterator[tuple[str, str]]:
-    """The server's URL, and the name of a database with today's tables and nothing in them."""
+def emptied_postgres() -> Iterator[EmptiedDatabase]:
+    """A database on the PostgreSQL server that every test finds as new."""
     if "ECG_POSTGRES" not in os.environ:
         pytest.skip(NO_POSTGRES)
-    server, name = os.environ["ECG_POSTGRES"], f"ecg_{uuid.uuid4().hex}"
-    on_server(server, f"CREATE DATABASE {name}")
-    database = Database(Settings(database_url=at(server, name)).url)
-    database.migrate()
-    database.close()
-    yield server, name
-    on_server(server, f"DROP DATABASE {name} WITH (FORCE)")
+    database = EmptiedDatabase(os.environ["ECG_POSTGRES"])
+    yield database
+    database.drop()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request, tmp_path) -> Iterator[Settings]:
+def settings(request, tmp_path) -> Settings:
     """A data folder of its own and an empty database."""
     data = tmp_path / "instance"
     data.mkdir()
     if request.param == "sqlite":
         shutil.copy(request.getfixturevalue("empty_sqlite"), data / "cardiac.db")
-        yield Settings(data=data)
-        return
-    server, template = request.getfixturevalue("empty_postgres")
-    name = f"ecg_{uuid.uuid4().hex}"
-    on_server(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield Settings(data=data, database_url=at(server, name))
-    on_server(server, f"DROP DATABASE {name} WITH (FORCE)")
+        return Settings(data=data)
+    return Settings(data=data, database_url=request.getfixturevalue("emptied_postgres").next())
 
 
 @pytest.fixture
