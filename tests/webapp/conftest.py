@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import TestResponse, stream_encode_multipart
 
+from inference import Detector
 from tasks.mi.simulate import simulate_record
 from tests.webapp.builders import npy_bytes, zip_bytes
 from tests.webapp.databases import EmptiedDatabase
@@ -98,14 +100,23 @@ def empty_sqlite(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def emptied_postgres() -> Iterator[EmptiedDatabase]:
-    """A database on the PostgreSQL server that every test finds as new."""
+@contextmanager
+def emptied_database() -> Iterator[EmptiedDatabase]:
+    """A database on the PostgreSQL server, until this ends; without a server the test is skipped."""
     if "ECG_POSTGRES" not in os.environ:
         pytest.skip(NO_POSTGRES)
     database = EmptiedDatabase(os.environ["ECG_POSTGRES"])
-    yield database
-    database.drop()
+    try:
+        yield database
+    finally:
+        database.drop()
+
+
+@pytest.fixture(scope="session")
+def emptied_postgres() -> Iterator[EmptiedDatabase]:
+    """A database that every test finds as new."""
+    with emptied_database() as database:
+        yield database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -119,9 +130,9 @@ def settings(request, tmp_path) -> Settings:
     return Settings(data=data, database_url=request.getfixturevalue("emptied_postgres").next())
 
 
-@pytest.fixture
-def make_site(settings, detector) -> Iterator[Callable[..., Site]]:
-    """Makes sites on the same data; options are those of `Settings`."""
+@contextmanager
+def sites_on(settings: Settings, detector: Detector) -> Iterator[Callable[..., Site]]:
+    """Makes sites on the same data, until this ends; options are those of `Settings`."""
     made: list[Site] = []
 
     def make(**options: Any) -> Site:
@@ -131,9 +142,18 @@ def make_site(settings, detector) -> Iterator[Callable[..., Site]]:
         made.append(Site(app, app.test_client(), Worker(store.database, store.files, detector=detector)))
         return made[-1]
 
-    yield make
-    for site in made:
-        site.store.database.close()
+    try:
+        yield make
+    finally:
+        for site in made:
+            site.store.database.close()
+
+
+@pytest.fixture
+def make_site(settings, detector) -> Iterator[Callable[..., Site]]:
+    """Makes sites on the test's data; options are those of `Settings`."""
+    with sites_on(settings, detector) as make:
+        yield make
 
 
 @pytest.fixture

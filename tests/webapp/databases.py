@@ -28,6 +28,8 @@ SHAPE = f"""
     UNION ALL SELECT version_num FROM alembic_version
     ORDER BY 1
 """
+N_BYTES = f"SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace {OWN}"
+MOST_BYTES = 8 * 2**20  # of tables, in which deleted rows lie about: among many of them everything is slow
 RESTART_NUMBERS = "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"
 
 
@@ -35,8 +37,8 @@ class EmptiedDatabase:
     """A database with today's tables and nothing in them but what `Database.migrate` puts there.
 
     Each test finds it under another name, so that a program which the test before has left behind cannot come back to
-    it; the connections of that test are ended, and with them their locks. Where a test has changed the tables, or the
-    database cannot be entered any more, another one is made.
+    it; the connections of that test are ended, and with them their locks. Where a test has changed the tables or filled
+    them with much, or the database cannot be entered any more, another one is made.
     """
 
     def __init__(self, server: str) -> None:
@@ -79,18 +81,20 @@ class EmptiedDatabase:
             on_server(self.server, f"ALTER DATABASE {self.name} RENAME TO {name}")
             self.name = name
             with self._engine().begin() as connection:
-                return shape_of(connection) == self._shape and self._empty(connection)
+                if shape_of(connection) != self._shape or connection.scalar(text(N_BYTES)) > MOST_BYTES:
+                    return False
+                self._empty(connection)
         except DBAPIError:
             return False
+        return True
 
-    def _empty(self, connection: Connection) -> bool:
+    def _empty(self, connection: Connection) -> None:
         for table in reversed(TABLES):
             connection.execute(delete(table))  # a hundred times as fast as TRUNCATE, which makes new files
         connection.execute(text(RESTART_NUMBERS))
         for table in TABLES:
             if rows := self._rows[table.name]:
                 connection.execute(insert(table), rows)
-        return True
 
     def _url(self) -> str:
         return Settings(database_url=at(self.server, self.name)).url

@@ -52,11 +52,16 @@ def bearer(token):
     return {"Authorization": f"Bearer {token}"}
 
 
-def site_with_people(make_site, monkeypatch):
-    """A server that others reach, with a user of every role, and Olga, admin of another workspace; hashes are cheap."""
+def make_hashes_cheap(monkeypatch):
+    """Have a password hashed in no time; what a hash takes is a matter of test_accounts.py."""
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(accounts, "_HASHER", hasher)
     monkeypatch.setattr(accounts, "_NOBODY", hasher.hash("nobody's"))
+
+
+def site_with_people(make_site, monkeypatch):
+    """A server that others reach, with a user of every role, and Olga, admin of another workspace; hashes are cheap."""
+    make_hashes_cheap(monkeypatch)
     site = make_site(host="0.0.0.0")
     with site.store.database.writing() as db:
         for name, role in PEOPLE.items():

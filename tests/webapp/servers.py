@@ -7,18 +7,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import urlsplit
 
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import stream_encode_multipart
 
+from webapp import main
 from webapp.settings import ROOT
 
 WAIT_S = 120  # for what must come
+PASSWORD = "correct horse battery"  # that a command is given
 
 
 class Server:
@@ -75,10 +78,19 @@ class Server:
 
 
 def command(data: Path, *arguments: str) -> str:
-    """What the server's command line says, to which a password is given."""
+    """What the command line says, run in the tests' process, which is another one than the server's."""
+    kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    told = io.StringIO()
+    with mock.patch.dict(os.environ, kept | {"ECG_PASSWORD": PASSWORD}, clear=True), redirect_stdout(told):
+        assert main.main(["--data", str(data), *arguments]) == 0
+    return told.getvalue().strip()
+
+
+def started_command(data: Path, *arguments: str) -> str:
+    """What the command line says when a person starts it."""
     line = [sys.executable, "webapp/main.py", "--data", str(data), *arguments]
     kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    given = {"cwd": ROOT, "env": kept | {"ECG_PASSWORD": "correct horse battery"}, "text": True}
+    given = {"cwd": ROOT, "env": kept | {"ECG_PASSWORD": PASSWORD}, "text": True}
     return subprocess.run(line, check=True, stdout=subprocess.PIPE, **given).stdout.strip()
 
 

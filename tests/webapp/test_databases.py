@@ -1,13 +1,12 @@
 """The database that tests share holds nothing of the test before, whatever that one left behind."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
-from tests.webapp.conftest import NO_POSTGRES
+from tests.webapp.conftest import emptied_database
 from tests.webapp.databases import EmptiedDatabase, shape_of
 from webapp.settings import Settings
 from webapp.storage.accounts import add_user
@@ -18,13 +17,10 @@ LOCK = "SELECT pg_try_advisory_lock(17)"
 IDENTITY = "SELECT oid FROM pg_database WHERE datname = current_database()"  # a new name does not change it
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def emptied() -> Iterator[EmptiedDatabase]:
-    if "ECG_POSTGRES" not in os.environ:
-        pytest.skip(NO_POSTGRES)
-    database = EmptiedDatabase(os.environ["ECG_POSTGRES"])
-    yield database
-    database.drop()
+    with emptied_database() as database:
+        yield database
 
 
 def rows(database):
@@ -64,8 +60,11 @@ def test_rows_numbers_locks_and_connections_end_with_their_test(emptied):
     second.close()
 
 
-@pytest.mark.parametrize("change", ["CREATE TABLE mine (x int)", "DROP TABLE alembic_version"])
-def test_a_database_whose_tables_were_changed_is_made_anew(emptied, change):
+FILL = "INSERT INTO settings SELECT n, repeat(md5(n::text), 10) FROM generate_series(1, 30000) n"
+
+
+@pytest.mark.parametrize("change", ["CREATE TABLE mine (x int)", "DROP TABLE alembic_version", FILL])
+def test_a_database_that_was_changed_or_filled_is_made_anew(emptied, change):
     first = opened(emptied.next())
     with first.engine.begin() as connection:
         identity = connection.scalar(text(IDENTITY))

@@ -4,6 +4,7 @@ import random
 import re
 import time
 import unicodedata
+from contextlib import ExitStack
 from functools import partial
 from html import unescape
 
@@ -14,6 +15,8 @@ from sqlalchemy import func, insert, select
 
 from tasks.mi.labels import SITES
 from tests.patience import times_as_long, wall_s
+from tests.webapp.conftest import emptied_database, sites_on
+from webapp.settings import Settings
 from webapp.storage.records import ORDERS, UPLOADED_S, Query
 from webapp.storage.tables import Base, Record, Signal, mask_of
 
@@ -91,12 +94,29 @@ def fill(site, names, seed=1, workspace="local"):
     return rows
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def listing(request, tmp_path_factory, detector):
+    """A site that is only looked at, and what stands in its list.
+
+    100 records with equal probabilities, and names that are not easily searched.
+    """
+    with ExitStack() as until_the_end:
+        url = until_the_end.enter_context(emptied_database()).next() if request.param == "postgresql" else ""
+        settings = Settings(data=tmp_path_factory.mktemp("listing"), database_url=url)
+        site = until_the_end.enter_context(sites_on(settings, detector))()
+        rows = fill(site, [*(f"Запись {place:03}" for place in range(87)), *NAMES])
+        fill(site, [*NAMES, "of others"], seed=2, workspace="other")
+        yield site, rows
+
+
 @pytest.fixture
-def listed(site):
-    """What stands in the list: 100 records with equal probabilities, and names that are not easily searched."""
-    rows = fill(site, [*(f"Запись {place:03}" for place in range(87)), *NAMES])
-    fill(site, [*NAMES, "of others"], seed=2, workspace="other")
-    return rows
+def looked_at(listing):
+    return listing[0]
+
+
+@pytest.fixture
+def listed(listing):
+    return listing[1]
 
 
 def is_meant(row, given):
@@ -126,11 +146,11 @@ def all_names(site, /, **query):
 
 
 @pytest.mark.parametrize("given", FILTERS, ids=lambda given: " ".join(f"{key}={value}" for key, value in given.items()))
-def test_filters_show_what_the_documents_say(site, listed, given):
-    names = all_names(site, **given)
+def test_filters_show_what_the_documents_say(looked_at, listed, given):
+    names = all_names(looked_at, **given)
     truth = [row["name"] for row in listed if is_meant(row, given)]
     assert sorted(names) == sorted(truth) and 0 < len(truth) < 100
-    page = site.client.get("/patients", query_string=given | {"limit": 200}).text
+    page = looked_at.client.get("/patients", query_string=given | {"limit": 200}).text
     assert names_on(page) == names and f">{len(names)} record" in page
 
 
@@ -164,9 +184,9 @@ def names_on(page):
         ("я" * 255, set()),
     ],
 )
-def test_search_by_name_and_by_its_beginning(site, listed, q, found):
-    assert set(all_names(site, q=q)) == found
-    page = site.client.get("/patients", query_string={"q": q}).text
+def test_search_by_name_and_by_its_beginning(looked_at, listed, q, found):
+    assert set(all_names(looked_at, q=q)) == found
+    page = looked_at.client.get("/patients", query_string={"q": q}).text
     assert set(names_on(page)) == found
 
 
@@ -177,8 +197,8 @@ def test_letters_of_a_file_system_are_found(site, npy):
 
 
 @pytest.mark.parametrize("sort", ORDERS)
-def test_orders(site, listed, sort):
-    names = all_names(site, sort=sort)
+def test_orders(looked_at, listed, sort):
+    names = all_names(looked_at, sort=sort)
     ids = {row["name"]: place for place, row in enumerate(listed)}
     probabilities = {row["name"]: row["probability"] for row in listed}
     keys = {
@@ -189,59 +209,59 @@ def test_orders(site, listed, sort):
         "-probability": lambda name: (-probabilities[name], -ids[name]),
     }
     assert names == sorted(ids, key=keys[sort])
-    assert all_names(site, sort=sort) == names
+    assert all_names(looked_at, sort=sort) == names
 
 
-def test_what_the_page_calls_most_probable_is(site, listed):
-    page = site.client.get("/patients").text
+def test_what_the_page_calls_most_probable_is(looked_at, listed):
+    page = looked_at.client.get("/patients").text
     chosen = re.search(r'<option value="([^"]*)"[^>]*>most probable first', page).group(1)
-    shown = site.client.get("/api/v1/records", query_string={"sort": chosen}).json["items"]
+    shown = looked_at.client.get("/api/v1/records", query_string={"sort": chosen}).json["items"]
     assert shown[0]["probability"] == max(row["probability"] for row in listed)
 
 
 @pytest.mark.parametrize(
     "given", [{}, {"sort": "probability"}, {"present": "true", "sort": "-probability"}, {"q": "з"}]
 )
-def test_scrolling_shows_every_record_once(site, listed, given):
-    page = site.client.get("/patients", query_string=given).text
+def test_scrolling_shows_every_record_once(looked_at, listed, given):
+    page = looked_at.client.get("/patients", query_string=given).text
     names, n = names_on(page), 1
     while found := re.search(r'<li class="more"[^>]*><a class="button" href="([^"]*)"', page):
-        page = site.client.get(f"{unescape(found.group(1))}&fragment=1").text
+        page = looked_at.client.get(f"{unescape(found.group(1))}&fragment=1").text
         assert "<html" not in page
         names += names_on(page)
         n += 1
-    assert names == all_names(site, **given)
+    assert names == all_names(looked_at, **given)
     assert n == -(-len(names) // 30) and len(names) > 30
 
 
 @pytest.mark.parametrize("sort", ORDERS)
 @pytest.mark.parametrize("given", [{}, {"present": "true"}, {"q": "Запись", "reviewed": "false"}])
-def test_neighbours_follow_the_list(site, listed, sort, given):
+def test_neighbours_follow_the_list(looked_at, listed, sort, given):
     """In both directions, through records that have the same probability."""
     query = given | {"sort": sort}
-    names = all_names(site, **query)
+    names = all_names(looked_at, **query)
     assert len({row["probability"] for row in listed}) < 10 < len(names)
     for place in [*range(3), *range(10, len(names), 9), len(names) - 1]:
-        page = site.client.get(f"/patients/{names[place]}", query_string=query).text
+        page = looked_at.client.get(f"/patients/{names[place]}", query_string=query).text
         before, after = names[place - 1] if place else None, names[place + 1] if place + 1 < len(names) else None
         for link, name in (("previous", before), ("next", after)):
             found = re.search(rf'<a id="{link}" [^>]*href="([^"]*)"', page)
             assert (found is None) == (name is None)
             if found:
-                followed = site.client.get(unescape(found.group(1))).text
+                followed = looked_at.client.get(unescape(found.group(1))).text
                 assert f"<h1>{name}</h1>" in followed
                 back = re.search(
                     rf'<a id="{"next" if link == "previous" else "previous"}" [^>]*href="([^"]*)"', followed
                 )
-                assert f"<h1>{names[place]}</h1>" in site.client.get(unescape(back.group(1))).text
+                assert f"<h1>{names[place]}</h1>" in looked_at.client.get(unescape(back.group(1))).text
 
 
-def test_a_record_that_the_filter_does_not_show_has_neighbours_all_the_same(site, listed):
-    shown = all_names(site, present="true", sort="name")
+def test_a_record_that_the_filter_does_not_show_has_neighbours_all_the_same(looked_at, listed):
+    shown = all_names(looked_at, present="true", sort="name")
     hidden = next(row["name"] for row in listed if not row["present"] and shown[0] < row["name"] < shown[-1])
-    page = site.client.get(f"/patients/{hidden}?present=true&sort=name").text
+    page = looked_at.client.get(f"/patients/{hidden}?present=true&sort=name").text
     found = [re.search(rf'<a id="{link}" [^>]*href="([^"]*)"', page).group(1) for link in ("previous", "next")]
-    told = [re.search(r"<h1>([^<]*)</h1>", site.client.get(unescape(address)).text).group(1) for address in found]
+    told = [re.search(r"<h1>([^<]*)</h1>", looked_at.client.get(unescape(address)).text).group(1) for address in found]
     assert told == [max(name for name in shown if name < hidden), min(name for name in shown if name > hidden)]
 
 

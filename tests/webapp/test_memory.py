@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cardiac.leads import LEADS
-from tests.webapp.servers import command, running
+from tests.webapp.servers import running, started_command
 from webapp.samples import read_samples
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is looked up in /proc")
@@ -125,7 +125,7 @@ def test_addresses_and_cookies_of_many_parts(server):
 
 def test_passwords_at_once(tmp_path):
     """A hash takes 64 MiB while it is made. Each comes from an address of its own, as one address soon has to wait."""
-    command(tmp_path / "data", "user", "add", "ada")
+    started_command(tmp_path / "data", "user", "add", "ada")
     with running(tmp_path / "data", "--workers", "0", "--behind-proxy", "127.0.0.1") as server:
         with ThreadPoolExecutor(8) as threads:
             tried = [*threads.map(lambda place: try_password(server, f"10.0.0.{place}"), range(1, 9))]

@@ -23,7 +23,7 @@ from webapp.storage.files import Files
 from webapp.storage.tables import Record, Signal, Task
 from webapp.worker import Worker
 
-MANY = 24
+MANY, FEW = 24, 5
 
 
 class Killed(BaseException):
@@ -33,8 +33,12 @@ class Killed(BaseException):
 @pytest.fixture
 def many(npy) -> bytes:
     """A zip of as many recordings, of which only two differ."""
+    return zipped(npy, MANY)
+
+
+def zipped(npy, n: int) -> bytes:
     kinds = [npy["healthy"], npy["inferior"]]
-    return zip_bytes({f"r{place:02}.npy": kinds[place % 2] for place in range(MANY)})
+    return zip_bytes({f"r{place:02}.npy": kinds[place % 2] for place in range(n)})
 
 
 def check_whole(site) -> int:
@@ -108,10 +112,10 @@ STEPS = {
 
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("step", [*STEPS])
-def test_killed_at_every_step(site, many, monkeypatch, step, before):
+def test_killed_at_every_step(site, npy, monkeypatch, step, before):
     import webapp.worker as worker
 
-    job = site.send(("many.zip", many))
+    job = site.send(("few.zip", zipped(npy, FEW)))
     site.worker.work()  # opens the upload
     site.worker.work()
     place, name = STEPS[step]
@@ -132,7 +136,7 @@ def test_killed_at_every_step(site, many, monkeypatch, step, before):
     monkeypatch.setattr(jobs, "ALIVE_S", 0.0)
     Worker(site.store.database, site.store.files, detector=site.worker.detector).work_until_idle()
     sweep_now(site, monkeypatch)
-    check_all_done(site, job)
+    check_all_done(site, job, FEW)
 
 
 def test_two_servers_do_nothing_twice(make_site, many):

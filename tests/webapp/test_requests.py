@@ -11,6 +11,7 @@ import numpy as np
 import pyedflib
 import pytest
 
+from tests.webapp.people import make_hashes_cheap
 from tests.writers import WRITERS
 from webapp import UploadRequest, create_app
 from webapp.settings import Settings
@@ -35,8 +36,9 @@ POLICY = {"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-
 
 
 @pytest.fixture
-def shared(make_site):
+def shared(make_site, monkeypatch):
     """A server for others, with an admin who has logged in to nothing yet."""
+    make_hashes_cheap(monkeypatch)
     site = make_site(host="0.0.0.0")
     with site.store.database.writing() as session:
         accounts.add_user(session, "anna", "a long password", "admin", "local")

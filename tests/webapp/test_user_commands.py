@@ -5,13 +5,14 @@ import re
 import pytest
 
 from tests.webapp.builders import ONE_DATABASE
-from tests.webapp.people import PASSWORD, Browser, bearer, trail
+from tests.webapp.people import PASSWORD, Browser, bearer, make_hashes_cheap, trail
 from webapp import main
 
 
 @pytest.fixture
 def shared(make_site, settings, monkeypatch, capsys):
     """A server that others reach with the user rita; and the command line on its data, which gives lines of cells."""
+    make_hashes_cheap(monkeypatch)
     site = make_site(host="0.0.0.0")
     monkeypatch.setenv("ECG_PASSWORD", PASSWORD)
     if settings.database_url:
