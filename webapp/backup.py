@@ -159,7 +159,7 @@ def _held(files: Files, jobs: dict[str, bool], lost: set[Path]) -> Iterator[list
             whole = upload if is_listed else upload / "given"
             if not whole.is_dir() and upload not in lost:
                 raise Vanished(upload)
-            for path in sorted(each for each in whole.rglob("*") if each.is_file() and not each.is_symlink()):
+            for path in _files_below(whole):
                 link = folder / str(len(held))
                 _hold(path, link)
                 below = quote(os.fsencode(path.relative_to(upload)))
@@ -167,6 +167,13 @@ def _held(files: Files, jobs: dict[str, bool], lost: set[Path]) -> Iterator[list
         yield held
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _files_below(folder: Path) -> list[Path]:
+    try:
+        return sorted(each for each in folder.rglob("*") if each.is_file() and not each.is_symlink())
+    except FileNotFoundError as error:  # it is being taken away
+        raise Vanished(folder) from error
 
 
 def _hold(path: Path, link: Path) -> None:

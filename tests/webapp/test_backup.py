@@ -5,6 +5,7 @@ import os
 import stat
 import uuid
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -173,6 +174,23 @@ def test_a_deletion_while_it_is_made_makes_it_again(lived_in, tmp_path, monkeypa
     with closing(Database(Settings(data=tmp_path / "other").url)) as database, database.reading() as db:
         assert db.scalar(select(func.count()).select_from(Record)) == 0
         assert db.scalars(select(Event.action).order_by(Event.id.desc())).first() == "deleted everything"
+
+
+def test_an_upload_that_ends_while_its_files_are_listed_makes_it_again(lived_in, tmp_path, monkeypatch):
+    listed, done = Path.rglob, []
+
+    def ending(path, pattern):
+        for each in listed(path, pattern):
+            yield each
+            if "uploads" in path.parts and not done:
+                done.append(lived_in.worker.work_until_idle())
+
+    monkeypatch.setattr(Path, "rglob", ending)
+    target = back_up(lived_in, tmp_path)
+    assert done == [2]
+    restore_backup(target, tmp_path / "other", Settings(data=tmp_path / "other").url)
+    with closing(Database(Settings(data=tmp_path / "other").url)) as database, database.reading() as db:
+        assert db.scalar(select(func.count()).select_from(Record)) == 4
 
 
 def test_samples_that_were_lost_stop_no_backup(lived_in, tmp_path):
