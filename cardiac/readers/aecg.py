@@ -20,13 +20,13 @@ PIECE = 2**20  # characters of a list of digits that are taken apart at a time
 def read_aecg(path: Path) -> Raw:
     """The rhythm series of an aECG file. Raises RecordError for two of them, or leads of several lengths."""
     root = parse_xml(path)
-    found = [(series, each) for series in _series(root) for each in series.findall("component/sequenceSet")]
-    found = [(series, each) for series, each in found if _leads(each)]
-    if not found:
+    sequences = [(series, each) for series in _series(root) for each in series.findall("component/sequenceSet")]
+    sequences = [(series, each) for series, each in sequences if _leads(each)]
+    if not sequences:
         raise RecordError("holds no rhythm series: give a file of one recording")
-    groups = [_group(*each) for each in found]
-    place, notes = choose_rhythm(groups, "series", "rhythm series")
-    chosen = found[place][1]
+    groups = [_group(*each) for each in sequences]
+    index, notes = choose_rhythm(groups, "series", "rhythm series")
+    chosen = sequences[index][1]
     fs_hz, doubt = _rate(chosen)
     names, samples, units = [], [], []
     for name, value in _leads(chosen):
@@ -68,21 +68,21 @@ def _group(series: Element, sequences: Element) -> Group:
 
 def _leads(sequences: Element) -> list[tuple[str, Element]]:
     """Name and value of every sequence of samples; a lead's is that of the standard."""
-    found = []
+    leads = []
     for sequence in sequences.iter("sequence"):
         value, code, shown = sequence.find("value"), _code(sequence), _shown(sequence)
         if value is None or value.find("digits") is None or code.upper().startswith("TIME"):
             continue
-        found.append((lead_of(code, shown) or code or shown or f"sequence {len(found) + 1}", value))
-    return found
+        leads.append((lead_of(code, shown) or code or shown or f"sequence {len(leads) + 1}", value))
+    return leads
 
 
 def _quantity(value: Element, name: str) -> tuple[float, str]:
     """A number and its unit. Raises RecordError where the first is missing."""
-    found = value.find(name)
-    if found is None or not found.get("value", "").strip():
+    quantity = value.find(name)
+    if quantity is None or not quantity.get("value", "").strip():
         raise RecordError(f"states no {name} of its samples: export it again")
-    return number_of(found.get("value", ""), name), found.get("unit", "")
+    return number_of(quantity.get("value", ""), name), quantity.get("unit", "")
 
 
 def _rate(sequences: Element) -> tuple[float | None, str | None]:
@@ -92,8 +92,8 @@ def _rate(sequences: Element) -> tuple[float | None, str | None]:
         is_time = _code(sequence).upper().startswith("TIME")
         if value is None or not (is_time or value.find("increment") is not None):
             continue
-        found = next((each for name in ("increment", "period") for each in value.iter(name)), None)
-        text, unit = (found.get("value", ""), found.get("unit", "")) if found is not None else ("", "")
+        increment = next((each for name in ("increment", "period") for each in value.iter(name)), None)
+        text, unit = (increment.get("value", ""), increment.get("unit", "")) if increment is not None else ("", "")
         if not text.strip():
             return None, "states no increment of its times, so no sampling rate"
         step, seconds = number_of(text, "increment"), TIME_UNITS.get(folded(unit))

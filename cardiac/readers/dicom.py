@@ -47,8 +47,8 @@ def read_dicom(path: Path) -> Raw:
     if not groups:
         kind = " ".join(str(getattr(_get(dataset, "SOPClassUID"), "name", "of no class")).split())
         raise RecordError(f"is DICOM without a waveform ({kind}): give the ECG's waveform object")
-    place, notes = choose_rhythm([_group(each) for each in groups], "groups of channels", "equal groups of channels")
-    group = groups[place]
+    index, notes = choose_rhythm([_group(each) for each in groups], "groups of channels", "equal groups of channels")
+    group = groups[index]
     n_samples, fs_hz = _whole(group, "NumberOfWaveformSamples"), check_rate(_number(group, "SamplingFrequency"))
     check_length(n_samples, fs_hz, at_once=True)
     names = tuple(_names(group))
@@ -128,13 +128,13 @@ def _channels(group: Any) -> list[Any]:
 
 
 def _names(group: Any) -> list[str]:
-    """Names of a group's channels: the leads' as in the standard, others as they stand there."""
+    """Names of a group's channels: the leads' as in the standard, others as the file writes them."""
     names = []
-    for place, channel in enumerate(_channels(group), 1):
+    for number, channel in enumerate(_channels(group), 1):
         source = _first(channel, "ChannelSourceSequence")
         meaning, code = _text(source, "CodeMeaning"), _text(source, "CodeValue") or _text(source, "LongCodeValue")
         label = _text(channel, "ChannelLabel")
-        names.append(lead_of(meaning, code, label) or meaning or label or f"channel {place}")
+        names.append(lead_of(meaning, code, label) or meaning or label or f"channel {number}")
     return names
 
 
@@ -159,7 +159,7 @@ def _samples(group: Any, names: tuple[str, ...], n_samples: int) -> tuple[np.nda
     padding = _get(group, "WaveformPaddingValue")
     if isinstance(padding, int):
         padding = (padding & 0xFFFF).to_bytes(2, "little")
-    if padding in (b"\x00\x80", b"\xff\x7f") and dtype.itemsize == 2:  # other values, 0 say, are samples too
+    if padding in (b"\x00\x80", b"\xff\x7f") and dtype.itemsize == 2:  # other values, such as 0, are samples too
         samples[plain == np.frombuffer(padding, dtype)[0]] = np.nan
     return samples, tuple(units)
 
@@ -173,9 +173,9 @@ def _gain(channel: Any, name: str) -> tuple[float, str]:
     if lead_and_sign(name) is None:
         return step or 1.0, unit
     if not step:
-        told = "empty" if _get(channel, "ChannelSensitivity") is None else "0"
-        told = f"states no sensitivity for {name[:20]!r} (the channel sensitivity, its gain, is {told})"
-        raise RecordError(f"{told}: export calibrated amplitudes")
+        value = "empty" if _get(channel, "ChannelSensitivity") is None else "0"
+        fault = f"states no sensitivity for {name[:20]!r} (the channel sensitivity, its gain, is {value})"
+        raise RecordError(f"{fault}: export calibrated amplitudes")
     if not unit:
         raise RecordError(
             f"states no unit of the sensitivity (the gain) of {name[:20]!r}: export calibrated amplitudes"

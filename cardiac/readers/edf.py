@@ -22,8 +22,8 @@ def read_edf_file(path: Path) -> Raw:
         labels = ", ".join(each.label for each in header.channels if not each.is_annotation) or "annotations alone"
         raise RecordError(f"holds {labels[:120]} and no lead of an ECG: give a recording with twelve leads")
     if not 0 < header.record_s <= LONGEST_RECORD_S:
-        told = f"its header states {header.record_s:g} s as duration of a data record"
-        raise RecordError(f"{told}, so no sampling rate: write the true one there")
+        fault = f"its header states {header.record_s:g} s as duration of a data record"
+        raise RecordError(f"{fault}, so no sampling rate: write the true one there")
     rates = sorted({round(each.n / header.record_s, 6) for each in leads})
     if len(rates) > 1:
         raise RecordError(f"its leads are sampled at {', '.join(f'{rate:g}' for rate in rates)} Hz: give one rate")
@@ -68,12 +68,12 @@ class _Samples:
 
     def _row(self, lead: Channel, gain: tuple[float, float], first: int, last: int) -> np.ndarray:
         begin, end = first // lead.n, -(-last // lead.n)
-        held = np.ascontiguousarray(self.records[begin:end, lead.at : lead.at + lead.n * self.width]).ravel()
+        stored = np.ascontiguousarray(self.records[begin:end, lead.at : lead.at + lead.n * self.width]).ravel()
         if self.width == 2:
-            steps = held.view("<i2")
+            steps = stored.view("<i2")
         else:  # 24 bits, put at the upper end of 32
-            whole = np.zeros((len(held) // 3, 4), np.uint8)
-            whole[:, 1:] = held.reshape(-1, 3)
+            whole = np.zeros((len(stored) // 3, 4), np.uint8)
+            whole[:, 1:] = stored.reshape(-1, 3)
             steps = whole.view("<i4").ravel() >> 8
         step, zero = gain
         return steps[first - begin * lead.n : last - begin * lead.n] * step + zero

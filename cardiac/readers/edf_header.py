@@ -31,12 +31,12 @@ class Channel:
         return self.label.upper() in ("EDF ANNOTATIONS", "BDF ANNOTATIONS")
 
     def gain(self) -> tuple[float, float]:
-        """What a step is worth, and what 0 is. Raises RecordError where the ranges do not say so."""
+        """What a step is worth, and what 0 is. Raises RecordError where the ranges do not give it."""
         low, high = (number_of(text, f"physical range of {self.label[:20]}") for text in self.physical)
         least, most = (number_of(text, f"digital range of {self.label[:20]}") for text in self.digital)
         if most < least:
-            told = f"states a digital range that runs down, from {least:g} to {most:g}, for {self.label[:20]}"
-            raise RecordError(f"{told}: export it again")
+            fault = f"states a digital range that runs down, from {least:g} to {most:g}, for {self.label[:20]}"
+            raise RecordError(f"{fault}: export it again")
         if most == least or low == high:
             raise RecordError(f"states no gain for {self.label[:20]} (a range of one value): export it again")
         step = (high - low) / (most - least)
@@ -47,7 +47,7 @@ class Channel:
 class EdfHeader:
     """What a header states of the whole file.
 
-    width : bytes a sample.  record_s : duration of a data record, as it stands there.  form : "EDF+C" and the like.
+    width : bytes a sample.  record_s : duration of a data record, as written.  form : "EDF+C" and the like.
     is_open : whether the number of data records is not stated, and follows from the file's size.
     """
 
@@ -99,7 +99,7 @@ def read_edf_header(path: Path) -> EdfHeader:
 def _channels(content: bytes, n_signals: int, width: int) -> tuple[Channel, ...]:
     fields, begin = [], 0
     for size in WIDTHS:
-        fields.append([_text(content[begin + size * place :][:size]) for place in range(n_signals)])
+        fields.append([_text(content[begin + size * index :][:size]) for index in range(n_signals)])
         begin += size * n_signals
     channels, at = [], 0
     for label, _, unit, low, high, least, most, _, count, _ in zip(*fields, strict=True):
@@ -128,21 +128,21 @@ def check_gaps(header: EdfHeader, path: Path) -> bool:
     if header.form not in ("EDF+D", "BDF+D"):
         return False
     notes = next((each for each in header.channels if each.is_annotation), None)
-    told = f"is a recording with gaps ({header.form})"
+    fault = f"is a recording with gaps ({header.form})"
     if notes is None:
         raise RecordError(
-            f"{told}, as its header says, and states no times of its parts: export it as one piece (EDF+C)"
+            f"{fault}, as its header says, and states no times of its parts: export it as one piece (EDF+C)"
         )
     kept = header.records(path)[:, notes.at : notes.at + notes.n * header.width]
     expected, allowed_s = None, 0.001 * max(header.record_s, 0.5)
-    for place, record in enumerate(kept):
+    for index, record in enumerate(kept):
         onset = _onset(bytes(record[:64]))
         if onset is None:
-            raise RecordError(f"{told}, and part {place + 1} states no time: export it as one piece (EDF+C)")
+            raise RecordError(f"{fault}, and part {index + 1} states no time: export it as one piece (EDF+C)")
         if expected is not None and abs(onset - expected) > allowed_s:
             gap_s = onset - expected
             kind = f"one of {gap_s:.4g} s" if gap_s > 0 else f"and goes back by {-gap_s:.4g} s"
-            raise RecordError(f"{told}, {kind} after {place * header.record_s:.4g} s: export it as one piece (EDF+C)")
+            raise RecordError(f"{fault}, {kind} after {index * header.record_s:.4g} s: export it as one piece (EDF+C)")
         expected = onset + header.record_s
     return True
 

@@ -8,7 +8,7 @@ from cardiac.errors import RecordError
 from cardiac.leads import LEADS, lead_and_sign
 from cardiac.readers.raw import Note
 
-BEAT_S = 2.0  # no longer than this lasts a beat that stands for all others
+BEAT_S = 2.0  # a beat that represents all others lasts no longer than this
 MUCH_LONGER = 2.0  # times; what differs by less in its length is as good a recording
 LIMB, CHEST = LEADS[:6], LEADS[6:]
 
@@ -35,9 +35,9 @@ class Group:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the twelve leads stand there or follow: two limb leads and the six chest leads."""
-        found = {each[0] for each in map(lead_and_sign, self.leads) if each}
-        return len(found.intersection(LIMB)) >= 2 and found.issuperset(CHEST)
+        """Whether the twelve leads are there or follow: two limb leads and the six chest leads."""
+        leads = {each[0] for each in map(lead_and_sign, self.leads) if each}
+        return len(leads.intersection(LIMB)) >= 2 and leads.issuperset(CHEST)
 
     @property
     def n_leads(self) -> int:
@@ -50,32 +50,32 @@ def is_beat(label: str) -> bool:
 
 
 def choose_rhythm(groups: Sequence[Group], what: str, equal: str) -> tuple[int, tuple[Note, ...]]:
-    """Place of the recording among the groups, and a note on it where there are several.
+    """Index of the recording among the groups, and a note on it where there are several.
 
     what, equal : what the groups are called, and two recordings among them ("series", "rhythm series").
     Raises RecordError where there is none, or no single one.
     """
-    named = [place for place, each in enumerate(groups) if each.n_leads]
-    longest_s = max((groups[place].duration_s for place in named), default=0.0)
-    rhythms = [place for place in named if not _stands_for_others(groups[place], longest_s)]
+    named = [index for index, each in enumerate(groups) if each.n_leads]
+    longest_s = max((groups[index].duration_s for index in named), default=0.0)
+    rhythms = [index for index in named if not _stands_for_others(groups[index], longest_s)]
     if named and not rhythms:
         raise RecordError("holds a median or representative beat and no rhythm: export the rhythm's samples")
-    whole = [place for place in rhythms if groups[place].is_whole]
+    whole = [index for index in rhythms if groups[index].is_whole]
     if not whole and len(rhythms) > 1:
-        _refuse_parts([groups[place] for place in rhythms], what)
+        _refuse_parts([groups[index] for index in rhythms], what)
     candidates = whole or rhythms or [*range(len(groups))]
-    original = [place for place in candidates if not groups[place].is_derived] or candidates
-    original.sort(key=lambda place: -groups[place].duration_s)
+    original = [index for index in candidates if not groups[index].is_derived] or candidates
+    original.sort(key=lambda index: -groups[index].duration_s)
     longest_s = groups[original[0]].duration_s
-    rivals = [place for place in original if groups[place].duration_s * MUCH_LONGER > longest_s or not longest_s]
+    rivals = [index for index in original if groups[index].duration_s * MUCH_LONGER > longest_s or not longest_s]
     if len(rivals) > 1:
         raise RecordError(f"holds {len(rivals)} {equal}: give a file of one recording")
     chosen = groups[rivals[0]]
     if len(groups) == 1:
         return rivals[0], ()
     called = f"{chosen.label[:40]!r} " if chosen.label else ""
-    told = f"of {len(groups)} {what} {called}was read ({chosen.n_leads} leads, {chosen.duration_s:.3g} s)"
-    return rivals[0], (Note("info", " ".join(told.split())),)
+    text = f"of {len(groups)} {what} {called}was read ({chosen.n_leads} leads, {chosen.duration_s:.3g} s)"
+    return rivals[0], (Note("info", " ".join(text.split())),)
 
 
 def _stands_for_others(group: Group, longest_s: float) -> bool:
@@ -86,10 +86,12 @@ def _stands_for_others(group: Group, longest_s: float) -> bool:
 
 def _refuse_parts(groups: Sequence[Group], what: str) -> None:
     """Say that the leads were not recorded together, where no group has them all."""
-    found = {each[0] for group in groups for each in map(lead_and_sign, group.leads) if each}
-    told = "; ".join(", ".join(group.leads[:12]) + f": {group.duration_s:.3g} s" for group in groups[:4])
-    if not (len(found.intersection(LIMB)) >= 2 and found.issuperset(CHEST)):
-        raise RecordError(f"holds {len(groups)} {what} ({told[:160]}) and none of all leads: give all twelve together")
+    leads = {each[0] for group in groups for each in map(lead_and_sign, group.leads) if each}
+    listed = "; ".join(", ".join(group.leads[:12]) + f": {group.duration_s:.3g} s" for group in groups[:4])
+    if not (len(leads.intersection(LIMB)) >= 2 and leads.issuperset(CHEST)):
+        raise RecordError(
+            f"holds {len(groups)} {what} ({listed[:160]}) and none of all leads: give all twelve together"
+        )
     raise RecordError(
-        f"its leads stand in {len(groups)} {what}, not recorded together ({told[:160]}): give one recording of all leads"
+        f"its leads stand in {len(groups)} {what}, not recorded together ({listed[:160]}): give one recording of all leads"
     )

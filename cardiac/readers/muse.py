@@ -18,11 +18,11 @@ LARGEST_EXPONENT = 6
 def read_muse(path: Path) -> Raw:
     """The rhythm waveform of a MUSE XML file. Raises RecordError for two of them, or damaged samples."""
     root = parse_xml(path)
-    found = [each for each in root.iter("Waveform") if each.find("LeadData") is not None]
-    if not found:
+    waveforms = [each for each in root.iter("Waveform") if each.find("LeadData") is not None]
+    if not waveforms:
         raise RecordError("holds no rhythm waveforms: give a file of one recording")
-    place, notes = choose_rhythm([_group(each) for each in found], "waveforms", "rhythm waveforms")
-    waveform = found[place]
+    index, notes = choose_rhythm([_group(each) for each in waveforms], "waveforms", "rhythm waveforms")
+    waveform = waveforms[index]
     leads = [*waveform.iter("LeadData")]
     names = tuple(_name(lead) for lead in leads)
     samples = [_samples(lead, name) for lead, name in zip(leads, names, strict=True)]
@@ -70,10 +70,10 @@ def _samples(lead: Element, name: str) -> np.ndarray:
         content = binascii.a2b_base64("".join(text_of(lead, "WaveFormData").split()).encode(), strict_mode=True)
     except (binascii.Error, ValueError) as error:
         raise RecordError(f"its samples in lead {name[:10]} are not base64: copy it again") from error
-    told = text_of(lead, "LeadSampleCountTotal", "")
-    if len(content) % 2 or (told and number_of(told, "LeadSampleCountTotal") != len(content) // 2):
+    stated = text_of(lead, "LeadSampleCountTotal", "")
+    if len(content) % 2 or (stated and number_of(stated, "LeadSampleCountTotal") != len(content) // 2):
         raise RecordError(
-            f"states {told or 'other'} samples in lead {name[:10]} and holds {len(content) / 2:g}: copy it again"
+            f"states {stated or 'other'} samples in lead {name[:10]} and holds {len(content) / 2:g}: copy it again"
         )
     checksum = text_of(lead, "LeadDataCRC32", "")
     if checksum.isascii() and checksum.isdigit() and int(checksum) and int(checksum) != binascii.crc32(content):
@@ -86,8 +86,8 @@ def _samples(lead: Element, name: str) -> np.ndarray:
 
 def _patient(root: Element) -> tuple[float | None, str | None]:
     """Age in years and sex, where they are stated."""
-    told = root.find("PatientDemographics")
-    age, unit = text_of(told, "PatientAge", ""), text_of(told, "AgeUnits", "YEARS").upper()
-    sex = text_of(told, "Gender", "").lower()
+    patient = root.find("PatientDemographics")
+    age, unit = text_of(patient, "PatientAge", ""), text_of(patient, "AgeUnits", "YEARS").upper()
+    sex = text_of(patient, "Gender", "").lower()
     years = float(age) if age.isascii() and age.isdigit() and unit in ("YEARS", "YEAR", "Y") else None
     return years, sex if sex in ("female", "male") else None

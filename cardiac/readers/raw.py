@@ -28,7 +28,7 @@ class Raw:
 
     samples : (n_leads, n_samples), numbers in the leads' units; NaN where the file says that a sample is missing. Of a
     long recording whatever has a shape and gives arrays for `[:, first:last]`.
-    fs_hz : sampling rate; None where the file states none.  leads : the leads' names as they stand there; None where
+    fs_hz : sampling rate; None where the file states none.  leads : the leads' names as the file writes them; None where
     there are none.  units : a unit for every lead ("mV", "uV", "V", "nV"); None where the file states none.
     age_years, sex ("female", "male") : of the patient, where stated.  doubt : why fs_hz is None though the file speaks of
     time; the default rate does not hold for such a file.

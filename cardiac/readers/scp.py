@@ -28,8 +28,8 @@ from cardiac.readers.scp_rhythm import (
 
 FILE_HEADER = 6
 SECTION_HEADER = 16
-SECTIONS = (1, 2, 3, 4, 5, 6, 12)  # patient, tables, leads, beats, reference beat, rhythm; 12 only to tell of it
-UNCHECKED = (0, 0xFFFF)  # stands in place of a checksum that was never calculated
+SECTIONS = (1, 2, 3, 4, 5, 6, 12)  # patient, tables, leads, beats, reference beat, rhythm; 12 only to report it
+UNCHECKED = (0, 0xFFFF)  # in place of a checksum that was never calculated
 LARGEST_BYTES = 16 * 2**20
 MOST_SAMPLES = 4_000_000  # of all leads; 65,535 bytes a lead, all that the format has room for, seldom hold a tenth
 OLDEST_YEARS = 130.0
@@ -116,9 +116,9 @@ def _read_sections(content: bytes) -> dict[int, bytes]:
     _check_sum(content, "")
     pointers = _read_section(content, 0, FILE_HEADER, struct.unpack_from("<I", content, FILE_HEADER + 4)[0])
     sections: dict[int, bytes] = {}
-    for number, size, place in struct.iter_unpack("<HII", pointers[: len(pointers) // 10 * 10]):
+    for number, size, position in struct.iter_unpack("<HII", pointers[: len(pointers) // 10 * 10]):
         if number in SECTIONS and number not in sections and size > SECTION_HEADER:
-            sections[number] = _read_section(content, number, place - 1, size)
+            sections[number] = _read_section(content, number, position - 1, size)
     return sections
 
 
@@ -139,9 +139,9 @@ def _check_sum(part: bytes, where: str) -> None:
         raise RecordError(f"is damaged (checksum{where}): copy it again")
 
 
-def _needed(sections: dict[int, bytes], number: int, told: str) -> bytes:
+def _needed(sections: dict[int, bytes], number: int, fault: str) -> bytes:
     if number not in sections:
-        raise RecordError(f"{told} (section {number} is missing): export the recording again")
+        raise RecordError(f"{fault} (section {number} is missing): export the recording again")
     return sections[number]
 
 

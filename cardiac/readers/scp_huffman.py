@@ -10,14 +10,14 @@ import numpy as np
 
 from cardiac.errors import RecordError
 
-DEFAULT_TABLES = 19999  # stands in place of the number of tables where the standard's own is used
+DEFAULT_TABLES = 19999  # in place of the number of tables where the standard's own is used
 LONGEST_PREFIX = 32  # a code is stored in four bytes
 MOST_EXTRA_BITS = 24  # the default table takes 16; with more, second differences could pass 64 bits
 
 
 @dataclass(frozen=True)
 class Code:
-    """One code: the bits that tell it, how many bits of a number follow them, and what it stands for.
+    """One code: its bits, how many bits of a number follow them, and the value it encodes.
 
     window : the prefix, first bit highest, at the upper end of 32 bits.  value : of the sample, to which the number
     that follows is added; of a switch the number of the table that holds from there on, as it is stored.
@@ -109,7 +109,7 @@ def _count(body: bytes, at: int) -> int:
 
 
 def decode(data: bytes, tables: Mapping[int, Table], most: int) -> np.ndarray:
-    """Up to `most` numbers from the bits of one lead, int64; fewer where the bits end or stand for nothing."""
+    """Up to `most` numbers from the bits of one lead, int64; fewer where the bits end or are no code."""
     padded = np.frombuffer(data + bytes(4), np.uint8).astype(np.int64)
     words = sum(padded[shift : shift + len(data)] << 32 - 8 * shift for shift in range(5)) if data else []
     words = list(map(int, words))  # forty bits from every byte on; as Python's numbers three times as fast

@@ -51,7 +51,7 @@ class Beats:
 
 @dataclass(frozen=True)
 class Layout:
-    """Which samples of a lead are stored, and the place that each sample takes its value from; counted from 0."""
+    """Which samples of a lead are stored, and the index that each sample takes its value from; counted from 0."""
 
     stored: np.ndarray
     sources: np.ndarray
@@ -68,7 +68,7 @@ def unpack(form: str, body: bytes, at: int, number: int) -> tuple[int, ...]:
 
 
 def read_block(body: bytes, number: int, n_leads: int) -> Block:
-    """Section 5 or 6 (clauses 5.8 and 5.9), its samples still encoded; 5, which many files need not, is not judged.
+    """Section 5 or 6 (clauses 5.8 and 5.9), its samples still encoded; 5, which many files need not, is not checked.
 
     Raises RecordError.
     """
@@ -137,18 +137,20 @@ def read_rows(
     protected areas (some writers leave the flag out), or all. They decide too how rests were stored, on which writers
     differ; see `make_layout`.  Raises RecordError where there are fewer.
     """
-    found = [decode_part(part, tables, lead.length) for part, lead in zip(block.parts, leads, strict=True)]
+    decoded = [decode_part(part, tables, lead.length) for part, lead in zip(block.parts, leads, strict=True)]
     ways = [] if block.is_bimodal and ratio > 1 else [(1, zones, True)]
     if ratio > 1:
         for areas in [zones] if block.is_bimodal else [zones, zones[:0]]:
             ways += [(ratio, areas, True), (ratio, areas, False)]
-    possible = [(layouts, way[0]) for way in ways if (layouts := _lay_out(found, leads, *way)) is not None]
+    possible = [(layouts, way[0]) for way in ways if (layouts := _lay_out(decoded, leads, *way)) is not None]
     if not possible:
-        lead, row = min(zip(leads, found, strict=True), key=lambda pair: len(pair[1]) / pair[0].length)
+        lead, row = min(zip(leads, decoded, strict=True), key=lambda pair: len(pair[1]) / pair[0].length)
         raise RecordError(f"lead {lead.name} holds {len(row)} samples, too few for {lead.length}: copy it again")
     possible.sort(key=lambda layouts_factor: sum(len(layout.stored) for layout in layouts_factor[0]))
-    layouts, factor = next((way for way in possible if _is_exact(found, way[0])), possible[-1])
-    rows = [sum_up(numbers[: len(layout.stored)], block.order) for numbers, layout in zip(found, layouts, strict=True)]
+    layouts, factor = next((way for way in possible if _is_exact(decoded, way[0])), possible[-1])
+    rows = [
+        sum_up(numbers[: len(layout.stored)], block.order) for numbers, layout in zip(decoded, layouts, strict=True)
+    ]
     return [np.interp(of.sources, of.stored, row) for of, row in zip(layouts, rows, strict=True)], factor
 
 
@@ -157,8 +159,8 @@ def shortened(block: Block, tables: Mapping[int, Table], leads: Sequence[Lead], 
 
     Where the samples are compressed in two densities, how many there must be is not known, and all are shortened.
     """
-    held = [len(decode_part(part, tables, lead.length)) for part, lead in zip(block.parts, leads, strict=True)]
-    lacks = [ratio > 1 or n == lead.length - 1 for n, lead in zip(held, leads, strict=True)]
+    counts = [len(decode_part(part, tables, lead.length)) for part, lead in zip(block.parts, leads, strict=True)]
+    lacks = [ratio > 1 or n == lead.length - 1 for n, lead in zip(counts, leads, strict=True)]
     return [replace(lead, last=lead.last - (lack and lead.length > 1)) for lead, lack in zip(leads, lacks, strict=True)]
 
 
@@ -173,36 +175,36 @@ def is_filled_up(rows: Sequence[np.ndarray], leads: Sequence[Lead], order: int) 
 
 
 def _lay_out(
-    found: Sequence[np.ndarray], leads: Sequence[Lead], factor: int, zones: np.ndarray, whole_rests: bool
+    decoded: Sequence[np.ndarray], leads: Sequence[Lead], factor: int, zones: np.ndarray, whole_rests: bool
 ) -> list[Layout] | None:
     """A layout for every lead; None where fewer numbers are there than one of them needs."""
-    if any(lead.length > factor * len(row) for lead, row in zip(leads, found, strict=True)):
+    if any(lead.length > factor * len(row) for lead, row in zip(leads, decoded, strict=True)):
         return None  # before anything is laid out for a length that the bytes do not bear out
     spans = {(lead.first, lead.last) for lead in leads}
     layouts = {span: make_layout(*span, zones, factor, whole_rests) for span in spans}
     of_leads = [layouts[lead.first, lead.last] for lead in leads]
-    is_enough = all(len(layout.stored) <= len(row) for layout, row in zip(of_leads, found, strict=True))
+    is_enough = all(len(layout.stored) <= len(row) for layout, row in zip(of_leads, decoded, strict=True))
     return of_leads if is_enough else None
 
 
-def _is_exact(found: Sequence[np.ndarray], layouts: Sequence[Layout]) -> bool:
+def _is_exact(decoded: Sequence[np.ndarray], layouts: Sequence[Layout]) -> bool:
     """Whether nothing is left over but zeros, as bits that fill up the last byte or two are read."""
-    left = [row[len(layout.stored) :] for row, layout in zip(found, layouts, strict=True)]
+    left = [row[len(layout.stored) :] for row, layout in zip(decoded, layouts, strict=True)]
     return all(len(row) < 16 and not row.any() for row in left)
 
 
 def make_layout(first: int, last: int, zones: np.ndarray, factor: int, whole_rests: bool) -> Layout:
     """How a lead from sample `first` to `last` is stored with bimodal compression (clause 6 and annex C.4).
 
-    Protected areas are stored whole. Between two of them one sample stands for every `factor`; it is put back at the
+    Protected areas are stored whole. Between two of them one sample represents every `factor`; it is put back at the
     middle (the upper one) of these, the ones between come from straight lines, and those before the first and behind
     the last repeat it. A rest of fewer than `factor` samples at the end of a stretch is stored whole, or (where
-    `whole_rests` is False) as one sample that stands for all of it.
+    `whole_rests` is False) as one sample that represents all of it.
     """
     length = last - first + 1
-    places = np.arange(length)
+    indices = np.arange(length)
     if factor == 1:
-        return Layout(places, places)
+        return Layout(indices, indices)
     begins = np.clip(zones["first"].astype(np.int64) - first, 0, length)
     ends = np.clip(zones["last"].astype(np.int64) + 1 - first, begins, length)
     depth = np.zeros(length + 1, np.int64)
@@ -212,13 +214,13 @@ def make_layout(first: int, last: int, zones: np.ndarray, factor: int, whole_res
     edges = np.flatnonzero(np.diff(is_whole)) + 1
     starts = np.concatenate([[0], edges])
     sizes = np.diff(np.concatenate([starts, [length]]))
-    into = places - np.repeat(starts, sizes)
+    into = indices - np.repeat(starts, sizes)
     grouped = np.repeat(sizes // factor * factor, sizes)
     is_rest = ~is_whole & (into >= grouped)
     is_whole |= is_rest & (whole_rests | (into == grouped))
     middle = factor // 2
     nearest = np.clip(into, middle, np.maximum(grouped - factor + middle, middle))
-    sources = np.where(is_whole, places, places - into + np.where(is_rest, grouped, nearest))
+    sources = np.where(is_whole, indices, indices - into + np.where(is_rest, grouped, nearest))
     return Layout(np.flatnonzero(is_whole | ~is_rest & (into % factor == middle)), sources)
 
 
@@ -241,14 +243,14 @@ def add_reference(
     if reference.interval_us != interval_us:
         raise RecordError("its reference beat is sampled at another rate than its leads: export it uncompressed")
     count = round(beats.length_ms * 1000 / interval_us)
-    found = [sum_up(decode_part(part, tables, count), reference.order) for part in reference.parts]
-    length = min(map(len, found))
+    decoded = [sum_up(decode_part(part, tables, count), reference.order) for part in reference.parts]
+    length = min(map(len, decoded))
     if length < count - 1:  # its length in whole milliseconds may round to a sample more
         raise RecordError(f"its reference beat holds {length} samples where {count} are stated: copy it again")
-    waves = np.stack([wave[:length] for wave in found]) * (reference.step_nv / 1000)
+    waves = np.stack([wave[:length] for wave in decoded]) * (reference.step_nv / 1000)
     todo = 2 * samples.shape[1]
     for kind, begin, fiducial, end in beats.beats.tolist():
-        shift = beats.fiducial - fiducial + first - 1  # from a place in `samples` to one in the beat
+        shift = beats.fiducial - fiducial + first - 1  # from an index in `samples` to one in the beat
         start, stop = max(begin - first, -shift, 0), min(end + 1 - first, length - shift, samples.shape[1])
         if kind == 0 and start < stop:
             todo -= stop - start

@@ -29,9 +29,9 @@ def read_sierra(path: Path) -> Raw:
         raise RecordError("holds representative beats and no rhythm (parsedwaveforms): export the rhythm's samples")
     if len(waveforms) != 1:
         raise RecordError(f"holds {len(waveforms) or 'no'} sets of waveforms: give a file of one recording")
-    told = root.find("dataacquisition/signalcharacteristics")
-    fs_hz = number_of(text_of(told, "samplingrate"), "samplingrate")
-    resolution_uv = number_of(text_of(told, "resolution"), "resolution")
+    characteristics = root.find("dataacquisition/signalcharacteristics")
+    fs_hz = number_of(text_of(characteristics, "samplingrate"), "samplingrate")
+    resolution_uv = number_of(text_of(characteristics, "resolution"), "resolution")
     check_rate(fs_hz)
     if resolution_uv <= 0:
         raise RecordError(f"states no gain (a resolution of {resolution_uv:g}): export it again")
@@ -60,10 +60,10 @@ def _plain(root: Element, waveforms: Element, fs_hz: float) -> bytes:
     info = SubElement(new, "documentinfo")
     SubElement(info, "documenttype").text = "PhilipsECG"
     SubElement(info, "documentversion").text = ".".join(version.split(".")[:2])
-    told = SubElement(SubElement(new, "dataacquisition"), "signalcharacteristics")
-    SubElement(told, "samplingrate").text = f"{fs_hz:.0f}"
+    characteristics = SubElement(SubElement(new, "dataacquisition"), "signalcharacteristics")
+    SubElement(characteristics, "samplingrate").text = f"{fs_hz:.0f}"
     for name in ("acquisitiontype", "numberchannelsallocated"):
-        SubElement(told, name).text = text_of(root.find("dataacquisition/signalcharacteristics"), name, "")
+        SubElement(characteristics, name).text = text_of(root.find("dataacquisition/signalcharacteristics"), name, "")
     kept = SubElement(new, "parsedwaveforms", {key.rpartition("}")[2]: value for key, value in waveforms.items()})
     kept.set("leadlabels", " ".join(kept.get("leadlabels", "").split()))
     kept.text = waveforms.text
@@ -83,24 +83,24 @@ def _expected(waveforms: Element, fs_hz: float) -> int:
     compression = waveforms.get("compressmethod", waveforms.get("compression", "Uncompressed"))
     if compression != "XLI":
         raise RecordError(f"its samples are stored as {compression[:20]!r}, which is not read: export it with XLI")
-    place = 0
-    while place < len(content):
-        size = int.from_bytes(content[place : place + 4], "little")
-        if unpacked_size(content[place + HEADER : place + HEADER + size], 2 * n_samples + 1) != 2 * n_samples:
+    position = 0
+    while position < len(content):
+        size = int.from_bytes(content[position : position + 4], "little")
+        if unpacked_size(content[position + HEADER : position + HEADER + size], 2 * n_samples + 1) != 2 * n_samples:
             raise RecordError("holds another number of samples than it states: copy it again")
-        place += HEADER + size
+        position += HEADER + size
     return n_samples
 
 
 def unpacked_size(chunk: bytes, limit: int) -> int:
-    """Bytes that a chunk of 10-bit LZW codes stands for, counted without unpacking them; stops over the limit."""
-    lengths, previous, total, bits, held = [1] * 256, 0, 0, 0, 0
+    """Bytes that a chunk of 10-bit LZW codes unpacks to, counted without unpacking them; stops over the limit."""
+    lengths, previous, total, bits, n_bits = [1] * 256, 0, 0, 0, 0
     for byte in chunk:
-        bits, held = (bits << 8 | byte) & 0xFFFFF, held + 8
-        if held < CODE_BITS:
+        bits, n_bits = (bits << 8 | byte) & 0xFFFFF, n_bits + 8
+        if n_bits < CODE_BITS:
             continue
-        held -= CODE_BITS
-        code = bits >> held & 0x3FF
+        n_bits -= CODE_BITS
+        code = bits >> n_bits & 0x3FF
         if code > 0x3FE or code > len(lengths) or (code == len(lengths) and not previous):
             break
         length = lengths[code] if code < len(lengths) else previous + 1
@@ -114,6 +114,6 @@ def unpacked_size(chunk: bytes, limit: int) -> int:
 
 def _patient(root: Element) -> tuple[float | None, str | None]:
     """Age in years and sex, where they are stated."""
-    told = root.find("patient/generalpatientdata")
-    years = text_of(told, "age/years", "")
-    return float(years) if years.isascii() and years.isdigit() else None, SEXES.get(text_of(told, "sex", "").lower())
+    patient = root.find("patient/generalpatientdata")
+    years = text_of(patient, "age/years", "")
+    return float(years) if years.isascii() and years.isdigit() else None, SEXES.get(text_of(patient, "sex", "").lower())

@@ -49,14 +49,14 @@ class _Recording:
     """
 
     def __init__(self, segments: Sequence[Segment], fs_hz: float) -> None:
-        held = [each.header for each in segments if each.header is not None]
-        if not held:
+        headers = [each.header for each in segments if each.header is not None]
+        if not headers:
             raise RecordError("the WFDB record holds no signal: give a waveform record")
-        signals = held[0].signals
+        signals = headers[0].signals
         rates = {each.per_frame for each in signals if lead_and_sign(each.name)} or {each.per_frame for each in signals}
         if len(rates) > 1:
-            told = ", ".join(f"{fs_hz * rate:g}" for rate in sorted(rates))
-            raise RecordError(f"its leads are sampled at {told} Hz: give one rate")
+            listed = ", ".join(f"{fs_hz * rate:g}" for rate in sorted(rates))
+            raise RecordError(f"its leads are sampled at {listed} Hz: give one rate")
         self.segments, self.per_frame, self.factor = segments, rates.pop(), 0.0
         self.kept = [each for each in signals if each.per_frame == self.per_frame]
         self.names, self.notes = _names(self.kept)
@@ -64,7 +64,7 @@ class _Recording:
         if slow:
             self.notes.append(Note("info", f"left aside, sampled at another rate: {', '.join(slow)[:120]}"))
         self.units = tuple(each.unit for each in self.kept)
-        self.is_of_differences = any(each.form == "8" for header in held for each in header.signals)
+        self.is_of_differences = any(each.form == "8" for header in headers for each in header.signals)
         self.n_frames = sum(each.n_frames for each in segments) - self._late_frames(fs_hz)
         self.shape, self.dtype = (len(self.kept), self.n_frames * self.per_frame), np.dtype(float)
 
@@ -106,37 +106,37 @@ class _Recording:
         signals = segment.header.signals
         rows = _digital(segment, first, min(last + segment.late_frames, segment.n_frames))
         least = min(each.skew for each in signals)
-        for place, at in enumerate(_places(self.kept, signals)):
+        for row, at in enumerate(_indices(self.kept, signals)):
             if at is not None:
                 begin = (signals[at].skew - least) * self.per_frame
-                part[place] = rows[at][begin : begin + n_samples]
+                part[row] = rows[at][begin : begin + n_samples]
         if not self.factor:
             self._settle_gain(part, signals)
-        for place, at in enumerate(_places(self.kept, signals)):
+        for row, at in enumerate(_indices(self.kept, signals)):
             if at is not None:
-                factor = _to_unit(signals[at].unit, self.units[place]) * self.factor
-                part[place] = (part[place] - signals[at].baseline) / signals[at].gain * factor
+                factor = _to_unit(signals[at].unit, self.units[row]) * self.factor
+                part[row] = (part[row] - signals[at].baseline) / signals[at].gain * factor
         return part
 
     def _settle_gain(self, part: np.ndarray, signals: Sequence[Signal]) -> None:
         """Right two gains that PhysioNet's Challenge headers are known to have wrong, and say so.
 
         A step finer than any device's, where nothing larger is recorded, is one of a volt (their copies of PTB); 4,880 a
-        mV stands in the headers of 2020 of the Georgia records, whose samples are microvolts, as those of 2021 say.
+        mV is in the headers of 2020 of the Georgia records, whose samples are microvolts, as those of 2021 say.
         """
         gains = [abs(each.gain) for each in signals if each.unit.lower() == "mv"]
         finest, self.factor = max(gains, default=0.0), 1.0
         swing = float(np.median(np.ptp(np.nan_to_num(part), axis=1))) / (finest or 1)
         if finest >= MOST_PER_MV and swing < LEAST_SWING_MV:
-            self.factor, told = 1_000.0, f"{finest:,.0f} steps a mV, finer than any device's: read as so many a volt"
+            self.factor, claim = 1_000.0, f"{finest:,.0f} steps a mV, finer than any device's: read as so many a volt"
         elif set(gains) == {GEORGIA}:
             self.factor = GEORGIA / 1_000
-            told = "4,880 steps a mV, as PhysioNet's first headers of Georgia: read as 1,000"
+            claim = "4,880 steps a mV, as PhysioNet's first headers of Georgia: read as 1,000"
         else:
             return
         if len(self.segments) > 1:
-            raise RecordError(f"its header states {told}, in segments: write the true gain there")
-        self.notes.append(Note("warning", f"its header states {told}"))
+            raise RecordError(f"its header states {claim}, in segments: write the true gain there")
+        self.notes.append(Note("warning", f"its header states {claim}"))
 
 
 def _names(signals: Sequence[Signal]) -> tuple[tuple[str, ...] | None, list[Note]]:
@@ -149,18 +149,18 @@ def _names(signals: Sequence[Signal]) -> tuple[tuple[str, ...] | None, list[Note
     if not any(each.name for each in signals):
         notes.append(Note("warning", "its header names no lead: read in the order I, II, III, aVR, aVL, aVF, V1 to V6"))
         return None, notes
-    return tuple(each.name or f"signal {place}" for place, each in enumerate(signals)), notes
+    return tuple(each.name or f"signal {index}" for index, each in enumerate(signals)), notes
 
 
-def _places(kept: Sequence[Signal], signals: Sequence[Signal]) -> list[int | None]:
-    """Where each of the kept signals stands in a segment's own list; None where it is not there."""
+def _indices(kept: Sequence[Signal], signals: Sequence[Signal]) -> list[int | None]:
+    """Index of each of the kept signals in a segment's own list; None where it is not there."""
     names = [each.name for each in signals]
     if names == [each.name for each in kept]:
         return [*range(len(names))]
-    places = [names.index(each.name) if each.name in names else None for each in kept]
-    if any(at is not None and signals[at].per_frame != each.per_frame for at, each in zip(places, kept, strict=True)):
+    indices = [names.index(each.name) if each.name in names else None for each in kept]
+    if any(at is not None and signals[at].per_frame != each.per_frame for at, each in zip(indices, kept, strict=True)):
         raise RecordError("its segments are sampled at several rates: give a recording of one rate")
-    return places
+    return indices
 
 
 def _to_unit(given: str, wanted: str) -> float:
@@ -174,13 +174,13 @@ def _to_unit(given: str, wanted: str) -> float:
 
 
 def _digital(segment: Segment, first: int, last: int) -> list[np.ndarray]:
-    """Steps of every signal as they stand in the files, float64, NaN where one is marked as missing."""
+    """Steps of every signal as the files hold them, float64, NaN where one is marked as missing."""
     wfdb = extra("wfdb", "requirements.txt", RecordError)  # heavy, and needed for this format alone
 
     with tempfile.TemporaryDirectory() as folder:
         names = {}
-        for place, (name, path) in enumerate(segment.files.items()):
-            names[name] = f"f{place}.dat"
+        for index, (name, path) in enumerate(segment.files.items()):
+            names[name] = f"f{index}.dat"
             signals = [each for each in segment.header.signals if each.file == name]
             if signals[0].form == SWAPPED:
                 _swap(path, Path(folder) / names[name], signals, first, last)
@@ -204,7 +204,7 @@ def _digital(segment: Segment, first: int, last: int) -> list[np.ndarray]:
 
 
 def _swap(source: Path, target: Path, signals: Sequence[Signal], first: int, last: int) -> None:
-    """Write frames `first` to `last` of a file in format 61 at the same place of one in format 16, which wfdb reads."""
+    """Write frames `first` to `last` of a file in format 61 at the same offset of one in format 16, which wfdb reads."""
     frame_bytes = 2 * sum(each.per_frame for each in signals)
     begin, n_bytes = signals[0].offset + first * frame_bytes, (last - first) * frame_bytes
     with source.open("rb") as file, target.open("wb") as other:
@@ -225,7 +225,7 @@ def _header_of(path: Path) -> Path:
     """The header that belongs to this file, whatever the case of its ending."""
     if path.suffix.lower() == ".hea":
         return path
-    found = beside(path.parent, f"{path.stem}.hea")
-    if found is None:
+    header = beside(path.parent, f"{path.stem}.hea")
+    if header is None:
         raise RecordError(f"is a signal file without its header {path.stem}.hea: put that beside it")
-    return found
+    return header

@@ -72,16 +72,16 @@ def read_header(path: Path, is_segment: bool = False) -> Header:
         return Header(fs_hz, n_frames, (), tuple(map(_segment, listed)), comments)
     if not n_signals:
         raise RecordError("its header lists no signal: give a waveform record")
-    signals = tuple(_signal(line, place) for place, line in enumerate(_listed(rest, n_signals, "signals")))
+    signals = tuple(_signal(line, index) for index, line in enumerate(_listed(rest, n_signals, "signals")))
     return Header(fs_hz, n_frames, _of_one_file(signals), (), comments)
 
 
 def plain_header(header: Header, name: str, n_frames: int, files: dict[str, str]) -> str:
-    """The same record in the plainest words, which any program reads: no gain, rate, time or name; 16 in place of 61."""
+    """The same record in the plainest form, which any program reads: no gain, rate, time or name; 16 in place of 61."""
     lines = [f"{name} {len(header.signals)} 500 {n_frames}"]
-    for place, each in enumerate(header.signals):
+    for index, each in enumerate(header.signals):
         form = "16" if each.form == SWAPPED else each.form
-        lines.append(f"{files[each.file]} {form}x{each.per_frame}+{each.offset} 1(0)/mV 0 0 {each.first} 0 0 s{place}")
+        lines.append(f"{files[each.file]} {form}x{each.per_frame}+{each.offset} 1(0)/mV 0 0 {each.first} 0 0 s{index}")
     return "\n".join(lines) + "\n"
 
 
@@ -93,26 +93,26 @@ def _listed(lines: Sequence[str], number: int, what: str) -> Sequence[str]:
 
 def _whole(text: str, what: str, most: int) -> int:
     if not re.fullmatch(r"\d{1,9}", text) or int(text) > most:
-        told = f"cannot be read as a WFDB record ({text[:20]!r} stands in its header as {what})"
-        raise RecordError(f"{told}: give the .hea file of one")
+        fault = f"cannot be read as a WFDB record ({text[:20]!r} stands in its header as {what})"
+        raise RecordError(f"{fault}: give the .hea file of one")
     return int(text)
 
 
 def number(text: str) -> float:
-    """A number as it stands in a header, a decimal comma too."""
+    """A number as a header writes it, with a decimal comma too."""
     return float(text.replace(",", "."))
 
 
 def _rate(head: Sequence[str], is_segment: bool) -> float | None:
-    """The rate of frames; behind its slash stands that of a counter. A segment may leave it to its record."""
-    found = _RATE.fullmatch(head[2]) if len(head) > 2 else None
-    if found is None and not is_segment:
+    """The rate of frames; behind its slash is that of a counter. A segment may leave it to its record."""
+    match = _RATE.fullmatch(head[2]) if len(head) > 2 else None
+    if match is None and not is_segment:
         raise RecordError("cannot be read as a WFDB record (no sampling rate in its header): write the true rate there")
-    return number(found[1]) if found else None
+    return number(match[1]) if match else None
 
 
 def _length(rest: Sequence[str]) -> int | None:
-    """Frames, None where the header leaves them open: 0, -1, or a time in their place."""
+    """Frames, None where the header leaves them open: 0, -1, or a time instead."""
     if not rest or rest[0] == "-1" or (_CLOCK.fullmatch(rest[0]) and not re.fullmatch(r"\d+\.0*", rest[0])):
         return None
     if not re.fullmatch(r"\d{1,15}\.?0*", rest[0]):
@@ -128,21 +128,21 @@ def _segment(line: str) -> tuple[str, int | None]:
     return name, int(length) if length else None
 
 
-def _signal(line: str, place: int) -> Signal:
+def _signal(line: str, index: int) -> Signal:
     """A line `FILE FORMATxSAMPLES:SKEW+OFFSET GAIN(BASELINE)/UNIT BITS ZERO FIRST CHECKSUM BLOCK NAME`."""
     parts = line.split(maxsplit=2)
     form = _FORMAT.fullmatch(parts[1]) if len(parts) > 1 else None
     if form is None:
         raise RecordError(f"its header's line {line[:60]!r} is no signal's: give the .hea file of a WFDB record")
-    told = parts[2] if len(parts) > 2 else ""
-    gain = _GAIN.match(told)
+    rest = parts[2] if len(parts) > 2 else ""
+    gain = _GAIN.match(rest)
     if gain is None or number(gain[1]) == 0:
         raise RecordError(
             f"its header states no gain for a lead (0 or none) in {line[:60]!r}: write the true gain there"
         )
     if not 1 / LARGEST_GAIN < abs(number(gain[1])) < LARGEST_GAIN or abs(number(gain[2] or "0")) > LARGEST_GAIN:
         raise RecordError(f"its header states a gain that cannot be in {line[:60]!r}: write the true gain there")
-    fields = re.match(r"((?:\s+-?\d+(?:\.\d*)?(?=\s|$)){0,5})\s*(.*)", told[gain.end() :])
+    fields = re.match(r"((?:\s+-?\d+(?:\.\d*)?(?=\s|$)){0,5})\s*(.*)", rest[gain.end() :])
     numbers, name = [int(number(each)) for each in fields[1].split()], fields[2].strip()
     _, zero, first, checksum, _ = (numbers + [0] * 5)[:5]
     for mark, value in (("x", form[2]), (":", form[3]), ("+", form[4])):

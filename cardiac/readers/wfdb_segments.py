@@ -38,26 +38,26 @@ def find_segments(header: Header, folder: Path) -> tuple[list[Segment], list[Not
         return _one(header, folder, header.n_frames)
     segments: list[Segment] = []
     notes: list[Note] = []
-    for place, (name, n_frames) in enumerate(header.segments):
+    for index, (name, n_frames) in enumerate(header.segments):
         if name == GAP:
             if n_frames is None:
                 raise RecordError("its header states no length for a gap: copy it again")
             segments.append(Segment(None, {}, n_frames))
             continue
-        own = read_header(_there(folder, f"{name}.hea", "segment"), is_segment=True)
+        own = read_header(_required_file(folder, f"{name}.hea", "segment"), is_segment=True)
         if own.segments:
             raise RecordError("a segment of it is itself in segments: give the record that holds the samples")
         if own.fs_hz not in (None, header.fs_hz):
             raise RecordError(
                 f"its segment {name[:40]} is sampled at {own.fs_hz:g} Hz, unlike the record: give one rate"
             )
-        if n_frames == 0 and place == 0:
+        if n_frames == 0 and index == 0:
             segments.append(Segment(own, {}, 0))  # the list of all signals that other segments have
         elif n_frames != 0:
             if None not in (n_frames, own.n_frames) and n_frames != own.n_frames:
                 raise RecordError(f"its segment {name[:40]} states another length than the record: copy it again")
-            found, told = _one(own, folder, n_frames or own.n_frames)
-            segments, notes = segments + found, notes + told
+            own_segments, own_notes = _one(own, folder, n_frames or own.n_frames)
+            segments, notes = segments + own_segments, notes + own_notes
     total = sum(each.n_frames for each in segments)
     if header.n_frames not in (None, total):
         raise RecordError(f"its header states {header.n_frames} samples and its segments {total}: copy it again")
@@ -105,9 +105,9 @@ def _frames_in(path: Path, signals: list[Signal]) -> int:
 
 def _signal_file(folder: Path, name: str, signal: Signal) -> Path:
     if signal.form not in BITS or name in (GAP, "-"):
-        told = "in no file" if name in (GAP, "-") or signal.form == "0" else f"in format {signal.form[:10]}"
-        raise RecordError(f"its header states samples {told}, which are not read: give a record in format 16")
-    path = _there(folder, name, "signal file")
+        where = "in no file" if name in (GAP, "-") or signal.form == "0" else f"in format {signal.form[:10]}"
+        raise RecordError(f"its header states samples {where}, which are not read: give a record in format 16")
+    path = _required_file(folder, name, "signal file")
     with path.open("rb") as file:
         start = file.read(10)
     if start in (b"MATLAB 5.0", b"MATLAB 7.3") and signal.offset < MATLAB_5_BYTES:
@@ -115,7 +115,7 @@ def _signal_file(folder: Path, name: str, signal: Signal) -> Path:
     return path
 
 
-def _there(folder: Path, name: str, what: str) -> Path:
+def _required_file(folder: Path, name: str, what: str) -> Path:
     """The file of this name in the folder, whatever its case; nothing outside of the folder is ever looked at."""
     if name in ("", ".", "..") or re.search(r"[/\\\x00]", name):
         where = f"its {what} {name[:80]} lies outside of its folder"

@@ -22,15 +22,15 @@ MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})[\"']")
 
 
-class _Found(Exception):
-    """The root's name was come upon."""
+class _RootName(Exception):
+    """Carries the root's name out of the parser."""
 
 
 class _Root:
     """Takes no more of a file than its root's name."""
 
     def start(self, tag: str, _: dict[str, str]) -> None:
-        raise _Found(_bare(tag))
+        raise _RootName(_bare(tag))
 
     def close(self) -> None:
         """Nothing was built."""
@@ -60,8 +60,8 @@ def root_of(path: Path) -> str:
     """The name of the file's root, whatever precedes it. Raises RecordError for what is not safe or not XML."""
     try:
         _parse(path, _Root)
-    except _Found as found:
-        return str(found)
+    except _RootName as name:
+        return str(name)
     raise RecordError("is XML without an element: export it again")
 
 
@@ -98,14 +98,14 @@ def _encodings(path: Path) -> list[str]:
     if head[begin + 1 : begin + 2] == b"\0":
         return ["utf-16-be" if begin % 2 else "utf-16-le"]
     declared = DECLARED.match(head.lstrip(b" \t\r\n\0"))
-    told = []
+    stated = []
     try:
         name = codecs.lookup(declared[1].decode("ascii")).name if declared else "utf-8"
         if not name.startswith(("utf-16", "utf-32")) and "".encode(name) == b"" and b"<".decode(name) == "<":
-            told = [name]  # a declaration of UTF-16 in a file of single bytes was left there by a conversion
+            stated = [name]  # a declaration of UTF-16 in a file of single bytes was left there by a conversion
     except (LookupError, UnicodeError, TypeError):
         pass
-    return [*told, "utf-8", "cp1252", "latin-1"]
+    return [*stated, "utf-8", "cp1252", "latin-1"]
 
 
 def _pieces(path: Path, encoding: str) -> Iterator[bytes]:
@@ -130,13 +130,13 @@ def _bare(tag: str) -> str:
 
 
 def text_of(element: Element | None, path: str, default: str | None = None) -> str:
-    """What stands in the first element of that path. Raises RecordError where there is none and no default."""
-    found = element.find(path) if element is not None else None
-    if found is None or found.text is None:
+    """The text of the first element of that path. Raises RecordError where there is none and no default."""
+    child = element.find(path) if element is not None else None
+    if child is None or child.text is None:
         if default is None:
             raise RecordError(f"states no {path.rpartition('/')[2]}: export it again")
         return default
-    return found.text.strip()
+    return child.text.strip()
 
 
 def number_of(text: str, what: str) -> float:
