@@ -62,7 +62,7 @@ def unpack(path: str | Path, folder: str | Path, shown: str | None = None) -> di
     path = Path(path)
     nest = _Nest(Path(folder), min(MOST_BYTES, FREE_BYTES + MOST_PACKED * path.stat().st_size))
     nest.open(path, shown or path.name, Path(), 1)
-    reasons = {told.removeprefix(f"{name}: ") for name, told in nest.refused}
+    reasons = {sentence.removeprefix(f"{name}: ") for name, sentence in nest.refused}
     if not nest.files and len(reasons) == 1:  # of all archives in it the same
         raise RecordError(f"{shown or path.name}: {reasons.pop()}")
     return {"files": nest.files, "refused": nest.refused, "passed_over": nest.passed_over}
@@ -77,18 +77,18 @@ class _Nest:
     n_bytes: int = 0
     n_files: int = 0
     n_entries: int = 0
-    n_places: int = 0
+    n_subfolders: int = 0
     files: list[list[str]] = field(default_factory=list)
     refused: list[list[str]] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
 
-    def open(self, path: Path, shown: str, place: Path, depth: int) -> None:
-        """Unpack one archive into a place in the folder, then those within it. Raises RecordError."""
+    def open(self, path: Path, shown: str, subfolder: Path, depth: int) -> None:
+        """Unpack one archive into a subfolder of the folder, then those within it. Raises RecordError."""
         written: list[tuple[Path, str]] = []
         lost: list[tuple[str, str]] = []
         try:
             with naming(shown):
-                self._write_all(path, shown, place, written, lost)
+                self._write_all(path, shown, subfolder, written, lost)
         except RecordError:
             for each, _ in written:
                 (self.folder / each).unlink(missing_ok=True)
@@ -105,17 +105,17 @@ class _Nest:
         try:
             if depth == MOST_DEEP:
                 raise RecordError(f"{name}: is an archive in {MOST_DEEP} others: unpack it and give it by itself")
-            self.open(path, name, self._new_place(), depth + 1)
+            self.open(path, name, self._new_subfolder(), depth + 1)
         except RecordError as error:
             self.refused.append([name, str(error)])
         finally:
             path.unlink()
 
-    def _new_place(self) -> Path:
-        self.n_places += 1
-        return Path(f".{self.n_places}")  # no member is written under a name with a dot before it
+    def _new_subfolder(self) -> Path:
+        self.n_subfolders += 1
+        return Path(f".{self.n_subfolders}")  # no member is written under a name with a dot before it
 
-    def _write_all(self, path: Path, shown: str, place: Path, written: list, lost: list) -> None:
+    def _write_all(self, path: Path, shown: str, subfolder: Path, written: list, lost: list) -> None:
         """What `open` does of the archive itself: `written` as (path in the folder, shown), `lost` as (shown, reason)."""
         passed, taken, again = {}, Counter(), {}
         try:
@@ -131,9 +131,9 @@ class _Nest:
                 whole, target = f"{shown}/{short_name(name)}", disk_name(name)
                 taken[target] += 1
                 if taken[target] > 1:  # apart from the first, beside those that come with it
-                    again.setdefault(taken[target], self._new_place())
+                    again.setdefault(taken[target], self._new_subfolder())
                 try:
-                    within = again[taken[target]] if taken[target] > 1 else place
+                    within = again[taken[target]] if taken[target] > 1 else subfolder
                     written.append((self._write(opened, within, Path(target)), whole))
                 except RecordError as error:
                     if isinstance(error, TooMuch):
@@ -167,19 +167,19 @@ class _Nest:
     def _refuse(self) -> None:
         raise TooMuch(PARTS.format(MOST_FILES, self.most_bytes))
 
-    def _write(self, opened: Callable[[], IO[bytes]], place: Path, name: Path) -> Path:
+    def _write(self, opened: Callable[[], IO[bytes]], subfolder: Path, name: Path) -> Path:
         """Copy a member, and nothing of it where that fails; its path in the folder. Raises RecordError, TooMuch, OSError."""
-        target = self.folder / place / name
+        target = self.folder / subfolder / name
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):  # a file is called as this one's folder
-            place = self._new_place()
-            target = self.folder / place / name
+            subfolder = self._new_subfolder()
+            target = self.folder / subfolder / name
             target.parent.mkdir(parents=True)
         try:
             self._copy(opened, target)
         except (FileExistsError, IsADirectoryError):  # a folder is called so, or the disk knows no capitals
-            return self._write(opened, self._new_place(), name)
+            return self._write(opened, self._new_subfolder(), name)
         except OSError as error:
             target.unlink(missing_ok=True)
             if error.errno is not None:
@@ -194,7 +194,7 @@ class _Nest:
         except BaseException:
             target.unlink(missing_ok=True)
             raise
-        return place / name
+        return subfolder / name
 
     def _copy(self, opened: Callable[[], IO[bytes]], target: Path) -> None:
         with target.open("xb") as file, opened() as content:

@@ -46,7 +46,7 @@ MOST_NAMES, LEAST_NAMES = 64, 8
 
 
 def read_npy(path: Path) -> Raw:
-    """The array of a .npy file, whose header is believed only as far as the file's own size bears it out."""
+    """The array of a .npy file, whose header is trusted only as far as the file's own size confirms it."""
     with path.open("rb") as file:
         shape, column_major, dtype = _read_header(file, path.stat().st_size)
         if dtype.kind not in "fiu":
@@ -66,7 +66,7 @@ def read_doubles(path: Path, n_rows: int, n_columns: int) -> np.ndarray:
 
 def read_npz(path: Path) -> Raw:
     """The one two-dimensional array of a .npz file, with rate, leads and unit where arrays of these names hold them."""
-    signals, told = [], {}
+    signals, stated = [], {}
     try:
         with zipfile.ZipFile(path) as archive:
             grown = sum(each.file_size for each in archive.infolist())
@@ -79,13 +79,13 @@ def read_npz(path: Path) -> Raw:
                 if array.ndim == 2 and array.dtype.kind in "fiu" and array.size > MOST_NAMES:
                     signals.append(array)
                 elif array.dtype.kind in "fiuUSb":
-                    told[name] = array
+                    stated[name] = array
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, RuntimeError, zlib.error) as error:
         raise RecordError(f"is a damaged .npz file ({first_line(error)}): copy it again") from error
     if len(signals) != 1:
         raise RecordError(f"holds {len(signals) or 'no'} recordings (2-D arrays): give one in a file")
     _check_shape(signals[0].shape)
-    return keyed_recording(signals[0], told)
+    return keyed_recording(signals[0], stated)
 
 
 def keyed_recording(samples: np.ndarray, stated: Mapping[str, np.ndarray]) -> Raw:

@@ -40,18 +40,18 @@ def _unquoted(cell: str) -> str:
 
 def find_form(lines: Sequence[str]) -> Form | None:
     """How the rows are written and where they begin: the first separator that cuts some lines on end into as many cells."""
-    places = [place for place, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")]
+    indices = [index for index, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")]
     for share in (1.0, 0.75, 0.5):
-        last = max(min(len(places), WINDOW), round(share * len(places)))
-        window = [lines[place] for place in places[max(0, last - WINDOW) : last]]
+        last = max(min(len(indices), WINDOW), round(share * len(indices)))
+        window = [lines[index] for index in indices[max(0, last - WINDOW) : last]]
         for separator in SEPARATORS:
             form = _form_of(window, separator)
             if form:
                 first = last - 1
                 numbers = _number_columns(window, form)
-                while first > 0 and _goes_on(lines[places[first - 1]], form, numbers):
+                while first > 0 and _goes_on(lines[indices[first - 1]], form, numbers):
                     first -= 1
-                return Form(form.separator, form.decimal, form.quote, places[first], form.n_columns)
+                return Form(form.separator, form.decimal, form.quote, indices[first], form.n_columns)
     return None
 
 
@@ -75,17 +75,19 @@ def _form_of(window: Sequence[str], separator: str) -> Form | None:
 def _number_columns(window: Sequence[str], form: Form) -> set[int]:
     """Columns that hold numbers in all rows."""
     rows = [cells_of(line, form.separator, form.quote) for line in window]
-    columns = [[row[place] for row in rows if place < len(row)] for place in range(form.n_columns)]
-    held = [[cell for cell in column if cell.lower() not in MISSING] for column in columns]
-    return {place for place, cells in enumerate(held) if cells and all(is_number(cell, form.decimal) for cell in cells)}
+    columns = [[row[index] for row in rows if index < len(row)] for index in range(form.n_columns)]
+    filled = [[cell for cell in column if cell.lower() not in MISSING] for column in columns]
+    return {
+        index for index, cells in enumerate(filled) if cells and all(is_number(cell, form.decimal) for cell in cells)
+    }
 
 
 def _goes_on(line: str, form: Form, numbers: set[int]) -> bool:
     """Whether a line above the body's is a row like them, with no text where they have numbers."""
     cells = cells_of(line, form.separator, form.quote)
     is_text = any(
-        place in numbers and cell.lower() not in MISSING and not is_number(cell, form.decimal)
-        for place, cell in enumerate(cells)
+        column in numbers and cell.lower() not in MISSING and not is_number(cell, form.decimal)
+        for column, cell in enumerate(cells)
     )
     return not is_text and is_row(line, form)
 
@@ -109,8 +111,8 @@ def is_number(cell: str, decimal: str = ".") -> bool:
 def text_columns(rows: Sequence[Sequence[str]], form: Form) -> set[int]:
     """Columns in which some cell is neither a number nor missing."""
     return {
-        place
+        column
         for row in rows[1:] or rows  # the first may be headings that are numbers
-        for place, cell in enumerate(row)
+        for column, cell in enumerate(row)
         if cell.lower() not in MISSING and not is_number(cell, form.decimal)
     }

@@ -25,10 +25,10 @@ NO_ROWS = "holds no rows of numbers: give samples as a table, one column a lead"
 
 @dataclass(frozen=True)
 class Grid:
-    """A table as it stands in its file.
+    """A table as its file has it.
 
     lines : of the header, and of what follows the body.  rows : the header's as cells.  body : float64 (n_rows, n_columns),
-    NaN where nothing or a text stands.  texts : the cells of columns that hold texts, by column.
+    NaN where a cell is empty or a text.  texts : the cells of columns that hold texts, by column.
     """
 
     lines: tuple[str, ...]
@@ -38,7 +38,7 @@ class Grid:
 
 
 def text_encoding(head: bytes) -> str | None:
-    """As `kinds.encoding_of`, and Cyrillic told apart from Western letters."""
+    """As `kinds.encoding_of`, with Cyrillic distinguished from Western letters."""
     encoding = encoding_of(head)
     if encoding in ("utf-8", "latin-1"):
         try:
@@ -49,7 +49,7 @@ def text_encoding(head: bytes) -> str | None:
 
 
 def _of_eight_bits(head: bytes) -> str:
-    """Cyrillic where the letters beyond ASCII stand in runs as words do, else Western."""
+    """Cyrillic where the letters beyond ASCII come in runs as in words, else Western."""
     cyrillic = len(re.findall(rb"[\xc0-\xff]{3,}", head))
     return "cp1251" if cyrillic and cyrillic * 3 >= len(re.findall(rb"[\x80-\xff]+", head)) else "latin-1"
 
@@ -72,7 +72,7 @@ def read_grid(path: Path) -> Grid:
     form = find_form(lines)
     if form is None:
         raise RecordError(NO_ROWS)
-    if sum(is_row(line, form) for line in lines[: form.first]) > 1:  # rows stand before something that is none
+    if sum(is_row(line, form) for line in lines[: form.first]) > 1:  # rows precede something that is no row
         raise _not_numbers(next(line for line in reversed(lines[: form.first]) if line.strip()), form.first - 1)
     is_text = text_columns(
         [cells_of(line, form.separator, form.quote) for line in lines[form.first :][:TYPED_BY]], form
@@ -88,7 +88,7 @@ def _read_body(
 ) -> tuple[np.ndarray, dict[int, list[str]], list[str]]:
     """Numbers, texts, and the lines that follow the body."""
     parts: list[np.ndarray] = []
-    texts: dict[int, list[str]] = {place: [] for place in is_text}
+    texts: dict[int, list[str]] = {column: [] for column in is_text}
     n_lines = n_cells = 0
     rest: list[str] = []
     for lines in _chunks(path, encoding, form.first):
@@ -103,9 +103,9 @@ def _read_body(
         if form.n_columns > WIDE:
             part = _parse_wide(lines, form, is_text, texts)
         else:
-            for place in _late_texts(lines, form) - is_text:
-                is_text.add(place)
-                texts[place] = [""] * sum(map(len, parts))
+            for column in _late_texts(lines, form) - is_text:
+                is_text.add(column)
+                texts[column] = [""] * sum(map(len, parts))
             part = _parse(lines, form, is_text, texts)
         n_cells += part.size
         if n_cells > LARGEST_CELLS:
@@ -117,7 +117,7 @@ def _read_body(
     blank = 0  # rows before the first that holds anything
     while blank < len(body) - 1 and not np.isfinite(body[blank]).any():
         blank += 1
-    return body[blank:], {place: cells[blank:] for place, cells in texts.items()}, rest[:50]
+    return body[blank:], {column: cells[blank:] for column, cells in texts.items()}, rest[:50]
 
 
 def _chunks(path: Path, encoding: str, skipped: int) -> Iterator[list[str]]:
@@ -139,7 +139,7 @@ def _without_remark(line: str) -> str:
 
 def _without_rest(lines: list[str], form: Form, before: int) -> tuple[list[str], list[str]]:
     """The rows, and what follows the last of them. Raises RecordError where rows follow something that is none."""
-    bad = [place for place, line in enumerate(lines) if line.strip() and not _looks_whole(line, form)]
+    bad = [index for index, line in enumerate(lines) if line.strip() and not _looks_whole(line, form)]
     if not bad:
         return [line for line in lines if line.strip()], []
     first = bad[0]
@@ -149,7 +149,7 @@ def _without_rest(lines: list[str], form: Form, before: int) -> tuple[list[str],
 
 
 def _looks_whole(line: str, form: Form) -> bool:
-    """Whether a line may be a row, as far as counting can tell; what it holds the parser finds out."""
+    """Whether a line may be a row, as far as counting shows; the parser checks what it holds."""
     if form.separator == " " or form.quote in line:
         return is_row(line, form)
     n_cells = line.count(form.separator) + 1
@@ -162,8 +162,8 @@ def _is_nearly(line: str, form: Form) -> bool:
     return 2 * sum(is_number(cell, form.decimal) for cell in cells) > len(cells) > 2
 
 
-def _not_numbers(line: str, place: int | None = None) -> RecordError:
-    where = repr(line.strip()[:40]) if place is None else f"line {place + 1}: {line.strip()[:40]!r}"
+def _not_numbers(line: str, index: int | None = None) -> RecordError:
+    where = repr(line.strip()[:40]) if index is None else f"line {index + 1}: {line.strip()[:40]!r}"
     return RecordError(f"its rows are not all numbers ({where}): export the samples alone")
 
 
@@ -179,7 +179,7 @@ def _parse(lines: list[str], form: Form, is_text: set[int], texts: dict[int, lis
             names=names,
             decimal=form.decimal,
             quotechar=form.quote,
-            dtype={place: str if place in is_text else np.float64 for place in names},
+            dtype={column: str if column in is_text else np.float64 for column in names},
             skipinitialspace=True,
             keep_default_na=True,
             na_values=[*MISSING, "NULL", "None", "N/A"],
@@ -188,8 +188,8 @@ def _parse(lines: list[str], form: Form, is_text: set[int], texts: dict[int, lis
         raise _not_numbers(_first_bad(lines, form, is_text)) from error
     if table[form.n_columns].notna().any() or not isinstance(table.index, pd.RangeIndex):
         raise RecordError("its rows are not all numbers of one length: export the samples alone")
-    for place in is_text:
-        texts[place] += [cell.strip().strip("'\"") for cell in table[place].fillna("")]
+    for column in is_text:
+        texts[column] += [cell.strip().strip("'\"") for cell in table[column].fillna("")]
     numbers = table.drop(columns=[form.n_columns])
     numbers[[*is_text]] = np.nan
     return numbers.to_numpy(np.float64)
@@ -208,7 +208,7 @@ def _late_texts(lines: Sequence[str], form: Form) -> set[int]:
 def _first_bad(lines: Sequence[str], form: Form, is_text: set[int]) -> str:
     for line in lines:
         cells = cells_of(line, form.separator, form.quote)
-        bad = [cell for place, cell in enumerate(cells) if place not in is_text and cell.lower() not in MISSING]
+        bad = [cell for column, cell in enumerate(cells) if column not in is_text and cell.lower() not in MISSING]
         if len(cells) > form.n_columns + 1 or not all(is_number(cell, form.decimal) for cell in bad):
             return line
     return lines[0]
@@ -221,9 +221,9 @@ def _parse_wide(lines: list[str], form: Form, is_text: set[int], texts: dict[int
     body = np.full((len(lines), form.n_columns), np.nan)
     for number, line in enumerate(lines):
         cells = cells_of(line.replace("\u2212", "-"), form.separator, form.quote)
-        for place in is_text:
-            texts[place].append(cells[place])
-            cells[place] = "nan"
+        for column in is_text:
+            texts[column].append(cells[column])
+            cells[column] = "nan"
         plain = [cell.replace(",", ".") if form.decimal == "," else cell for cell in cells[: form.n_columns]]
         try:
             body[number, : len(plain)] = ["nan" if cell.lower() in MISSING else cell for cell in plain]

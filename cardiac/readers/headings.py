@@ -45,7 +45,7 @@ _STEPS_MV = re.compile(r"([\d.,]+)\s*(?:lsb|bits?|counts?|adu|adc|steps?|units?|
 _KEYED = re.compile(r"\W*(?:range|scale|max|min|gain|sensitivity|offset|top|bottom|low|high)", re.IGNORECASE)
 LABSYSTEM_RANGE = re.compile(r"range:\s*([\d.]+)\s*mv", re.IGNORECASE)
 MOST_CHANCE = 3  # words in a line that may be leads' names by chance
-LABSYSTEM_STEPS = 32_768  # of 16 bits, that its range in mV stands for
+LABSYSTEM_STEPS = 32_768  # of 16 bits, that its range in mV covers
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Headings:
 
 
 def read_headings(grid: Grid) -> Headings:
-    """Names and units of the columns. Raises RecordError where headings stand there and name no lead."""
+    """Names and units of the columns. Raises RecordError where there are headings and none names a lead."""
     n = grid.body.shape[1]
     rows = [aligned for row in _rows(grid, n) if (aligned := _align(row, n, grid))]
     names = max(rows, key=_n_leads, default=None)
@@ -73,7 +73,7 @@ def read_headings(grid: Grid) -> Headings:
     lines = tuple(line for line in grid.lines if _joined(line) not in {_joined(each) for each in used if each.strip()})
     if names is None:
         _refuse_misfit(grid, n)
-    units = tuple(_unit(names[place] if names else "", below[place]) for place in range(n))
+    units = tuple(_unit(names[column] if names else "", below[column]) for column in range(n))
     return Headings(names, units, below, lines)
 
 
@@ -82,7 +82,7 @@ def refuse_unnamed(grid: Grid) -> None:
     n = grid.body.shape[1]
     for line in grid.lines:
         tokens = re.split(r"[\s,;|]+", line)
-        if len({found[0] for token in tokens if (found := lead_and_sign(token))}) > MOST_CHANCE:
+        if len({signed_lead[0] for token in tokens if (signed_lead := lead_and_sign(token))}) > MOST_CHANCE:
             raise RecordError(f"its line {line.strip()[:60]!r} names leads, and not a column each: name every column")
     for row in _rows(grid, n):
         aligned = _align(row, n, grid)
@@ -102,16 +102,16 @@ def names_in_lines(lines: Sequence[str], n: int) -> tuple[tuple[str, ...], tuple
             cells = [cell.strip(" '\"[]()") for cell in re.split(pattern, value.strip(" '\"[](),;"))]
             if len(cells) == n > 1 and sum(lead_and_sign(cell) is not None for cell in cells) >= min(8, n):
                 return tuple(cells), ("",) * n
-    found, units = [], []
-    for place, line in enumerate(lines):
+    names, units = [], []
+    for index, line in enumerate(lines):
         match = _LABEL.fullmatch(line)
         value = next((each for each in (match[1] if match else "", line) if lead_and_sign(each)), None)
         if value and len(line) < 80:
-            found.append(value.strip())
-            after = lines[place + 1] if place + 1 < len(lines) else ""
+            names.append(value.strip())
+            after = lines[index + 1] if index + 1 < len(lines) else ""
             units.append(after if mv_per_unit(after) and not re.search(r"\d", after) else "")
-    leads = {lead_and_sign(each)[0] for each in found}
-    return (tuple(found), tuple(units)) if len(found) == n == len(leads) else None
+    leads = {lead_and_sign(each)[0] for each in names}
+    return (tuple(names), tuple(units)) if len(names) == n == len(leads) else None
 
 
 def unit_in_lines(lines: Sequence[str], body: np.ndarray) -> str:
@@ -122,14 +122,14 @@ def unit_in_lines(lines: Sequence[str], body: np.ndarray) -> str:
             raise RecordError("its channels have several ranges: export all leads with one range")
         return f"{float(ranges.pop()) / LABSYSTEM_STEPS:.12g} mV"
     for line in map(folded, lines):
-        if (found := _UNIT_LINE.search(line)) and (mv_per_unit(found[1]) or found[1] in COUNTS):
-            return found[1]
+        if (match := _UNIT_LINE.search(line)) and (mv_per_unit(match[1]) or match[1] in COUNTS):
+            return match[1]
     if np.isfinite(body).any() and (np.nan_to_num(body) % 1 == 0).all():
         for line in map(folded, lines):
-            if found := _BIT_STEP.search(line):
-                return f"{found[1]} {found[2]}"
-            if (found := _STEPS_MV.search(line)) and "mm" not in line:
-                return f"{1 / float(found[1].replace(',', '')):.12g} mV"
+            if match := _BIT_STEP.search(line):
+                return f"{match[1]} {match[2]}"
+            if (match := _STEPS_MV.search(line)) and "mm" not in line:
+                return f"{1 / float(match[1].replace(',', '')):.12g} mV"
     return ""
 
 
@@ -159,7 +159,7 @@ def _align(row: Sequence[str], n: int, grid: Grid) -> tuple[str, ...] | None:
 
 
 def _n_leads(row: Sequence[str]) -> int:
-    return len({found[0] for cell in row if (found := lead_and_sign(cell))})
+    return len({signed_lead[0] for cell in row if (signed_lead := lead_and_sign(cell))})
 
 
 def _is_unit_row(row: Sequence[str]) -> bool:

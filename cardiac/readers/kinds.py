@@ -10,7 +10,7 @@ from cardiac.readers.streams import PACKED
 from cardiac.readers.xml_files import root_of
 from cardiac.readers.zips import open_zip
 
-HEAD = 4_096  # bytes that are looked at
+HEAD = 4_096  # bytes that are read
 XML_ROOTS = {"annotatedecg": "aecg", "restingecg": "muse", "restingecgdata": "sierra"}
 PAGES = (".html", ".htm", ".xhtml", ".shtml", "")
 UTF_16 = (b"<\0", b"\0<")  # how XML begins in it without a mark of its encoding
@@ -63,7 +63,7 @@ def kind_of(path: Path) -> str:
 
 
 def _kind_of_binary(path: Path, head: bytes, suffix: str) -> str | None:
-    """The kind by the first bytes, or by a name that stands for one kind; None where it may be text."""
+    """The kind by the first bytes, or by a name that only one kind has; None where it may be text."""
     if head[128:132] == b"DICM":
         if b"1.2.840.10008.1.3.10" in head[132:400]:
             raise NoRecording("is a DICOM directory: give the files that it lists")
@@ -136,8 +136,8 @@ def encoding_of(head: bytes) -> str | None:
     for mark, encoding in MARKS:
         if head.startswith(mark):
             return encoding
-    for place, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
-        half, other = head[place::2], head[1 - place :: 2]
+    for offset, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        half, other = head[offset::2], head[1 - offset :: 2]
         if len(half) > 8 and half.count(0) > 0.8 * len(half) and other.count(0) == 0:
             return encoding
     if BINARY.search(END.sub(b"", head)):

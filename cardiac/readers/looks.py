@@ -1,6 +1,6 @@
 """What a file in a folder is, before it is read: a recording to try, an archive, a part of another, or nothing of the kind.
 
-Whatever is not known to be no recording is tried, so that it is read or said of it why not.
+Whatever is not known to be no recording is tried, so that it is read or refused with a reason.
 """
 
 import re
@@ -101,7 +101,7 @@ def _by_content(path: Path, suffix: str) -> str | None:
 
 
 def _of_no_kind(path: Path, suffix: str) -> str:
-    """The same of a file that no reader takes: what may hold samples all the same is tried, and told about."""
+    """The same of a file that no reader takes: what may hold samples all the same is tried, and reported."""
     with path.open("rb") as file:
         text = decoded(file.read(HEAD)) or ""
     if JSON.match(text):

@@ -29,27 +29,27 @@ AGES = ("age", "age_years", "ageyears", "patientage", "patient_age")
 
 
 def read_matlab(path: Path) -> Raw:
-    """The one recording in a MATLAB file: a matrix, or a vector a lead; what stands beside it says rate, leads and unit.
+    """The one recording in a MATLAB file: a matrix, or a vector a lead; what lies beside it gives rate, leads and unit.
 
     Raises RecordError for version 7.3, several recordings or none, and for what is not understood of leads and units.
     """
     matrices: dict[str, np.ndarray] = {}
-    told: dict[str, np.ndarray] = {}
+    stated: dict[str, np.ndarray] = {}
     for name, value in _parts(_load(path)):
         array = np.asarray(value)
         if array.dtype.kind in "fiu" and max(array.shape, default=0) >= LEAST_SAMPLES and _n_longer_than_one(array) > 1:
             matrices[name] = array
         else:
             key = _key(name)
-            told[name if key in told else key] = _flat(array, name)
-    leads = _lead_vectors(told) if not matrices else {}
+            stated[name if key in stated else key] = _flat(array, name)
+    leads = _lead_vectors(stated) if not matrices else {}
     if leads:
-        matrices = {f"{next(iter(leads))} to {[*leads][-1]}": np.stack([told.pop(name) for name in leads])}
-        told["leads"] = np.array([*leads])
-    name, array = _only(matrices, told)
-    raw = keyed_recording(array, told)
+        matrices = {f"{next(iter(leads))} to {[*leads][-1]}": np.stack([stated.pop(name) for name in leads])}
+        stated["leads"] = np.array([*leads])
+    name, array = _only(matrices, stated)
+    raw = keyed_recording(array, stated)
     notes = (*raw.notes, Note("info", f"read from the MATLAB array {name[:60]!r}"))
-    return replace(raw, notes=notes, age_years=_age(told), sex=_sex(told))
+    return replace(raw, notes=notes, age_years=_age(stated), sex=_sex(stated))
 
 
 def _n_longer_than_one(array: np.ndarray) -> int:
@@ -141,19 +141,19 @@ def _flat(array: np.ndarray, name: str) -> np.ndarray:
     return np.array([NOT_PLAIN] if array.size else [])
 
 
-def _lead_vectors(told: Mapping[str, np.ndarray]) -> list[str]:
+def _lead_vectors(stated: Mapping[str, np.ndarray]) -> list[str]:
     """Names of vectors that are leads, where they are those of a recording: one length, and enough of them."""
-    found = [name for name, array in told.items() if array.dtype.kind in "fiu" and lead_and_sign(name) is not None]
-    found = [name for name in found if len(told[name]) >= LEAST_SAMPLES]
-    return found if len(found) >= LEAST_LEADS and len({len(told[name]) for name in found}) == 1 else []
+    names = [name for name, array in stated.items() if array.dtype.kind in "fiu" and lead_and_sign(name) is not None]
+    names = [name for name in names if len(stated[name]) >= LEAST_SAMPLES]
+    return names if len(names) >= LEAST_LEADS and len({len(stated[name]) for name in names}) == 1 else []
 
 
-def _only(arrays: Mapping[str, np.ndarray], told: Mapping[str, Any]) -> tuple[str, np.ndarray]:
+def _only(arrays: Mapping[str, np.ndarray], stated: Mapping[str, Any]) -> tuple[str, np.ndarray]:
     """Name and samples of the recording among the arrays. Raises RecordError where it is not one alone."""
     whole = {name: array for name, array in arrays.items() if min(array.shape) >= LEAST_LEADS} or arrays
     rhythms = {name: array for name, array in whole.items() if not is_beat(name)} or whole
     if not rhythms:
-        names = ", ".join(told)[:80] or "nothing that is numbers or text"
+        names = ", ".join(stated)[:80] or "nothing that is numbers or text"
         raise RecordError(f"is a MATLAB file that holds {names} and no array of 12 leads x samples: save the samples")
     if len(rhythms) > 1:
         names = ", ".join(f"{name} {_shape(array)}" for name, array in rhythms.items())
@@ -170,16 +170,16 @@ def _shape(array: np.ndarray) -> str:
     return " x ".join(map(str, array.shape))
 
 
-def _age(told: Mapping[str, np.ndarray]) -> float | None:
+def _age(stated: Mapping[str, np.ndarray]) -> float | None:
     """Age in years, where it is a number that a person may reach."""
-    found = next((array for name, array in told.items() if name.lower() in AGES and array.size == 1), None)
+    age = next((array for name, array in stated.items() if name.lower() in AGES and array.size == 1), None)
     try:
-        years = float(found[0]) if found is not None else -1.0
+        years = float(age[0]) if age is not None else -1.0
     except ValueError:
         return None
     return years if 0 <= years <= 130 else None
 
 
-def _sex(told: Mapping[str, np.ndarray]) -> str | None:
-    found = next((array for name, array in told.items() if name.lower() in ("sex", "gender") and array.size == 1), None)
-    return SEXES.get(str(found[0]).strip().lower()) if found is not None else None
+def _sex(stated: Mapping[str, np.ndarray]) -> str | None:
+    sex = next((array for name, array in stated.items() if name.lower() in ("sex", "gender") and array.size == 1), None)
+    return SEXES.get(str(sex[0]).strip().lower()) if sex is not None else None

@@ -42,19 +42,19 @@ LEAST_SHEET = 2_000  # letters of a sheet that holds anything
 
 
 def text_holds_samples(path: Path) -> bool:
-    """Whether some fifty rows of numbers stand anywhere in a text, and no labels' names over them; or leads' names do."""
+    """Whether a text has some fifty rows of numbers anywhere, with no labels' names above them; or has leads' names."""
     rows = (line.strip() for line in _lines(path) if line.strip() and not line.lstrip().startswith("#"))
     return _rows_hold_samples([cell.strip("\"'()") for cell in BETWEEN.split(row)] for row in rows)
 
 
 def json_holds_samples(path: Path) -> bool:
-    """Whether a long list of numbers stands in a JSON text that is not one of our findings.json."""
+    """Whether a JSON text that is not one of our findings.json has a long list of numbers."""
     text = "".join(_lines(path))
     return not OURS.match(text) and _has_list(text)
 
 
 def xml_holds_samples(path: Path) -> bool:
-    """Whether a long list of numbers, or of bytes as letters, stands in an XML text."""
+    """Whether an XML text has a long list of numbers, or of bytes as letters."""
     text, n_packed = "".join(_lines(path)), 0
     for word in re.split(r"[\s<>\"'=]+", text):
         n_packed = n_packed + len(word) if PACKED.fullmatch(word) else 0
@@ -71,7 +71,7 @@ def workbook_holds_samples(path: Path) -> bool:
             strings = [_value(each) for each in _part(book, "xl/sharedStrings.xml").split("</si>")]
             return not names or any(_sheet_holds_samples(_part(book, name), strings) for name in names)
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OSError):
-            return True  # so that reading it says what is wrong
+            return True  # so that reading it reports what is wrong
 
 
 def _rows_hold_samples(rows: Iterable[Sequence[str]]) -> bool:
@@ -108,12 +108,12 @@ def _reaches_far(row: str) -> bool:
 
 
 def _is_mostly_text(rows: Iterable[Sequence[str]]) -> bool:
-    told = [_is_number(cell) for row in rows for cell in row if cell]
-    return sum(told) < len(told) / 2
+    are_numbers = [_is_number(cell) for row in rows for cell in row if cell]
+    return sum(are_numbers) < len(are_numbers) / 2
 
 
 def _cell(part: str, strings: Sequence[str]) -> str:
-    """What stands in the last cell that begins in this part of a row."""
+    """The content of the last cell that begins in this part of a row."""
     kind = part.rpartition("<c ")[2].partition(">")[0]
     text = _value(part)
     if 't="s"' not in kind:
@@ -151,7 +151,7 @@ def _line(file: IO[str]) -> str:
 def _numbers_in_row(cells: Sequence[str]) -> int:
     """How many numbers a row of samples holds; 0 for any other row.
 
-    A mark or a comment may follow the numbers, and a lead's name stand before very many; a name before a few is a label.
+    A mark or a comment may follow the numbers, and a lead's name precede very many; a name before a few is a label.
     """
     n = sum(_is_number(cell) for cell in cells)
     n_words = len(cells) - n
@@ -177,9 +177,9 @@ def _are_labels(heading: Sequence[str]) -> bool:
 
 def _has_list(text: str) -> bool:
     n = end = 0
-    for found in LISTED.finditer(text):
-        follows = found.start() - end <= LONGEST_GAP and GAP.fullmatch(text, end, found.start())
-        n, end = n + 1 if follows else 1, found.end()
+    for match in LISTED.finditer(text):
+        follows = match.start() - end <= LONGEST_GAP and GAP.fullmatch(text, end, match.start())
+        n, end = n + 1 if follows else 1, match.end()
         if n >= LEAST_NUMBERS:
             return True
     return False

@@ -33,7 +33,7 @@ def disk_name(shown: str) -> PurePosixPath:
 
 
 def short_name(shown: str) -> str:
-    """The name as it is told: of a very long way the beginning and the end."""
+    """The name as a message shows it: of a very long path the beginning and the end."""
     return (
         shown if len(shown) <= LONGEST_SHOWN else f"{shown[: LONGEST_SHOWN // 2]}.../...{shown[-LONGEST_SHOWN // 2 :]}"
     )
@@ -47,7 +47,7 @@ def is_hidden(shown: str) -> bool:
 def hidden_part(shown: str) -> str:
     """The name down to its first hidden part: a hidden folder counts as one, whatever is in it."""
     parts = shown.split("/")
-    last = next((place for place, part in enumerate(parts) if is_hidden(part)), len(parts))
+    last = next((index for index, part in enumerate(parts) if is_hidden(part)), len(parts))
     return shown if last >= len(parts) - 1 else "/".join(parts[: last + 1]) + "/"
 
 

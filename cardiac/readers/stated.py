@@ -1,6 +1,6 @@
-"""What a file says of its sampling rate: in lines, in keys with values, in columns; understood, or said to be in doubt.
+"""What a file says of its sampling rate: in lines, in keys with values, in columns; understood, or reported as doubtful.
 
-The default rate holds only for a file that says nothing about time. What speaks of rate, frequency, interval or time and
+The default rate holds only for a file that says nothing about time. What mentions rate, frequency, interval or time and
 is not understood, and two statements that disagree, leave the rate open with the words that are in doubt.
 """
 
@@ -42,24 +42,24 @@ USUAL_HZ = (100, 125, 128, 180, 200, 240, 250, 256, 257, 300, 360, 400, 480, 500
             1200, 1250, 1500, 2000, 2048, 2400, 2500, 4000, 4096, 5000, 8000, 8192, 10000)  # fmt: skip
 _PLAIN_TEXT = "ecg ekg экг lead leads at signal data with channel channels khz hz hertz sps s"
 ABOUT_SIGNALS = frozenset(_PLAIN_TEXT.split())
-LONGEST_LINE = 2_000  # letters of a line that are looked at
+LONGEST_LINE = 2_000  # letters of a line that are searched
 
 
 @dataclass(frozen=True)
 class Statement:
-    """Something said of the rate. told : where, as a sentence's subject ("its line 'fs: 250'").  fs_hz : None in doubt.
+    """A statement about the rate. subject : where it is, as a sentence's subject ("its line 'fs: 250'").
 
-    seconds : of the recording, where that is what was said; n samples in it give a rate.
+    fs_hz : None in doubt.  seconds : of the recording, where its duration is stated; n samples in it give a rate.
     """
 
-    told: str
+    subject: str
     fs_hz: float | None = None
     seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class Rate:
-    """What all statements give together. doubt : why the rate is open though something was said of it."""
+    """What all statements give together. doubt : why the rate is open though there is a statement about it."""
 
     fs_hz: float | None = None
     doubt: str | None = None
@@ -85,12 +85,12 @@ def rounded(fs_hz: float, tolerance: float = 1e-4) -> float:
 
 
 def settle_rate(statements: Iterable[Statement], n_samples: int) -> Rate:
-    """One rate from everything that was said, or the doubt that is left."""
+    """One rate from all statements, or the doubt that is left."""
     statements = [_by_duration(each, n_samples) for each in statements]
     known = [each for each in statements if each.fs_hz]
     exact = [each for each in known if each.seconds is None] or known
     if not known:
-        doubts = [each.told for each in statements]
+        doubts = [each.subject for each in statements]
         return Rate(doubt=f"{doubts[0]} speaks of time and was not understood") if doubts else Rate()
     first = exact[0]
     for other in known:
@@ -99,9 +99,9 @@ def settle_rate(statements: Iterable[Statement], n_samples: int) -> Rate:
             continue  # the duration of a whole of which this is a part
         if apart > (AGREE if other.seconds is None else 0.05):
             return Rate(
-                doubt=f"{first.told} says {first.fs_hz:g} Hz and {other.told} {other.fs_hz:g} Hz, which disagree"
+                doubt=f"{first.subject} says {first.fs_hz:g} Hz and {other.subject} {other.fs_hz:g} Hz, which disagree"
             )
-    return Rate(first.fs_hz, None, (Note("info", f"{first.told} says {first.fs_hz:g} Hz"),))
+    return Rate(first.fs_hz, None, (Note("info", f"{first.subject} says {first.fs_hz:g} Hz"),))
 
 
 def _by_duration(each: Statement, n_samples: int) -> Statement:
@@ -110,31 +110,31 @@ def _by_duration(each: Statement, n_samples: int) -> Statement:
     rate = n_samples / each.seconds if each.seconds > 0 else 0.0
     near = min(USUAL_HZ, key=lambda usual: abs(rate / usual - 1))
     is_usual = abs(rate / near - 1) <= DURATION_AGREES
-    return Statement(each.told, float(near) if is_usual else None, each.seconds)
+    return Statement(each.subject, float(near) if is_usual else None, each.seconds)
 
 
 def statements_in(lines: Sequence[str]) -> list[Statement]:
     """What lines of text say of the rate; a key alone on its line may have its value on the next."""
-    found = []
-    for place, line in enumerate(lines):
+    statements = []
+    for index, line in enumerate(lines):
         if not re.search(r"[^\W\d_]", line[:LONGEST_LINE]):
             continue
-        below = lines[place + 1] if place + 1 < len(lines) else ""
+        below = lines[index + 1] if index + 1 < len(lines) else ""
         for clause in _clauses(line, below):
-            found += _statements(clause)
-    return _once(found)
+            statements += _statements(clause)
+    return _once(statements)
 
 
 def statements_of(pairs: Mapping[str, Any]) -> list[Statement]:
     """What keys with values (numbers, texts, bytes, arrays of them) say of the rate."""
-    found = []
+    statements = []
     for key, value in pairs.items():
         values = {_as_text(each) for each in np.asarray(value).ravel()[:1_000]}
         if len(values) == 1:
-            found += _statements(f"{key}: {values.pop()}", f"its entry {key!r}")
+            statements += _statements(f"{key}: {values.pop()}", f"its entry {key!r}")
         elif _statements(f"{key}: 500"):
-            found.append(Statement(f"its entry {key!r}"))
-    return _once(found)
+            statements.append(Statement(f"its entry {key!r}"))
+    return _once(statements)
 
 
 def _as_text(value: Any) -> str:
@@ -143,9 +143,9 @@ def _as_text(value: Any) -> str:
     return f"{float(value):.12g}" if isinstance(value, int | float | np.number) else str(value)
 
 
-def _once(found: list[Statement]) -> list[Statement]:
+def _once(statements: list[Statement]) -> list[Statement]:
     seen: dict[tuple[float | None, float | None], Statement] = {}
-    for each in found:
+    for each in statements:
         seen.setdefault((each.fs_hz, each.seconds), each)
     return list(seen.values())
 
@@ -171,13 +171,13 @@ def _is_unit(cell: str) -> bool:
     return bool(RATE_UNIT.fullmatch(text) or INTERVAL_UNIT.fullmatch(text))
 
 
-def _statements(clause: str, told: str | None = None) -> list[Statement]:
+def _statements(clause: str, subject: str | None = None) -> list[Statement]:
     """What one clause says: nothing, a rate, a duration, or something in doubt."""
     text = folded(clause)
-    told = told or f"its line {clause.strip()[:60]!r}"
+    subject = subject or f"its line {clause.strip()[:60]!r}"
     per_sample = _values(text, INTERVAL_UNIT, PER_SAMPLE)
     if per_sample:
-        return [Statement(told, rate_of_step(per_sample[0]))]
+        return [Statement(subject, rate_of_step(per_sample[0]))]
     is_sampling = bool(IS_SAMPLING.search(text) or IS_CJK_SAMPLING.search(text))
     is_fs = bool(IS_FS.search(text))
     hertz = {value for value in _values(text, RATE_UNIT) if in_range(value)}
@@ -188,17 +188,17 @@ def _statements(clause: str, told: str | None = None) -> list[Statement]:
         return []
     if IS_DURATION.search(text) and not is_sampling:
         seconds = _values(text, INTERVAL_UNIT)
-        return [Statement(told, None, seconds[0])] if len(seconds) == 1 and seconds[0] >= 1 else []
+        return [Statement(subject, None, seconds[0])] if len(seconds) == 1 and seconds[0] >= 1 else []
     is_interval, is_rate = bool(IS_INTERVAL.search(text)), bool(IS_RATE.search(text))
     if not (is_sampling or is_fs or is_interval or is_rate):
         words = re.findall(r"[^\W\d]+", text)
         bare = set(words) - ABOUT_SIGNALS
-        return [Statement(told, hertz.pop() if len(hertz) == 1 and not bare else None)] if hertz else []
-    return [Statement(told, _understood(text, hertz, is_sampling or is_fs, is_interval))] if _says(text) else []
+        return [Statement(subject, hertz.pop() if len(hertz) == 1 and not bare else None)] if hertz else []
+    return [Statement(subject, _understood(text, hertz, is_sampling or is_fs, is_interval))] if _says(text) else []
 
 
 def _says(text: str) -> bool:
-    """Whether there is more than a word that has to do with sampling, "samples" say."""
+    """Whether there is more than a word that has to do with sampling, such as "samples"."""
     is_plain = re.fullmatch(
         r"\W*(?:samples?|data|sampled data|acquisition|aufnahme|step|scan|a/?d|adc)\W*[\d\s.,]*", text
     )
@@ -238,15 +238,15 @@ def _understood(text: str, hertz: set[float], is_sampling: bool, is_interval: bo
 
 def _values(text: str, unit: re.Pattern[str], then: re.Pattern[str] | None = None) -> list[float]:
     """Numbers with a unit right behind them, in Hz or in seconds."""
-    found = []
+    quantities = []
     for number in re.finditer(NUMBER, text):
         match = unit.match(text, number.end())
         if match and (then is None or then.match(text, match.end())):
             factor = TIME_UNITS[match[1]] if unit is INTERVAL_UNIT else 1_000.0 if any(match.groups()) else 1.0
             values = [value * factor for value in numbers_of(number[0])]
             fitting = [value for value in values if in_range(value if unit is RATE_UNIT else 1 / value if value else 0)]
-            found += fitting if len(values) > 1 and fitting else values[:1]
-    return found
+            quantities += fitting if len(values) > 1 and fitting else values[:1]
+    return quantities
 
 
 def _unit_named(text: str) -> float | None:

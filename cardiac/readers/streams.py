@@ -38,7 +38,7 @@ class Xz(io.RawIOBase):
 
     def _begin(self) -> None:
         self.file.seek(0)
-        self.place, self.waiting = 0, b""
+        self.position, self.waiting = 0, b""
         self.unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, MOST_DICTIONARY)
 
     def readable(self) -> bool:
@@ -48,18 +48,18 @@ class Xz(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self.place
+        return self.position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Forward by reading; backward from the beginning. There is no seeking from the end."""
-        target = offset + (self.place if whence == io.SEEK_CUR else 0)
+        target = offset + (self.position if whence == io.SEEK_CUR else 0)
         if whence == io.SEEK_END or target < 0:
             raise io.UnsupportedOperation("seek")
-        if target < self.place:
+        if target < self.position:
             self._begin()
-        while self.place < target and self.read(min(BUFFER, target - self.place)):
+        while self.position < target and self.read(min(BUFFER, target - self.position)):
             pass
-        return self.place
+        return self.position
 
     def readinto(self, buffer: memoryview) -> int:
         while True:
@@ -74,7 +74,7 @@ class Xz(io.RawIOBase):
             content = self._unpack(piece, len(buffer))
             if content:
                 buffer[: len(content)] = content
-                self.place += len(content)
+                self.position += len(content)
                 return len(content)
 
     def _unpack(self, piece: bytes, most: int) -> bytes:

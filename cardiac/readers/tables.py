@@ -36,7 +36,7 @@ LEAST_NUMBERED = 8  # headings 0, 1, 2, ...
 
 @dataclass(frozen=True)
 class Columns:
-    """What the columns are. leads : places of samples, or of what else may be samples.  statements : what they say of time."""
+    """What the columns are. leads : indices of those that are or may be samples.  statements : what others say of time."""
 
     leads: tuple[int, ...]
     statements: tuple[Statement, ...]
@@ -67,10 +67,10 @@ def settle_grid(grid: Grid) -> Raw:
     _refuse_empty(samples, names or unnamed, columns.leads)
     if names is not None:
         kept = [i for i, name in enumerate(names) if np.isfinite(samples[i]).any() or not lead_and_sign(name)]
-        samples, names = samples[kept], tuple(names[place] for place in kept)
-        units = units and tuple(units[place] for place in kept)
-    told = [*columns.statements, *_heading_statements(headings), *statements_in(headings.lines)]
-    rate = settle_rate(told, samples.shape[1])
+        samples, names = samples[kept], tuple(names[index] for index in kept)
+        units = units and tuple(units[index] for index in kept)
+    statements = [*columns.statements, *_heading_statements(headings), *statements_in(headings.lines)]
+    rate = settle_rate(statements, samples.shape[1])
     notes = (*rate.notes, *columns.notes)
     if names is None:
         notes += (Note("info", f"its columns have no leads' names: taken in the order {', '.join(LEADS)}"),)
@@ -81,7 +81,7 @@ def _upright(grid: Grid) -> Grid:
     """With leads in columns, where a column of the table names its rows after leads."""
     if len(grid.body) > MOST_LEADS:
         return grid
-    for place, cells in grid.texts.items():
+    for names_column, cells in grid.texts.items():
         if sum(lead_and_sign(cell) is not None for cell in cells) >= max(2, len(cells) // 2):
             kept = [column for column in range(grid.body.shape[1]) if column not in grid.texts]
             above = [row for row in grid.rows if len(row) == grid.body.shape[1]]
@@ -89,14 +89,14 @@ def _upright(grid: Grid) -> Grid:
             body, names = grid.body[:, kept].T, tuple(cells)
             if numbers is not None:  # times, or numbers, above the samples
                 times = [float(numbers[column].replace(",", ".")) for column in kept]
-                body, names = np.column_stack([times, body]), (numbers[place], *names)
+                body, names = np.column_stack([times, body]), (numbers[names_column], *names)
             lines = [line for row, line in zip(grid.rows, grid.lines, strict=False) if row is not numbers]
             return Grid((*lines, "\t".join(names)), (names,), body)
     return grid
 
 
 def _without_numbers_above(grid: Grid) -> Grid:
-    """Without a first row that numbers the columns, or (some programs) tells how many samples each has."""
+    """Without a first row that numbers the columns, or (some programs) states how many samples each has."""
     first, n = grid.body[0], grid.body.shape[1]
     for begin, end in ((0, n), (1, n), (0, n - 1)):
         part, rest = first[begin:end], np.delete(first, np.s_[begin:end])
@@ -106,12 +106,12 @@ def _without_numbers_above(grid: Grid) -> Grid:
         if is_numbered and not np.isfinite(rest).any():
             return _without_first(grid)
     counts = first[np.isfinite(first)]
-    is_told = len(grid.body) > LEAST_NUMBERED and len(counts) >= n - 1 and bool((counts == len(grid.body) - 1).all())
-    return _without_first(grid) if is_told else grid
+    is_count = len(grid.body) > LEAST_NUMBERED and len(counts) >= n - 1 and bool((counts == len(grid.body) - 1).all())
+    return _without_first(grid) if is_count else grid
 
 
 def _without_first(grid: Grid) -> Grid:
-    return replace(grid, body=grid.body[1:], texts={place: cells[1:] for place, cells in grid.texts.items()})
+    return replace(grid, body=grid.body[1:], texts={column: cells[1:] for column, cells in grid.texts.items()})
 
 
 def _without_empty_end(grid: Grid, headings: Headings) -> tuple[Grid, Headings]:
@@ -151,74 +151,76 @@ def _columns(grid: Grid, headings: Headings) -> Columns:
     """Which columns are times, numbers of samples, statements, and which are left for leads."""
     leads, statements, notes = [], [], []
     names = headings.names or ("",) * grid.body.shape[1]
-    for place, name in enumerate(names):
+    for column, name in enumerate(names):
         if lead_and_sign(name):
-            leads.append(place)
+            leads.append(column)
             continue
-        told = f"its column {name!r}" if name else f"its column {place + 1}"
-        _refuse_several(name, grid.texts.get(place) or grid.body[:, place])
-        if place in grid.texts:
-            seconds = seconds_of(grid.texts[place]) if are_times(grid.texts[place]) else None
+        subject = f"its column {name!r}" if name else f"its column {column + 1}"
+        _refuse_several(name, grid.texts.get(column) or grid.body[:, column])
+        if column in grid.texts:
+            seconds = seconds_of(grid.texts[column]) if are_times(grid.texts[column]) else None
             if seconds is not None and (np.ptp(seconds) > 0 or is_time_heading(name)):
                 statements.append(state_rate(seconds, name or "times", "s"))
             else:
-                notes.append(Note("info", f"{told} holds no numbers and was left aside"))
+                notes.append(Note("info", f"{subject} holds no numbers and was left aside"))
             continue
-        values = grid.body[:, place]
+        values = grid.body[:, column]
         finite = values[np.isfinite(values)]
         if len(finite) == 0 and headings.names is not None:
             continue
         stated = statements_of({name: finite[0]}) if name and len(finite) and np.ptp(finite) == 0 else []
-        is_time = is_time_heading(name) or (not name and is_time_heading(headings.below[place]))
+        is_time = is_time_heading(name) or (not name and is_time_heading(headings.below[column]))
         if stated and not (is_time and not STEP.search(name)):
             statements += stated
         elif is_time:
-            statements.append(state_rate(values, name, headings.below[place]))
+            statements.append(state_rate(values, name, headings.below[column]))
         elif counts_rows(values) and (is_count_heading(name) or not name):
-            notes.append(Note("info", f"{told} numbers the samples and was left aside"))
+            notes.append(Note("info", f"{subject} numbers the samples and was left aside"))
         elif rises_evenly(values) and len(values) > LEAST_NUMBERED:
-            statements.append(_rising(values, name, told))
+            statements.append(_rising(values, name, subject))
         else:
-            leads.append(place)
+            leads.append(column)
     return Columns(tuple(leads), tuple(statements), tuple(notes))
 
 
 def _refuse_several(name: str, cells: Sequence[str] | np.ndarray) -> None:
-    """Raise RecordError where a column tells patients or records apart."""
+    """Raise RecordError where a column names several patients or records."""
     if re.sub(r"[\W_]", "", name.lower()) in IDS and len({str(cell) for cell in cells}) > 1:
         raise RecordError(f"its column {name!r} tells several of them apart: give one recording in a file")
 
 
 def _heading_statements(headings: Headings) -> list[Statement]:
     """What headings say of the rate: of a column without samples as a line does; beside a lead's name, a filter's perhaps."""
-    found = statements_in([name for name in headings.names or () if not lead_and_sign(name) and re.search(r"\d", name)])
+    statements = statements_in(
+        [name for name in headings.names or () if not lead_and_sign(name) and re.search(r"\d", name)]
+    )
     leads = [
         name for name in headings.names or () if lead_and_sign(name) and re.search(r"\d\s*k?hz", name, re.IGNORECASE)
     ]
     ranges = [name for name in leads if not re.search(r"\d\s*(?:-|to|–)\s*\d", name)]
-    return [*found, *(Statement(f"its heading {name!r}") for name in ranges[:1])]
+    return [*statements, *(Statement(f"its heading {name!r}") for name in ranges[:1])]
 
 
-def _rising(values: np.ndarray, name: str, told: str) -> Statement:
+def _rising(values: np.ndarray, name: str, subject: str) -> Statement:
     """A column that rises evenly under no heading, or one that is not known: seconds where it goes up by parts of one."""
     step = (values[-1] - values[0]) / (len(values) - 1)
     if name or (float(values[1] - values[0]).is_integer() and step >= 1):
-        return Statement(f"{told} (it rises by {step:g})")
-    return replace(state_rate(values, ""), told=told)
+        return Statement(f"{subject} (it rises by {step:g})")
+    return replace(state_rate(values, ""), subject=subject)
 
 
 def _names(grid: Grid, headings: Headings, columns: Columns) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
     """Names and units of the lead columns. Raises RecordError where headings name no lead, or some units are missing."""
-    places = columns.leads
-    units = tuple(headings.units[place] for place in places)
-    names = tuple(headings.names[place] for place in places) if headings.names else None
+    lead_columns = columns.leads
+    units = tuple(headings.units[column] for column in lead_columns)
+    names = tuple(headings.names[column] for column in lead_columns) if headings.names else None
     if names is None:
-        found = names_in_lines(headings.lines, len(places))
-        if found:
-            names, units = found[0], tuple(own or of_line for own, of_line in zip(units, found[1], strict=True))
+        in_lines = names_in_lines(headings.lines, len(lead_columns))
+        if in_lines:
+            names, units = in_lines[0], tuple(own or of_line for own, of_line in zip(units, in_lines[1], strict=True))
         else:
             refuse_unnamed(grid)
-    return names, _whole_units(names, units, unit_in_lines(headings.lines, grid.body[:, list(places)]))
+    return names, _whole_units(names, units, unit_in_lines(headings.lines, grid.body[:, list(lead_columns)]))
 
 
 def _whole_units(names: Sequence[str] | None, units: Sequence[str], of_all: str) -> tuple[str, ...] | None:
@@ -229,25 +231,25 @@ def _whole_units(names: Sequence[str] | None, units: Sequence[str], of_all: str)
     if not stated:
         return tuple(of_all if lead else "" for lead in is_lead) if of_all else None
     if "" in of_leads and len(stated) > 1:
-        bare = next(names[place] for place, unit in enumerate(units) if is_lead[place] and not unit)
+        bare = next(names[index] for index, unit in enumerate(units) if is_lead[index] and not unit)
         raise RecordError(f"states units of {len(stated)} kinds and none for {bare[:20]!r}: give every lead its unit")
     common = next(iter(stated))
     return tuple((unit or common) if lead else "" for unit, lead in zip(units, is_lead, strict=True))
 
 
-def _refuse_empty(samples: np.ndarray, names: Sequence[str], places: Sequence[int]) -> None:
+def _refuse_empty(samples: np.ndarray, names: Sequence[str], columns: Sequence[int]) -> None:
     """Raise RecordError where columns of leads hold nothing that could follow from the others."""
-    empty = [place for place, row in enumerate(samples) if not np.isfinite(row).any()]
-    found = {place: lead_and_sign(names[place]) for place in empty}
-    leads = [each[0] for each in found.values() if each]
-    held = {each[0] for place, name in enumerate(names) if place not in empty and (each := lead_and_sign(name))}
-    limbs = held & set(LEADS[:6])
+    empty = [index for index, row in enumerate(samples) if not np.isfinite(row).any()]
+    signed_leads = {index: lead_and_sign(names[index]) for index in empty}
+    leads = [each[0] for each in signed_leads.values() if each]
+    filled = {each[0] for index, name in enumerate(names) if index not in empty and (each := lead_and_sign(name))}
+    limbs = filled & set(LEADS[:6])
     if not empty or (len(leads) == len(empty) and set(leads) <= set(LEADS[:6]) and len(limbs) >= 2):
         return  # limb leads that follow from two others
     if not leads:
         return
     which = "the chest leads" if leads == list(LEADS[6:]) else f"lead {', '.join(leads)}"
-    numbers = [places[place] + 1 for place in empty]
+    numbers = [columns[index] + 1 for index in empty]
     is_run = len(numbers) > 1 and numbers[-1] - numbers[0] == len(numbers) - 1
     shown = f"columns {numbers[0]} to {numbers[-1]}" if is_run else f"column {', '.join(map(str, numbers))}"
     raise RecordError(f"{which} ({shown}) hold no samples: export all twelve leads")

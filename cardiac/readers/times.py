@@ -72,36 +72,36 @@ def state_rate(values: np.ndarray, heading: str, unit: str = "") -> Statement:
 
     Raises RecordError where the times do not rise, or have gaps.
     """
-    told = f"its column {heading.strip()!r}" if heading.strip() else "its column of times"
-    step, resolution = _step(values, told)
+    subject = f"its column {heading.strip()!r}" if heading.strip() else "its column of times"
+    step, resolution = _step(values, subject)
     unit_s = words_of(unit)[1] or words_of(heading)[1]
     tolerance = max(1e-4, 2 * resolution / (values[-1] - values[0]))
     if tolerance > COARSEST or (step == 1 and not unit_s):
-        return Statement(told)  # too coarse, or a number of samples as well as times in a unit that nothing tells
+        return Statement(subject)  # too coarse, or a number of samples as well as times in a unit that is not stated
     if unit_s and not in_range(1 / (step * unit_s)):
-        return Statement(f"{told} (a step of {step:g})")
+        return Statement(f"{subject} (a step of {step:g})")
     rate = rate_of_step(step, unit_s)
-    return Statement(told, rounded(rate, tolerance) if rate else None)
+    return Statement(subject, rounded(rate, tolerance) if rate else None)
 
 
-def _step(values: np.ndarray, told: str) -> tuple[float, float]:
+def _step(values: np.ndarray, subject: str) -> tuple[float, float]:
     """The mean step between samples, and the clock's resolution where that is seen. Raises RecordError."""
     if len(values) < 2 or not np.isfinite(values).all():
-        raise RecordError(f"{told} has no time for some samples: export the recording in one piece")
+        raise RecordError(f"{subject} has no time for some samples: export the recording in one piece")
     steps = np.diff(values)
     if steps.min() < 0 or values[-1] <= values[0]:
-        raise RecordError(f"{told} does not rise: export the samples in order")
+        raise RecordError(f"{subject} does not rise: export the samples in order")
     step, middle = (values[-1] - values[0]) / len(steps), float(np.median(steps))
     rising = np.unique(steps[steps > 0])
     ticks = rising[np.concatenate([[True], np.diff(rising) > 1e-6 * rising[-1]])]
-    if middle == 0:  # a clock of whole seconds, say: equal times for many samples
+    if middle == 0:  # such as a clock of whole seconds: equal times for many samples
         counts = np.diff(np.flatnonzero(steps) + 1)
         if len(ticks) > 1 or (len(counts) and np.ptp(counts) > 1):
-            raise RecordError(f"{told} has gaps: export the recording in one piece")
+            raise RecordError(f"{subject} has gaps: export the recording in one piece")
         is_whole = len(counts) > 1 and np.ptp(counts) == 0
         return (ticks[0] / int(counts[0]), 0.0) if is_whole else (step, float(ticks[0]))
     if steps.max() > 2.5 * max(middle, step):
-        raise RecordError(f"{told} has gaps: export the recording in one piece")
+        raise RecordError(f"{subject} has gaps: export the recording in one piece")
     return step, float(np.diff(ticks).min()) if len(ticks) > 1 else 0.0
 
 
@@ -117,13 +117,13 @@ def seconds_of(cells: Sequence[str]) -> np.ndarray | None:
     A clock that passes midnight goes on. Of a date only that it is another day counts.
     """
     seconds = np.empty(len(cells))
-    for place, cell in enumerate(cells):
-        found = _CLOCK.search(cell)
-        if not found:
+    for index, cell in enumerate(cells):
+        match = _CLOCK.search(cell)
+        if not match:
             return None
-        hours, minutes, whole, part, half = found.groups()
+        hours, minutes, whole, part, half = match.groups()
         part_s = float(f"0.{part}") if part else 0.0
         hour = (int(hours or 0) % 12 + 12 * (half.lower() == "pm")) if half else int(hours or 0)
-        seconds[place] = hour * 3_600 + int(minutes) * 60 + int(whole) + part_s
+        seconds[index] = hour * 3_600 + int(minutes) * 60 + int(whole) + part_s
     turns = np.concatenate([[0], np.cumsum(np.diff(seconds) < -DAY_S / 2)])
     return seconds + turns * DAY_S

@@ -35,11 +35,11 @@ def read_workbook(path: Path) -> Grid:
     except (CalamineError, OSError, ValueError, zlib.error) as error:
         raise RecordError(f"cannot be read as a workbook ({first_line(error)}): save the samples as .csv") from error
     bodies = [_first_row(rows) for rows in sheets]
-    held = [place for place, first in enumerate(bodies) if first is not None]
-    if len(held) != 1:
-        raise RecordError(f"holds {len(held) or 'no'} sheets of samples: give a workbook of one recording")
-    grid = _grid_of(sheets[held[0]], bodies[held[0]])
-    others = [line for place, rows in enumerate(sheets) if place != held[0] for line in _lines(rows[:200])]
+    with_samples = [index for index, first in enumerate(bodies) if first is not None]
+    if len(with_samples) != 1:
+        raise RecordError(f"holds {len(with_samples) or 'no'} sheets of samples: give a workbook of one recording")
+    grid = _grid_of(sheets[with_samples[0]], bodies[with_samples[0]])
+    others = [line for index, rows in enumerate(sheets) if index != with_samples[0] for line in _lines(rows[:200])]
     return Grid((*grid.lines, *others), grid.rows, grid.body, grid.texts)
 
 
@@ -83,12 +83,12 @@ def _check_sheet(content: Any) -> None:
 
 
 def _stretch(name: str, columns: list[int], rows: list[int]) -> None:
-    found = re.fullmatch(r"\$?([A-Za-z]*)\$?(\d*)", name)
+    match = re.fullmatch(r"\$?([A-Za-z]*)\$?(\d*)", name)
     column = 0
-    for letter in found[1].upper() if found else "":
+    for letter in match[1].upper() if match else "":
         column = min(column * 26 + ord(letter) - 64, 10**9)
-    row = int(found[2][:12] or 0) if found else 0
-    if found is None or column > MOST_COLUMNS or row > MOST_ROWS:
+    row = int(match[2][:12] or 0) if match else 0
+    if match is None or column > MOST_COLUMNS or row > MOST_ROWS:
         raise RecordError(f"names a cell {name[:20]!r} that no sheet has: save the samples as .csv")
     if column:
         columns[:] = [min(columns[0], column), max(columns[1], column)]
@@ -101,13 +101,13 @@ def _first_row(rows: Sequence[Sequence[Any]]) -> int | None:
     kinds = [_is_row(row) for row in rows]
     if sum(kinds) < min(LEAST_ROWS, max(WINDOW, len(rows) - WINDOW)):
         return None
-    for place in range(len(kinds)):
-        if all(kinds[place : place + WINDOW]):
-            below = rows[place + 1] if place + 1 < len(rows) else rows[place]
+    for index in range(len(kinds)):
+        if all(kinds[index : index + WINDOW]):
+            below = rows[index + 1] if index + 1 < len(rows) else rows[index]
             is_heading = any(
-                _is_text(cell) and _is_number(under) for cell, under in zip(rows[place], below, strict=False)
+                _is_text(cell) and _is_number(under) for cell, under in zip(rows[index], below, strict=False)
             )
-            return place + is_heading
+            return index + is_heading
     return None
 
 
@@ -129,23 +129,23 @@ def _is_number(cell: Any) -> bool:
 def _grid_of(rows: Sequence[Sequence[Any]], first: int | None) -> Grid:
     if first is None:
         raise RecordError(NO_ROWS)
-    last = max(place for place, row in enumerate(rows) if any(_is_number(cell) for cell in row)) + 1
+    last = max(index for index, row in enumerate(rows) if any(_is_number(cell) for cell in row)) + 1
     some = rows[first:last][:LEAST_ROWS]
     kept = [
-        place
-        for place in range(len(rows[0]))
-        if any(_is_number(row[place]) for row in rows[first:last])
-        or 2 * sum(_is_text(row[place]) for row in some) > len(some)
+        column
+        for column in range(len(rows[0]))
+        if any(_is_number(row[column]) for row in rows[first:last])
+        or 2 * sum(_is_text(row[column]) for row in some) > len(some)
     ]
     texts: dict[int, list[str]] = {}
     body = np.full((last - first, len(kept)), np.nan)
-    for column, place in enumerate(kept):
-        cells = [row[place] for row in rows[first:last]]
+    for index, column in enumerate(kept):
+        cells = [row[column] for row in rows[first:last]]
         if any(isinstance(cell, date | time) for cell in cells) or not any(map(_is_number, cells)):
-            texts[column] = [_shown(cell) for cell in cells]
+            texts[index] = [_shown(cell) for cell in cells]
         else:
-            body[:, column] = [_number(cell, first + number) for number, cell in enumerate(cells)]
-    header = [[_shown(row[place]) for place in kept] for row in rows[:first] if any(_shown(cell) for cell in row)]
+            body[:, index] = [_number(cell, first + number) for number, cell in enumerate(cells)]
+    header = [[_shown(row[column]) for column in kept] for row in rows[:first] if any(_shown(cell) for cell in row)]
     lines = _lines([*rows[:first], *rows[last:][:50]])
     return Grid(tuple(lines), tuple(map(tuple, header)), body, texts)
 

@@ -12,7 +12,7 @@ from typing import IO
 from cardiac.errors import RecordError
 
 MOST_ENTRIES = 200_000  # files and folders of one archive
-MOST_DIRECTORY = 32 * 2**20  # bytes of their names and places
+MOST_DIRECTORY = 32 * 2**20  # bytes of their names and offsets
 MOST_DICTIONARY = 64 * 2**20  # bytes that a way of packing may keep in memory
 ENTRY = b"PK\x01\x02"
 UTF8, ENCRYPTED = 0x800, 0x1  # bits of an entry's flags
@@ -36,8 +36,8 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
 def entry_name(entry: zipfile.ZipInfo) -> str:
     """The entry's name as it was written: by its flag or its extra field UTF-8, else as what its bytes read as.
 
-    Programs that set no flag write UTF-8 or the code page of their machine; of these Cyrillic (866) and Western (437) are told
-    apart by the letters that come out.
+    Programs that set no flag write UTF-8 or the code page of their machine; of these Cyrillic (866) and Western (437) are
+    distinguished by the letters that come out.
     """
     name = entry.orig_filename
     if entry.flag_bits & UTF8 or name.isascii():
