@@ -1,4 +1,4 @@
-"""Tries that need no training: other decisions on what the base's networks found, out of fold all the same."""
+"""Ablations that need no training: other decisions on what the base's networks found, out of fold all the same."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,54 +11,54 @@ from sklearn.linear_model import LogisticRegression
 from tasks.mi.datasets import Dataset
 from tasks.mi.out_of_fold import OutOfFold
 
-Found = Mapping[int, OutOfFold]  # by seed
+BySeed = Mapping[int, OutOfFold]  # by seed
 Derived = tuple[OutOfFold, dict[str, Any]]  # what is decided on, and the decide settings that are changed
 
 
-def decide_by(base: Found, seed: int, _: Dataset, **changed: Any) -> Derived:
+def decide_by(base: BySeed, seed: int, _: Dataset, **changed: Any) -> Derived:
     """The same probabilities under other settings of the decide section."""
     return base[seed], changed
 
 
-def mean_of_seeds(base: Found, _: int, __: Dataset) -> Derived:
+def mean_of_seeds(base: BySeed, _: int, __: Dataset) -> Derived:
     """All seeds' probabilities averaged: what a bundle of so many networks would find."""
     each = list(base.values())
     mi, sites = np.mean([one.mi for one in each], axis=0), np.mean([one.sites for one in each], axis=0)
     return replace(each[0], mi=mi, sites=sites), {}
 
 
-def with_age_and_sex(base: Found, seed: int, dataset: Dataset) -> Derived:
+def with_age_and_sex(base: BySeed, seed: int, dataset: Dataset) -> Derived:
     """A logistic regression on logit, age and sex, fitted on the other folds; a missing value is their median."""
-    found = base[seed]
-    told = dataset.table[["age", "sex"]].to_numpy(float)
-    told[:, 0] = np.minimum(told[:, 0], 90) / 10  # ages above 89 are not given
-    told = told[:, ~np.isnan(told).all(axis=0)]
-    mi = np.empty_like(found.mi)
-    for fold in np.unique(found.fold):
-        held = found.fold == fold
-        known = np.where(np.isnan(told), np.nanmedian(told[~held], axis=0), told)
-        inputs = np.column_stack([logit(found.mi), known])
-        fitted = LogisticRegression(C=10.0, max_iter=1000).fit(inputs[~held], dataset.infarction[~held])
-        mi[held] = fitted.predict_proba(inputs[held])[:, 1]
-    return replace(found, mi=mi), {}
+    out_of_fold = base[seed]
+    age_and_sex = dataset.table[["age", "sex"]].to_numpy(float)
+    age_and_sex[:, 0] = np.minimum(age_and_sex[:, 0], 90) / 10  # ages above 89 are not given
+    age_and_sex = age_and_sex[:, ~np.isnan(age_and_sex).all(axis=0)]
+    mi = np.empty_like(out_of_fold.mi)
+    for fold in np.unique(out_of_fold.fold):
+        held_out = out_of_fold.fold == fold
+        known = np.where(np.isnan(age_and_sex), np.nanmedian(age_and_sex[~held_out], axis=0), age_and_sex)
+        inputs = np.column_stack([logit(out_of_fold.mi), known])
+        fitted = LogisticRegression(C=10.0, max_iter=1000).fit(inputs[~held_out], dataset.infarction[~held_out])
+        mi[held_out] = fitted.predict_proba(inputs[held_out])[:, 1]
+    return replace(out_of_fold, mi=mi), {}
 
 
-def sites_from_all(base: Found, seed: int, dataset: Dataset) -> Derived:
+def sites_from_all(base: BySeed, seed: int, dataset: Dataset) -> Derived:
     """Each site's probability by a logistic regression on the logits of all six, fitted on the other folds' infarctions.
 
-    What structure there is among the sites would show here: anteroseptal between septal and anterior, say.
+    What structure there is among the sites would show here, such as anteroseptal between septal and anterior.
     """
-    found = base[seed]
-    logits, sites = logit(found.sites), found.sites.copy()
-    for fold in np.unique(found.fold):
-        held = found.fold == fold
-        learnt = ~held & dataset.infarction
-        for place in range(sites.shape[1]):
-            targets = dataset.sites[learnt, place]
+    out_of_fold = base[seed]
+    logits, sites = logit(out_of_fold.sites), out_of_fold.sites.copy()
+    for fold in np.unique(out_of_fold.fold):
+        held_out = out_of_fold.fold == fold
+        training_rows = ~held_out & dataset.infarction
+        for site in range(sites.shape[1]):
+            targets = dataset.sites[training_rows, site]
             if targets.sum() > 5:
-                fitted = LogisticRegression(C=1.0, max_iter=1000).fit(logits[learnt], targets)
-                sites[held, place] = fitted.predict_proba(logits[held])[:, 1]
-    return replace(found, sites=sites), {}
+                fitted = LogisticRegression(C=1.0, max_iter=1000).fit(logits[training_rows], targets)
+                sites[held_out, site] = fitted.predict_proba(logits[held_out])[:, 1]
+    return replace(out_of_fold, sites=sites), {}
 
 
 def logit(probabilities: np.ndarray) -> np.ndarray:
@@ -67,7 +67,7 @@ def logit(probabilities: np.ndarray) -> np.ndarray:
     return np.log(clipped / (1 - clipped))
 
 
-DERIVED: dict[str, Callable[[Found, int, Dataset], Derived]] = {
+DERIVED: dict[str, Callable[[BySeed, int, Dataset], Derived]] = {
     "not calibrated": partial(decide_by, calibration="none", site_calibration="none"),
     "calibrated by temperature": partial(decide_by, calibration="temperature"),
     "calibrated by Platt's logistic": partial(decide_by, calibration="platt"),

@@ -42,22 +42,22 @@ def occlusion_values(signal: np.ndarray, detector: Detector) -> np.ndarray:
 def probability_without(signal: np.ndarray, orders: np.ndarray, detector: Detector) -> np.ndarray:
     """Probability of infarction after the first 1, 2, 3, 4 and 6 leads of each order are flat, (n_orders, 5)."""
     kept = np.ones((len(orders), len(TAKEN), 12), np.float32)
-    for place, order in enumerate(orders):
+    for index, order in enumerate(orders):
         for step, count in enumerate(TAKEN):
-            kept[place, step, order[:count]] = 0
-    found = detector.run(signal * kept.reshape(-1, 12, 1))
-    return sigmoid(output_logits(found, [*detector.stages.values()])[:, 0]).reshape(len(orders), len(TAKEN))
+            kept[index, step, order[:count]] = 0
+    outputs = detector.run(signal * kept.reshape(-1, 12, 1))
+    return sigmoid(output_logits(outputs, [*detector.stages.values()])[:, 0]).reshape(len(orders), len(TAKEN))
 
 
 def probability_of_pieces(signal: np.ndarray, detector: Detector) -> np.ndarray:
-    """Of each 2.5 s of a recording, what its windows say in the whole recording, and what it says alone, (2, n_pieces)."""
+    """Probability of each 2.5 s of a recording: of its windows in the whole, and of it read alone, (2, n_pieces)."""
     plan, length = detector.stages["detect"], round(PIECE_S * detector.spec.fs_hz)
     firsts = np.arange(0, signal.shape[1] - length + 1, length)
     windows = sigmoid(detector.run(signal[None])[0][0]).mean(axis=0)[:, 0]
     starts = window_starts(signal.shape[1], plan)
-    told = [windows[(starts >= first) & (starts + plan.window <= first + length)].mean() for first in firsts]
+    in_whole = [windows[(starts >= first) & (starts + plan.window <= first + length)].mean() for first in firsts]
     pieces = np.stack([signal[:, first : first + length] for first in firsts])
-    return np.array([told, [pool_windows(each, plan)[0] for each in detector.run(pieces)[0]]])
+    return np.array([in_whole, [pool_windows(each, plan)[0] for each in detector.run(pieces)[0]]])
 
 
 def measure(
@@ -87,12 +87,12 @@ def measure(
         for name, each in zip(orders, lost, strict=False):
             ways.setdefault(name, []).append(each)
         ways.setdefault("at random", []).append(lost[len(orders) :].mean(axis=0))
-        told, read = probability_of_pieces(signal, detector)
+        in_whole, read = probability_of_pieces(signal, detector)
         for each, probability in zip(
-            alone.values(), (read[told.argmax()], read.mean(), read[told.argmin()]), strict=True
+            alone.values(), (read[in_whole.argmax()], read.mean(), read[in_whole.argmin()]), strict=True
         ):
             each.append(probability)
-    return tuple({name: np.stack(each) for name, each in found.items()} for found in (ways, values, alone))
+    return tuple({name: np.stack(each) for name, each in measured.items()} for measured in (ways, values, alone))
 
 
 def means_with_interval(patients: np.ndarray) -> Callable[[np.ndarray], str]:
@@ -136,15 +136,15 @@ def print_lead_weights(values: np.ndarray, sites: np.ndarray) -> None:
     """Share of what speaks for a site that each lead holds, over the infarctions at that site."""
     print("| site | records | " + " | ".join(LEADS) + " | three strongest |")
     print("|---" * (3 + len(LEADS)) + "|")
-    for place, site in enumerate(SITES):
-        mean = values[sites[:, place], 1 + place].mean(axis=0)
+    for index, site in enumerate(SITES):
+        mean = values[sites[:, index], 1 + index].mean(axis=0)
         share = np.maximum(mean, 0) / max(np.maximum(mean, 0).sum(), 1e-9)
         strongest = ", ".join(LEADS[lead] for lead in np.argsort(-mean)[:3])
         cells = " | ".join(f"{each:.2f}" for each in share)
-        print(f"| {site} | {sites[:, place].sum()} | {cells} | {strongest} |")
+        print(f"| {site} | {sites[:, index].sum()} | {cells} | {strongest} |")
         if site in EXPECTED:
-            held = share[[LEADS.index(lead) for lead in EXPECTED[site]]].sum()
-            print(f"| {site}: {', '.join(EXPECTED[site])} together | | {held:.2f}" + " |" * (1 + len(LEADS)))
+            together = share[[LEADS.index(lead) for lead in EXPECTED[site]]].sum()
+            print(f"| {site}: {', '.join(EXPECTED[site])} together | | {together:.2f}" + " |" * (1 + len(LEADS)))
 
 
 def main() -> int:

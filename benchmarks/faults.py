@@ -1,4 +1,4 @@
-"""Faults to plant in right recordings, each with what a check should say of it."""
+"""Faults to plant in right recordings, each with the reasons that a check should give."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ SKIN_MV = 0.005  # two electrodes on one leg still differ by this, as noise
 class Planted:
     """A fault. plant : (signal (12, n) in mV, rate, random numbers) -> faulty signal and the leads to be named.
 
-    kinds : any of them is right; empty where nothing can be said.  severity : where it must be "rejected".
+    kinds : any of them is right; empty where nothing can be seen.  severity : where it must be "rejected".
     """
 
     name: str
@@ -143,9 +143,9 @@ def muscle(ratio_db: float) -> Callable[..., np.ndarray]:
 
 def _spikes(height_mv: float, count: int = 3) -> Callable[..., np.ndarray]:
     def of_lead(samples: np.ndarray, fs_hz: float, rng: np.random.Generator) -> np.ndarray:
-        places = rng.choice(np.arange(10, len(samples) - 10), count, replace=False)
+        positions = rng.choice(np.arange(10, len(samples) - 10), count, replace=False)
         samples = samples.copy()
-        samples[places] += height_mv * rng.choice([-1, 1], count)
+        samples[positions] += height_mv * rng.choice([-1, 1], count)
         return samples
 
     return of_lead

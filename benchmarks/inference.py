@@ -64,8 +64,8 @@ class Line:
 def recordings() -> list[Path]:
     """The recordings that are read: N_RECORDS paths, each once where there are so many."""
     folder = Path(os.environ["ECG_DATA"]) / "aiijc/test" if "ECG_DATA" in os.environ else ROOT / "public_data/test"
-    found = sorted(folder.glob("*.npy"))
-    return [found[place % len(found)] for place in range(N_RECORDS)]
+    paths = sorted(folder.glob("*.npy"))
+    return [paths[index % len(paths)] for index in range(N_RECORDS)]
 
 
 def operations(network: nn.Module, n_samples: int, starts: Sequence[np.ndarray]) -> int:
@@ -112,7 +112,7 @@ def measure_paths(paths: Sequence[Path], onnx: Detector, by_torch: Detector) -> 
     ]
     signals = [prepare_together([each.signal], each.fs_hz, onnx.spec) for each in usual]
     together = [np.concatenate(some) for some in in_turns(signals)]
-    found = {
+    durations = {
         "the reference's networks by its scheme, a window at a time": seconds_each(each_of(reference, few), len(few)),
         "the whole path: files in, findings out": whole_path(paths, onnx),
         "the whole path by torch": whole_path(paths, by_torch),
@@ -127,8 +127,8 @@ def measure_paths(paths: Sequence[Path], onnx: Detector, by_torch: Detector) -> 
         "the networks alone, by ONNX Runtime": seconds_each(each_of(onnx.run, together), len(signals)),
         "the networks alone, by torch": seconds_each(each_of(by_torch.run, together), len(signals)),
     }
-    slowest = found["the reference's networks by its scheme, a window at a time"]
-    rows = [Row(what, 1e3 * seconds, slowest / seconds) for what, seconds in found.items()]
+    slowest = durations["the reference's networks by its scheme, a window at a time"]
+    rows = [Row(what, 1e3 * seconds, slowest / seconds) for what, seconds in durations.items()]
     return rows + bound(paths, by_torch, slowest)
 
 
@@ -161,8 +161,8 @@ def measure_commands(paths: Sequence[Path], large: bool) -> list[Line]:
     (ROOT / "results").mkdir(exist_ok=True)
     run_python(["-c", "import inference"])  # so that bytecode is written and files are in memory
     starting = [run_python(["-c", "import inference"])[0] for _ in range(3)]
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / "results") as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / "results") as scratch:
+        folder = Path(scratch)
         at_all = [run_python(_command(linked(paths, folder / str(turn), len(paths)), folder))[0] for turn in range(3)]
         _, few = run_python(_command(linked(paths, folder / "few", N_FEW), folder))
         lines = [
@@ -186,8 +186,8 @@ def _command(folder: Path, out: Path) -> list[str]:
 def linked(paths: Sequence[Path], folder: Path, n: int) -> Path:
     """A folder of n recordings, the given ones over and over, without their bytes being copied."""
     folder.mkdir()
-    for place in range(n):
-        os.link(paths[place % len(paths)], folder / f"{place:06}.npy")
+    for index in range(n):
+        os.link(paths[index % len(paths)], folder / f"{index:06}.npy")
     return folder
 
 
@@ -240,8 +240,8 @@ def main() -> int:
     parser.add_argument("--large", action="store_true", help=f"the memory over {LARGE:,} records as well")
     large = parser.parse_args().large
     seed_everything(0)  # the reference's weights
-    told = describe()
-    print("\n".join(told.values()))
+    machine = describe()
+    print("\n".join(machine.values()))
     paths = recordings()
     onnx, by_torch = (Detector.load(runtime=runtime) for runtime in ("onnx", "torch"))
     rows = measure_paths(paths, onnx, by_torch)
@@ -249,7 +249,7 @@ def main() -> int:
     lines = asked_of(rows) + measure_commands(paths, large)
     for head, of_table in zip(HEADS, (format_rows(rows), format_lines(lines), format_steps(steps)), strict=True):
         print("", head, *of_table, sep="\n")
-    kept = told | {"rows": [*map(asdict, rows)], "lines": [*map(asdict, lines)], "steps": [*map(asdict, steps)]}
+    kept = machine | {"rows": [*map(asdict, rows)], "lines": [*map(asdict, lines)], "steps": [*map(asdict, steps)]}
     RESULTS.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return int(not all(line.is_met for line in lines))
 

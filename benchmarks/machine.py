@@ -23,12 +23,12 @@ def describe() -> dict[str, str]:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
-    told = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
-    found = {key.strip(): value.strip() for key, value in told.items()}
+    padded = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
+    fields = {key.strip(): value.strip() for key, value in padded.items()}
     vectors = [
-        name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in found.get("flags", "").split()
+        name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in fields.get("flags", "").split()
     ]
-    name = found.get("model name", platform.processor() or platform.machine())
+    name = fields.get("model name", platform.processor() or platform.machine())
     packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     return {
         "machine": f"{os.cpu_count()} cores of {name}, {', '.join(vectors) or platform.machine()}",
@@ -60,9 +60,9 @@ def each_of(function: Callable[..., object], items: Iterable[object]) -> Callabl
 def _revision() -> str:
     """The commit, with "-dirty" where the code is another; figures that were just written do not count."""
     asked = ["git", "status", "--porcelain", "--", ".", ":!benchmarks/results"]
-    told = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    status = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
     revision = code_revision(ROOT)
-    return revision.removesuffix("-dirty") if told.returncode == 0 and not told.stdout.strip() else revision
+    return revision.removesuffix("-dirty") if status.returncode == 0 and not status.stdout.strip() else revision
 
 
 # Between us and what is measured: a child's peak memory begins at that of the process that it was forked from.

@@ -98,8 +98,8 @@ def copy_records(data: Path, n: int = N_LISTED) -> None:
         there = connection.execute("SELECT count(*) FROM records").fetchone()[0]
         taken = ", ".join(f'"{each}"' for each in columns)
         given = ", ".join({"name": "?||name", "folded": "?||folded"}.get(each, f'"{each}"') for each in columns)
-        for place in range(-(-(n - there) // there)):
-            prefix = f"copy {place} "
+        for number in range(-(-(n - there) // there)):
+            prefix = f"copy {number} "
             connection.execute(f"INSERT INTO records ({taken}) SELECT {given} FROM records WHERE id <= ?",
                                (prefix, prefix, there))  # fmt: skip
     connection.close()

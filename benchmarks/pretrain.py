@@ -54,12 +54,12 @@ def filling_loss(network: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.T
 
 
 def read_signals(config: Config) -> list[np.ndarray]:
-    """Every signal of the training part, of its companions and of the test part, prepared; (n_leads, n) each."""
+    """Every signal of the training part, of its weak data sets and of the test part, prepared; (n_leads, n) each."""
     dataset = open_data(config["data"]["companions"])
     sources = [source for part in (dataset, *dataset.companions) for source in part.sources]
     sources += sorted((Path(os.environ.get("ECG_DATA", "data")) / "aiijc/test").glob("*.npy"))
-    told = config["signal"]
-    spec = SignalSpec(told["fs_hz"], (told["low_hz"], told["high_hz"]), scale=told["scale"])
+    settings = config["signal"]
+    spec = SignalSpec(settings["fs_hz"], (settings["low_hz"], settings["high_hz"]), scale=settings["scale"])
     records = (read_record(source) for source in tqdm(sources, desc="reading", unit="record"))
     return [prepare_signal(record.signal, record.fs_hz, spec) for record in records]
 
@@ -95,10 +95,12 @@ def main() -> int:
     except CardiacError as error:
         print(error, file=sys.stderr)
         return 1
-    told = {"loss": training.history[-1]["train_loss"], "seconds": sum(each["seconds"] for each in training.history)}
+    summary = {"loss": training.history[-1]["train_loss"], "seconds": sum(each["seconds"] for each in training.history)}
     card = {"name": "pretrained", "signal": config["signal"], "network": arguments, "members": 1, "stages": {}}
-    save_bundle(PRETRAINED, [trained.trunk], card | {"decisions": {}, "training": told})
-    print(f"{len(signals)} signals, {told['seconds'] / 60:.1f} minutes, share of variance left {told['loss']:.3f}")
+    save_bundle(PRETRAINED, [trained.trunk], card | {"decisions": {}, "training": summary})
+    print(
+        f"{len(signals)} signals, {summary['seconds'] / 60:.1f} minutes, share of variance left {summary['loss']:.3f}"
+    )
     return 0
 
 

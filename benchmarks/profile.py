@@ -44,15 +44,15 @@ class Part:
 
 
 def part_of(stack: str) -> str:
-    """The part that a stack of frames, outermost first, stands in."""
+    """The part that a stack of frames, outermost first, belongs to."""
     frames = stack.split(";")
     if re.search(r"\b(wait|_worker) \(.*(threading|thread|_base)\.py", frames[-1]):
         return WAITING
     if any("<frozen importlib" in frame for frame in frames):
         return STARTING
     for frame in reversed(frames):
-        for part, places in PARTS.items():
-            if any(f"({place}" in frame or f"/{place}" in frame for place in places):
+        for part, prefixes in PARTS.items():
+            if any(f"({prefix}" in frame or f"/{prefix}" in frame for prefix in prefixes):
                 return part
     return OTHER
 
@@ -74,8 +74,8 @@ def measure() -> list[Part]:
     if not program.is_file():
         raise SystemExit("py-spy is not installed: pip install -r requirements-bench.txt")
     (ROOT / "results").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="profile-", dir=ROOT / "results") as place:
-        folder, paths = Path(place), recordings()
+    with tempfile.TemporaryDirectory(prefix="profile-", dir=ROOT / "results") as scratch:
+        folder, paths = Path(scratch), recordings()
         recorded = linked(paths, folder / "in", TIMES * len(paths))
         spy = [str(program), "record", "--rate", str(RATE_HZ), "--full-filenames"]
         command = [sys.executable, "inference.py", str(recorded), "--out", str(folder / "out")]

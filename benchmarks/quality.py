@@ -40,7 +40,7 @@ PLACEMENT = (
     "arms_exchanged", "arm_leg_exchanged", "left_arm_leg_exchanged", "leg_electrode", "chest_order", "lead_inverted",
     "leads_exchanged", "limb_leads_disagree", "wrong_gain",
 )  # fmt: skip
-# By which all leads together are off: 200 is a gain of 5 in place of 1000, 5 one of 200.
+# By which all leads together are off: 200 is a gain of 5 instead of 1000, 5 one of 200.
 GAINS = {"1": 1, "2": 2, "5": 5, "10": 10, "100": 100, "200": 200, "1/2": 1 / 2, "1/5": 1 / 5, "1/10": 1 / 10}
 NOISE = ("baseline_drift", "static_noise", "burst_noise", "electrodes_problems")
 
@@ -76,36 +76,36 @@ def read_signal(folder: Path, record_id: str) -> np.ndarray:
     return np.load(folder / f"{record_id}.npy", allow_pickle=False)
 
 
-def against_flags(flags: pd.DataFrame, found: dict[str, Quality]) -> list[str]:
+def against_flags(flags: pd.DataFrame, qualities: dict[str, Quality]) -> list[str]:
     """The table against PTB-XL's flags. flags : bool, by record_id."""
     clean = flags.index[~flags[list(NOISE)].any(axis=1)]
     lines = ["| PTB-XL's flag, and our kinds | share | 95 % interval | hits | records |", "|---|---|---|---|---|"]
     for flag, kinds in FLAGS.items():
-        told = ", ".join(kinds)
+        listed = ", ".join(kinds)
         positives = flags.index[flags[flag]]
         negatives = flags.index[~flags[flag]] if flag == "pacemaker" else clean
-        lines.append(f"| {flag} ({told}): caught | {share_of(says(found[name], kinds) for name in positives)} |")
-        blamed = share_of(says(found[name], kinds) for name in negatives)
+        lines.append(f"| {flag} ({listed}): caught | {share_of(says(qualities[name], kinds) for name in positives)} |")
+        blamed = share_of(says(qualities[name], kinds) for name in negatives)
         lines.append(f"| {flag}: blamed without {'it' if flag == 'pacemaker' else 'any noise flag'} | {blamed} |")
     return lines
 
 
-def by_infarction(infarction: pd.Series, found: dict[str, Quality]) -> list[str]:
-    """Who is told that leads or electrodes are misplaced: tracings with an infarction more often than others?"""
+def by_infarction(infarction: pd.Series, qualities: dict[str, Quality]) -> list[str]:
+    """Whose leads or electrodes are reported as misplaced: tracings with an infarction more often than others?"""
     lines = ["| said to have misplaced leads | share | 95 % interval | with it | records |", "|---|---|---|---|---|"]
-    for truth, told in ((True, "with an infarction"), (False, "without")):
+    for truth, label in ((True, "with an infarction"), (False, "without")):
         names = infarction.index[infarction == truth]
-        lines.append(f"| {told} | {share_of(says(found[name], PLACEMENT) for name in names)} |")
+        lines.append(f"| {label} | {share_of(says(qualities[name], PLACEMENT) for name in names)} |")
     return lines
 
 
-def by_kind(head: str, found: list[Quality]) -> list[str]:
+def by_kind(head: str, qualities: list[Quality]) -> list[str]:
     """How many records have a reason of each kind, and how many are rejected."""
     lines = [f"| {head} | share | 95 % interval | with it | records |", "|---|---|---|---|---|"]
     for kind in KINDS:
-        lines.append(f"| {kind} | {share_of(says(each, (kind,)) for each in found)} |")
+        lines.append(f"| {kind} | {share_of(says(each, (kind,)) for each in qualities)} |")
     for status in ("ok", "warning", "rejected"):
-        lines.append(f"| {status} | {share_of(each.status == status for each in found)} |")
+        lines.append(f"| {status} | {share_of(each.status == status for each in qualities)} |")
     return lines
 
 
@@ -116,37 +116,37 @@ def planted(faults: list[Planted], folder: Path, names: list[str], before: dict[
         "|---|---|---|---|---|---|---|",
     ]
     signals = {name: read_signal(folder, name) for name in names}
-    for place, fault in enumerate(tqdm(faults, desc="planted faults", unit="fault", disable=None)):
+    for index, fault in enumerate(tqdm(faults, desc="planted faults", unit="fault", disable=None)):
         right, kind_right, new = [], [], []
         for number, name in enumerate(names):
-            rng = np.random.default_rng([place, number])
+            rng = np.random.default_rng([index, number])
             signal, leads = fault.plant(signals[name], FS_HZ, rng)
-            found = assess(signal, FS_HZ)
+            quality = assess(signal, FS_HZ)
             had = {(reason.kind, reason.leads) for reason in before[name].reasons}
-            right.append(says(found, fault.kinds, leads, fault.severity))
-            kind_right.append(says(found, fault.kinds))
-            new.append(any((reason.kind, reason.leads) not in had for reason in found.reasons))
+            right.append(says(quality, fault.kinds, leads, fault.severity))
+            kind_right.append(says(quality, fault.kinds))
+            new.append(any((reason.kind, reason.leads) not in had for reason in quality.reasons))
         lines.append(f"| {fault.name} | {share_of(right)} | {np.mean(kind_right):.3f} | {np.mean(new):.3f} |")
     return lines
 
 
 def gains(folder: Path, names: list[str]) -> list[str]:
-    """How often it is said that the gain of all leads is off, the way that a file goes: through the door, then assessed.
+    """How often the gain of all leads is reported as off, the way that a file goes: read and checked, then assessed.
 
-    Said by a reason, or in the sentence with which the door refuses. At a gain of 1 it is said of a right recording.
+    Reported by a reason, or in the sentence of a refusal. At a gain of 1 it is reported of a right recording.
     """
     lines = [
         "| all leads times | said to be the gain or the unit | 95 % interval | said | records | no decision |",
         "|---|---|---|---|---|---|",
     ]
     signals = [read_signal(folder, name) for name in names]
-    for told, gain in tqdm(GAINS.items(), desc="gains", unit="gain", disable=None):
-        said, refused = zip(*[_said_of_gain(gain * signal) for signal in signals], strict=True)
-        lines.append(f"| {told} | {share_of(said)} | {np.mean(refused):.3f} |")
+    for label, gain in tqdm(GAINS.items(), desc="gains", unit="gain", disable=None):
+        named, refused = zip(*[_names_gain(gain * signal) for signal in signals], strict=True)
+        lines.append(f"| {label} | {share_of(named)} | {np.mean(refused):.3f} |")
     return lines
 
 
-def _said_of_gain(signal: np.ndarray) -> tuple[bool, bool]:
+def _names_gain(signal: np.ndarray) -> tuple[bool, bool]:
     """Whether the gain is named, and whether there is no decision."""
     try:
         quality = assess(record_from_array(signal, FS_HZ).signal, FS_HZ)
@@ -215,25 +215,25 @@ def main() -> None:
     arguments = parser.parse_args()
     train, test = arguments.data / "train", arguments.data / "test"
     folds = pd.read_csv(ROOT / "checkpoints/mi/folds.csv").set_index("record_id")["fold"]
-    told = pd.read_csv(train / "train_ptbxl.csv", dtype=str).set_index("record_name")
+    table = pd.read_csv(train / "train_ptbxl.csv", dtype=str).set_index("record_name")
     if arguments.fit:
         names = list(folds.index[~folds.isin(HELD_OUT)])
         fitted = {
             name: assess(read_signal(train, name), FS_HZ) for name in tqdm(names, desc="folds 0 to 2", disable=None)
         }
-        print("\n".join(against_flags(told.loc[names, list(FLAGS)].notna(), fitted)), end="\n\n")
+        print("\n".join(against_flags(table.loc[names, list(FLAGS)].notna(), fitted)), end="\n\n")
         print("\n".join(fit(train, names)))
         return
-    flags = told.loc[folds.index[folds.isin(HELD_OUT)], list(FLAGS)].notna()
+    flags = table.loc[folds.index[folds.isin(HELD_OUT)], list(FLAGS)].notna()
     bar = tqdm(flags.index, desc="folds 3 and 4", unit="record", disable=None)
-    found = {name: assess(read_signal(train, name), FS_HZ) for name in bar}
+    qualities = {name: assess(read_signal(train, name), FS_HZ) for name in bar}
     clean = list(flags.index[~flags.any(axis=1)])
-    print("\n".join(against_flags(flags, found)), end="\n\n")
-    print("\n".join(by_kind("folds 3 and 4, no flag", [found[name] for name in clean])), end="\n\n")
+    print("\n".join(against_flags(flags, qualities)), end="\n\n")
+    print("\n".join(by_kind("folds 3 and 4, no flag", [qualities[name] for name in clean])), end="\n\n")
     infarction = pd.read_csv(train / "train_gts.csv").set_index("record_name")["myocard"].loc[flags.index] == 1
-    print("\n".join(by_infarction(infarction, found)), end="\n\n")
+    print("\n".join(by_infarction(infarction, qualities)), end="\n\n")
     some = list(np.random.default_rng(0).permutation(clean)[: arguments.records])
-    print("\n".join(planted(all_faults(), train, some, found)), end="\n\n")
+    print("\n".join(planted(all_faults(), train, some, qualities)), end="\n\n")
     print("\n".join(gains(train, clean)), end="\n\n")
     bar = tqdm(sorted(test.glob("*.npy")), desc="test records", unit="record", disable=None)
     of_test = {path.stem: assess(read_signal(test, path.stem), FS_HZ) for path in bar}

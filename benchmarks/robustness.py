@@ -65,7 +65,7 @@ CHANGES: dict[str, Change] = {
     "muscle noise at 5 dB": _every_lead(muscle(5)),
     **{f"{lead} dead": _dead(lead) for lead in LEADS},
 }
-# Where too little is seen for a decision, or might be: what would a decision be worth?
+# Where too little is seen for a decision, or might be: how good would a decision be?
 UNSEEN: dict[str, Change] = {
     "as it is": _dead(),
     "V1 to V6 dead": _dead(*LEADS[6:]),
@@ -89,29 +89,29 @@ def changed(record: Record, seed: int) -> dict[str, Record]:
         made[f"resampled to {rate:g} Hz"] = replace(
             record, signal=resample(signal, fs_hz, rate).astype(np.float32), fs_hz=rate
         )
-    for place, (name, change) in enumerate(CHANGES.items()):
-        rng = np.random.default_rng([seed, place])
+    for index, (name, change) in enumerate(CHANGES.items()):
+        rng = np.random.default_rng([seed, index])
         made[name] = replace(record, signal=change(signal, fs_hz, rng).astype(np.float32))
     return made
 
 
 def measure(rows: np.ndarray, sources: list[Path | Record], detector: Detector) -> dict[str, np.ndarray]:
     """Calibrated probability of infarction of each record under each change, (n,); NaN where it was rejected."""
-    found: dict[str, list[float]] = {}
+    probabilities: dict[str, list[float]] = {}
     for row in tqdm(rows, unit="record", disable=None):
         for name, record in changed(read_record(sources[row]), int(row)).items():
             try:
                 probability = predict_record(record, detector).mi.probability
             except CardiacError:
                 probability = np.nan
-            found.setdefault(name, []).append(probability)
-    return {name: np.array(each) for name, each in found.items()}
+            probabilities.setdefault(name, []).append(probability)
+    return {name: np.array(each) for name, each in probabilities.items()}
 
 
-def print_table(found: dict[str, np.ndarray], true: np.ndarray, patients: np.ndarray, threshold: float) -> None:
+def print_table(probabilities: dict[str, np.ndarray], true: np.ndarray, patients: np.ndarray, threshold: float) -> None:
     """Change of probability and of F1 under each change; a rejected record counts as no infarction."""
     weights = np.vstack([np.ones(len(true)), bootstrap_weights(patients)])
-    plain = found["as it is"]
+    plain = probabilities["as it is"]
     before = np.array([f1_score(plain >= threshold, true, each) for each in weights])
     print(
         f"F1 as it is: {before[0]:.3f} ({true.sum()} infarctions of {len(true)} records, which the networks were taught).\n"
@@ -120,7 +120,7 @@ def print_table(found: dict[str, np.ndarray], true: np.ndarray, patients: np.nda
         "| change | mean change of probability | 95 % of changes under | decisions changed | no decision | change of F1 |"
     )
     print("|---|---|---|---|---|---|")
-    for name, each in found.items():
+    for name, each in probabilities.items():
         if name == "as it is":
             continue
         read = ~np.isnan(each)
@@ -156,10 +156,10 @@ def print_unseen(records: list[Record], sites: np.ndarray, infarction: np.ndarra
     print("|---|---|---|---|---|---|")
     plain, _ = decide_anyway(records, detector, UNSEEN["as it is"])
     for name, change in tqdm(UNSEEN.items(), unit="change", disable=None):
-        found, usable = decide_anyway(records, detector, change)
-        cells = [share_of(found[inferior]), share_of(found[other]), share_of(~found[~infarction])]
-        told = " | ".join(cell.rsplit(" | ", 2)[0].replace(" | ", " (") + ")" for cell in cells)
-        print(f"| {name} | {told} | {(found != plain).mean():.1%} | {np.mean(usable):.1%} |")
+        present, usable = decide_anyway(records, detector, change)
+        cells = [share_of(present[inferior]), share_of(present[other]), share_of(~present[~infarction])]
+        shares = " | ".join(cell.rsplit(" | ", 2)[0].replace(" | ", " (") + ")" for cell in cells)
+        print(f"| {name} | {shares} | {(present != plain).mean():.1%} | {np.mean(usable):.1%} |")
 
 
 def main() -> int:
@@ -174,7 +174,7 @@ def main() -> int:
         dataset, detector = read_dataset(options.data), Detector.load(options.bundle)
         n = min(options.records, len(dataset.infarction))
         rows = np.sort(np.random.default_rng(0).permutation(len(dataset.infarction))[:n])
-        found = measure(rows, list(dataset.sources), detector)
+        probabilities = measure(rows, list(dataset.sources), detector)
         infarcted = np.flatnonzero(dataset.infarction)
         healthy = np.random.default_rng(0).permutation(np.flatnonzero(~dataset.infarction))[: len(infarcted)]
         both = np.sort(np.concatenate([infarcted, healthy]))
@@ -182,7 +182,7 @@ def main() -> int:
     except CardiacError as error:
         print(error, file=sys.stderr)
         return 1
-    print_table(found, dataset.infarction[rows], dataset.patients[rows], detector.rule.thresholds.mi)
+    print_table(probabilities, dataset.infarction[rows], dataset.patients[rows], detector.rule.thresholds.mi)
     print()
     print_unseen(records, dataset.sites[both], dataset.infarction[both], detector)
     return 0

@@ -55,10 +55,10 @@ def measure_rates(paths: Sequence[Path]) -> list[Rate]:
     """Of one worker and of two."""
     (ROOT / "results").mkdir(exist_ok=True)
     rates = []
-    with tempfile.TemporaryDirectory(prefix="scale-", dir=ROOT / "results") as place:
-        folder = linked(paths, Path(place) / "in", TIMES * len(paths))
+    with tempfile.TemporaryDirectory(prefix="scale-", dir=ROOT / "results") as scratch:
+        folder = linked(paths, Path(scratch) / "in", TIMES * len(paths))
         for workers in (1, 2):
-            out, started = Path(place) / f"out{workers}", time.time()
+            out, started = Path(scratch) / f"out{workers}", time.time()
             read_many(str(folder), out, DEFAULT_BUNDLE, workers=workers, part_size=PART_SIZE)
             at = sorted(path.stat().st_mtime for path in out.glob("part=*/findings.parquet"))
             rates.append(Rate(workers, (len(at) - workers) * PART_SIZE / (at[-1] - at[workers - 1]), at[0] - started))
@@ -72,16 +72,16 @@ def measure_feed() -> Feed:
     recipe = recipe_of(config)
     dataset = simulate_dataset(n_records=200, seed=1)
     signals = [prepare_signal(record.signal, record.fs_hz, recipe.spec) for record in dataset.sources]
-    lessons = teach(dataset, signals, config["data"])
+    examples = teach(dataset, signals, config["data"])
     rows = np.arange(len(companion_folds(dataset, np.zeros(len(signals), int))))
     with tempfile.TemporaryDirectory() as folder:
-        training = training_of(recipe, "bench", lessons, rows, Path(folder))
+        training = training_of(recipe, "bench", examples, rows, Path(folder))
         rng, batch = np.random.default_rng(0), config["train"]["batch_size"]
         drawing, stepping = [], []
         training.network.train()
         for _ in range(N_BATCHES):
             started = time.perf_counter()
-            drawn = draw_batch(lessons, rng.choice(rows, batch), rng, config["train"])
+            drawn = draw_batch(examples, rng.choice(rows, batch), rng, config["train"])
             between = time.perf_counter()
             training.step(drawn)
             drawing.append(between - started)
@@ -107,8 +107,8 @@ def format_feed(feed: Feed) -> list[str]:
 def main() -> None:
     """Print the tables and keep them."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    told = describe()
-    print("\n".join(told.values()))
+    machine = describe()
+    print("\n".join(machine.values()))
     rates = measure_rates(recordings())
     print(
         "\n| workers | records/s | times one | s to the first part |\n|---|---|---|---|", *format_rates(rates), sep="\n"
@@ -116,7 +116,7 @@ def main() -> None:
     feed = measure_feed()
     head = "\n| records a batch | ms to draw it | ms to learn from it | drawing's share |\n|---|---|---|---|"
     print(head, *format_feed(feed), sep="\n")
-    kept = told | {"rates": [*map(asdict, rates)], "feed": asdict(feed)}
+    kept = machine | {"rates": [*map(asdict, rates)], "feed": asdict(feed)}
     RESULTS.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -36,9 +36,9 @@ def take_record(page: Page, site: Site, path: Path) -> None:
 
 def main() -> None:
     """Take them."""
-    with tempfile.TemporaryDirectory(prefix="ecg-site-") as place, running_site(Path(place) / "instance") as site:
+    with tempfile.TemporaryDirectory(prefix="ecg-site-") as scratch, running_site(Path(scratch) / "instance") as site:
         demonstration = sorted((ROOT / "public_data/test").glob("*.npy"))
-        archive = Path(place) / "demonstration.zip"
+        archive = Path(scratch) / "demonstration.zip"
         pack(demonstration, archive, names=[path.name for path in demonstration])
         site.wait(site.send(archive))
         with sync_playwright() as started:

@@ -28,9 +28,9 @@ def score(findings: dict[str, Finding], truth: pd.DataFrame) -> dict[str, Figure
     true = np.column_stack([truth[COLUMNS[NORM]] == 0, *(truth[COLUMNS[site]] == 1 for site in SITES)])
     weights = bootstrap_weights(np.arange(len(names)))
     figures = {}
-    for place, name in enumerate(("infarction", *SITES)):
-        measure = partial(f1_score, claimed[:, place], true[:, place])
-        figures[f"F1, {name}"] = with_interval(measure, weights, true[:, place])
+    for column, name in enumerate(("infarction", *SITES)):
+        measure = partial(f1_score, claimed[:, column], true[:, column])
+        figures[f"F1, {name}"] = with_interval(measure, weights, true[:, column])
     return figures
 
 

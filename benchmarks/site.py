@@ -96,9 +96,9 @@ class Site:
 
     def wait(self, job: str) -> dict[str, Any]:
         """The job when it has ended."""
-        while (found := self.json(f"jobs/{job}"))["state"] in ("queued", "running"):
+        while (status := self.json(f"jobs/{job}"))["state"] in ("queued", "running"):
             time.sleep(0.2)
-        return found
+        return status
 
     def resident_mb(self) -> float:
         """Memory of the server and its workers now."""
@@ -108,9 +108,9 @@ class Site:
                 status = (folder / "status").read_text() if folder.name.isdigit() else ""
             except OSError:
                 continue
-            told = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
-            if str(self.process.pid) in (told.get("Pid", "").strip(), told.get("PPid", "").strip()):
-                total += int(told.get("VmRSS", "0").split()[0])
+            fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+            if str(self.process.pid) in (fields.get("Pid", "").strip(), fields.get("PPid", "").strip()):
+                total += int(fields.get("VmRSS", "0").split()[0])
         return total / 1_024
 
 
@@ -132,8 +132,8 @@ def running_site(folder: Path) -> Iterator[Site]:
 def recordings() -> list[Path]:
     """The recordings that are sent."""
     folder = Path(os.environ["ECG_DATA"]) / "aiijc/test" if "ECG_DATA" in os.environ else ROOT / "public_data/test"
-    found = sorted(folder.glob("*.npy"))
-    return [found[place % len(found)] for place in range(N_RECORDS)]
+    paths = sorted(folder.glob("*.npy"))
+    return [paths[index % len(paths)] for index in range(N_RECORDS)]
 
 
 def pack(
@@ -141,18 +141,18 @@ def pack(
 ) -> Path:
     """A zip of recordings, each under a name of its own."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        for place in range(n or len(paths)):
-            archive.write(paths[place % len(paths)], names[place] if names else f"{prefix}{place:05}.npy")
+        for index in range(n or len(paths)):
+            archive.write(paths[index % len(paths)], names[index] if names else f"{prefix}{index:05}.npy")
     return target
 
 
 def reading_time(site: Site, archive: Path) -> list[Line]:
-    """Seconds from the end of an upload until all of it stands in the list, and how many were refused."""
+    """Seconds from the end of an upload until all of it is in the list, and how many were refused."""
     job = site.send(archive)
     started = time.perf_counter()
-    found = site.wait(job)
+    result = site.wait(job)
     seconds = time.perf_counter() - started
-    missing = N_RECORDS - len(found["records"])
+    missing = N_RECORDS - len(result["records"])
     return [
         Line(f"{N_RECORDS} records readable after the end of their upload", seconds, 20.0, "s"),
         Line(f"of {N_RECORDS} records not stored", missing, 0.0, "records"),
@@ -212,10 +212,10 @@ def long_list(site: Site, data: Path) -> list[Line]:
 
 def uploads_at_once(site: Site, folder: Path, paths: Sequence[Path]) -> list[Line]:
     """How many of some uploads that come at once do not end right."""
-    archives = [pack(paths, folder / f"u{place}.zip", 5, f"u{place}-") for place in range(N_UPLOADS)]
+    archives = [pack(paths, folder / f"u{number}.zip", 5, f"u{number}-") for number in range(N_UPLOADS)]
     with ThreadPoolExecutor(N_UPLOADS) as people:
-        found = list(people.map(lambda archive: site.wait(site.send(archive)), archives))
-    wrong = sum(each["state"] != "done" or len(each["records"]) != 5 for each in found)
+        results = list(people.map(lambda archive: site.wait(site.send(archive)), archives))
+    wrong = sum(each["state"] != "done" or len(each["records"]) != 5 for each in results)
     return [Line(f"of {N_UPLOADS} uploads at once not right", wrong, 0.0, "uploads")]
 
 
@@ -233,19 +233,21 @@ def large_upload(site: Site, folder: Path, paths: Sequence[Path]) -> list[Line]:
         job = site.send(archive)
         archive.unlink()
         with tqdm(total=n, desc="large", unit="record", disable=None) as bar:
-            while (found := site.json(f"jobs/{job}"))["state"] in ("queued", "running"):
-                bar.update(found["done"] - bar.n)
+            while (status := site.json(f"jobs/{job}"))["state"] in ("queued", "running"):
+                bar.update(status["done"] - bar.n)
                 time.sleep(1.0)
-        if found["state"] != "done" or len(found["records"]) != n:
-            raise SystemExit(f"the large upload ended as {found['state']} with {len(found['records'])} of {n} records")
+        if status["state"] != "done" or len(status["records"]) != n:
+            raise SystemExit(
+                f"the large upload ended as {status['state']} with {len(status['records'])} of {n} records"
+            )
 
     return [Line(f"memory with a zip of {n} records, 2 GB", memory(site, send_and_read), 1_500.0, "MB")]
 
 
 def measure(large: bool) -> list[Line]:
     """All lines, from one server."""
-    with tempfile.TemporaryDirectory(prefix="ecg-site-") as place, running_site(Path(place) / "instance") as site:
-        paths, lines, folder = recordings(), [], Path(place)
+    with tempfile.TemporaryDirectory(prefix="ecg-site-") as scratch, running_site(Path(scratch) / "instance") as site:
+        paths, lines, folder = recordings(), [], Path(scratch)
         archive = pack(paths, folder / "all.zip")
 
         def work() -> None:
