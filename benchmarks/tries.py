@@ -94,7 +94,7 @@ SHARES = {
     "base": 1.0,
 }
 TARGET_AUC = 0.965
-N_TAUGHT = 333 * 4 / 5  # infarctions that a fold's training sees
+N_TRAINING = 333 * 4 / 5  # infarctions that a fold's training sees
 # What was shipped before: benchmarks/results/NAME.npz, out of fold in the same folds.
 FORMER = {
     "former-1": "shipped first: a network for each stage, none of PTB-XL's other records",
@@ -114,10 +114,10 @@ def settings_of(name: str, seed: int) -> Config:
     return load_config(ROOT / "configs/tries.toml", given, ROOT / "configs/mi.toml")
 
 
-def open_data(companions: list[str]) -> Dataset:
-    """The training part, with companions that lie beside it."""
+def open_data(weak: list[str]) -> Dataset:
+    """The training part, with the weak data sets that lie beside it."""
     root = Path(os.environ.get("ECG_DATA", "data"))
-    return read_companions(read_dataset(root / "aiijc"), [root / name for name in companions])
+    return read_companions(read_dataset(root / "aiijc"), [root / name for name in weak])
 
 
 def train_one(name: str, seed: int, threads: int) -> str:
@@ -131,31 +131,31 @@ def train_one(name: str, seed: int, threads: int) -> str:
     kept = WORK / f"kept-{seed}"
     if name in SAME_WEIGHTS and not out.exists() and (kept / "run.json").is_file():
         shutil.copytree(kept, out)
-        told = json.loads((out / "run.json").read_text(encoding="utf-8"))
-        (out / "run.json").write_text(json.dumps(told | {"config": config}), encoding="utf-8")
+        kept_run = json.loads((out / "run.json").read_text(encoding="utf-8"))
+        (out / "run.json").write_text(json.dumps(kept_run | {"config": config}), encoding="utf-8")
 
-    def keep(told: Mapping[str, Any]) -> None:
-        if name == "base" and told.get("epoch") == config["train"]["epochs"]:
+    def keep(progress: Mapping[str, Any]) -> None:
+        if name == "base" and progress.get("epoch") == config["train"]["epochs"]:
             (kept / "state").mkdir(parents=True, exist_ok=True)
-            for file in (f"state/{told['part']}.pt", "run.json"):
+            for file in (f"state/{progress['part']}.pt", "run.json"):
                 shutil.copy(out / file, kept / file)
 
     dataset = open_data(config["data"]["companions"])
     if not (out / "metrics.json").is_file():
         result = train.fit(config, dataset, out, resume=True, report=keep, bundle=False)
-        (out / "told.json").write_text(json.dumps(_told(config, result.training_s)), encoding="utf-8")
-    found = read_found(out, dataset)
+        (out / "told.json").write_text(json.dumps(_describe(config, result.training_s)), encoding="utf-8")
+    out_of_fold = read_found(out, dataset)
     RESULTS.mkdir(exist_ok=True)
     np.savez_compressed(
         RESULTS / f"{slug(name)}-{seed}.npz",
-        logits=logit(found.pooled).astype(np.float16),
-        fold=found.fold.astype(np.uint8),
+        logits=logit(out_of_fold.pooled).astype(np.float16),
+        fold=out_of_fold.fold.astype(np.uint8),
         told=(out / "told.json").read_text(encoding="utf-8"),
     )
     return f"{name}, seed {seed}"
 
 
-def _told(config: Config, seconds: float) -> dict[str, Any]:
+def _describe(config: Config, seconds: float) -> dict[str, Any]:
     import torch
 
     from learning.run_folder import code_revision
@@ -177,8 +177,8 @@ def run(names: list[str], seeds: list[int], jobs: int, threads: int) -> None:
             (name, seed) for name in names for seed in seeds if not (RESULTS / f"{slug(name)}-{seed}.npz").is_file()
         ]
         waiting = [pool.submit(train_one, *each, threads) for each in todo]
-        for place, done in enumerate(as_completed(waiting), 1):
-            print(f"{place} of {len(waiting)}: {done.result()}", flush=True)
+        for number, done in enumerate(as_completed(waiting), 1):
+            print(f"{number} of {len(waiting)}: {done.result()}", flush=True)
 
 
 def read_kept(name: str, dataset: Dataset) -> OutOfFold | None:
@@ -193,15 +193,15 @@ def read_kept(name: str, dataset: Dataset) -> OutOfFold | None:
     return OutOfFold(fold, chances[:, 0], chances[:, 1:], np.zeros(len(fold)))
 
 
-def score(found: OutOfFold, dataset: Dataset, weights: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+def score(out_of_fold: OutOfFold, dataset: Dataset, weights: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
     """MEASURES for every row of weights, (n, 6). settings : the config's decide section."""
-    fitted = cross_fit(found.pooled, dataset.infarction, dataset.sites, found.fold, settings)
+    fitted = cross_fit(out_of_fold.pooled, dataset.infarction, dataset.sites, out_of_fold.fold, settings)
     true, learnable = dataset.infarction, [SITES.index(site) for site in LEARNABLE]
     present, over, claimed = fitted.present, fitted.over, fitted.columns
     truth = columns(true, dataset.sites)
-    located, sites = found.sites[true][:, learnable], dataset.sites[true][:, learnable]
+    located, sites = out_of_fold.sites[true][:, learnable], dataset.sites[true][:, learnable]
     measures = (
-        partial(metrics.roc_auc, found.mi, true),
+        partial(metrics.roc_auc, out_of_fold.mi, true),
         partial(metrics.f1_score, present, true),
         partial(metrics.calibration_error, fitted.mi, true),
         lambda w: metrics.f1_scores(over[true][:, learnable], sites, w[true]).mean(),
@@ -225,14 +225,14 @@ def score_all(names: list[str], seeds: list[int], n_draws: int) -> Scores:
     """Scores of all tries that are trained, of what is derived from the base, and of nothing else."""
     settings = settings_of("base", 1)["decide"]
     dataset, of = scorer(n_draws)
-    found = {name: {seed: read_kept(f"{slug(name)}-{seed}", dataset) for seed in seeds} for name in names}
-    found = {name: {seed: one for seed, one in each.items() if one is not None} for name, each in found.items()}
-    scores = {name: {seed: of(one, settings=settings) for seed, one in each.items()} for name, each in found.items()}
+    kept = {name: {seed: read_kept(f"{slug(name)}-{seed}", dataset) for seed in seeds} for name in names}
+    kept = {name: {seed: one for seed, one in each.items() if one is not None} for name, each in kept.items()}
+    scores = {name: {seed: of(one, settings=settings) for seed, one in each.items()} for name, each in kept.items()}
     for name, derive in DERIVED.items():
         scores[name] = {
             seed: of(one, settings=settings | changed)
-            for seed in found.get("base", {})
-            for one, changed in [derive(found["base"], seed, dataset)]
+            for seed in kept.get("base", {})
+            for one, changed in [derive(kept["base"], seed, dataset)]
         }
     return scores
 
@@ -241,9 +241,9 @@ def score_shipped(n_draws: int) -> Scores:
     """Scores of the shipped bundle and of those before it, all decided by the rule of today."""
     settings = settings_of("base", 1)["decide"]
     dataset, of = scorer(n_draws)
-    found = {"shipped": read_found(ROOT / "checkpoints/mi/hybrid", dataset)}
-    found |= {told: read_kept(name, dataset) for name, told in FORMER.items()}
-    return {name: {1: of(each, settings=settings)} for name, each in found.items()}
+    kept = {"shipped": read_found(ROOT / "checkpoints/mi/hybrid", dataset)}
+    kept |= {label: read_kept(name, dataset) for name, label in FORMER.items()}
+    return {name: {1: of(each, settings=settings)} for name, each in kept.items()}
 
 
 def differences(scores: Scores, name: str, base: str) -> np.ndarray:
@@ -273,7 +273,7 @@ def _marked(by: float, low: float, high: float) -> str:
 
 def document(scores: Scores, names: list[str], shipped: Scores) -> str:
     """docs/tries.md: what a row means, the trained tries, the derived ones, and the shipped detector."""
-    n_told = sum(name != "base" and bool(each) for name, each in scores.items()) * len(MEASURES)
+    n_differences = sum(name != "base" and bool(each) for name, each in scores.items()) * len(MEASURES)
     return "\n".join(
         [
             "# What each choice bought",
@@ -286,7 +286,7 @@ def document(scores: Scores, names: list[str], shipped: Scores) -> str:
             "needs long training to pay (more augmentation) is at a disadvantage here. Cells: mean over the seeds, and",
             "under it the difference to the base of the same seeds with its 95 % interval over 1,000 paired draws of",
             "patients. The interval holds the chance of the patients, not that of the seeds. Bold: 0 lies outside of it;",
-            f"of {n_told} differences about {n_told // 20} would be bold by chance alone.",
+            f"of {n_differences} differences about {n_differences // 20} would be bold by chance alone.",
             "",
             "## Trained",
             "",
@@ -323,7 +323,7 @@ def _growth(scores: Scores) -> list[str]:
     by_share = [np.mean([*scores[name].values()], axis=0)[:, 0] for name in SHARES]  # (4, 1 + draws)
     slopes, ends = np.polyfit(doublings, by_share, 1)
     low, high = np.percentile(slopes[1:], [2.5, 97.5])
-    needed = N_TAUGHT * 2 ** ((TARGET_AUC - ends[0]) / slopes[0])
+    needed = N_TRAINING * 2 ** ((TARGET_AUC - ends[0]) / slopes[0])
     return [
         "## With more records",
         "",
@@ -331,7 +331,7 @@ def _growth(scores: Scores) -> list[str]:
         "",
         f"Every doubling of the task's own records that teach adds {slopes[0]:.4f} ({low:.4f} to {high:.4f}) to the AUC; the",
         f"companions all stay. If it went on so, an AUC of {TARGET_AUC} would take some {needed:.0f} infarctions where the folds",
-        f"have {N_TAUGHT:.0f}. (Smaller shares were trained for more epochs, to the same work, and sites gain from epochs.)",
+        f"have {N_TRAINING:.0f}. (Smaller shares were trained for more epochs, to the same work, and sites gain from epochs.)",
         "",
     ]
 
@@ -339,14 +339,14 @@ def _growth(scores: Scores) -> list[str]:
 def draw_curve(scores: Scores) -> Figure:
     """Each measure by the number of the task's infarctions that taught a fold, with 95 % intervals."""
     figure = Figure(figsize=(10, 3.2), dpi=110, layout="constrained")
-    taught = [share * N_TAUGHT for share in SHARES.values()]
-    for axes, place in zip(figure.subplots(1, 3), (0, 1, 4), strict=True):
-        each = [np.mean([*scores[name].values()], axis=0)[:, place] for name in SHARES]
+    infarctions = [share * N_TRAINING for share in SHARES.values()]
+    for axes, measure in zip(figure.subplots(1, 3), (0, 1, 4), strict=True):
+        each = [np.mean([*scores[name].values()], axis=0)[:, measure] for name in SHARES]
         low, high = np.percentile([one[1:] for one in each], [2.5, 97.5], axis=1)
-        axes.fill_between(taught, low, high, color="#9aa0a6", alpha=0.3, linewidth=0)
-        axes.plot(taught, [one[0] for one in each], "o-", color="#b3261e")
-        axes.set(title=MEASURES[place], xlabel="infarctions that taught", xscale="log")
-        axes.set_xticks(taught, [f"{n:.0f}" for n in taught], minor=False)
+        axes.fill_between(infarctions, low, high, color="#9aa0a6", alpha=0.3, linewidth=0)
+        axes.plot(infarctions, [one[0] for one in each], "o-", color="#b3261e")
+        axes.set(title=MEASURES[measure], xlabel="infarctions that taught", xscale="log")
+        axes.set_xticks(infarctions, [f"{n:.0f}" for n in infarctions], minor=False)
         axes.minorticks_off()
         axes.spines[["top", "right"]].set_visible(False)
     return figure
