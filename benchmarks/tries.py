@@ -43,7 +43,7 @@ PRETRAINED = WORK / "pretrained"  # written by benchmarks.pretrain
 WIDER = ["network.widths=[64, 96, 128]", "network.stem_width=48", "network.token_width=96"]
 WIDE = "wider (twice the work)"
 # Name -> settings that differ from configs/tries.toml. As many seconds of ECG are seen in all, but where it says so.
-TRIES: dict[str, list[str]] = {
+ABLATIONS: dict[str, list[str]] = {
     "base": [],
     "pooled by the greatest window": ["detect.pool=max", "localize.pool=max"],
     "pooled by the top quarter of windows": ["detect.pool=top", "localize.pool=top"],
@@ -99,18 +99,18 @@ N_TRAINING = 333 * 4 / 5  # infarctions that a fold's training sees
 FORMER = {
     "former-1": "shipped first: a network for each stage, none of PTB-XL's other records",
 }
-SAME_WEIGHTS = [name for name, settings in TRIES.items() if settings and all(".pool=" in each for each in settings)]
+SAME_WEIGHTS = [name for name, settings in ABLATIONS.items() if settings and all(".pool=" in each for each in settings)]
 MEASURES = ("AUC", "F1", "calibration error", "five sites, F1", "five sites, AP", "end to end")
 
 
 def slug(name: str) -> str:
-    """A try's name as part of a file's."""
+    """An ablation's name as part of a file's."""
     return "-".join("".join(each if each.isalnum() or each in ".%" else " " for each in name).split())
 
 
 def settings_of(name: str, seed: int) -> Config:
-    """All settings of a try."""
-    given = [*TRIES[name], f"train.seed={seed}", "train.members=1"]
+    """All settings of an ablation."""
+    given = [*ABLATIONS[name], f"train.seed={seed}", "train.members=1"]
     return load_config(ROOT / "configs/tries.toml", given, ROOT / "configs/mi.toml")
 
 
@@ -121,7 +121,7 @@ def open_data(weak: list[str]) -> Dataset:
 
 
 def train_one(name: str, seed: int, threads: int) -> str:
-    """Train one try where it has not been, and keep what it found; goes on where it was stopped."""
+    """Train one ablation where it has not been, and keep its probabilities; goes on where it was stopped."""
     import torch
 
     import train  # each process has its own torch
@@ -182,7 +182,7 @@ def run(names: list[str], seeds: list[int], jobs: int, threads: int) -> None:
 
 
 def read_kept(name: str, dataset: Dataset) -> OutOfFold | None:
-    """What was found out of fold; None where there is no such file. Raises DatasetError where it is of other records."""
+    """The probabilities out of fold; None where there is no such file. Raises DatasetError where it is of other records."""
     path = RESULTS / f"{name}.npz"
     if not path.is_file():
         return None
@@ -211,7 +211,7 @@ def score(out_of_fold: OutOfFold, dataset: Dataset, weights: np.ndarray, setting
     return np.array([[measure(row) for measure in measures] for row in weights])
 
 
-Scores = dict[str, dict[int, np.ndarray]]  # by try and seed, each (1 + draws, measures)
+Scores = dict[str, dict[int, np.ndarray]]  # by ablation and seed, each (1 + draws, measures)
 
 
 def scorer(n_draws: int) -> tuple[Dataset, Callable[..., np.ndarray]]:
@@ -222,7 +222,7 @@ def scorer(n_draws: int) -> tuple[Dataset, Callable[..., np.ndarray]]:
 
 
 def score_all(names: list[str], seeds: list[int], n_draws: int) -> Scores:
-    """Scores of all tries that are trained, of what is derived from the base, and of nothing else."""
+    """Scores of all ablations that are trained, of what is derived from the base, and of nothing else."""
     settings = settings_of("base", 1)["decide"]
     dataset, of = scorer(n_draws)
     kept = {name: {seed: read_kept(f"{slug(name)}-{seed}", dataset) for seed in seeds} for name in names}
@@ -247,7 +247,7 @@ def score_shipped(n_draws: int) -> Scores:
 
 
 def differences(scores: Scores, name: str, base: str) -> np.ndarray:
-    """A try's differences to a base, the mean over the seeds that both have; (1 + draws, measures)."""
+    """An ablation's differences to a base, the mean over the seeds that both have; (1 + draws, measures)."""
     shared = [seed for seed in scores[name] if seed in scores[base]]
     return np.mean([scores[name][seed] - scores[base][seed] for seed in shared], axis=0)
 
@@ -272,7 +272,7 @@ def _marked(by: float, low: float, high: float) -> str:
 
 
 def document(scores: Scores, names: list[str], shipped: Scores) -> str:
-    """docs/tries.md: what a row means, the trained tries, the derived ones, and the shipped detector."""
+    """docs/tries.md: what a row means, the trained ablations, the derived ones, and the shipped detector."""
     n_differences = sum(name != "base" and bool(each) for name, each in scores.items()) * len(MEASURES)
     return "\n".join(
         [
@@ -313,12 +313,12 @@ def document(scores: Scores, names: list[str], shipped: Scores) -> str:
 
 
 def _untrained(names: Sequence[str]) -> list[str]:
-    """A sentence on the tries that are listed and have not been trained."""
+    """A sentence on the ablations that are listed and have not been trained."""
     return [f"Listed and not trained yet: {'; '.join(names)}.", ""] if names else []
 
 
 def _growth(scores: Scores) -> list[str]:
-    """The section on how the AUC grows with the infarctions that teach: a line over their logarithm, and where it leads."""
+    """The section on how the AUC grows with the infarctions of a training: a line over their logarithm, and where it leads."""
     doublings = np.log2(list(SHARES.values()))
     by_share = [np.mean([*scores[name].values()], axis=0)[:, 0] for name in SHARES]  # (4, 1 + draws)
     slopes, ends = np.polyfit(doublings, by_share, 1)
@@ -337,7 +337,7 @@ def _growth(scores: Scores) -> list[str]:
 
 
 def draw_curve(scores: Scores) -> Figure:
-    """Each measure by the number of the task's infarctions that taught a fold, with 95 % intervals."""
+    """Each measure by the number of the task's infarctions that a fold's training sees, with 95 % intervals."""
     figure = Figure(figsize=(10, 3.2), dpi=110, layout="constrained")
     infarctions = [share * N_TRAINING for share in SHARES.values()]
     for axes, measure in zip(figure.subplots(1, 3), (0, 1, 4), strict=True):
@@ -356,7 +356,7 @@ def main() -> int:
     """The command line. 0, or 1 with a sentence on standard error."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("run", "table", "write"))
-    parser.add_argument("--names", nargs="+", choices=TRIES, default=list(TRIES), help="tries (all)")
+    parser.add_argument("--names", nargs="+", choices=ABLATIONS, default=list(ABLATIONS), help="tries (all)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once (%(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="threads of each (%(default)s)")

@@ -1,4 +1,4 @@
-"""The table of tries: read from what was kept, paired by seed, and the one that is shipped is what the command prints."""
+"""The table of ablations: read from what was kept, paired by seed, and the one that is shipped is what the command prints."""
 
 import json
 
@@ -14,7 +14,7 @@ FOLDS = np.arange(120) % 5
 
 
 def keep(folder, name: str, seed: int, noise: float) -> None:
-    """Write what a try found: the truth under noise, as logits."""
+    """Write what an ablation found: the truth under noise, as logits."""
     rng = np.random.default_rng(seed)
     truth = np.column_stack([DATASET.infarction, DATASET.sites])
     logits = 4.0 * truth - 2.0 + noise * rng.standard_normal(truth.shape)
@@ -29,7 +29,7 @@ def keep(folder, name: str, seed: int, noise: float) -> None:
 
 @pytest.fixture
 def kept(tmp_path, monkeypatch):
-    """The base of two seeds, a worse try of both and one of the second alone."""
+    """The base of two seeds, a worse ablation of both and one of the second alone."""
     monkeypatch.setattr(tries, "RESULTS", tmp_path)
     monkeypatch.setattr(tries, "open_data", lambda _: DATASET)
     for seed in (1, 2):
@@ -52,13 +52,13 @@ def test_differences_are_paired_by_seed(kept):
 
 
 def test_the_table_has_what_was_trained(kept):
-    scores = tries.score_all(list(tries.TRIES), [1, 2], 50)
-    lines = tries.table(scores, list(tries.TRIES))
+    scores = tries.score_all(list(tries.ABLATIONS), [1, 2], 50)
+    lines = tries.table(scores, list(tries.ABLATIONS))
     rows = [line.split(" | ")[:2] for line in lines[2:]]
     assert rows == [["| base", "2"], ["| without mixup", "2"], ["| focal loss", "1"], [f"| {tries.WIDE}", "2"]]
     assert "**-" in lines[3]
     assert "**" not in lines[4]
-    told = tries.document(scores, list(tries.TRIES), {"shipped": scores["base"]})
+    told = tries.document(scores, list(tries.ABLATIONS), {"shipped": scores["base"]})
     assert "| thresholds as fitted | 2 |" in told
 
 
@@ -68,18 +68,18 @@ def test_what_is_of_other_records_is_refused(kept, monkeypatch):
         tries.score_all(["base"], [1], 5)
 
 
-def test_every_try_can_be_set_and_has_a_name_of_its_own():
-    names = [*tries.TRIES, *tries.DERIVED]
+def test_every_ablation_can_be_set_and_has_a_name_of_its_own():
+    names = [*tries.ABLATIONS, *tries.DERIVED]
     assert len({tries.slug(name) for name in names}) == len(names)
     base = tries.settings_of("base", 1)
     assert base["train"]["precision"] == "float32"
-    for name in tries.TRIES:
+    for name in tries.ABLATIONS:
         assert name == "base" or tries.settings_of(name, 1) != base
 
 
 def test_what_lies_in_the_repository_was_made_with_the_settings_of_today(root):
-    """A try whose base or changes were altered afterwards must be trained anew."""
-    known = {f"{tries.slug(name)}-{seed}": (name, seed) for name in tries.TRIES for seed in (1, 2)}
+    """An ablation whose base or changes were altered afterwards must be trained anew."""
+    known = {f"{tries.slug(name)}-{seed}": (name, seed) for name in tries.ABLATIONS for seed in (1, 2)}
     paths = sorted((root / "benchmarks/results").glob("*.npz"))
     assert len(paths) >= 8
     for path in paths:
@@ -95,7 +95,7 @@ def test_what_lies_in_the_repository_was_made_with_the_settings_of_today(root):
 
 def test_shipped_table_is_what_the_command_prints(root, real_data, monkeypatch):
     monkeypatch.setenv("ECG_DATA", str(real_data))
-    scores = tries.score_all(list(tries.TRIES), [1, 2], 1) | tries.score_shipped(1)
+    scores = tries.score_all(list(tries.ABLATIONS), [1, 2], 1) | tries.score_shipped(1)
     shipped = (root / "docs/tries.md").read_text(encoding="utf-8")
     rows = {
         row.split(" | ")[0].strip("| "): row.split(" | ")[2:] for row in shipped.splitlines() if row.startswith("| ")
