@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO
 
 from cardiac.errors import RecordError, naming
-from cardiac.readers.kinds import SUFFIXES, is_tar, kind_of
+from cardiac.readers.endings import OF_ONE_KIND
+from cardiac.readers.kinds import is_tar, kind_of
 from cardiac.readers.safe_names import disk_name, hidden_part, is_hidden, short_name, shown_name
 from cardiac.readers.streams import PACKED, Bounded, open_stream
 from cardiac.readers.zips import check_entry, entry_name, open_zip
@@ -215,7 +216,7 @@ class _Limited:
 
 
 def _holds_others(path: Path) -> bool:
-    return path.suffix.lower() not in SUFFIXES and is_archive(path)
+    return path.suffix.lower() not in OF_ONE_KIND and is_archive(path)
 
 
 def _members(path: Path, shown: str) -> Iterator[Member]:

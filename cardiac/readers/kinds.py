@@ -22,7 +22,6 @@ BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 PICTURES = (b"%PDF", b"%!PS", b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*")
 MEDIA = (b"ID3\x03", b"ID3\x04", b"OggS", b"\x1aE\xdf\xa3", b"wOFF", b"wOF2", b"OTTO")
 PROGRAMS = (b"\x7fELF", b"MZ", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe", b"!<arch>")
-SUFFIXES = {".npy", ".npz", ".hea", ".edf", ".bdf", ".dcm", ".scp"}  # which no other kind of file has
 END = re.compile(rb"\x1a[\x00\x1a]*\Z")  # of a text of DOS
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 

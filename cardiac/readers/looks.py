@@ -9,8 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from cardiac.errors import RecordError
+from cardiac.readers.endings import ANNOTATIONS, OF_ONE_KIND, SIGNALS
 from cardiac.readers.foreign import JSON
-from cardiac.readers.kinds import HEAD, SUFFIXES, NoRecording, Unknown, decoded, kind_of
+from cardiac.readers.kinds import HEAD, NoRecording, Unknown, decoded, kind_of
 from cardiac.readers.numbers_in import (
     json_holds_samples,
     text_holds_samples,
@@ -19,14 +20,12 @@ from cardiac.readers.numbers_in import (
 )
 
 RECORDING, ARCHIVE, PART, PASSED_OVER = "recording", "archive", "part", "passed over"
-SIGNALS = {".dat", ".mat"}  # of a WFDB header
 # Endings of what people and programs write for themselves; a text of another ending is looked into.
 WRITINGS = {
     ".md", ".rst", ".tex", ".bib", ".html", ".htm", ".css", ".js", ".ts", ".py", ".pyi", ".pyc", ".ipynb", ".toml", ".yaml",
     ".yml", ".ini", ".cfg", ".sh", ".bat", ".ps1", ".c", ".h", ".cc", ".cpp", ".java", ".rb", ".go", ".rs", ".sql", ".svg",
     ".lock", ".url", ".lnk", ".md5", ".sha1", ".sha256", ".sha512", ".license", ".rtf", ".ttf", ".ico", ".mp3", ".emf", ".wmf",
 }  # fmt: skip
-ANNOTATIONS = {".atr", ".qrs", ".wqrs", ".gqrs", ".ann", ".ari", ".xws"}  # WFDB's, which hold no samples
 READ_MES = re.compile(
     r"(?:read[ _-]?me|licen[cs]e|copying|notice|authors|contributors|changes|changelog|citation|todo)[ _-]?[\w-]*"
     r"(?:\.(?:txt|asc|1st))?|makefile|dockerfile|(?:records|annotators|checksums|(?:sha|md5)\d*sums?)(?:-[\w-]+)?(?:\.txt)?",
@@ -57,7 +56,7 @@ def look_at(path: Path, stems: Iterable[str]) -> str:
     suffix = path.suffix.lower()
     if is_litter(path.name, is_folder=False):
         return PASSED_OVER
-    if suffix in SUFFIXES:
+    if suffix in OF_ONE_KIND:
         return RECORDING
     if path.stem in stems and suffix in SIGNALS:
         return PART
