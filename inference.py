@@ -41,7 +41,7 @@ from cardiac.pipeline import ahead, workers
 from cardiac.quality.assess import Quality, accept, assess_record
 from cardiac.records import FS_RANGE_HZ, Record, read_record, record_from_array
 from cardiac.signals import SignalSpec
-from cardiac.sources import Listing, list_recordings, passed_over_line, size_on_disk
+from cardiac.sources import Listing, Recording, list_recordings, passed_over_line, size_on_disk
 from cardiac.windows import WindowPlan, pool_windows, window_spread
 from tasks.mi.documents import error_document, finding_document
 from tasks.mi.evidence import Evidence, gather_evidence, telling_part
@@ -192,26 +192,24 @@ def predict_folder(
     A path that is not there, or in which no recording lies, is an Outcome with its error too.
     """
     with ExitStack() as stack:
-        yield from _predict_listed(list_recordings(paths, stack), detector, fs_hz, evidence)
+        yield from _predict_listed(list_recordings(paths, stack, fs_hz), detector, evidence)
 
 
-def _predict_listed(listing: Listing, detector: Detector, fs_hz: float | None, evidence: bool) -> Iterator[Outcome]:
+def _predict_listed(listing: Listing, detector: Detector, evidence: bool) -> Iterator[Outcome]:
     """An Outcome for all that was listed; of what lies in an archive, errors tell the whole way."""
-    for outcome in predict_all(listing.recordings, detector, fs_hz, evidence):
+    for outcome in predict_all(listing.recordings, detector, evidence):
         error = outcome.error and listing.tell_way(outcome.error, outcome.path, outcome.record_id)
         yield outcome if error is outcome.error else replace(outcome, error=error)
     for name, sentence in listing.unread:
         yield Outcome(name, Path(name), error=RecordError(sentence))
 
 
-def predict_all(
-    named: Sequence[tuple[Path, str]], detector: Detector, fs_hz: float | None = None, evidence: bool = False
-) -> Iterator[Outcome]:
-    """An Outcome for every path with its name, in order: one thread reads and judges, another runs the networks."""
-    bar = tqdm(total=len(named), desc="records", unit="record", disable=None)
+def predict_all(recordings: Sequence[Recording], detector: Detector, evidence: bool = False) -> Iterator[Outcome]:
+    """An Outcome for every recording, in order: one thread reads and judges, another runs the networks."""
+    bar = tqdm(total=len(recordings), desc="records", unit="record", disable=None)
     with bar, workers(1, 1, 2) as (reader, network, explainer):
-        sizes = (lambda each: size_on_disk(each[0]), AHEAD_BYTES)
-        read = ahead(reader, lambda each: _read(*each, fs_hz), named, AHEAD, *sizes)
+        sizes = (lambda each: size_on_disk(each.path), AHEAD_BYTES)
+        read = ahead(reader, _read, recordings, AHEAD, *sizes)
         batches = ahead(network, lambda each: _conclude_each(each, detector), _alike(read), 2)
         outcomes = chain.from_iterable(batches)
         if evidence:
@@ -231,14 +229,15 @@ def _explain(outcome: Outcome, detector: Detector) -> Outcome:
         return replace(outcome, error=error)
 
 
-def _read(path: Path, record_id: str, fs_hz: float | None) -> Outcome:
+def _read(recording: Recording) -> Outcome:
     """A record with its quality, and no finding yet; or the error."""
+    path, name = recording.path, recording.record_id
     try:
-        with one_record(record_id):
-            record = read_record(path, fs_hz, record_id)
-            return Outcome(record_id, path, record, quality=judge(record))
+        with one_record(name):
+            record = read_record(path, recording.fs_hz, name)
+            return Outcome(name, path, record, quality=judge(record))
     except RecordError as error:
-        return Outcome(record_id, path, error=error)
+        return Outcome(name, path, error=error)
 
 
 def _alike(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
@@ -304,11 +303,11 @@ def _draw(outcome: Outcome, folder: Path) -> int:
 def run(options: argparse.Namespace) -> int:
     """Do what the command line asks; 1 where a record could not be read, 130 when stopped, else 0."""
     with ExitStack() as stack:
-        listing = list_recordings(options.paths, stack)
+        listing = list_recordings(options.paths, stack, options.fs_hz)
         if not listing.recordings and not listing.refused:  # what an earlier run has written stays
             print(*(sentence for _, sentence in listing.unread), sep="\n", file=sys.stderr)
             return 1 if listing.missing else 2
-        names = [name for _, name in listing.recordings] + [Path(name).stem for name, _ in listing.unread]
+        names = [each.record_id for each in listing.recordings] + [Path(name).stem for name, _ in listing.unread]
         template = find_template(listing.folders, options.template, names)
         out = open_folder(options.out)
         for name in (FINDINGS, SUBMISSION):
@@ -316,7 +315,7 @@ def run(options: argparse.Namespace) -> int:
                 raise CardiacError(f"{out / name}: is a folder where a file is to be written: choose another --out")
         pictures = open_folder(out / "plots") if options.plots else None
         detector = Detector.load(options.bundle, options.runtime)
-        outcomes = _predict_listed(listing, detector, options.fs_hz, options.evidence)
+        outcomes = _predict_listed(listing, detector, options.evidence)
         told, errors, status = _write_all(outcomes, detector, out, pictures, len(names))
         _tell(told, out, template)
     print(*(f"not read: {error}\n" for error in errors), sep="", end="", file=sys.stderr, flush=True)

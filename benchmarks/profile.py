@@ -22,7 +22,7 @@ PARTS = {
     "the networks": ("bundles.py",),
     "judging the tracings": ("cardiac/quality/", "cardiac/beats.py", "cardiac/order_statistics.py", "cardiac/leads.py"),
     "resampling and filter": ("cardiac/signals.py", "cardiac/long_signals.py"),
-    "reading": ("cardiac/records.py", "cardiac/readers/", "cardiac/sources.py"),
+    "reading": ("cardiac/records.py", "cardiac/readers/", "cardiac/sources.py", "cardiac/listing.py"),
     "pooling and deciding": (
         "cardiac/windows.py",
         "tasks/mi/findings.py",

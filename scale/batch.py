@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from bundles import bundle_checksum
 from cardiac import NOTICE
 from cardiac.errors import STOPS, CardiacError, RecordError, internal_error
 from cardiac.records import FS_RANGE_HZ
+from cardiac.sources import Recording
 from inference import DEFAULT_BUNDLE, Detector, Outcome, predict_all
 from scale.cluster import check_address, cluster, ray_of
-from scale.listing import Place, brought_here, list_source
+from scale.manifest import brought_here, list_source
 from scale.parts import (
     FAILED_TWICE,
     alone_in,
@@ -69,57 +71,45 @@ class Reader:
 
     def _rows(self, part: int, marks: list[int] | None) -> Iterator[dict[str, Any]]:
         """The rows of a part, together; or one by one, each marked first, where a worker ended over the part before."""
-        places = read_listing(self.out, part)
+        recordings = read_listing(self.out, part)
         if marks is None:
             try:
-                yield from list(self._read(places))
+                yield from list(self._read(recordings))
                 return
             except (OSError, *STOPS):
                 raise
             except BaseException:  # a fault of ours over one of them: which one is seen when they are read one by one
                 marks = []
-        for row, place in enumerate(places):
+        for row, recording in enumerate(recordings):
             if marks.count(row) >= FAILED_TWICE:
-                yield finding_row(place, None, f"{place.record_id}: {CRASHED}")
+                yield finding_row(recording, None, f"{recording.record_id}: {CRASHED}")
                 continue
             mark(self.out, part, row)
             try:
-                yield from list(self._read([place]))
+                yield from list(self._read([recording]))
             except (OSError, *STOPS):
                 raise
             except BaseException as error:
-                yield finding_row(place, None, str(internal_error(error, name=place.record_id)))
+                yield finding_row(recording, None, str(internal_error(error, name=recording.record_id)))
 
-    def _read(self, places: Sequence[Place]) -> Iterator[dict[str, Any]]:
-        """Rows of recordings, in order; neighbours of one stated rate are read together."""
+    def _read(self, recordings: Sequence[Recording]) -> Iterator[dict[str, Any]]:
+        """Rows of recordings, in order."""
         with ExitStack() as stack:
-            for rate, some in _by_rate(places):
-                here = [_fetched(place, stack) for place in some]
-                named = [
-                    (path, place.record_id) for place, path in zip(some, here, strict=True) if isinstance(path, Path)
-                ]
-                outcomes = iter(predict_all(named, self.detector, rate if rate is not None else self.fs_hz))
-                for place, path in zip(some, here, strict=True):
-                    outcome = next(outcomes) if isinstance(path, Path) else Outcome(place.record_id, Path(), error=path)
-                    yield finding_row(place, outcome.finding, str(outcome.error) if outcome.error else None)
+            here = [self._bring(each, stack) for each in recordings]
+            outcomes = predict_all([each for each in here if isinstance(each, Recording)], self.detector)
+            for recording, each in zip(recordings, here, strict=True):
+                outcome = (
+                    next(outcomes) if isinstance(each, Recording) else Outcome(recording.record_id, Path(), error=each)
+                )
+                yield finding_row(recording, outcome.finding, str(outcome.error) if outcome.error else None)
 
-
-def _by_rate(places: Sequence[Place]) -> Iterator[tuple[float | None, list[Place]]]:
-    some: list[Place] = []
-    for place in places:
-        if some and place.fs_hz != some[0].fs_hz:
-            yield some[0].fs_hz, some
-            some = []
-        some.append(place)
-    if some:
-        yield some[0].fs_hz, some
-
-
-def _fetched(place: Place, stack: ExitStack) -> Path | RecordError:
-    try:
-        return stack.enter_context(brought_here(place.place))
-    except RecordError as error:
-        return RecordError(f"{place.record_id}: {error}")
+    def _bring(self, recording: Recording, stack: ExitStack) -> Recording | RecordError:
+        """The recording where it can be read, with the run's rate where its manifest states none; or why not."""
+        try:
+            here = stack.enter_context(brought_here(recording))
+        except RecordError as error:
+            return RecordError(f"{recording.record_id}: {error}")
+        return replace(here, fs_hz=self.fs_hz) if here.fs_hz is None else here
 
 
 def read_many(

@@ -17,8 +17,8 @@ from typing import Any
 from bundles import CARD, GRAPH, WEIGHTS
 from cardiac.errors import ConfigError, extra
 from cardiac.files import open_folder, replace_file
+from cardiac.sources import Recording
 from scale.cluster import REQUIREMENTS
-from scale.listing import Place
 from tasks.mi.findings import Finding
 from tasks.mi.labels import SITES
 
@@ -39,7 +39,7 @@ def alone_in(out: Path) -> Iterator[None]:
         yield
 
 
-def begin(out: Path, told: Mapping[str, Any], places: Iterable[Place], part_size: int) -> int:
+def begin(out: Path, told: Mapping[str, Any], recordings: Iterable[Recording], part_size: int) -> int:
     """Write the listing, or take the one that a run of the same kind left here; how many parts there are.
 
     told : what makes two runs the same, as plain data; part_size : records a part.
@@ -62,7 +62,7 @@ def begin(out: Path, told: Mapping[str, Any], places: Iterable[Place], part_size
         return before["n_parts"]
     if any(out.glob("part=*")):
         raise ConfigError(f"{out}: holds parts of a run that is not known here: choose another --out")
-    n_records = write_listing(out / LISTING, places, part_size)
+    n_records = write_listing(out / LISTING, recordings, part_size)
     if n_records == 0:
         raise ConfigError(f"{told['source']}: names no recording: check it")
     n_parts = -(-n_records // part_size)
@@ -80,17 +80,18 @@ def keep_bundle(out: Path, bundle: Path) -> Path:
     return kept
 
 
-def write_listing(path: Path, places: Iterable[Place], part_size: int) -> int:
+def write_listing(path: Path, recordings: Iterable[Recording], part_size: int) -> int:
     """The names and places of all recordings, a part a row group, so that a worker reads its own; how many they are."""
     arrow, parquet = _arrow()
     schema = arrow.schema([("record_id", arrow.string()), ("place", arrow.string()), ("fs_hz", arrow.float64())])
     temporary, n = path.with_name(f".{uuid.uuid4().hex}"), 0
-    remaining = iter(places)
+    remaining = iter(recordings)
     try:
         with parquet.ParquetWriter(temporary, schema) as writer:
             while some := list(islice(remaining, part_size)):
-                columns = zip(*some, strict=True)
-                writer.write_table(arrow.table([*map(list, columns)], schema=schema), row_group_size=part_size)
+                rows = [(each.record_id, str(each.path), each.fs_hz) for each in some]
+                columns = [*map(list, zip(*rows, strict=True))]
+                writer.write_table(arrow.table(columns, schema=schema), row_group_size=part_size)
                 n += len(some)
         temporary.replace(path)
     except OSError as error:
@@ -100,10 +101,11 @@ def write_listing(path: Path, places: Iterable[Place], part_size: int) -> int:
     return n
 
 
-def read_listing(out: Path, part: int) -> list[Place]:
+def read_listing(out: Path, part: int) -> list[Recording]:
     """The recordings of one part."""
     _, parquet = _arrow()
-    return [Place(**row) for row in parquet.ParquetFile(out / LISTING).read_row_group(part).to_pylist()]
+    rows = parquet.ParquetFile(out / LISTING).read_row_group(part).to_pylist()
+    return [Recording(row["place"], row["record_id"], row["fs_hz"]) for row in rows]
 
 
 def part_file(out: Path, part: int) -> Path:
@@ -116,9 +118,9 @@ def parts_to_do(out: Path, n_parts: int) -> list[int]:
     return [part for part in range(n_parts) if not part_file(out, part).is_file()]
 
 
-def finding_row(place: Place, finding: Finding | None, error: str | None) -> dict[str, Any]:
+def finding_row(recording: Recording, finding: Finding | None, error: str | None) -> dict[str, Any]:
     """One row. Where a recording could not be read only its names and `error` are filled in: never a "norm"."""
-    row: dict[str, Any] = {"record_id": place.record_id, "place": place.place, "error": error}
+    row: dict[str, Any] = {"record_id": recording.record_id, "place": recording.path, "error": error}
     if finding is None:
         return row
     for name, judgement in (("mi", finding.mi), *finding.localizations.items()):

@@ -12,6 +12,7 @@ import bundles
 import export
 import inference
 from cardiac.errors import BundleError
+from cardiac.sources import Recording
 from cardiac.windows import sigmoid, window_starts
 from tests.card_files import change_card, checksum_by_hand, read_card
 from tests.writers import WRITERS
@@ -78,9 +79,9 @@ def test_records_of_many_lengths_and_rates_come_in_order(detector, signal, tmp_p
     ):
         path = tmp_path / f"{place}.npz"
         np.savez(path, signal=signal[:, :length], fs_hz=fs_hz)
-        named.append((path, str(place)))
+        named.append(Recording(path, str(place)))
     (tmp_path / "bad.npy").write_bytes(b"junk")
-    outcomes = list(inference.predict_all([*named, (tmp_path / "bad.npy", "bad"), *named], detector))
+    outcomes = list(inference.predict_all([*named, Recording(tmp_path / "bad.npy", "bad"), *named], detector))
     assert [outcome.record_id for outcome in outcomes] == [*"012345", "bad", *"012345"]
     assert [outcome.record_id for outcome in outcomes if outcome.error] == ["2", "bad", "2"]
     assert "a window needs" in str(outcomes[2].error)
@@ -97,7 +98,7 @@ def test_long_recordings_are_read_one_by_one(detector, signal, tmp_path):
         np.savez(tmp_path / f"short{place}.npz", signal=(factor * minutes[:, :30_000]).astype(np.float32), fs_hz=100)
         np.save(tmp_path / f"long{place}.npy", (factor * minutes).astype(np.float32))
     paths = [tmp_path / name for name in ("long0.npy", "long1.npy", "short0.npz", "short1.npz")]
-    outcomes = list(inference.predict_all([(path, path.stem) for path in paths], detector, 100))
+    outcomes = list(inference.predict_all([Recording(path, path.stem, 100) for path in paths], detector))
     for outcome in outcomes:
         alone = inference.predict_record(outcome.path, detector, 100)
         assert outcome.finding.mi.probability == pytest.approx(alone.mi.probability, abs=1e-6)
@@ -115,7 +116,7 @@ def test_few_large_files_are_read_ahead(detector, signal, tmp_path, monkeypatch)
 
     for place in range(12):
         np.save(tmp_path / f"{place:02}.npy", signal)
-    named = [(path, path.stem) for path in sorted(tmp_path.glob("*.npy"))]
+    named = [Recording(path, path.stem) for path in sorted(tmp_path.glob("*.npy"))]
     monkeypatch.setattr(inference, "read_record", noted)
     monkeypatch.setattr(inference, "AHEAD_BYTES", 1)
     monkeypatch.setattr(inference, "TOGETHER_SAMPLES", 1)

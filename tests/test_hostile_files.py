@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import inference
+from cardiac.sources import Recording
 from tests.writers import WRITERS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -268,8 +269,8 @@ def test_a_fault_over_one_record_is_ours_and_costs_it_alone(where, signal, detec
     monkeypatch.setattr(inference, where, faulty)
     for name in ("good", "also", "bad", "other"):
         np.save(tmp_path / f"{name}.npy", signal)
-    named = [(path, path.stem) for path in sorted(tmp_path.glob("*.npy"))]
-    outcomes = {each.record_id: each for each in inference.predict_all(named, detector, 500, evidence=True)}
+    named = [Recording(path, path.stem, 500) for path in sorted(tmp_path.glob("*.npy"))]
+    outcomes = {each.record_id: each for each in inference.predict_all(named, detector, evidence=True)}
     doing = "explaining" if where == "explain_record" else "reading"
     assert str(outcomes["bad"].error) == f"internal error (Panic) while {doing} bad: please report it"
     assert (outcomes["bad"].finding is None) == (where != "explain_record")
@@ -296,7 +297,7 @@ def test_disk_and_memory_are_no_fault(error, told, signal, detector, tmp_path, m
         raise error
 
     monkeypatch.setattr(inference, "judge", fails)
-    ((outcome),) = inference.predict_all([(tmp_path / "bad.npy", "bad")], detector, 500)
+    ((outcome),) = inference.predict_all([Recording(tmp_path / "bad.npy", "bad", 500)], detector)
     assert str(outcome.error).startswith(told)
 
 
@@ -308,7 +309,7 @@ def test_a_stop_is_a_stop(stop, signal, detector, tmp_path, monkeypatch):
     np.save(tmp_path / "a.npy", signal)
     monkeypatch.setattr(inference, "judge", fails)
     with pytest.raises(stop):
-        list(inference.predict_all([(tmp_path / "a.npy", "a")], detector, 500))
+        list(inference.predict_all([Recording(tmp_path / "a.npy", "a", 500)], detector))
 
 
 def test_evidence_that_failed_leaves_the_finding_and_the_exit_status_says_so(signal, tmp_path, monkeypatch, capsys):

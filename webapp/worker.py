@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from cardiac.errors import CardiacError, InternalError, RecordError
 from cardiac.records import read_record, record_from_array
-from cardiac.sources import list_files, unpack_apart
+from cardiac.sources import Listing, Recording, list_upload, unpack_apart
 from cardiac.stored_signals import stored_record
 from cardiac.tracing import small_tracing
 from inference import Detector, explain_record, predict_record
@@ -40,7 +40,6 @@ from webapp.storage.tables import Job, Record, Task
 from webapp.work_loop import serve
 
 BLAMELESS = (KeyboardInterrupt, SystemExit, DatabaseGone)  # no fault of the task that was broken off
-COMPANIONS = {".dat", ".mat", ".atr"}  # of a WFDB header, and no recordings of their own beside it
 log = logging.getLogger("webapp.worker")
 
 
@@ -153,11 +152,11 @@ class Worker:
         folder = self.files.upload(task.job_id)
         if not folder.is_dir():
             raise NoRoom("the files of this upload are gone from the server: send them again")
-        recordings, refused = open_upload(folder)
+        listing = open_upload(folder)
         with self.database.writing() as session:
-            listed = [(path.relative_to(folder).as_posix(), name) for path, name in recordings]
-            jobs.finish_opening(session, task, listed, refused)
-        if not recordings:
+            listed = [(each.path.relative_to(folder).as_posix(), each.record_id) for each in listing.recordings]
+            jobs.finish_opening(session, task, listed, listing.unread)
+        if not listing.recordings:
             self.files.drop_upload(task.job_id)
 
     def _read(self, task: Task) -> None:
@@ -166,10 +165,10 @@ class Worker:
             job = session.get(Job, task.job_id)
         if job is None:
             raise jobs.TaskLost
-        path, written, reason = self.files.upload(job.id) / task.path, None, None
-        read = None
+        recording = Recording(self.files.upload(job.id) / task.path, task.name, job.fs_hz)
+        read, written, reason = None, None, None
         try:
-            read = self._find(path, task.name, job.fs_hz)
+            read = self._find(recording)
             written = read.written
         except RecordError as error:
             reason = str(error)
@@ -188,12 +187,12 @@ class Worker:
         if done:
             self.files.drop_upload(job.id)
 
-    def _find(self, path: Path, name: str, fs_hz: float | None) -> Read:
+    def _find(self, recording: Recording) -> Read:
         """The whole way from a file to its finding, as the command line goes it. Raises RecordError."""
-        if path.suffix == ENDING:
-            record = record_from_array(*read_samples(path), record_id=name)
+        if recording.path.suffix == ENDING:
+            record = record_from_array(*read_samples(recording.path), record_id=recording.record_id)
         else:
-            record = read_record(path, fs_hz, name)
+            record = read_record(recording.path, recording.fs_hz, recording.record_id)
         finding = predict_record(record, self.detector)
         document = finding_document(finding, self.decided_by)
         sha256, written = self.files.keep_signal(record)
@@ -258,19 +257,13 @@ def _told_of(error: BaseException, kind: str) -> str:
     return f"internal error ({type(error).__name__}): please report it; nothing came of it, twice"
 
 
-def open_upload(folder: Path) -> tuple[list[tuple[Path, str]], list[tuple[str, str]]]:
-    """The recordings of an upload, (path, name), and what was refused, (name, reason).
+def open_upload(folder: Path) -> Listing:
+    """What an upload holds: its recordings, and names and sentences of what cannot be read.
 
     folder : with the files as they came under `given`; archives are unpacked beside it. Raises NoRoom.
     """
-    given = folder / "given"
-    files = sorted(path for path in given.rglob("*") if path.is_file())
-    parts = [path for path in files if path.suffix.lower() in COMPANIONS and path.with_suffix(".hea").is_file()]
-    places = (folder / str(number) for number in count(1))
-    listing = list_files(
-        {path: path.relative_to(given) for path in files if path not in parts}, lambda: _afresh(next(places)), _unpack
-    )
-    return listing.recordings, listing.unread
+    targets = (folder / str(number) for number in count(1))
+    return list_upload(folder / "given", lambda: _afresh(next(targets)), _unpack)
 
 
 def _afresh(target: Path) -> Path:

@@ -15,8 +15,8 @@ import pandas as pd
 from cardiac.errors import DatasetError, first_line
 from cardiac.files import read_table
 from cardiac.leads import LEADS
+from cardiac.listing import PTBXL_INDEX
 from cardiac.records import Record
-from cardiac.sources import PTBXL_INDEX
 from cards import parse_card
 from tasks.mi.gains import restore_gains
 from tasks.mi.labels import (

@@ -12,10 +12,19 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
-from cardiac.errors import RecordError
+from cardiac.errors import ConfigError, RecordError
 from cardiac.readers import scratch
 from cardiac.records import read_record
-from cardiac.sources import list_folder, list_recordings
+from cardiac.sources import (
+    Recording,
+    list_folder,
+    list_manifest,
+    list_recordings,
+    list_upload,
+    size_on_disk,
+    stored_recordings,
+    unpack_apart,
+)
 from tests.cardiac.readers.test_looks import listed, names, numbers, zipped
 from tests.writers import WRITERS
 
@@ -31,7 +40,7 @@ def test_companions_of_a_header_are_part_of_it(tmp_path, signal):
     (tmp_path / "lone.dat").write_bytes(bytes(100))
     np.save(tmp_path / "a.npy", signal)
     (tmp_path / "a.csv").write_text(numbers(), encoding="ascii")
-    assert [path.name for path, _ in listed(tmp_path).recordings] == ["a.csv", "a.hea", "a.npy", "b.hea", "lone.dat"]
+    assert [each.path.name for each in listed(tmp_path).recordings] == ["a.csv", "a.hea", "a.npy", "b.hea", "lone.dat"]
     assert names(listed(*sorted(tmp_path.glob("b.*")), tmp_path / "other.dat", tmp_path / "a.hea", tmp_path / "a.dat"))[
         :2
     ]
@@ -98,13 +107,13 @@ def test_archives_in_folders_show_the_whole_way(tmp_path, signal):
     with ExitStack() as stack:
         listing = list_recordings([tmp_path / "in"], stack)
         assert names(listing) == ["b", "bad", "rec"]
-        ways = {name: listing.shown[path] for path, name in listing.recordings}
+        ways = {each.record_id: listing.shown[each.path] for each in listing.recordings}
         assert ways == {
             "b": "b.npy.gz/b.npy",
             **{name: f"deep/outer.zip/d/inner.zip/{name}.npy" for name in ("bad", "rec")},
         }
         assert listing.passed_over == ["deep/outer.zip/d/inner.zip/readme.md"]
-        paths = {name: path for path, name in listing.recordings}
+        paths = {each.record_id: each.path for each in listing.recordings}
         for name in ("b", "rec"):
             assert np.array_equal(read_record(paths[name]).signal, signal)
         with pytest.raises(RecordError) as caught:
@@ -119,7 +128,7 @@ def test_a_folder_for_the_cluster_lists_archives_and_opens_none(tmp_path, signal
     (tmp_path / "x.zip").write_bytes(zipped(**{"b.npy": b"x"}))
     (tmp_path / "gone.npy").symlink_to(tmp_path / "nothing")
     (tmp_path / "readme.md").touch()
-    assert [path.name for path in list_folder(tmp_path)] == ["a.npy", "gone.npy", "x.zip"]
+    assert [each.record_id for each in list_folder(tmp_path)] == ["a.npy", "gone.npy", "x.zip"]
     (tmp_path / "empty").mkdir()
     with pytest.raises(RecordError, match="no recording lies in it"):
         list_folder(tmp_path / "empty")
@@ -163,3 +172,80 @@ def test_folders_of_killed_runs_are_cleaned_and_those_of_others_stay(tmp_path, r
     runs[1].communicate()
     assert {path.name for path in temporary.iterdir()} == {*kept, f"{scratch.PREFIX}abcdefgh"}
     assert (tmp_path / "x.zip").exists()
+
+
+def write_index(folder, signal):
+    """PTB-XL's table of two records, and these."""
+    (folder / "records500").mkdir(parents=True)
+    names = ["records500/00001_hr", "records500/00002_hr"]
+    for name in names:
+        WRITERS["wfdb 16"](folder / name, signal, 500)
+    rows = [f"{name},x" for name in names]
+    (folder / "ptbxl_database.csv").write_text("\n".join(["filename_hr,filename_lr", *rows]) + "\n", encoding="ascii")
+
+
+def test_ptb_xls_table_names_the_records_beside_it(tmp_path, signal):
+    write_index(tmp_path, signal)
+    assert names(listed(tmp_path / "ptbxl_database.csv")) == ["00001_hr", "00002_hr"]
+
+
+def upload(folder):
+    return list_upload(folder, lambda: pytest.fail("nothing is packed here"), unpack_apart, fs_hz=250)
+
+
+def test_an_upload_is_listed_as_what_was_sent(tmp_path, signal):
+    """Its files are called by what they were sent as, wherever they lie; what a header brings along is part of it."""
+    given = tmp_path / "given"
+    for folder in ("one", "two"):
+        (given / folder).mkdir(parents=True)
+        WRITERS["wfdb 16"](given / folder / "a", signal, 500)
+    for name in ("one/a.atr", "one/b.atr", "one/note.csv"):
+        (given / name).write_bytes(b"\0\1\2\3" * 40)
+    listing = upload(given)
+    assert [(each.record_id, each.path, each.fs_hz) for each in listing.recordings] == [
+        ("one/a.hea", given / "one/a.hea", 250),
+        ("b", given / "one/b.atr", 250),
+        ("note", given / "one/note.csv", 250),
+        ("two/a.hea", given / "two/a.hea", 250),
+    ]
+    assert listing.unread == listing.passed_over == []
+
+
+def test_a_manifest_names_paths_urls_and_rates(tmp_path):
+    rows = [
+        {"path": "a.npy", "fs_hz": None},
+        {"path": " deep/../b.npy ", "record_id": "b", "fs_hz": "250"},
+        {"path": "s3://ecgs/c.npy", "record_id": "", "fs_hz": 0.0},
+    ]
+    assert list(list_manifest(tmp_path / "list.csv", rows)) == [
+        Recording(str(tmp_path / "a.npy"), "a.npy", None),
+        Recording(str(tmp_path / "b.npy"), "b", 250.0),
+        Recording("s3://ecgs/c.npy", "s3://ecgs/c.npy", 0.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([{"path": "a"}, {"path": "b", "record_id": "a"}], "list.csv: 'a' stands there twice"),
+        ([{"path": "  "}], "list.csv: a row names no path"),
+        ([{"path": None}], "list.csv: a row names no path"),
+        ([{"path": "a", "fs_hz": "quick"}], "list.csv: the fs_hz of 'a' is 'quick' and no number"),
+    ],
+)
+def test_a_manifest_that_leaves_something_open_is_refused(rows, sentence, tmp_path):
+    with pytest.raises(ConfigError, match=sentence):
+        list(list_manifest(tmp_path / "list.csv", rows))
+
+
+def test_objects_of_a_store_are_known_by_their_endings():
+    recordings = ["a.npy", "b/c.hea", "D.SCP", "e.xml", "f.dcm"]
+    assert stored_recordings([*recordings, "c.dat", "c.mat", "list.csv", "readme.md", "g"]) == recordings
+
+
+def test_the_size_of_a_recording_is_that_of_all_its_files(tmp_path):
+    for name, size in (("a.hea", 1), ("a.dat", 20), ("a.mat", 300), ("a.npy", 4_000), ("b.hea", 50_000)):
+        (tmp_path / name).write_bytes(bytes(size))
+    sizes = {path.name: size_on_disk(path) for path in tmp_path.iterdir()}
+    assert sizes == {"a.hea": 321, "a.dat": 20, "a.mat": 300, "a.npy": 4_000, "b.hea": 50_000}
+    assert size_on_disk(tmp_path / "gone.npy") == 0

@@ -19,9 +19,10 @@ import pyarrow.parquet
 
 from bundles import bundle_checksum
 from cardiac.errors import ConfigError
+from cardiac.sources import Recording
 from inference import predict_folder
 from scale import batch, parts
-from scale.listing import Place, brought_here, list_source
+from scale.manifest import brought_here, list_source
 from tasks.mi.labels import SITES
 from tests.card_files import change_card, checksum_by_hand, read_card
 from tests.test_bundles import WITHOUT
@@ -99,22 +100,22 @@ def test_a_worker_and_a_node_that_die_lose_and_double_nothing(root, tmp_path):
     assert all(row["error"] is None for row in rows)
 
 
-def begun(out, places, part_size=10):
+def begun(out, recordings, part_size=10):
     parts.open_folder(out)
-    n_parts = parts.begin(out, {"source": "here"}, places, part_size)
+    n_parts = parts.begin(out, {"source": "here"}, recordings, part_size)
     return batch.Reader(str(out), str(batch.DEFAULT_BUNDLE), None), n_parts
 
 
 def test_what_ends_its_worker_twice_is_an_error_row(root, tmp_path, monkeypatch):
     """The first time the part is read again record by record; the record at which that ends twice is not tried again."""
     paths = sorted((root / "public_data/test").glob("*.npy"))[:4]
-    reader, _ = begun(tmp_path, [Place(path.name, str(path)) for path in paths])
+    reader, _ = begun(tmp_path, [Recording(str(path), path.name) for path in paths])
     read, ends = reader._read, paths[2].name
 
-    def deadly(places):
-        if any(place.record_id == ends for place in places):
+    def deadly(recordings):
+        if any(each.record_id == ends for each in recordings):
             raise SystemExit  # as a process that is killed: nothing is written
-        return read(places)
+        return read(recordings)
 
     monkeypatch.setattr(reader, "_read", deadly)
     for _ in range(3):
@@ -130,13 +131,13 @@ def test_what_ends_its_worker_twice_is_an_error_row(root, tmp_path, monkeypatch)
 
 def test_a_fault_of_ours_is_an_error_row_of_that_recording_alone(root, tmp_path, monkeypatch):
     paths = sorted((root / "public_data/test").glob("*.npy"))[:4]
-    reader, _ = begun(tmp_path, [Place(path.name, str(path)) for path in paths])
+    reader, _ = begun(tmp_path, [Recording(str(path), path.name) for path in paths])
     whole = batch.predict_all
 
-    def faulty(named, *arguments):
-        if any(name == paths[1].name for _, name in named):
+    def faulty(recordings, *arguments):
+        if any(each.record_id == paths[1].name for each in recordings):
             raise IndexError("a fault")
-        return whole(named, *arguments)
+        return whole(recordings, *arguments)
 
     monkeypatch.setattr(batch, "predict_all", faulty)
     assert reader({"part": [0]})["errors"] == [1]
@@ -238,14 +239,14 @@ def test_a_manifest_names_rates_and_places(root, tmp_path, signal, detector):
     np.save(tmp_path / "quick.npy", signal)
     manifest = tmp_path / "list.csv"
     manifest.write_text(f"record_id,path,fs_hz\nfirst,slow.npy,250\n007,{tmp_path}/quick.npy,500\n", encoding="utf-8")
-    places = list(list_source(str(manifest)))
-    assert places == [
-        Place("first", str(tmp_path / "slow.npy"), 250.0),
-        Place("007", str(tmp_path / "quick.npy"), 500.0),
+    recordings = list(list_source(str(manifest)))
+    assert recordings == [
+        Recording(str(tmp_path / "slow.npy"), "first", 250.0),
+        Recording(str(tmp_path / "quick.npy"), "007", 500.0),
     ]
     table = pyarrow.csv.read_csv(manifest) if hasattr(pyarrow, "csv") else None
     assert table is None or table.num_rows == 2
-    reader, n_parts = begun(tmp_path / "out", places)
+    reader, n_parts = begun(tmp_path / "out", recordings)
     assert n_parts == 1
     reader({"part": [0]})
     assert {row["record_id"]: row["fs_hz"] for row in rows_of(tmp_path / "out")} == {"first": 250.0, "007": 500.0}
@@ -346,10 +347,11 @@ def test_a_name_that_is_not_utf8_is_an_error_row(tmp_path, signal):
 
 def test_an_object_that_is_gone_is_an_error_row(tmp_path):
     place = f"file://{tmp_path}/gone.npy"
-    reader, _ = begun(tmp_path / "out", [Place("gone", place)])
+    reader, _ = begun(tmp_path / "out", [Recording(place, "gone")])
     reader({"part": [0]})
     assert "gone: cannot be fetched" in rows_of(tmp_path / "out")[0]["error"]
     np.save(tmp_path / "here.npy", np.zeros(3))
-    with brought_here(f"file://{tmp_path}/here.npy") as path:
-        assert np.load(path).shape == (3,)
-    assert not path.exists()
+    with brought_here(Recording(f"file://{tmp_path}/here.npy", "here", 250)) as here:
+        assert np.load(here.path).shape == (3,)
+        assert (here.record_id, here.fs_hz) == ("here", 250)
+    assert not here.path.exists()

@@ -28,7 +28,7 @@ def listed(*paths):
 
 
 def names(listing):
-    return [name for _, name in listing.recordings]
+    return [each.record_id for each in listing.recordings]
 
 
 def numbers(n_rows=200, separator=",", decimal=".", n_columns=12, form="{:.3f}"):
@@ -67,7 +67,7 @@ TEXTS = {
 def test_texts_that_could_be_recordings_are_tried(name, encoding, tmp_path):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / name).write_text(TEXTS[name], encoding=encoding)
-    assert [path.name for path, _ in listed(tmp_path).recordings] == [name]
+    assert [each.path.name for each in listed(tmp_path).recordings] == [name]
 
 
 def test_a_text_that_ends_as_in_dos_is_tried(tmp_path):
@@ -235,9 +235,9 @@ def test_kinds_that_are_not_read_give_one_sentence_alone_and_in_a_folder(name, t
         listing = listed(given)
         assert len(listing.recordings) + len(listing.unread) == 1 and not listing.passed_over
         told += [sentence for _, sentence in listing.unread]
-        for path, _ in listing.recordings:
+        for each in listing.recordings:
             with pytest.raises(RecordError) as caught:
-                read_record(path)
+                read_record(each.path)
             told.append(str(caught.value))
     assert told[0] == told[1]
     assert told[0].count(name) == 1 and told[0].startswith(f"{name}: ") and kind in told[0]
