@@ -83,11 +83,14 @@ class Walk:
     """Takes what is given, one after another.
 
     new_folder : gives an empty folder for what is unpacked; None where archives are listed and not opened.
-    unpacker : as `archives.unpack`.  listing : what was met so far, its recordings not yet named.  files : of these.
+    unpacker : as `archives.unpack`.  tables : whether PTB-XL's table, where it is given, stands for the records in it.
+    listing : what was met so far, its recordings not yet named.  files : of these.
     """
 
-    def __init__(self, new_folder: Callable[[], Path] | None, unpacker: Callable[..., dict[str, list]]) -> None:
-        self.new_folder, self.unpacker = new_folder, unpacker
+    def __init__(
+        self, new_folder: Callable[[], Path] | None, unpacker: Callable[..., dict[str, list]], tables: bool = True
+    ) -> None:
+        self.new_folder, self.unpacker, self.tables = new_folder, unpacker, tables
         self.listing = Listing()
         self.files: list[File] = []
         self.unpacked: set[str] = set()  # archives, by real path
@@ -102,9 +105,8 @@ class Walk:
             return
         if path.is_dir():
             self._open_folder(path, called)
-        elif path.name == PTBXL_INDEX:
-            named = indexed_records(path)
-            self.files += [(each, called / each.relative_to(path) if path != called else each) for each in named]
+        elif path.name == PTBXL_INDEX and self.tables:
+            self.files += [(each, called.parent / each.relative_to(path.parent)) for each in indexed_records(path)]
         elif is_archive(path) and self.new_folder:
             self._open_archive(path, called, called.name, is_given=True)
         else:

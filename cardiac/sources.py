@@ -50,20 +50,27 @@ def list_upload(folder: Path, new_folder: NewFolder, unpacker: Unpacker, fs_hz: 
         for path in files
         if path.suffix.lower() not in SENT_ALONG or not path.with_suffix(HEADER).is_file()
     }
-    return list_files(given, new_folder, unpacker, fs_hz)
+    return list_files(
+        given, new_folder, unpacker, fs_hz, tables=False
+    )  # what a table names is sent too, or is not there
 
 
 def list_files(
-    given: Mapping[Path, Path], new_folder: NewFolder, unpacker: Unpacker = unpack_apart, fs_hz: float | None = None
+    given: Mapping[Path, Path],
+    new_folder: NewFolder,
+    unpacker: Unpacker = unpack_apart,
+    fs_hz: float | None = None,
+    tables: bool = True,
 ) -> Listing:
     """What lies in files, folders and archives; samples of a WFDB header that is given too are part of it.
 
     given : where each is -> the path that it is called by.  new_folder : gives an empty one for what is unpacked.
-    unpacker : as `unpack_apart`.  fs_hz : rate of the recordings that state none.
+    unpacker : as `unpack_apart`.  fs_hz : rate of the recordings that state none.  tables : whether PTB-XL's table stands
+    for the records in it.
     Raises DatasetError for a table of PTB-XL that cannot be read, and what the unpacker raises beside RecordError and
     OSError.
     """
-    walk = Walk(new_folder, unpacker)
+    walk = Walk(new_folder, unpacker, tables)
     headers = {path.with_suffix("") for path in given if path.suffix == HEADER}
     for path, called in given.items():
         if path.suffix.lower() not in SIGNALS or path.with_suffix("") not in headers:

@@ -211,6 +211,17 @@ def test_an_upload_is_listed_as_what_was_sent(tmp_path, signal):
     assert listing.unread == listing.passed_over == []
 
 
+def test_ptb_xls_table_in_an_upload_is_a_file_like_any_other(tmp_path, signal):
+    """The records that were sent with it are listed by themselves, and those that were not are not missed."""
+    write_index(tmp_path / "given", signal)
+    (tmp_path / "given/records500/00002_hr.hea").unlink()
+    (tmp_path / "given/records500/00002_hr.dat").unlink()
+    listing = upload(tmp_path / "given")
+    assert [each.record_id for each in listing.recordings] == ["ptbxl_database", "00001_hr"]
+    with pytest.raises(RecordError):
+        read_record(listing.recordings[0].path)
+
+
 def test_a_manifest_names_paths_urls_and_rates(tmp_path):
     rows = [
         {"path": "a.npy", "fs_hz": None},
