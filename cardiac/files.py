@@ -1,4 +1,4 @@
-"""Files put in place whole or not at all, output folders, tables and documents."""
+"""Files put in place whole or not at all, output folders, documents, tables and pictures."""
 
 import csv
 import io
@@ -9,29 +9,12 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from cardiac.errors import CardiacError, DatasetError, extra, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write under a temporary name, then put in place: a reader sees the old file or the new one, never a part.
-
-    Raises CardiacError where that fails (disk full, folder gone); the old file stays.
-    """
-    temporary = path.with_name(f".{uuid.uuid4().hex}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise CardiacError(
-            f"{path}: cannot be written ({error.strerror}): make room or choose another folder"
-        ) from error
 
 
 def open_folder(folder: str | Path) -> Path:
@@ -48,29 +31,15 @@ def open_folder(folder: str | Path) -> Path:
 
 
 @contextmanager
-def documents_file(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """findings.json, an array of documents, UTF-8: gives what writes one; all are put in place at the end, or none.
+def new_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write into, put in place at the end: a reader sees the old one or the new one, never a part.
 
-    Raises CardiacError at the end where the disk was full meanwhile; the old file stays.
+    Raises CardiacError where that fails (disk full, folder gone); the old file stays, as it does where the caller fails.
     """
-    temporary, n_written, failed = path.with_name(f".{uuid.uuid4().hex}"), 0, None
-
-    def write(document: Mapping[str, Any]) -> None:
-        nonlocal n_written, failed
-        told = json.dumps(document, ensure_ascii=False, indent=1).replace("\n", "\n ")
-        text = f"{',' if n_written else '['}\n {told}"
-        n_written += 1
-        try:
-            file.write(text.encode("utf-8", "replace"))  # a file's name may hold what is not UTF-8
-        except OSError as error:
-            failed = failed or error
-
+    temporary = path.with_name(f".{uuid.uuid4().hex}")
     try:
         with temporary.open("wb") as file:
-            yield write
-            file.write(b"\n]\n" if n_written else b"[]\n")
-        if failed:
-            raise failed
+            yield file
         temporary.replace(path)
     except OSError as error:
         reason = f"{path}: cannot be written ({error.strerror}): make room or choose another folder"
@@ -80,21 +49,45 @@ def documents_file(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
             temporary.unlink(missing_ok=True)
 
 
-def png(figure: Any) -> bytes:
-    """A figure as PNG; the same figure gives the same bytes."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", metadata={"Software": None})
-    return content.getvalue()
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all. Raises CardiacError as `new_file`."""
+    with new_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def documents_file(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """A JSON array of documents, UTF-8: gives what writes one; all are put in place at the end, or none.
+
+    Raises CardiacError at the end where the disk was full meanwhile; the old file stays.
+    """
+    n_written, failed = 0, None
+
+    def write(document: Mapping[str, Any]) -> None:
+        nonlocal n_written, failed
+        lines = json.dumps(document, ensure_ascii=False, indent=1).replace("\n", "\n ")
+        text = f"{',' if n_written else '['}\n {lines}"
+        n_written += 1
+        try:
+            file.write(text.encode("utf-8", "replace"))  # a file's name may hold what is not UTF-8
+        except OSError as error:  # whoever writes goes on to the end, and has the rest of what it gives
+            failed = failed or error
+
+    with new_file(path) as file:
+        yield write
+        file.write(b"\n]\n" if n_written else b"[]\n")
+        if failed:
+            raise failed
 
 
 def read_table(path: Path, needed: Sequence[str], text: Sequence[str] = (), blanks: bool = True) -> "pd.DataFrame":
-    """A CSV table with the needed columns.
+    """A CSV table, UTF-8, with the needed columns, its rows in the file's order.
 
-    text : columns read as text, filled in and each value once.  blanks : "NA" means no value.
-    Raises DatasetError.
+    text : columns read as text, which must be filled in and hold each value once.  blanks : whether "NA" means no value.
+    Raises DatasetError where there is no such table, a column is missing, a row is longer than the head, or `text` does
+    not hold.
     """
     pd = extra("pandas", "requirements.txt", DatasetError)  # slow to import, and only tables need it
-    kinds = dict.fromkeys(text, str)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file)
@@ -104,7 +97,12 @@ def read_table(path: Path, needed: Sequence[str], text: Sequence[str] = (), blan
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.ParserWarning)  # of rows that end in a comma
             table = pd.read_csv(
-                path, dtype=kinds, encoding="utf-8-sig", low_memory=False, index_col=False, keep_default_na=blanks
+                path,
+                dtype=dict.fromkeys(text, str),
+                encoding="utf-8-sig",
+                low_memory=False,
+                index_col=False,
+                keep_default_na=blanks,
             )
     except (OSError, ValueError, csv.Error, pd.errors.ParserError) as error:
         raise DatasetError(
@@ -124,7 +122,17 @@ def read_table(path: Path, needed: Sequence[str], text: Sequence[str] = (), blan
 
 
 def write_table(columns: Mapping[str, Sequence[object]], path: Path, float_format: str | None = None) -> None:
-    """A CSV table as `read_table` reads it, its rows by record_id. columns : by name, record_id among them."""
+    """Write a CSV table as `read_table` reads it, its rows sorted by record_id.
+
+    columns : by name, record_id among them.  float_format : such as "%.5f".  Raises CardiacError as `new_file`.
+    """
     pd = extra("pandas", "requirements.txt")
     table = pd.DataFrame(columns).sort_values("record_id")
     replace_file(path, table.to_csv(index=False, float_format=float_format).encode())
+
+
+def png(figure: Any) -> bytes:
+    """A Matplotlib figure as PNG; the same figure gives the same bytes."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", metadata={"Software": None})
+    return content.getvalue()
