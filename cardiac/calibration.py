@@ -58,7 +58,7 @@ class Calibration:
 
 
 def fit_calibration(method: str, probabilities: np.ndarray, targets: np.ndarray) -> Calibration:
-    """The calibration of greatest likelihood. probabilities (n,), targets bool (n,).
+    """The calibration of greatest likelihood. probabilities (n,), targets bool (n,), method one of METHODS.
 
     Without both a positive and a negative nothing can be fitted, and probabilities stay as they are.
     """

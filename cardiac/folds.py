@@ -1,4 +1,4 @@
-"""Folds in which no patient stands on two sides."""
+"""Folds in which no patient stands on two sides: drawn, checked, written and read back."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 from cardiac.errors import DatasetError
 from cardiac.files import read_table, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def draw_folds(targets: np.ndarray, patients: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
     """Fold of every record, (n,) int from 0: stratified by the pattern of targets, grouped by patient.
 
-    targets : multi-hot (n, n_outputs).  patients : (n,).
+    targets : multi-hot (n, n_outputs).  patients : (n,), anything that sorts.  seed : another gives other folds.
     Patterns rarer than n_folds are stratified with their rarest target, so that these spread over the folds too.
     Raises DatasetError where there are fewer patients than folds.
     """
@@ -27,19 +27,9 @@ def draw_folds(targets: np.ndarray, patients: np.ndarray, n_folds: int, seed: in
     strata = _strata(np.asarray(targets, dtype=int), n_folds)
     splitter = StratifiedGroupKFold(n_splits=n_folds, shuffle=True, random_state=seed)
     folds = np.full(len(targets), -1)
-    for fold, (_, held) in enumerate(splitter.split(np.zeros(len(targets)), strata, patients)):
-        folds[held] = fold
+    for fold, (_, members) in enumerate(splitter.split(np.zeros(len(targets)), strata, patients)):
+        folds[members] = fold
     return folds
-
-
-def check_folds(folds: np.ndarray, patients: np.ndarray) -> None:
-    """Refuse folds that put a patient on two sides. Raises DatasetError naming the patient."""
-    order = np.lexsort((folds, patients))
-    same_patient = patients[order][1:] == patients[order][:-1]
-    leaks = same_patient & (folds[order][1:] != folds[order][:-1])
-    if leaks.any():
-        patient = patients[order][1:][leaks][0]
-        raise DatasetError(f"patient {patient} stands in two folds: draw the folds by patient_id")
 
 
 def _strata(targets: np.ndarray, n_folds: int) -> np.ndarray:
@@ -57,15 +47,28 @@ def _strata(targets: np.ndarray, n_folds: int) -> np.ndarray:
     return stratum
 
 
+def check_folds(folds: np.ndarray, patients: np.ndarray) -> None:
+    """Refuse folds that put a patient on two sides. (n,), (n,). Raises DatasetError naming the patient."""
+    order = np.lexsort((folds, patients))
+    same_patient = patients[order][1:] == patients[order][:-1]
+    leaks = same_patient & (folds[order][1:] != folds[order][:-1])
+    if leaks.any():
+        patient = patients[order][1:][leaks][0]
+        raise DatasetError(f"patient {patient} stands in two folds: draw the folds by patient_id")
+
+
+def write_folds(record_ids: Sequence[str], folds: Sequence[int], path: Path) -> None:
+    """Write a folds file as `read_folds` reads it. Raises CardiacError where the disk is full."""
+    write_table({"record_id": record_ids, "fold": folds}, path)
+
+
 def read_folds(path: str | Path) -> "pd.Series":
-    """Fold of each record, int by record_id, from a folds file (record_id, fold)."""
+    """Fold of each record, int from 0, by record_id, from a folds file: a CSV table of record_id and fold.
+
+    Raises DatasetError where it is none, names a record twice, or holds a fold that is no whole number.
+    """
     path = Path(path)
     table = read_table(path, ["record_id", "fold"], text=["record_id"])
     if not table["fold"].isin(range(len(table))).all():
         raise DatasetError(f"{path.name}: a fold is not a whole number from 0: take the folds as they were drawn")
     return table.set_index("record_id")["fold"].astype(int)
-
-
-def write_folds(record_ids: Sequence[str], folds: Sequence[int], path: Path) -> None:
-    """A folds file as `read_folds` reads it."""
-    write_table({"record_id": record_ids, "fold": folds}, path)

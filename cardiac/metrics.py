@@ -1,7 +1,7 @@
-"""Figures of merit, and their intervals over patients.
+"""Figures of merit, their intervals over patients, and how they are written down.
 
-Every metric takes a weight for each record: 1 for the figure itself, the number of times its patient was drawn for a
-bootstrap draw.
+Every metric takes a weight for each record, (n,): 1 for the figure itself, the number of times its patient was drawn for
+a bootstrap draw. Targets and decisions are bool, scores and probabilities float.
 """
 
 from collections.abc import Callable
@@ -10,17 +10,24 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 N_DRAWS = 1_000
+PROTOCOL = (
+    "Out of fold, folds grouped by patient; calibration and thresholds fitted on the other folds' probabilities; "
+    f"95 % intervals from {N_DRAWS:,} bootstrap draws of patients."
+)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A value with its 95 % interval and the number of positives that it stands on."""
+    """A value with its 95 % interval, and the numbers of records and positives that it stands on."""
 
     value: float
     low: float
     high: float
     n: int
     positives: int
+
+
+Figures = dict[str, dict[str, Figure]]  # by group and name
 
 
 def _ratio(numerator: np.ndarray | float, denominator: np.ndarray | float) -> np.ndarray:
@@ -50,7 +57,10 @@ def specificity(present: np.ndarray, targets: np.ndarray, weights: np.ndarray) -
 
 
 def roc_auc(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
-    """Area under the ROC curve: chance that a positive scores above a negative, ties counting half (Hanley 1982)."""
+    """Area under the ROC curve: chance that a positive scores above a negative, ties counting half (Hanley 1982).
+
+    (n,), (n,), (n,). 0 without both a positive and a negative.
+    """
     _, level = np.unique(scores, return_inverse=True)
     positives = np.bincount(level, weights * targets)
     negatives = np.bincount(level, weights * ~targets)
@@ -59,7 +69,10 @@ def roc_auc(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> flo
 
 
 def average_precision(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
-    """Sum over thresholds of the gain in recall times the precision there, as scikit-learn defines it."""
+    """Sum over thresholds of the gain in recall times the precision there, as scikit-learn defines it.
+
+    (n,), (n,), (n,). 0 without a positive.
+    """
     _, level = np.unique(-scores, return_inverse=True)
     positives = np.bincount(level, weights * targets)
     let_in = np.cumsum(np.bincount(level, weights))
@@ -68,25 +81,25 @@ def average_precision(scores: np.ndarray, targets: np.ndarray, weights: np.ndarr
 
 
 def brier_score(probabilities: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
-    """Mean squared distance of probability and truth (Brier 1950)."""
+    """Mean squared distance of probability and truth (Brier 1950). (n,), (n,), (n,)."""
     return float(weights @ (probabilities - targets) ** 2 / weights.sum())
 
 
 def log_loss(probabilities: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
-    """Mean negative logarithm of the probability given to the truth."""
+    """Mean negative logarithm of the probability given to the truth, at least 1e-12. (n,), (n,), (n,)."""
     given = np.where(targets, probabilities, 1 - probabilities)
     return float(weights @ -np.log(np.maximum(given, 1e-12)) / weights.sum())
 
 
 def calibration_error(probabilities: np.ndarray, targets: np.ndarray, weights: np.ndarray, n_bins: int = 10) -> float:
-    """Expected calibration error over bins of equal width (Naeini et al. 2015)."""
+    """Expected calibration error over bins of equal width (Naeini et al. 2015). (n,), (n,), (n,)."""
     bins = np.minimum((probabilities * n_bins).astype(int), n_bins - 1)
     gaps = np.bincount(bins, weights * (probabilities - targets), minlength=n_bins)
     return float(np.abs(gaps).sum() / weights.sum())
 
 
 def bootstrap_weights(patients: np.ndarray, n_draws: int = N_DRAWS, seed: int = 0) -> np.ndarray:
-    """How often each record stands in each draw of patients with replacement. (n,) -> (n_draws, n)."""
+    """How often each record is in each draw of patients with replacement. (n,) -> (n_draws, n), float."""
     _, index = np.unique(patients, return_inverse=True)
     n_patients = index.max() + 1
     draws = np.random.default_rng(seed).integers(0, n_patients, (n_draws, n_patients))
@@ -105,17 +118,8 @@ def with_interval(metric: Callable[[np.ndarray], float], weights: np.ndarray, ta
     return Figure(float(value), float(low), float(high), len(targets), int(targets.sum()))
 
 
-Figures = dict[str, dict[str, Figure]]
-
-
-PROTOCOL = (
-    "Out of fold, folds grouped by patient; calibration and thresholds fitted on the other folds' probabilities; "
-    f"95 % intervals from {N_DRAWS:,} bootstrap draws of patients."
-)
-
-
 def format_rows(head: str, rows: dict[str, Figure]) -> list[str]:
-    """The lines of a Markdown table of figures."""
+    """The lines of a Markdown table of figures. head : of its first column."""
     lines = [f"| {head} | value | 95 % interval | positives | records |", "|---|---|---|---|---|"]
     for name, figure in rows.items():
         interval = f"{figure.low:.3f} to {figure.high:.3f}"
