@@ -120,7 +120,7 @@ def parts_to_do(out: Path, n_parts: int) -> list[int]:
 
 def finding_row(recording: Recording, finding: Finding | None, error: str | None) -> dict[str, Any]:
     """One row. Where a recording could not be read only its names and `error` are filled in: never a "norm"."""
-    row: dict[str, Any] = {"record_id": recording.record_id, "place": recording.path, "error": error}
+    row: dict[str, Any] = {"record_id": recording.record_id, "place": str(recording.path), "error": error}
     if finding is None:
         return row
     for name, judgement in (("mi", finding.mi), *finding.localizations.items()):
