@@ -1,12 +1,10 @@
-import dataclasses
+"""Folds by patient: no leak, all alike, the same for a seed, and the same when they are read back."""
 
 import numpy as np
 import pytest
 
 from cardiac.errors import DatasetError
-from cardiac.folds import check_folds, draw_folds
-from tasks.mi.folds import companion_folds
-from tasks.mi.simulate import simulate_dataset
+from cardiac.folds import check_folds, draw_folds, read_folds, write_folds
 
 rng = np.random.default_rng(0)
 PATIENTS = np.repeat(np.arange(150), 2)
@@ -44,12 +42,15 @@ def test_too_few_patients():
         draw_folds(TARGETS[:6], PATIENTS[:6], 5, 1)
 
 
-def test_companions_go_with_their_patient():
-    """One of a patient in a fold takes that fold; one of a patient of none teaches everywhere and gets -1."""
-    dataset, other, third = (simulate_dataset(n, seed=1) for n in (6, 4, 2))
-    other.table["patient_id"] = [4, 100, 0, 4]
-    third.table["patient_id"] = [200, 5]
-    together = dataclasses.replace(dataset, companions=(other, third))
-    folds = np.array([0, 1, 2, 0, 1, 2])
-    assert companion_folds(together, folds).tolist() == [*folds, 1, -1, 0, 1, -1, 2]
-    assert companion_folds(dataset, folds).tolist() == folds.tolist()
+def test_folds_there_and_back(tmp_path):
+    write_folds(["b", "007"], [1, 0], tmp_path / "folds.csv")
+    folds = read_folds(tmp_path / "folds.csv")
+    assert folds.to_dict() == {"007": 0, "b": 1}
+    assert folds.dtype == int
+
+
+@pytest.mark.parametrize("fold", ["first", "0.5", "-1", ""])
+def test_folds_that_are_none(fold, tmp_path):
+    (tmp_path / "folds.csv").write_text(f"record_id,fold\na,{fold}\nb,0\n")
+    with pytest.raises(DatasetError, match=r"folds\.csv: a fold is not a whole number from 0"):
+        read_folds(tmp_path / "folds.csv")

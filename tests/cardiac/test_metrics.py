@@ -38,6 +38,21 @@ def test_decision_metrics():
 def test_an_output_that_is_never_there_has_f1_zero():
     nothing = np.zeros((5, 1), bool)
     assert metrics.f1_scores(nothing, nothing, np.ones(5)) == [0.0]
+    assert metrics.f1_score(nothing[:, 0], nothing[:, 0], np.ones(5)) == 0.0
+
+
+def test_without_positives_or_negatives_there_is_nothing_to_rank():
+    scores, ones = np.arange(5.0), np.ones(5)
+    for targets in (np.zeros(5, bool), np.ones(5, bool)):
+        assert metrics.roc_auc(scores, targets, ones) == 0.0
+    assert metrics.average_precision(scores, np.zeros(5, bool), ones) == 0.0
+
+
+def test_log_loss():
+    probabilities = np.clip(SCORES, 0.01, 0.99)
+    expected = oracle.log_loss(TARGETS, probabilities, sample_weight=WEIGHTS)
+    assert metrics.log_loss(probabilities, TARGETS, WEIGHTS) == pytest.approx(expected)
+    assert metrics.log_loss(np.zeros(1), np.ones(1, bool), np.ones(1)) == pytest.approx(-np.log(1e-12))
 
 
 def test_calibration():
@@ -70,3 +85,15 @@ def test_interval_covers_as_often_as_it_says():
         figure = metrics.with_interval(lambda w, v=values: float(w @ v / w.sum()), weights, values > 0)
         inside += figure.low <= 0 <= figure.high
     assert 180 <= inside <= 198
+
+
+def test_figures_are_written_for_people_and_for_programs():
+    figure = metrics.Figure(0.87654, 0.8, 0.9, 400, 80)
+    assert metrics.format_rows("site", {"inferior": figure}) == [
+        "| site | value | 95 % interval | positives | records |",
+        "|---|---|---|---|---|",
+        "| inferior | 0.877 | 0.800 to 0.900 | 80 | 400 |",
+    ]
+    assert metrics.as_plain({"sites": {"inferior": figure}}) == {
+        "sites": {"inferior": {"value": 0.87654, "low": 0.8, "high": 0.9, "n": 400, "positives": 80}}
+    }

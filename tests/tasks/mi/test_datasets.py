@@ -1,3 +1,4 @@
+import dataclasses
 import gc
 
 import numpy as np
@@ -10,6 +11,7 @@ from cardiac.folds import read_folds
 from cardiac.leads import LEADS
 from cardiac.records import read_record
 from tasks.mi.datasets import read_companions, read_dataset
+from tasks.mi.folds import companion_folds
 from tasks.mi.labels import AUXILIARY, COLUMNS, SITES
 from tasks.mi.simulate import simulate_dataset
 from tasks.mi.submission import read_template
@@ -340,10 +342,15 @@ def test_text_in_columns_of_numbers_is_no_number(task):
     assert read_dataset(task).table[["age", "sex"]].isna().all(axis=None)
 
 
-def test_folds_that_are_none(tmp_path):
-    (tmp_path / "folds.csv").write_text("record_id,fold\na,first\n")
-    with pytest.raises(DatasetError, match="not a whole number"):
-        read_folds(tmp_path / "folds.csv")
+def test_companions_go_with_their_patient():
+    """One of a patient in a fold takes that fold; one of a patient of none teaches everywhere and gets -1."""
+    dataset, other, third = (simulate_dataset(n, seed=1) for n in (6, 4, 2))
+    other.table["patient_id"] = [4, 100, 0, 4]
+    third.table["patient_id"] = [200, 5]
+    together = dataclasses.replace(dataset, companions=(other, third))
+    folds = np.array([0, 1, 2, 0, 1, 2])
+    assert companion_folds(together, folds).tolist() == [*folds, 1, -1, 0, 1, -1, 2]
+    assert companion_folds(dataset, folds).tolist() == folds.tolist()
 
 
 def test_shipped_folds_file(root):
