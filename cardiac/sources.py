@@ -50,9 +50,7 @@ def list_upload(folder: Path, new_folder: NewFolder, unpacker: Unpacker, fs_hz: 
         for path in files
         if path.suffix.lower() not in SENT_ALONG or not path.with_suffix(HEADER).is_file()
     }
-    return list_files(
-        given, new_folder, unpacker, fs_hz, tables=False
-    )  # what a table names is sent too, or is not there
+    return list_files(given, new_folder, unpacker, fs_hz, tables=False)  # what they name is sent too, or not there
 
 
 def list_files(
