@@ -25,7 +25,7 @@ from cardiac import NOTICE
 from cardiac.errors import STOPS, CardiacError, RecordError, internal_error
 from cardiac.records import FS_RANGE_HZ
 from cardiac.sources import Recording
-from inference import DEFAULT_BUNDLE, Detector, Outcome, predict_all
+from inference import DEFAULT_BUNDLE, Detector, predict_all
 from scale.cluster import check_address, cluster, ray_of
 from scale.manifest import brought_here, list_source
 from scale.parts import (
@@ -98,9 +98,10 @@ class Reader:
             here = [self._bring(each, stack) for each in recordings]
             outcomes = predict_all([each for each in here if isinstance(each, Recording)], self.detector)
             for recording, each in zip(recordings, here, strict=True):
-                outcome = (
-                    next(outcomes) if isinstance(each, Recording) else Outcome(recording.record_id, Path(), error=each)
-                )
+                if isinstance(each, RecordError):
+                    yield finding_row(recording, None, str(each))
+                    continue
+                outcome = next(outcomes)
                 yield finding_row(recording, outcome.finding, str(outcome.error) if outcome.error else None)
 
     def _bring(self, recording: Recording, stack: ExitStack) -> Recording | RecordError:
