@@ -176,10 +176,10 @@ def test_what_ends_its_reader_twice_is_refused(site, npy, monkeypatch):
     site.worker.work()
     find = Worker._find
 
-    def deadly(worker, path, name, fs_hz):
-        if name == "deadly":
+    def deadly(worker, recording):
+        if recording.record_id == "deadly":
             raise Killed
-        return find(worker, path, name, fs_hz)
+        return find(worker, recording)
 
     monkeypatch.setattr(Worker, "_find", deadly)
     monkeypatch.setattr(jobs, "put_back", lambda *_, **__: None)
