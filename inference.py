@@ -36,9 +36,10 @@ from cardiac.errors import (
     one_record,
 )
 from cardiac.files import documents_file, open_folder
+from cardiac.leads import LEADS
 from cardiac.long_signals import LongSignal, prepare, prepare_together
 from cardiac.pipeline import ahead, workers
-from cardiac.quality.assess import Quality, accept, assess_record
+from cardiac.quality.assess import Quality, assess_quality, require_usable
 from cardiac.records import FS_RANGE_HZ, Record, read_record, record_from_array
 from cardiac.signals import SignalSpec
 from cardiac.sources import Listing, Recording, list_recordings, passed_over_line, size_on_disk
@@ -115,6 +116,8 @@ def _read_card(card: Mapping[str, Any]) -> tuple[SignalSpec, int, dict[str, Wind
     spec = SignalSpec(
         content["fs_hz"], tuple(content["band_hz"]), tuple(content["leads"]), content["unit"], content["scale"]
     )
+    if spec.leads != LEADS or spec.unit != "mV":
+        raise ConfigError(f"networks take {', '.join(LEADS)} in mV, not {', '.join(spec.leads)} in {spec.unit}")
     stages = {name: WindowPlan.of(stage) for name, stage in card["stages"].items()}
     outputs = [output for stage in card["stages"].values() for output in stage["outputs"]]
     if outputs != ["mi", *SITES]:
@@ -137,7 +140,7 @@ def predict_record(source: str | Path | Record, detector: Detector, fs_hz: float
 def judge(record: Record) -> Quality:
     """The quality of a tracing that may be decided on. Raises RecordRejected for any other."""
     with naming(record.record_id):
-        return accept(assess_record(record.signal, record.fs_hz))
+        return require_usable(assess_quality(record, sought="an infarction"))
 
 
 def conclude(records: Sequence[Record], qualities: Sequence[Quality], detector: Detector) -> list[Finding]:

@@ -202,7 +202,7 @@ def fit(folder: Path, names: list[str]) -> list[str]:
     lines += ["", "| change | 99.5 % | 99.8 % | largest | needed |", "|---|---|---|---|---|"]
     for change, values in zip(changes(), as_they_stand[~np.array(quick)].T, strict=True):
         high = " | ".join(f"{value:.2f}" for value in np.percentile(values, [99.5, 99.8, 100]))
-        lines.append(f"| {change.kind}, {change.text[:60]} | {high} | {change.evidence} |")
+        lines.append(f"| {change.kind}, {change.sentence('an infarction')[:60]} | {high} | {change.evidence} |")
     return lines
 
 

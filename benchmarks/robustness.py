@@ -21,7 +21,7 @@ from benchmarks.quality import share_of
 from cardiac.errors import CardiacError
 from cardiac.leads import LEADS
 from cardiac.metrics import bootstrap_weights, f1_score
-from cardiac.quality.assess import assess_record
+from cardiac.quality.assess import assess_quality
 from cardiac.records import Record, read_record
 from cardiac.signals import resample
 from inference import DEFAULT_BUNDLE, Detector, conclude, predict_record
@@ -139,10 +139,10 @@ def decide_anyway(records: list[Record], detector: Detector, change: Change) -> 
     """Whether an infarction is found under a change, whatever the quality says, and whether it lets decide, bool (n,)."""
     rng, present, usable = np.random.default_rng(0), [], []
     for record in records:
-        signal = change(record.signal, record.fs_hz, rng).astype(np.float32)
-        quality = assess_record(signal, record.fs_hz)
+        changed = replace(record, signal=change(record.signal, record.fs_hz, rng).astype(np.float32))
+        quality = assess_quality(changed)
         usable.append(quality.status != "rejected")
-        present.append(conclude([replace(record, signal=signal)], [quality], detector)[0].mi.present)
+        present.append(conclude([changed], [quality], detector)[0].mi.present)
     return np.array(present), np.array(usable)
 
 

@@ -12,17 +12,18 @@ MARGIN_S = 10.0  # read on either side of a piece: the band's slowest answer has
 
 
 class LongSignal:
-    """Leads in order in mV, (12, n_samples), of which `[..., first:last]` reads a part; as an array to its readers.
+    """Leads in mV, (n_leads, n_samples), of which `[..., first:last]` reads a part; as an array to its readers.
 
     samples : whatever has a shape (n, n_samples) and gives arrays for `[:, first:last]`.  settle : from such an array
-    to float32 (12, k), mV. Raises RecordError where a part cannot be settled.
+    to float32 (n_leads, k), mV.  n_leads : how many it gives; without it as many as the samples have.
+    Raises RecordError where a part cannot be settled.
     """
 
     ndim, dtype = 2, np.dtype(np.float32)
 
-    def __init__(self, samples: Any, settle: Callable[[np.ndarray], np.ndarray]) -> None:
+    def __init__(self, samples: Any, settle: Callable[[np.ndarray], np.ndarray], n_leads: int | None = None) -> None:
         self._samples, self._settle = samples, settle
-        self.shape = (12, samples.shape[1])
+        self.shape = (n_leads or samples.shape[0], samples.shape[1])
 
     def __getitem__(self, key: tuple[Any, slice]) -> np.ndarray:
         first, last, _ = key[-1].indices(self.shape[1])
@@ -32,7 +33,7 @@ class LongSignal:
 class PreparedSignal:
     """A LongSignal at the spec's rate and in its band, a piece of which is kept and read from in order.
 
-    Its shape is (12, n); batched : (1, 12, n).
+    Its shape is (n_leads, n); batched : (1, n_leads, n).
     """
 
     dtype = np.dtype(np.float32)
@@ -42,9 +43,10 @@ class PreparedSignal:
         self._ratio = resampling_ratio(fs_hz, spec.fs_hz)
         up, down = self._ratio.numerator, self._ratio.denominator
         n_samples = min(round(signal.shape[1] * spec.fs_hz / fs_hz), -(-signal.shape[1] * up // down))
-        self.shape = (1, 12, n_samples) if batched else (12, n_samples)
+        n_leads = signal.shape[0]
+        self.shape = (1, n_leads, n_samples) if batched else (n_leads, n_samples)
         self.ndim = len(self.shape)
-        self._first, self._piece = 0, np.empty((12, 0), np.float32)
+        self._first, self._piece = 0, np.empty((n_leads, 0), np.float32)
 
     def __getitem__(self, key: tuple[Any, slice]) -> np.ndarray:
         first, last, _ = key[-1].indices(self.shape[-1])
@@ -68,10 +70,10 @@ class PreparedSignal:
 def prepare_together(
     signals: "Sequence[np.ndarray | LongSignal]", fs_hz: float, spec: SignalSpec
 ) -> "np.ndarray | PreparedSignal":
-    """`signals.prepare_signal` of signals of one length at once, (b, 12, n); a long one is prepared by itself, in pieces."""
+    """`signals.prepare_signal` of signals of one length at once, (b, n_leads, n); a long one is prepared by itself, in pieces."""
     if isinstance(signals[0], LongSignal):
         return PreparedSignal(signals[0], fs_hz, spec, batched=True)
-    prepared = prepare_signal(np.concatenate(signals), fs_hz, spec)  # (b * 12, n)
+    prepared = prepare_signal(np.concatenate(signals), fs_hz, spec)  # (b * n_leads, n)
     return prepared.reshape(len(signals), -1, prepared.shape[1])
 
 

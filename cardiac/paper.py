@@ -6,24 +6,13 @@ from typing import Any
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from cardiac.leads import LEADS
 from cardiac.records import Record
 
 MM_PER_S, MM_PER_MV, MM_PER_INCH = 25.0, 10.0, 25.4
-
-
-ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
-
-
+ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))  # of twelve leads
 RHYTHM = "II"
-
-
 SHOWN_S = 10.0
-
-
 LEFT_MM, RIGHT_MM, TOP_MM, ROW_MM, FOOT_MM = 15.0, 5.0, 24.0, 30.0, 9.0
-
-
 PAPER, FINE, COARSE, INK = "#fffaf7", "#f6d5cd", "#e9a899", "#1b1b1f"
 
 
@@ -53,7 +42,7 @@ def draw_calibration(axes: Any, base: float) -> None:
 
 def draw_lead(axes: Any, record: Record, lead: str, start_s: float, length_s: float, at_mm: float, base: float) -> None:
     first, last = round(start_s * record.fs_hz), round((start_s + length_s) * record.fs_hz)
-    trace = record.signal[LEADS.index(lead)]
+    trace = record.signal[record.leads.index(lead)]
     part = trace[first:last] - np.median(trace)
     along = at_mm + np.arange(len(part)) / record.fs_hz * MM_PER_S
     axes.plot(along, base + part * MM_PER_MV, color=INK, linewidth=0.8, solid_joinstyle="round")

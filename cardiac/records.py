@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from cardiac.channels import settle_leads
 from cardiac.errors import RecordError, faults_are_ours, naming
 from cardiac.isolation import read_isolated
-from cardiac.leads import LEADS, lead_and_sign, lead_name, twelve_leads
+from cardiac.leads import LEADS
 from cardiac.long_signals import LongSignal
 from cardiac.order_statistics import percentiles
 from cardiac.readers.aecg import read_aecg
 from cardiac.readers.arrays import read_npy, read_npz
 from cardiac.readers.dicom import read_dicom
-from cardiac.readers.edf import read_edf_file
+from cardiac.readers.edf import read_edf_channels, read_edf_file
 from cardiac.readers.kinds import kind_of
 from cardiac.readers.matlab import read_matlab
 from cardiac.readers.muse import read_muse
@@ -23,7 +24,6 @@ from cardiac.readers.raw import FS_RANGE_HZ, LONG_S, Note, Raw, check_length, ch
 from cardiac.readers.scp import read_scp_file
 from cardiac.readers.sierra import read_sierra
 from cardiac.readers.tables import read_text, read_xlsx
-from cardiac.readers.units import mv_per_unit
 from cardiac.readers.wfdb_files import read_wfdb
 
 __all__ = ["FS_RANGE_HZ", "Note", "Record", "read_record", "record_from_array"]
@@ -42,8 +42,9 @@ READERS: dict[str, Callable[[Path], Raw]] = {
     "sierra": read_sierra,
     "scp": read_scp_file,
 }
+ALL_CHANNELS = {"edf": read_edf_channels}  # where the reader of leads leaves other channels aside
 ISOLATED = {"text", "xlsx", "dicom", "aecg", "muse", "sierra", "scp", "matlab"}  # what a file may make of its reader
-TASK_FS_HZ = 500.0
+TASK_FS_HZ = 500.0  # of twelve leads in a file that states no rate
 N_SAMPLED = 24  # places of a long recording
 PULSE_S = 0.1  # from so long on, all leads alike at an end are a calibration pulse or padding, and no heart
 LARGEST_MV = 100.0  # from the lead's median; the largest of the real records is 27
@@ -59,9 +60,9 @@ UV_RANGE = (50.0, 50_000.0)
 class Record:
     """One recording.
 
-    signal : float32 (12, n_samples), mV, leads in the order of `labels.LEADS`; of more than ten minutes a LongSignal, of
-    which `[:, first:last]` reads a part.  fs_hz : sampling rate.  age_years, sex
-    ("female", "male") : of the patient, where the file states them.
+    signal : float32 (n_leads, n_samples), mV; of more than ten minutes a LongSignal, of which `[:, first:last]` reads a
+    part.  fs_hz : sampling rate.  age_years, sex ("female", "male") : of the patient, where the file states them.
+    leads : names of the signal's rows, the twelve in order where nothing else was asked for.
     """
 
     record_id: str
@@ -70,20 +71,31 @@ class Record:
     notes: tuple[Note, ...] = field(default=())
     age_years: float | None = None
     sex: str | None = None
+    leads: tuple[str, ...] = LEADS
 
     @property
     def duration_s(self) -> float:
         return self.signal.shape[1] / self.fs_hz
 
 
-def read_record(source: "str | Path | Record", fs_hz: float | None = None, record_id: str | None = None) -> Record:
+def read_record(
+    source: "str | Path | Record",
+    fs_hz: float | None = None,
+    record_id: str | None = None,
+    leads: Sequence[str] | None = LEADS,
+) -> Record:
     """The recording in a file of any kind in `READERS`, known by its content; a Record comes back as it is.
 
-    fs_hz : rate of a file that states none; without it the task's 500 Hz are taken and a note says so.  record_id : the
-    record's name, else the file's without its ending.
-    Raises RecordError for whatever cannot be read as twelve finite leads.
+    fs_hz : rate of a file that states none; without it twelve leads are read at 500 Hz and a note says so.  record_id :
+    the record's name, else the file's without its ending.  leads : the twelve, others by name, or None for every voltage
+    channel under the file's own name (the standard one, where it stands for a lead). Of the twelve, padding is cut off
+    the ends; of others every sample stays, so that sample numbers are those of the file.
+    Raises RecordError for whatever cannot be read as these leads, all samples finite.
     """
+    wanted = None if leads is None else tuple(leads)
     if isinstance(source, Record):
+        if wanted not in (None, source.leads):
+            raise RecordError(f"{source.record_id}: has the leads {', '.join(source.leads)}: give {', '.join(wanted)}")
         return source
     path = Path(source)
     with naming(path.name):
@@ -97,9 +109,10 @@ def read_record(source: "str | Path | Record", fs_hz: float | None = None, recor
                 raise RecordError("is an archive and no single recording: unpack it, or give it to inference.py")
             if kind not in READERS:
                 raise RecordError(f"is a {kind} file, which is not read: export it in another format")
+            reader = READERS[kind] if wanted == LEADS else ALL_CHANNELS.get(kind, READERS[kind])
             with faults_are_ours("reading"):
-                raw = read_isolated(READERS[kind], path) if kind in ISOLATED else READERS[kind](path)
-                return _settle(record_id or path.stem, raw, fs_hz)
+                raw = read_isolated(reader, path) if kind in ISOLATED else reader(path)
+                return _settle(record_id or path.stem, raw, fs_hz, wanted)
         except OSError as error:
             raise RecordError(f"cannot be opened ({error.strerror}): check path and permissions") from error
         except MemoryError as error:
@@ -112,11 +125,13 @@ def record_from_array(
     leads: Sequence[str] | None = None,
     record_id: str = "array",
     unit: str = "mV",
+    wanted: Sequence[str] | None = LEADS,
 ) -> Record:
     """A Record from samples in memory, checked and put in order.
 
-    array : (12, n_samples), or (n_samples, 12), which is turned and noted.  leads : names of the array's leads, in any
-    order; without them the order of `labels.LEADS`.  unit : mV, µV or V.
+    array : (n_leads, n_samples), or (n_samples, n_leads), which is turned and noted.  leads : names of the array's leads,
+    in any order; without them twelve are in the order of `leads.LEADS`.  unit : mV, µV or V.  wanted : which leads the
+    Record has, as in `read_record`.
     Raises RecordError.
     """
     with naming(record_id):
@@ -126,39 +141,43 @@ def record_from_array(
             samples = np.asarray(array)
         except ValueError as error:
             raise RecordError("its rows are not of one length: give one recording as 12 leads x samples") from error
-        names = None if leads is None else tuple(map(str, leads))
-        return _settle(
-            record_id, Raw(samples, None, names, (unit,) * (len(LEADS) if names is None else len(names))), fs_hz
-        )
+        names, wanted = (None if each is None else tuple(map(str, each)) for each in (leads, wanted))
+        n_leads = len(names) if names is not None else len(LEADS) if wanted == LEADS else min(samples.shape, default=0)
+        return _settle(record_id, Raw(samples, None, names, (unit,) * n_leads), fs_hz, wanted)
 
 
 @np.errstate(all="ignore")  # what overflows is refused as not finite
-def _settle(record_id: str, raw: Raw, fs_hz: float | None) -> Record:
+def _settle(record_id: str, raw: Raw, fs_hz: float | None, wanted: tuple[str, ...] | None) -> Record:
     """Rate, orientation, length, units, ends, leads, finiteness, amplitude, in this order; see `record_from_array`.
 
-    fs_hz : taken where the file states no rate.
+    fs_hz : taken where the file states no rate.  wanted : see `read_record`.
     """
-    notes = [*raw.notes]
-    rate = check_rate(_settle_rate(raw, fs_hz, notes))
-    samples = _orient(raw.samples, len(LEADS) if raw.leads is None else len(raw.leads), notes)
+    notes, is_twelve = [*raw.notes], wanted == LEADS
+    rate = check_rate(_settle_rate(raw, fs_hz, is_twelve, notes))
+    n_leads = len(raw.leads) if raw.leads is not None else len(LEADS) if is_twelve else None
+    samples = _orient(raw.samples, n_leads, notes)
     check_length(samples.shape[1], rate)
     is_long = samples.shape[1] / rate > LONG_S
-    signal = _settle_part(_sample(samples, rate) if is_long else _cut_ends(samples, rate, notes), raw, notes)
+    shown = _sample(samples, rate) if is_long else _cut_ends(samples, rate, notes) if is_twelve else samples
+    signal, leads = settle_leads(shown, raw, wanted, notes)
+    _check_finite(signal, leads)
     signal, factor = _settle_unit(signal, notes)
-    _check_range(signal)
+    _check_range(signal, leads)
 
     def settle(part: np.ndarray) -> np.ndarray:
         with naming(record_id), np.errstate(all="ignore"):
-            settled = _settle_part(part, raw, []) * factor
-            _check_range(settled)
+            settled, _ = settle_leads(part, raw, wanted, [])
+            _check_finite(settled, leads)
+            settled = settled * factor
+            _check_range(settled, leads)
             return settled.astype(np.float32)
 
-    whole = LongSignal(samples, settle) if is_long else signal.astype(np.float32)
-    return Record(record_id, whole, rate, tuple(notes), raw.age_years, raw.sex)
+    whole = LongSignal(samples, settle, len(leads)) if is_long else signal.astype(np.float32)
+    return Record(record_id, whole, rate, tuple(notes), raw.age_years, raw.sex, leads)
 
 
-def _settle_rate(raw: Raw, fs_hz: float | None, notes: list[Note]) -> float:
-    """The file's rate, else the one given, else the task's where the file says nothing about time."""
+def _settle_rate(raw: Raw, fs_hz: float | None, is_twelve: bool, notes: list[Note]) -> float:
+    """The file's rate, else the one given, else of twelve leads 500 Hz where the file says nothing about time."""
     if raw.fs_hz is not None:
         if fs_hz is not None and abs(raw.fs_hz / fs_hz - 1) > 0.01:
             notes.append(Note("info", f"the file's own {raw.fs_hz:g} Hz were taken, not the {fs_hz:g} Hz given"))
@@ -167,6 +186,8 @@ def _settle_rate(raw: Raw, fs_hz: float | None, notes: list[Note]) -> float:
         if fs_hz is None:
             raise RecordError(f"{raw.doubt}: give the sampling rate with --fs-hz")
         notes.append(Note("warning", f"{raw.doubt}: read at the {fs_hz:g} Hz given"))
+    elif fs_hz is None and not is_twelve:
+        raise RecordError("the file states no sampling rate: give the true rate")
     elif fs_hz is None:
         notes.append(Note("info", f"the file states no sampling rate: read as {TASK_FS_HZ:g} Hz"))
     return TASK_FS_HZ if fs_hz is None else fs_hz
@@ -179,20 +200,16 @@ def _sample(samples: Any, fs_hz: float) -> np.ndarray:
     return np.concatenate([np.asarray(samples[:, start : start + length]) for start in starts], axis=1)
 
 
-def _settle_part(samples: np.ndarray, raw: Raw, notes: list[Note]) -> np.ndarray:
-    """The twelve leads in order, finite, in mV as the file states it, float64."""
-    signal = _order_leads(_to_mv(samples, raw), raw.leads, notes)
-    _check_finite(signal)
-    return signal
-
-
-def _orient(array: Any, expected: int, notes: list[Note]) -> Any:
+def _orient(array: Any, expected: int | None, notes: list[Note]) -> Any:
+    """The samples as leads x samples. expected : number of leads; None: whatever there are fewer of are leads."""
     if array.dtype.kind not in "fiu":
         raise RecordError(f"holds {array.dtype} and not numbers: give float32 samples in mV")
     if 0 in array.shape:
         raise RecordError(f"holds no sample (shape {array.shape}): export the recording again")
     if len(array.shape) != 2:
-        raise RecordError(f"has shape {array.shape}: give one recording as {expected} leads x samples")
+        many = f"{expected} " if expected else ""
+        raise RecordError(f"has shape {array.shape}: give one recording as {many}leads x samples")
+    expected = expected or min(array.shape)
     if array.shape[0] == expected:
         return array
     if array.shape[1] == expected and array.shape[0] > array.shape[1]:
@@ -200,19 +217,6 @@ def _orient(array: Any, expected: int, notes: list[Note]) -> Any:
         return array.T
     n_leads = min(array.shape)
     raise RecordError(f"has {n_leads} leads (shape {array.shape}) where {expected} are needed: give all {expected}")
-
-
-def _to_mv(signal: np.ndarray, raw: Raw) -> np.ndarray:
-    """Each lead in mV by its own unit, float64; other signals as they are, and all where no unit is stated."""
-    factors = np.ones(len(signal))
-    for place, unit in enumerate(raw.units or ()):
-        is_lead = raw.leads is None or lead_and_sign(raw.leads[place]) is not None
-        if is_lead and unit.strip():
-            factor = mv_per_unit(unit)
-            if factor is None:
-                raise RecordError(f"its unit {unit!r} is no voltage that is known: give mV, µV or V")
-            factors[place] = factor
-    return signal.astype(np.float64) * factors[:, None]
 
 
 def _cut_ends(signal: np.ndarray, fs_hz: float, notes: list[Note]) -> np.ndarray:
@@ -230,46 +234,12 @@ def _cut_ends(signal: np.ndarray, fs_hz: float, notes: list[Note]) -> np.ndarray
     return signal[:, first:last]
 
 
-def _order_leads(signal: np.ndarray, leads: Sequence[str] | None, notes: list[Note]) -> np.ndarray:
-    """The twelve leads in order; limb leads that are missing follow from two others (Einthoven, Goldberger)."""
-    if leads is None:
-        return signal
-    found = [lead_and_sign(lead) for lead in leads]
-    names = [each[0] if each else lead for each, lead in zip(found, leads, strict=True)]
-    if not any(found):
-        raise RecordError(
-            f"holds {', '.join(names)[:120]} and none of the twelve leads: give an ECG with its leads' names"
-        )
-    repeated = sorted({name for name in names if names.count(name) > 1 and name in LEADS})
-    if repeated:
-        raise RecordError(f"lead {', '.join(repeated)} is listed twice: name every lead once")
-    limbs = [lead for lead in LEADS[:6] if lead in names]
-    missing = [lead for lead in LEADS if lead not in names]
-    if len(limbs) < 2 or any(lead not in LEADS[:6] for lead in missing):
-        told = ", ".join(lead_name(lead) for lead in leads)
-        raise RecordError(f"lead {', '.join(missing)} is missing among {told[:200]}: give all twelve leads")
-    extra = [name for name in names if name not in LEADS]
-    if extra:
-        notes.append(Note("info", f"left aside: {', '.join(extra)}"))
-    turned = [lead for lead in LEADS if (lead, -1) in found]
-    if turned:
-        notes.append(Note("info", f"stored turned round and turned back: {', '.join(turned)}"))
-    given = {each[0]: signal[place] * each[1] for place, each in enumerate(found) if each}
-    if missing:
-        notes.append(Note("info", f"{', '.join(missing)} from {' and '.join(limbs[:2])} (Einthoven, Goldberger)"))
-        relations = twelve_leads(np.eye(2))[[LEADS.index(lead) for lead in limbs[:2]]]  # to I and II
-        i_and_ii = np.linalg.solve(relations, np.stack([given[lead] for lead in limbs[:2]]))
-        derived = twelve_leads(i_and_ii)
-        given |= {lead: derived[LEADS.index(lead)] for lead in missing}
-    return np.stack([given[lead] for lead in LEADS])
-
-
-def _check_finite(signal: np.ndarray) -> None:
+def _check_finite(signal: np.ndarray, leads: Sequence[str]) -> None:
     bad = ~np.isfinite(signal)
     if bad.any():
         lead, sample = np.argwhere(bad)[0]
         raise RecordError(
-            f"{int(bad.sum())} samples are NaN or infinite, the first in lead {LEADS[lead]} at sample {sample}: "
+            f"{int(bad.sum())} samples are NaN or infinite, the first in lead {leads[lead]} at sample {sample}: "
             "export the recording without gaps"
         )
 
@@ -296,13 +266,13 @@ def _settle_unit(signal: np.ndarray, notes: list[Note]) -> tuple[np.ndarray, flo
     )
 
 
-def _check_range(signal: np.ndarray) -> None:
+def _check_range(signal: np.ndarray, leads: Sequence[str]) -> None:
     """Refuse what no lead of a body gives: another unit on one lead, or a spike out of all proportion."""
     if np.ptp(signal, axis=1).max() <= LEAD_SWING_MV:
         return
     swings = np.subtract(*reversed(percentiles(signal, SWING_PERCENTS)))
     if swings.max() > LEAD_SWING_MV:
-        lead = LEADS[int(swings.argmax())]
+        lead = leads[int(swings.argmax())]
         alone = ", unlike the others" if np.median(swings) <= MV_RANGE[1] else ""
         raise RecordError(f"lead {lead} swings by {swings.max():.3g} mV{alone}: check its unit and gain")
     deviation = np.abs(signal - np.median(signal, axis=1, keepdims=True))
@@ -310,5 +280,5 @@ def _check_range(signal: np.ndarray) -> None:
     if largest > LARGEST_MV:
         lead, sample = np.unravel_index(deviation.argmax(), signal.shape)
         raise RecordError(
-            f"holds {largest:.3g} mV in lead {LEADS[lead]} at sample {sample}, which no electrode gives: export it again"
+            f"holds {largest:.3g} mV in lead {leads[lead]} at sample {sample}, which no electrode gives: export it again"
         )

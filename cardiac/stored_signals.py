@@ -13,14 +13,14 @@ from cardiac.records import Record
 
 
 def write_signal(record: Record, path: Path, piece: int = 300_000) -> str:
-    """The record's samples as .npy, float32 (12, n), mV, for `records.stored_record`; returns their SHA-256.
+    """The record's samples as .npy, float32 (n_leads, n), mV, for `stored_record`; returns their SHA-256.
 
     The sum is that of shape, rate and samples. A long recording is written in pieces of so many samples.
     Raises CardiacError where the disk is full.
     """
-    n_samples = record.signal.shape[1]
+    n_leads, n_samples = record.signal.shape
     told = hashlib.sha256(f"{n_samples} {record.fs_hz!r} ".encode())
-    header = {"descr": "<f4", "fortran_order": False, "shape": (len(LEADS), n_samples)}
+    header = {"descr": "<f4", "fortran_order": False, "shape": (n_leads, n_samples)}
     try:
         with path.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, header)
@@ -36,8 +36,8 @@ def write_signal(record: Record, path: Path, piece: int = 300_000) -> str:
     return told.hexdigest()
 
 
-def stored_record(path: str | Path, record_id: str, fs_hz: float) -> Record:
-    """The Record whose samples `reports.write_signal` wrote; nothing about it is settled again.
+def stored_record(path: str | Path, record_id: str, fs_hz: float, leads: tuple[str, ...] = LEADS) -> Record:
+    """The Record whose samples `write_signal` wrote; nothing about it is settled again.
 
     Raises RecordError where the file is gone or is not as it was written.
     """
@@ -46,6 +46,8 @@ def stored_record(path: str | Path, record_id: str, fs_hz: float) -> Record:
             samples = read_npy(Path(path)).samples
         except (OSError, RecordError) as error:
             raise RecordError("its stored samples cannot be read: upload the recording again") from error
-        if samples.dtype != np.float32 or len(samples) != len(LEADS):
-            raise RecordError("its stored samples are not twelve leads: upload the recording again")
-        return Record(record_id, LongSignal(samples, np.array) if isinstance(samples, np.memmap) else samples, fs_hz)
+        if samples.dtype != np.float32 or len(samples) != len(leads):
+            count = "twelve" if leads == LEADS else len(leads)
+            raise RecordError(f"its stored samples are not {count} leads: upload the recording again")
+        signal = LongSignal(samples, np.array) if isinstance(samples, np.memmap) else samples
+        return Record(record_id, signal, fs_hz, leads=leads)

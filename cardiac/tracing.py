@@ -5,19 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from cardiac.leads import LEADS
 from cardiac.records import Record
 
 TRACING_S, TRACING_POINTS = 3.0, 150
+SHOWN_LEAD = "II"
 
 
 def samples_document(record: Record, start_s: float, length_s: float) -> dict[str, Any]:
-    """A stretch of the record as plain data: mV to 0.1 µV, leads in the order of `labels.LEADS`."""
+    """A stretch of the record as plain data: mV to 0.1 µV, leads in the record's order."""
     return {
         "record": record.record_id,
         "fs_hz": record.fs_hz,
         "unit": "mV",
-        "leads": [*LEADS],
+        "leads": [*record.leads],
         "start_s": start_s,
         "duration_s": record.duration_s,
         "samples": np.round(_stretch(record, start_s, length_s).astype(np.float64), 4).tolist(),
@@ -25,7 +25,7 @@ def samples_document(record: Record, start_s: float, length_s: float) -> dict[st
 
 
 def samples_file(record: Record, start_s: float, length_s: float) -> bytes:
-    """The same stretch as a .npy file: float32 (12, n), mV."""
+    """The same stretch as a .npy file: float32 (n_leads, n), mV."""
     content = io.BytesIO()
     np.save(content, np.ascontiguousarray(_stretch(record, start_s, length_s), np.float32))
     return content.getvalue()
@@ -37,8 +37,12 @@ def _stretch(record: Record, start_s: float, length_s: float) -> np.ndarray:
 
 
 def small_tracing(record: Record) -> str:
-    """Three seconds of lead II as the path of an SVG 150 wide and 40 high, 14 to the millivolt; for lists."""
-    shown = np.asarray(record.signal[:, : round(TRACING_S * record.fs_hz)])[LEADS.index("II")]
+    """Three seconds of lead II as the path of an SVG 150 wide and 40 high, 14 to the millivolt; for lists.
+
+    Of a recording without lead II it is the first lead.
+    """
+    row = record.leads.index(SHOWN_LEAD) if SHOWN_LEAD in record.leads else 0
+    shown = np.asarray(record.signal[:, : round(TRACING_S * record.fs_hz)])[row]
     away = shown - np.median(shown)
     at = np.linspace(0, len(shown), TRACING_POINTS, endpoint=False).astype(int)
     up, down = np.maximum.reduceat(away, at), np.minimum.reduceat(away, at)

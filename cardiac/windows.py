@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from cardiac.errors import ConfigError, SignalTooShort
+from cardiac.long_signals import LongSignal
 
 TAILS = ("shift", "drop")
 POOLS = ("mean", "logit_mean", "max", "top")
+PIECE = 300_000  # samples of a long recording that are read together
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,31 @@ def cut_sections(signal: np.ndarray, plans: Sequence[WindowPlan], longest: int) 
         first = max(0, min(place * step, n_samples - longest))
         within = [each[end[place] : end[place + 1]] - first for each, end in zip(starts, ends, strict=True)]
         yield Section(first, signal[..., first : first + longest], within)
+
+
+def cut_windows(signal: "np.ndarray | LongSignal", starts: Sequence[int], width: int) -> np.ndarray:
+    """Windows of a signal from their starts, in the order of the starts: a copy, (n_windows, n_leads, width).
+
+    signal : (n_leads, n_samples); a long one is read in pieces, so that only the windows are held.  starts : samples, in
+    any order, (n_windows,).
+    Raises SignalTooShort where a window does not lie within the signal.
+    """
+    starts, (n_leads, n_samples) = np.asarray(starts, dtype=int), signal.shape
+    outside = starts[(starts < 0) | (starts + width > n_samples)]
+    if len(outside):
+        raise SignalTooShort(
+            f"a window of samples {outside[0]} to {outside[0] + width} does not lie within the signal's {n_samples}"
+        )
+    windows = np.empty((len(starts), n_leads, width), signal.dtype)
+    order = np.argsort(starts, kind="stable")
+    while len(order):
+        first = int(starts[order[0]])
+        here = order[: np.searchsorted(starts[order], first + max(PIECE - width, 0), side="right")]
+        piece = np.asarray(signal[:, first : int(starts[here[-1]]) + width])
+        of_piece = np.lib.stride_tricks.sliding_window_view(piece, width, axis=1)  # (n_leads, n, width)
+        windows[here] = of_piece[:, starts[here] - first].transpose(1, 0, 2)
+        order = order[len(here) :]
+    return windows
 
 
 def pool_windows(logits: np.ndarray, plan: WindowPlan) -> np.ndarray:

@@ -36,8 +36,10 @@ def limb_reasons(measures: Measures, fs_hz: float) -> tuple[list[Reason], LimbFa
     return [Reason(fault.kind, leads, "warning", text, start_s, end_s)], None
 
 
-def placement_reasons(measures: Measures, fault: LimbFault | None, rate_bpm: float | None) -> list[Reason]:
-    """Electrodes that sit elsewhere than their leads say."""
+def placement_reasons(
+    measures: Measures, fault: LimbFault | None, rate_bpm: float | None, sought: str | None
+) -> list[Reason]:
+    """Electrodes that sit elsewhere than their leads say. sought : what else may make the beats unusual."""
     if measures.n_beats < LEAST_BEATS:
         return []
     sound = (measures.flat.mean(axis=1) < WHOLE_SHARE) & (measures.clipped.mean(axis=1) < WHOLE_SHARE)
@@ -57,4 +59,4 @@ def placement_reasons(measures: Measures, fault: LimbFault | None, rate_bpm: flo
             return [Reason("leg_electrode", (lead,), "warning", text)]
     is_quick = rate_bpm is not None and 60.0 / rate_bpm < QUICK_RR_S
     change = most_likely(segment_products(beat, measures.at_s), usable, is_quick)
-    return [] if change is None else [Reason(change.kind, change.leads, "warning", change.text)]
+    return [] if change is None else [Reason(change.kind, change.leads, "warning", change.sentence(sought))]

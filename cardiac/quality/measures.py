@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cardiac.beats import SLOPE_S, average_blocks, block_length
+from cardiac.leads import LEADS
 from cardiac.order_statistics import median
 from cardiac.quality.artefacts import clipped, flat_halves, pacing, spikes
 from cardiac.quality.noise import measure_noise, measure_wander, split
@@ -21,15 +22,17 @@ STANDS_OUT = 2.5  # steepness of a QRS over the quietest of these; of noise, hum
 class Measures:
     """A recording or a part of it. All amplitudes in mV.
 
-    edges_s : (n_windows + 1,), where the windows begin and end.  flat : bool (12, 2 * n_windows), halves of windows.
-    clipped : bool (12, n_windows).  muscle, wander : (12, n_windows).  hum : (2, 12, n_windows), 50 and 60 Hz.
-    products : (n_windows, 12, 12), mean products of the leads' slopes, mV².  heights : (12, n_beats), of the QRS.
-    hidden : bool (12, n_beats), whether the beat does not stand out of what lies between the beats.
-    spikes : (lead, sample).  pacing : samples, (n,), and sharp : bool (12, n), in which leads.
-    beat : (12, n), the middle beat, from its level before the QRS.  at_s : (n,), from its R peak.  n_beats : of which
+    leads : names, (n_leads,).
+    edges_s : (n_windows + 1,), where the windows begin and end.  flat : bool (n_leads, 2 * n_windows), halves of windows.
+    clipped : bool (n_leads, n_windows).  muscle, wander : (n_leads, n_windows).  hum : (2, n_leads, n_windows), 50 and 60 Hz.
+    products : (n_windows, n_leads, n_leads), mean products of the leads' slopes, mV².  heights : (n_leads, n_beats), of the QRS.
+    hidden : bool (n_leads, n_beats), whether the beat does not stand out of what lies between the beats.
+    spikes : (lead, sample).  pacing : samples, (n,), and sharp : bool (n_leads, n), in which leads.
+    beat : (n_leads, n), the middle beat, from its level before the QRS.  at_s : (n,), from its R peak.  n_beats : of which
     it is made, all whole.
     """
 
+    leads: tuple[str, ...]
     edges_s: np.ndarray
     flat: np.ndarray
     clipped: np.ndarray
@@ -48,12 +51,14 @@ class Measures:
 
     @property
     def flat_windows(self) -> np.ndarray:
-        """Windows of which a half or both are flat, bool (12, n_windows)."""
+        """Windows of which a half or both are flat, bool (n_leads, n_windows)."""
         return self.flat.reshape(len(self.flat), -1, 2).any(axis=2)
 
 
-def measure(signal: np.ndarray, fs_hz: float, beats: np.ndarray, first: int, end: int) -> Measures:
-    """Measures of the samples from first to under end. signal : float32 (12, n), mV.  beats : samples, (n_beats,)."""
+def measure(
+    signal: np.ndarray, fs_hz: float, beats: np.ndarray, first: int, end: int, leads: tuple[str, ...] = LEADS
+) -> Measures:
+    """Measures of the samples from first to under end. signal : float32 (n_leads, n), mV.  beats : samples, (n_beats,)."""
     part = signal[:, first:end]
     n_windows = max(1, round(part.shape[1] / fs_hz / WINDOW_S))
     edges_s = (first + part.shape[1] // n_windows * np.arange(n_windows + 1)) / fs_hz
@@ -66,6 +71,7 @@ def measure(signal: np.ndarray, fs_hz: float, beats: np.ndarray, first: int, end
     impulses, sharp = pacing(part, fs_hz)
     beat, at_s, n_beats = _middle_beat(slow, working_hz, here // block)
     return Measures(
+        leads=leads,
         edges_s=edges_s,
         flat=flat_halves(part, n_windows),
         clipped=clipped(part, fs_hz, n_windows),
@@ -94,6 +100,7 @@ def join(parts: Sequence[Measures]) -> Measures:
 
     counts = np.array([part.n_beats for part in parts])
     return Measures(
+        leads=parts[0].leads,
         edges_s=np.concatenate([parts[0].edges_s[:1], *(part.edges_s[1:] for part in parts)]),
         flat=along("flat"),
         clipped=along("clipped"),
@@ -125,7 +132,7 @@ def _heights(slow: np.ndarray, working_hz: float, near: np.ndarray) -> np.ndarra
 
 
 def _hidden(slow: np.ndarray, working_hz: float, near: np.ndarray) -> np.ndarray:
-    """Beats that do not stand out of what lies on either side of them; none with fewer than two. (12, n_beats)."""
+    """Beats that do not stand out of what lies on either side of them; none with fewer than two. (n_leads, n_beats)."""
     if len(near) < 2:
         return np.zeros((len(slow), len(near)), dtype=bool)
     lag, reach = max(1, round(SLOPE_S * working_hz)), max(1, round(QRS_HALF_S * working_hz))

@@ -2,16 +2,15 @@
 
 from dataclasses import replace
 
-from cardiac.leads import LEADS
 from cardiac.quality.reasons import MOST_SPANS, Reason
 
 BEATLESS_SHARE = 2 / 3  # of a recording; with more of it without beats too little is left for a decision
 
 
-def join_reasons(parts: list[list[Reason]], edges_s: list[float]) -> list[Reason]:
+def join_reasons(parts: list[list[Reason]], edges_s: list[float], among: tuple[str, ...]) -> list[Reason]:
     """The reasons of consecutive parts, one of each kind and severity; rejected where more than half of the parts are.
 
-    edges_s : (n_parts + 1,), where the parts begin and end; the reasons' seconds are of their own part.
+    edges_s : (n_parts + 1,), where the parts begin and end; the reasons' seconds are of their own part.  among : all leads.
     """
     n_rejected = sum(any(reason.severity == "rejected" for reason in part) for part in parts)
     found: dict[tuple[str, str], list[tuple[int, Reason]]] = {}
@@ -22,17 +21,17 @@ def join_reasons(parts: list[list[Reason]], edges_s: list[float]) -> list[Reason
             end_s = length_s if each.end_s is None else each.end_s
             moved = replace(each, start_s=begin_s + start_s, end_s=begin_s + end_s)
             found.setdefault((each.kind, each.severity), []).append((place, moved))
-    joined = [_joined(each, len(parts)) for each in found.values()]
+    joined = [_joined(each, len(parts), among) for each in found.values()]
     if n_rejected > len(parts) / 2:
         return joined
     kept = [each for each in joined if each.kind != "no_beats"]  # `pause_reasons` tells where they are missing
     return [replace(each, severity="warning") for each in kept]
 
 
-def _joined(reasons: list[tuple[int, Reason]], n_parts: int) -> Reason:
+def _joined(reasons: list[tuple[int, Reason]], n_parts: int, among: tuple[str, ...]) -> Reason:
     """One reason for those of one kind from several parts of a long recording."""
     n_found, first, last = len({place for place, _ in reasons}), reasons[0][1], reasons[-1][1]
-    leads = tuple(lead for lead in LEADS if any(lead in each.leads for _, each in reasons))
+    leads = tuple(lead for lead in among if any(lead in each.leads for _, each in reasons))
     text = f"{first.text} (in {n_found} of {n_parts} parts of the recording, from {first.start_s:.0f} s on)"
     return Reason(first.kind, leads, first.severity, text, first.start_s, last.end_s)
 

@@ -77,7 +77,7 @@ EVIDENCE = {
     "wrong_gain, 2": 0.5,
     "wrong_gain, 10": 0.5,
 }
-UNUSUAL = "or an infarction or a bundle branch block makes the beats unusual"
+UNUSUAL = "or {other}a bundle branch block makes the beats unusual"  # other : what is sought besides
 THREE_BEHIND = 0.07  # three cables wrong at once are rarer than two, and differ from two by I and II alone
 LEAST_USABLE = 3  # leads; two alone always go together somehow
 QUICK_EVIDENCE = 0.4  # more is asked for where only QRS tell
@@ -98,6 +98,10 @@ class Change:
     matrix: np.ndarray
     evidence: float
     behind: float = 0.0
+
+    def sentence(self, sought: str | None) -> str:
+        """What is seen, and what else it may be. sought : what is looked for, "an infarction" say."""
+        return self.text.format(other=f"{sought} or " if sought else "")
 
 
 # Exchanges of the limb electrodes as changes of I and II: kind, what is seen, matrix.

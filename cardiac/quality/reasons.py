@@ -9,6 +9,7 @@ from cardiac.leads import LEADS
 MOST_SPANS = 5  # more stretches of one kind than this are told in one sentence
 JOINED_S = 2.0  # stretches nearer to each other than this are one
 WHOLE_SHARE = 0.5  # what holds in so many of the windows holds for the whole lead
+MOST_NAMED = 3  # all leads of a recording with no more of them are told by their names
 LEAST_BEATS = 3  # for anything that is read off a middle beat
 
 
@@ -31,9 +32,9 @@ class Reason:
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with the windows of one kind. where : bool (12, n_windows); told whole, or by stretches.
+    """What is wrong with the windows of one kind. where : bool (n_leads, n_windows); told whole, or by stretches.
 
-    whole : bool (12,), leads for which it holds throughout.
+    whole : bool (n_leads,), leads for which it holds throughout.
     """
 
     kind: str
@@ -43,38 +44,42 @@ class Fault:
     where: np.ndarray
 
 
-def named(leads: tuple[str, ...]) -> str:
-    """The leads in words: "lead V2", "leads I and V2", "all leads"."""
-    if len(leads) == len(LEADS):
+def named(leads: tuple[str, ...], among: tuple[str, ...] = LEADS) -> str:
+    """The leads in words: "lead V2", "leads I and V2"; "all leads" of more than three. among : all leads."""
+    if len(leads) == len(among) > MOST_NAMED:
         return "all leads"
     if len(leads) == 1:
         return f"lead {leads[0]}"
     return f"leads {', '.join(leads[:-1])} and {leads[-1]}"
 
 
-def lead_names(mask: np.ndarray) -> tuple[str, ...]:
-    """Names of the leads of a mask, bool (12,)."""
-    return tuple(lead for lead, is_one in zip(LEADS, mask, strict=True) if is_one)
+def lead_names(mask: np.ndarray, among: tuple[str, ...] = LEADS) -> tuple[str, ...]:
+    """Names of the leads of a mask, bool (n_leads,). among : all leads."""
+    return tuple(lead for lead, is_one in zip(among, mask, strict=True) if is_one)
 
 
-def reasons_of(fault: Fault, edges_s: np.ndarray) -> list[Reason]:
+def reasons_of(fault: Fault, edges_s: np.ndarray, among: tuple[str, ...] = LEADS) -> list[Reason]:
     """Warnings of one kind: one for the leads it holds for throughout, one for every stretch of the others.
 
-    edges_s : (n_windows + 1,), where the windows begin and end.
+    edges_s : (n_windows + 1,), where the windows begin and end.  among : all leads.
     """
     found = []
     if fault.whole.any():
-        leads = lead_names(fault.whole)
-        found.append(Reason(fault.kind, leads, "warning", f"{fault.name} in {named(leads)}: {fault.advice}"))
+        leads = lead_names(fault.whole, among)
+        found.append(Reason(fault.kind, leads, "warning", f"{fault.name} in {named(leads, among)}: {fault.advice}"))
     partial = fault.where & ~fault.whole[:, None]
     stretches = _stretches(partial.any(axis=0), edges_s)
     if len(stretches) > MOST_SPANS:
-        leads, start_s, end_s = lead_names(partial.any(axis=1)), edges_s[stretches[0][0]], edges_s[stretches[-1][1]]
-        text = f"{fault.name} {len(stretches)} times in {named(leads)}: {fault.advice}"
+        leads, start_s, end_s = (
+            lead_names(partial.any(axis=1), among),
+            edges_s[stretches[0][0]],
+            edges_s[stretches[-1][1]],
+        )
+        text = f"{fault.name} {len(stretches)} times in {named(leads, among)}: {fault.advice}"
         return [*found, Reason(fault.kind, leads, "warning", text, float(start_s), float(end_s))]
     for first, end in stretches:
-        leads, start_s, end_s = lead_names(partial[:, first:end].any(axis=1)), edges_s[first], edges_s[end]
-        text = f"{fault.name} in {named(leads)} from {start_s:.1f} to {end_s:.1f} s: {fault.advice}"
+        leads, start_s, end_s = lead_names(partial[:, first:end].any(axis=1), among), edges_s[first], edges_s[end]
+        text = f"{fault.name} in {named(leads, among)} from {start_s:.1f} to {end_s:.1f} s: {fault.advice}"
         found.append(Reason(fault.kind, leads, "warning", text, float(start_s), float(end_s)))
     return found
 

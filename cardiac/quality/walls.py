@@ -1,4 +1,4 @@
-"""Is enough of the heart seen? A wall that no lead shows can have no infarction found in it, and none ruled out.
+"""Is enough of the heart seen? Of a wall that no lead shows nothing can be found, and nothing ruled out.
 
 The leads of each wall are those of the Fourth Universal Definition (Thygesen 2018, Circulation 138:e618), which asks for
 two neighbouring leads. Without V1 to V4, or with a single chest lead, and without II, III and aVF the network's own
@@ -16,10 +16,11 @@ WALLS = {"anterior wall": ("V1", "V2", "V3", "V4"), "inferior wall": ("II", "III
 REJECTED_LEADS = 7
 
 
-def wall_reasons(empty: np.ndarray, buried: np.ndarray, hidden: np.ndarray) -> list[Reason]:
+def wall_reasons(empty: np.ndarray, buried: np.ndarray, hidden: np.ndarray, sought: str | None) -> list[Reason]:
     """Why too little of the heart is seen for a decision; the empty list where enough is.
 
     All bool (12,), each for half the time or more: leads without signal, buried in noise, and without a beat to see.
+    sought : what is looked for, "an infarction" say.
     """
     found = []
     for mask, kind, text in (
@@ -34,7 +35,7 @@ def wall_reasons(empty: np.ndarray, buried: np.ndarray, hidden: np.ndarray) -> l
     if found:
         return found
     unseen = empty | buried | _hidden_alone(empty | buried, hidden)
-    told = _unseen_wall(unseen)
+    told = _unseen_wall(unseen, sought)
     if told is None:
         return []
     what, leads = told
@@ -65,7 +66,7 @@ def _hidden_alone(spoilt: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     return hidden if np.count_nonzero(hidden | spoilt) <= REJECTED_LEADS else np.zeros_like(hidden)
 
 
-def _unseen_wall(unseen: np.ndarray) -> tuple[str, tuple[str, ...]] | None:
+def _unseen_wall(unseen: np.ndarray, sought: str | None) -> tuple[str, tuple[str, ...]] | None:
     """What is not seen, and the leads that should show it."""
     dark = set(lead_names(unseen))
     chest = lead_names(unseen & CHEST)
@@ -73,7 +74,8 @@ def _unseen_wall(unseen: np.ndarray) -> tuple[str, tuple[str, ...]] | None:
         return "nothing is seen of the anterior wall", chest
     if len(chest) == np.count_nonzero(CHEST) - 1:
         (left,) = (lead for lead in lead_names(CHEST) if lead not in dark)
-        return f"lead {left} alone is left of the chest leads, where an infarction shows in two neighbours", chest
+        why = f", where {sought} shows in two neighbours" if sought else ""
+        return f"lead {left} alone is left of the chest leads{why}", chest
     for wall, leads in WALLS.items():
         if dark >= set(leads):
             return f"nothing is seen of the {wall}", leads

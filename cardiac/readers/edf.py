@@ -12,6 +12,7 @@ from cardiac.errors import RecordError
 from cardiac.leads import lead_and_sign
 from cardiac.readers.edf_header import LONGEST_RECORD_S, Channel, EdfHeader, check_gaps, read_edf_header
 from cardiac.readers.raw import LONG_S, SEXES, Note, Raw, check_length, check_rate
+from cardiac.readers.units import mv_per_unit
 
 
 def read_edf_file(path: Path) -> Raw:
@@ -19,8 +20,27 @@ def read_edf_file(path: Path) -> Raw:
     header = read_edf_header(path)
     leads = [each for each in header.channels if lead_and_sign(each.label) is not None]
     if not leads:
-        labels = ", ".join(each.label for each in header.channels if not each.is_annotation) or "annotations alone"
-        raise RecordError(f"holds {labels[:120]} and no lead of an ECG: give a recording with twelve leads")
+        raise RecordError(f"holds {_labels(header)} and no lead of an ECG: give a recording with twelve leads")
+    return _read_channels(path, header, leads)
+
+
+def read_edf_channels(path: Path) -> Raw:
+    """Every channel in a unit of voltage, and every lead, that has the leads' rate. Raises RecordError as `read_edf_file`."""
+    header = read_edf_header(path)
+    signals = [each for each in header.channels if not each.is_annotation]
+    named = [each for each in signals if lead_and_sign(each.label) is not None]
+    kept = [each for each in signals if each in named or not each.unit or mv_per_unit(each.unit)]
+    if not kept:
+        raise RecordError(f"holds {_labels(header)} and no voltage: give an ECG with its unit")
+    counts = {each.n for each in named or kept}
+    return _read_channels(path, header, [each for each in kept if each.n in counts])
+
+
+def _labels(header: EdfHeader) -> str:
+    return (", ".join(each.label for each in header.channels if not each.is_annotation) or "annotations alone")[:120]
+
+
+def _read_channels(path: Path, header: EdfHeader, leads: Sequence[Channel]) -> Raw:
     if not 0 < header.record_s <= LONGEST_RECORD_S:
         fault = f"its header states {header.record_s:g} s as duration of a data record"
         raise RecordError(f"{fault}, so no sampling rate: write the true one there")

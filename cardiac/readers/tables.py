@@ -224,17 +224,17 @@ def _names(grid: Grid, headings: Headings, columns: Columns) -> tuple[tuple[str,
 
 
 def _whole_units(names: Sequence[str] | None, units: Sequence[str], of_all: str) -> tuple[str, ...] | None:
-    """A unit for every lead: its own, else that of all; where the others agree, theirs."""
+    """A unit for every lead: its own, else that of all; where the others agree, theirs. Other columns have their own."""
     is_lead = [names is None or lead_and_sign(name) is not None for name in names or units]
     of_leads = {unit for unit, lead in zip(units, is_lead, strict=True) if lead}
     stated = of_leads - {""}
     if not stated:
-        return tuple(of_all if lead else "" for lead in is_lead) if of_all else None
+        return tuple(own or of_all for own in units) if of_all or any(units) else None
     if "" in of_leads and len(stated) > 1:
         bare = next(names[index] for index, unit in enumerate(units) if is_lead[index] and not unit)
         raise RecordError(f"states units of {len(stated)} kinds and none for {bare[:20]!r}: give every lead its unit")
     common = next(iter(stated))
-    return tuple((unit or common) if lead else "" for unit, lead in zip(units, is_lead, strict=True))
+    return tuple(unit or (common if lead else of_all) for unit, lead in zip(units, is_lead, strict=True))
 
 
 def _refuse_empty(samples: np.ndarray, names: Sequence[str], columns: Sequence[int]) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from cardiac.errors import RecordError, RecordRejected
 from cardiac.long_signals import LongSignal, PreparedSignal
-from cardiac.quality.assess import assess_record
-from cardiac.records import read_record, record_from_array
+from cardiac.quality.assess import assess_quality
+from cardiac.records import Record, read_record, record_from_array
 from cardiac.signals import SignalSpec, prepare_signal
 from inference import explain_record, judge, predict_record
 from tasks.mi.pictures import draw_ecg
@@ -122,7 +122,7 @@ def test_borders_cut_and_double_no_beat(shift, ten_minutes, monkeypatch):
     moved = peaks - max(0, 2 * (middle + shift) - ten_minutes.record.signal.shape[1])
     inside = moved[(moved > 50) & (moved < signal.shape[1] - 50)]
     monkeypatch.setattr("cardiac.quality.assess.PART_S", signal.shape[1] / 250 * 0.6)
-    found = assess_record(signal, 250.0)
+    found = assess_quality(Record("r", signal, 250.0))
     found = found.beats[(found.beats > 50) & (found.beats < signal.shape[1] - 50)]
     assert len(found) == len(inside)
     assert np.abs(found - inside).max() <= 12
@@ -135,12 +135,12 @@ def test_parts_that_are_all_rejected_reject_the_recording(seconds, ten_minutes):
     half = signal.shape[1] // 2
     signal[6:, :half] = 0  # nothing is seen of the anterior wall
     signal[[1, 2, 5], half:] = 0  # nothing is seen of the inferior wall
-    quality = assess_record(signal, 250.0)
+    quality = assess_quality(Record("r", signal, 250.0))
     assert quality.status == "rejected"
     assert quality.reasons[0].severity == "rejected"
     signal = np.tile(ten_minutes.record.signal, 3)[:, : seconds * 250]
     signal[6:, : signal.shape[1] // 4] = 0
-    assert assess_record(signal, 250.0).status == "warning"
+    assert assess_quality(Record("r", signal, 250.0)).status == "warning"
 
 
 @pytest.mark.slow

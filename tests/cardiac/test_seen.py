@@ -5,7 +5,7 @@ import pytest
 
 from cardiac.errors import RecordError, RecordRejected
 from cardiac.leads import LEADS
-from cardiac.quality.assess import Quality, accept, assess
+from cardiac.quality.assess import Quality, assess, require_usable
 from cardiac.quality.gain import ANY_HEART_MV, HEART_MV, UNIT_RANGE_MV, gain_reasons
 from cardiac.quality.reasons import Reason
 from cardiac.records import record_from_array
@@ -86,7 +86,7 @@ def test_a_wall_that_is_not_seen_gives_no_decision(leads, wall, instead):
     assert all(lead in reason.text for lead in reason.leads)
     assert reason.kind in ("flat", "lead_off", "muscle_noise")
     with pytest.raises(RecordRejected, match="no decision on it is worth anything"):
-        accept(quality)
+        require_usable(quality)
 
 
 def test_flat_leads_are_said_to_be_flat_and_noise_to_be_noise():

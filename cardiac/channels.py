@@ -1,0 +1,141 @@
+"""From a file's channels to leads in mV: the twelve in order, or every channel that holds a voltage, or some by name."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from cardiac.errors import RecordError
+from cardiac.leads import LEADS, lead_and_sign, lead_name, twelve_leads
+from cardiac.readers.raw import Note, Raw
+from cardiac.readers.units import mv_per_unit
+
+_BRACKETED_END = re.compile(r"(.*?)\s*[(\[]([^()\[\]]*)[)\]]")
+
+
+def settle_leads(
+    samples: np.ndarray, raw: Raw, leads: tuple[str, ...] | None, notes: list[Note]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The leads that are asked for, in mV as the file states it, float64 (n_leads, n), and their names.
+
+    samples : (n_channels, n), in the channels' units.  leads : the twelve, of which limb leads may follow from two
+    others; other names, in the order wanted; None for every channel that holds a voltage, in the file's order.
+    Raises RecordError where a lead is missing or listed twice, or where its unit is no voltage.
+    """
+    if leads == LEADS:
+        return _order_leads(_to_mv(samples, raw), raw.leads, notes), LEADS
+    signal, names = _voltages(samples, raw, notes)
+    if leads is None:
+        return signal, names
+    missing = [lead for lead in leads if lead not in names]
+    if missing:
+        raise RecordError(f"lead {', '.join(missing)} is missing among {', '.join(names)[:200]}: give these leads too")
+    return signal[[names.index(lead) for lead in leads]], leads
+
+
+def _to_mv(signal: np.ndarray, raw: Raw) -> np.ndarray:
+    """Each lead in mV by its own unit, float64; other signals as they are, and all where no unit is stated."""
+    factors = np.ones(len(signal))
+    for place, unit in enumerate(raw.units or ()):
+        if (raw.leads is None or lead_and_sign(raw.leads[place]) is not None) and unit.strip():
+            factors[place] = _factor_of_lead(unit)
+    return signal.astype(np.float64) * factors[:, None]
+
+
+def _factor_of_lead(unit: str) -> float:
+    factor = mv_per_unit(unit)
+    if factor is None:
+        raise RecordError(f"its unit {unit!r} is no voltage that is known: give mV, µV or V")
+    return factor
+
+
+def _order_leads(signal: np.ndarray, leads: Sequence[str] | None, notes: list[Note]) -> np.ndarray:
+    """The twelve leads in order; limb leads that are missing follow from two others (Einthoven, Goldberger)."""
+    if leads is None:
+        return signal
+    found = [lead_and_sign(lead) for lead in leads]
+    names = [each[0] if each else lead for each, lead in zip(found, leads, strict=True)]
+    if not any(found):
+        raise RecordError(
+            f"holds {', '.join(names)[:120]} and none of the twelve leads: give an ECG with its leads' names"
+        )
+    _refuse_repeated(names)
+    limbs = [lead for lead in LEADS[:6] if lead in names]
+    missing = [lead for lead in LEADS if lead not in names]
+    if len(limbs) < 2 or any(lead not in LEADS[:6] for lead in missing):
+        listed = ", ".join(lead_name(lead) for lead in leads)
+        raise RecordError(f"lead {', '.join(missing)} is missing among {listed[:200]}: give all twelve leads")
+    extra = [name for name in names if name not in LEADS]
+    if extra:
+        notes.append(Note("info", f"left aside: {', '.join(extra)}"))
+    _note_turned(found, notes)
+    given = {each[0]: signal[place] * each[1] for place, each in enumerate(found) if each}
+    if missing:
+        notes.append(Note("info", f"{', '.join(missing)} from {' and '.join(limbs[:2])} (Einthoven, Goldberger)"))
+        relations = twelve_leads(np.eye(2))[[LEADS.index(lead) for lead in limbs[:2]]]  # to I and II
+        i_and_ii = np.linalg.solve(relations, np.stack([given[lead] for lead in limbs[:2]]))
+        derived = twelve_leads(i_and_ii)
+        given |= {lead: derived[LEADS.index(lead)] for lead in missing}
+    return np.stack([given[lead] for lead in LEADS])
+
+
+def _voltages(samples: np.ndarray, raw: Raw, notes: list[Note]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Every channel that holds a voltage, in mV, float64, and their names: the standard ones, else the file's own.
+
+    A channel without a unit is one where it is named after a lead, or where no channel of the file has a unit.
+    """
+    stated = raw.leads or (LEADS if len(samples) == len(LEADS) else ("",) * len(samples))
+    found = [lead_and_sign(name) for name in stated]
+    names = [
+        each[0] if each else _without_unit(name) or f"channel {place + 1}"
+        for place, (each, name) in enumerate(zip(found, stated, strict=True))
+    ]
+    _refuse_repeated(names)
+    units = [unit.strip() for unit in raw.units or ("",) * len(samples)]
+    factors = [_factor_of(unit, each is not None, any(units)) for unit, each in zip(units, found, strict=True)]
+    kept = [place for place, factor in enumerate(factors) if factor is not None]
+    others = [name for place, name in enumerate(names) if place not in kept]
+    if not kept:
+        raise RecordError(f"holds {', '.join(names)[:120]} and no voltage: give an ECG with its unit")
+    if others:
+        notes.append(Note("info", f"left aside, as no voltage: {', '.join(others)[:120]}"))
+    _note_turned(found, notes)
+    signs = [found[place][1] if found[place] else 1 for place in kept]
+    gains = np.array([factors[place] * sign for place, sign in zip(kept, signs, strict=True)])
+    return samples[kept].astype(np.float64) * gains[:, None], _apart([names[place] for place in kept])
+
+
+def _without_unit(name: str) -> str:
+    found = _BRACKETED_END.fullmatch(name.strip())
+    return found[1] if found and mv_per_unit(found[2]) else name.strip()
+
+
+def _factor_of(unit: str, is_lead: bool, has_units: bool) -> float | None:
+    """Millivolts of a channel's unit; None where it is no voltage. has_units : whether any channel of the file has one."""
+    if not unit:
+        return 1.0 if is_lead or not has_units else None
+    return _factor_of_lead(unit) if is_lead else mv_per_unit(unit)
+
+
+def _apart(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, of which those that stand for several channels are numbered: "ECG", "ECG 2"."""
+    kept: list[str] = []
+    for name in names:
+        numbered, number = name, 1
+        while numbered in kept:
+            number += 1
+            numbered = f"{name} {number}"
+        kept.append(numbered)
+    return tuple(kept)
+
+
+def _refuse_repeated(names: Sequence[str]) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1 and name in LEADS})
+    if repeated:
+        raise RecordError(f"lead {', '.join(repeated)} is listed twice: name every lead once")
+
+
+def _note_turned(found: Sequence[tuple[str, int] | None], notes: list[Note]) -> None:
+    turned = [lead for lead in LEADS if (lead, -1) in found]
+    if turned:
+        notes.append(Note("info", f"stored turned round and turned back: {', '.join(turned)}"))
