@@ -1,6 +1,6 @@
 # make run    sets up, then reads the demonstration records: table, results/submission.csv, results/findings.json
 # make test   sets up, then lint and the whole suite, two tests at a time (JOBS=1: one after another; real-data tests
-#             where ECG_DATA names unpacked recordings)
+#             where ECG_DATA names unpacked recordings); the core's tests as where there are no networks and no site
 # make test-slow  the tests that take minutes, or measure by the clock, one after another
 # make web    sets up, then starts the site on http://127.0.0.1:5000 (ARGS=... for webapp/main.py)
 # make train  sets up, then trains on ECG_DATA/aiijc or data/aiijc into runs/mi and prints every figure
@@ -18,6 +18,7 @@ VENV ?= .venv
 BUNDLE ?= checkpoints/mi/hybrid
 JOBS ?= 2
 BIN := $(VENV)/bin
+SIDE_BY_SIDE := -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: run web test test-slow lint train figures report evidence quality reproduce tries bench export scale clean
 
@@ -28,7 +29,8 @@ web: $(VENV)/.run
 	$(BIN)/python webapp/main.py $(ARGS)
 
 test: lint
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --ignore tests/cardiac
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -p tests.no_torch tests/cardiac
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow

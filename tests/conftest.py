@@ -8,14 +8,12 @@ SIDE_BY_SIDE = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if SIDE_BY_SIDE:
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+else:
+    os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
-import torch  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
-
-from inference import Detector  # noqa: E402
-from tasks.mi.simulate import Simulated, simulate_record  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,19 +53,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         )  # longest first
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _few_threads():
-    torch.set_num_threads(1 if SIDE_BY_SIDE else 2)
-
-
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
 
 
 @pytest.fixture(scope="session")
-def inferior() -> Simulated:
+def inferior():
     """An inferior infarction without noise."""
+    from tasks.mi.simulate import simulate_record
+
     return simulate_record(7, "inferior", noise=0.0)
 
 
@@ -77,7 +72,9 @@ def signal(inferior) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def detector() -> Detector:
+def detector():
+    from inference import Detector  # and with it torch, which the core's tests must not need
+
     return Detector.load()
 
 

@@ -64,6 +64,8 @@ FAULTS = {
     "no rate": lambda card: card["signal"].update(fs_hz=0),
     "band turned": lambda card: card["signal"].update(band_hz=[45, 0.5]),
     "leads in another order": lambda card: card["signal"]["leads"].reverse(),
+    "fewer leads": lambda card: card["signal"].update(leads=["I", "II"]),
+    "another unit": lambda card: card["signal"].update(unit="uV"),
     "unknown scale": lambda card: card["signal"].update(scale="record"),
     "no scale": lambda card: card["signal"].pop("scale"),
     "no section": lambda card: card["signal"].pop("section"),

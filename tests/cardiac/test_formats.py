@@ -1,4 +1,4 @@
-"""One recording in every format is one recording: leads, unit, rate, finding."""
+"""One recording in every format is one recording: leads, unit, rate."""
 
 import os
 from pathlib import Path
@@ -9,13 +9,12 @@ import pytest
 from cardiac.errors import RecordError
 from cardiac.leads import LEADS
 from cardiac.records import read_record
-from inference import predict_record
 from tests.writers import WRITERS
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_the_same_recording_in_every_format(kind, tmp_path, inferior, detector):
-    signal = inferior.record.signal[:, :5000].astype(float).round(3)
+def test_the_same_recording_in_every_format(kind, tmp_path, healthy):
+    signal = healthy.record.signal[:, :5000].astype(float).round(3)
     signal[2:6] = [
         signal[1] - signal[0],
         -(signal[0] + signal[1]) / 2,
@@ -28,10 +27,6 @@ def test_the_same_recording_in_every_format(kind, tmp_path, inferior, detector):
     assert record.signal.shape == signal.shape
     assert np.abs(record.signal - signal).max() <= 0.005 * 1.01
     assert not [note.text for note in record.notes if note.level == "warning"]
-    expected = predict_record(read_record(WRITERS["npy"](tmp_path / "plain", signal, 500)), detector)
-    finding = predict_record(record, detector)
-    assert finding.sites == expected.sites
-    assert abs(finding.mi.probability - expected.mi.probability) < 1e-3
 
 
 @pytest.mark.parametrize("kind", ["challenge .mat", "dicom", "muse", "matlab"])

@@ -257,17 +257,6 @@ def test_a_fork_has_a_process_of_its_own(tmp_path):
     assert isolation._HELPER.call("os:getpid", (), 30) == mine
 
 
-def test_it_may_lie_and_be_called_anywhere(tmp_path, monkeypatch, signal):
-    """A file beside the recordings that is named as a library is not taken for it, and a path may be relative."""
-    (tmp_path / "pandas.py").write_text("raise SystemExit")
-    (tmp_path / "numpy.py").write_text("raise SystemExit")
-    WRITERS["csv"](tmp_path / "a", signal, 500)
-    done = subprocess.run(
-        [sys.executable, ROOT / "inference.py", "a.csv", "--out", "out"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-
-
 def test_what_a_test_changes_is_run_here(tmp_path, monkeypatch, signal):
     def own(path):
         return os.getpid()

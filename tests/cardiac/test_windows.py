@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardiac.errors import ConfigError, SignalTooShort
-from cardiac.windows import WindowPlan, cut_sections, pool_windows, sigmoid, window_spread, window_starts
+from cardiac.long_signals import LongSignal
+from cardiac.windows import WindowPlan, cut_sections, cut_windows, pool_windows, sigmoid, window_spread, window_starts
 
 
 def plan(window: int, hop: int, tail: str = "shift", pool: str = "mean") -> WindowPlan:
@@ -132,3 +133,28 @@ def test_spread_by_hand():
 
 def test_sigmoid_does_not_overflow():
     assert sigmoid(np.array([-1e4, 0.0, 1e4])).tolist() == [0.0, 0.5, 1.0]
+
+
+@given(st.lists(st.integers(0, 90), max_size=20), st.integers(1, 10), st.integers(1, 40))
+def test_windows_are_cut_where_they_start(starts, width, piece):
+    """In the order of the starts, whether the signal is held or read in pieces of any length."""
+    signal = np.arange(300.0, dtype=np.float32).reshape(3, 100)
+    expected = [signal[:, start : start + width] for start in starts]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cardiac.windows.PIECE", piece)
+        for whole in (signal, LongSignal(signal, np.array)):
+            windows = cut_windows(whole, starts, width)
+            assert windows.shape == (len(starts), 3, width)
+            assert all(np.array_equal(*each) for each in zip(windows, expected, strict=True))
+
+
+def test_cut_windows_are_a_copy():
+    signal = np.zeros((2, 50), np.float32)
+    cut_windows(signal, [3], 10)[:] = 1
+    assert not signal.any()
+
+
+@pytest.mark.parametrize("start", [-1, 41, 100])
+def test_a_window_that_is_not_whole_is_refused(start):
+    with pytest.raises(SignalTooShort, match=f"{start} to {start + 10} does not lie within the signal's 50"):
+        cut_windows(np.zeros((2, 50)), [0, start], 10)

@@ -12,10 +12,13 @@ from webapp.reasons import NOTES, RUSSIAN, told_reasons
 
 def test_every_kind_has_a_sentence():
     assert set(RUSSIAN) == set(KINDS)
+    assert "усиление" in RUSSIAN["overall_gain"]
 
 
 def test_every_note_that_is_known_is_one_of_the_cores(root):
-    said = " ".join((root / name).read_text() for name in ("cardiac/records.py", "tasks/mi/findings.py"))
+    said = " ".join(
+        (root / name).read_text() for name in ("cardiac/records.py", "cardiac/channels.py", "tasks/mi/findings.py")
+    )
     for pattern, _ in NOTES:
         bare = max(re.split(r"\(\.\+\)", pattern.replace("\\", "")), key=len)
         assert bare in said, pattern
