@@ -66,7 +66,8 @@ def _ask(store: Store, row: Record, kind: str) -> None:
 
 def draw(files: Files, row: Record, kind: str) -> bytes:
     """A drawing as PNG or PDF, with the evidence where it was gathered. Raises RecordError."""
-    from tasks.mi.pictures import ecg_picture, ecg_report  # slow to import, and no part of the server
+    from tasks.mi.pictures import ecg_picture  # slow to import, and no part of the server
+    from tasks.mi.report_page import ecg_report
 
     record = stored_record(files.signal(row.signal), row.name, row.document["fs_hz"])
     finding: Any = finding_of(row.document)

@@ -1,6 +1,5 @@
 """The ECG on paper with its finding and the evidence for it, as picture and as report."""
 
-import io
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -146,15 +145,3 @@ def write_ecg(record: Record, finding: Finding, path: Path, evidence: Mapping[st
 def ecg_picture(record: Record, finding: Finding, evidence: Mapping[str, Evidence] | None = None) -> bytes:
     """The record on ECG paper as PNG; see `write_ecg`."""
     return png(draw_ecg(record, finding, (evidence or {}).get("mi")))
-
-
-def ecg_report(
-    record: Record, finding: Finding, bundle: Mapping[str, str], evidence: Mapping[str, Evidence] | None = None
-) -> bytes:
-    """One page of A4 as PDF: the record on ECG paper in true millimetres, probabilities, quality, and what decided."""
-    from tasks.mi.report_page import draw_report
-
-    content = io.BytesIO()
-    figure = draw_report(record, finding, bundle, (evidence or {}).get("mi"))
-    figure.savefig(content, format="pdf", metadata={"CreationDate": None, "Title": "12-lead ECG"})
-    return content.getvalue()

@@ -1,5 +1,6 @@
 """One page of A4 about one record: the ECG in true millimetres, and what was concluded in words and bars."""
 
+import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -80,3 +81,13 @@ def _draw_words(axes: Any, finding: Finding, bundle: Mapping[str, str], left: fl
         shown = line if len(line) <= LETTERS else f"{line[: LETTERS - 3]}..."
         weight = "bold" if place == 0 else "normal"
         axes.text(left, top - place * LINE_MM, shown, fontsize=8, color=INK, fontweight=weight)
+
+
+def ecg_report(
+    record: Record, finding: Finding, bundle: Mapping[str, str], evidence: Mapping[str, Evidence] | None = None
+) -> bytes:
+    """One page of A4 as PDF: the record on ECG paper in true millimetres, probabilities, quality, and what decided."""
+    content = io.BytesIO()
+    figure = draw_report(record, finding, bundle, (evidence or {}).get("mi"))
+    figure.savefig(content, format="pdf", metadata={"CreationDate": None, "Title": "12-lead ECG"})
+    return content.getvalue()

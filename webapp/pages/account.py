@@ -13,7 +13,7 @@ from werkzeug.exceptions import BadRequest
 from webapp.access import needs, person
 from webapp.browsers import known_counter, remember_browser
 from webapp.callers import open_session, person_of, seldom
-from webapp.pages import pages
+from webapp.pages.blueprint import pages
 from webapp.proxies import client_network
 from webapp.settings import LOCAL_WORKSPACE
 from webapp.storage import accounts, logins, throttle

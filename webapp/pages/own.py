@@ -13,8 +13,8 @@ from cardiac.errors import ConfigError
 from webapp.access import LOG_IN, caller, leave_trail, person
 from webapp.browsers import remember_browser
 from webapp.callers import limits, login_detail, open_session, seldom, token_detail
-from webapp.pages import pages
 from webapp.pages.account import retry_after, wait_told
+from webapp.pages.blueprint import pages
 from webapp.storage import accounts, logins, throttle
 from webapp.storage.jobs import iso_time
 from webapp.storage.tables import Login, Token, User

@@ -12,7 +12,7 @@ from webapp.access import needs, person
 from webapp.api.schemas import FIRST_LISTED, ListSchema
 from webapp.changes import remove_everything
 from webapp.noted import leave_list
-from webapp.pages import pages
+from webapp.pages.blueprint import pages
 from webapp.problems import validation_told
 from webapp.storage.records import list_item, list_records
 from webapp.store import store

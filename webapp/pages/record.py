@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest
 from webapp.access import leave_trail, needs, person
 from webapp.api.schemas import ReviewSchema
 from webapp.changes import remove_record, review_record, the_record
-from webapp.pages import pages
+from webapp.pages.blueprint import pages
 from webapp.pages.patients import asked
 from webapp.problems import validation_told
 from webapp.reasons import told_reasons

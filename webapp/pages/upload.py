@@ -9,7 +9,7 @@ from werkzeug.exceptions import Conflict
 from cardiac.errors import CardiacError
 from webapp.access import needs, person
 from webapp.changes import cancel_upload
-from webapp.pages import pages
+from webapp.pages.blueprint import pages
 from webapp.settings import MOST_FILES
 from webapp.storage.jobs import latest_jobs
 from webapp.store import store
