@@ -23,7 +23,7 @@ from cardiac.readers.muse import read_muse
 from cardiac.readers.raw import FS_RANGE_HZ, LONG_S, Note, Raw, check_length, check_rate
 from cardiac.readers.scp import read_scp_file
 from cardiac.readers.sierra import read_sierra
-from cardiac.readers.tables import read_text, read_xlsx
+from cardiac.readers.tables import read_text, read_text_channels, read_xlsx, read_xlsx_channels
 from cardiac.readers.wfdb_files import read_wfdb
 
 __all__ = ["FS_RANGE_HZ", "Note", "Record", "read_record", "record_from_array"]
@@ -42,9 +42,14 @@ READERS: dict[str, Callable[[Path], Raw]] = {
     "sierra": read_sierra,
     "scp": read_scp_file,
 }
-ALL_CHANNELS = {"edf": read_edf_channels}  # where the reader of leads leaves other channels aside
+# Where the reader of leads leaves other channels aside.
+ALL_CHANNELS: dict[str, Callable[[Path], Raw]] = {
+    "edf": read_edf_channels,
+    "text": read_text_channels,
+    "xlsx": read_xlsx_channels,
+}
 ISOLATED = {"text", "xlsx", "dicom", "aecg", "muse", "sierra", "scp", "matlab"}  # what a file may make of its reader
-TASK_FS_HZ = 500.0  # of twelve leads in a file that states no rate
+UNSTATED_FS_HZ = 500.0  # of twelve leads in a file that states no rate
 N_SAMPLED = 24  # places of a long recording
 PULSE_S = 0.1  # from so long on, all leads alike at an end are a calibration pulse or padding, and no heart
 LARGEST_MV = 100.0  # from the lead's median; the largest of the real records is 27
@@ -189,8 +194,8 @@ def _settle_rate(raw: Raw, fs_hz: float | None, is_twelve: bool, notes: list[Not
     elif fs_hz is None and not is_twelve:
         raise RecordError("the file states no sampling rate: give the true rate")
     elif fs_hz is None:
-        notes.append(Note("info", f"the file states no sampling rate: read as {TASK_FS_HZ:g} Hz"))
-    return TASK_FS_HZ if fs_hz is None else fs_hz
+        notes.append(Note("info", f"the file states no sampling rate: read as {UNSTATED_FS_HZ:g} Hz"))
+    return UNSTATED_FS_HZ if fs_hz is None else fs_hz
 
 
 def _sample(samples: Any, fs_hz: float) -> np.ndarray:

@@ -63,8 +63,8 @@ class Quality:
 def assess_quality(record: Record, sought: str | None = None) -> Quality:
     """What is wrong with a recording of any leads and any length: each kind of reason once, with where it stands.
 
-    sought : what is looked for on it, "an infarction" say, for the sentences that name it. A long recording is read ten
-    minutes at a time, and is rejected where more than half of these parts are.
+    sought : what is looked for on it, in words ("a flutter"), for the sentences that name it. A long recording is read
+    ten minutes at a time, and is rejected where more than half of these parts are.
     Raises RecordError as `assess`.
     """
     signal, fs_hz, leads = record.signal, record.fs_hz, record.leads

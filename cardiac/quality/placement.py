@@ -100,7 +100,7 @@ class Change:
     behind: float = 0.0
 
     def sentence(self, sought: str | None) -> str:
-        """What is seen, and what else it may be. sought : what is looked for, "an infarction" say."""
+        """What is seen, and what else it may be. sought : what is looked for, in words."""
         return self.text.format(other=f"{sought} or " if sought else "")
 
 

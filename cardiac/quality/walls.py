@@ -20,7 +20,7 @@ def wall_reasons(empty: np.ndarray, buried: np.ndarray, hidden: np.ndarray, soug
     """Why too little of the heart is seen for a decision; the empty list where enough is.
 
     All bool (12,), each for half the time or more: leads without signal, buried in noise, and without a beat to see.
-    sought : what is looked for, "an infarction" say.
+    sought : what is looked for, in words.
     """
     found = []
     for mask, kind, text in (

@@ -61,13 +61,16 @@ class Headings:
     lines: tuple[str, ...]
 
 
-def read_headings(grid: Grid) -> Headings:
-    """Names and units of the columns. Raises RecordError where there are headings and none names a lead."""
+def read_headings(grid: Grid, any_names: bool = False) -> Headings:
+    """Names and units of the columns. Raises RecordError where there are headings and none names a lead.
+
+    any_names : headings that name no lead are names too.
+    """
     n = grid.body.shape[1]
     rows = [aligned for row in _rows(grid, n) if (aligned := _align(row, n, grid))]
     names = max(rows, key=_n_leads, default=None)
     if names is None or _n_leads(names) == 0:
-        names = None
+        names = next((row for row in reversed(rows) if _are_words(row)), None) if any_names else None
     below = next((row for row in rows if row is not names and _is_unit_row(row)), ("",) * n)
     used = {"\t".join(names or ()), "\t".join(below)}
     lines = tuple(line for line in grid.lines if _joined(line) not in {_joined(each) for each in used if each.strip()})
@@ -156,6 +159,10 @@ def _align(row: Sequence[str], n: int, grid: Grid) -> tuple[str, ...] | None:
         counts = 0 in grid.texts or counts_rows(grid.body[:, 0]) or rises_evenly(grid.body[:, 0])
         return (*row, "") if is_open else ("", *row) if counts else None
     return row if len(row) == n else None
+
+
+def _are_words(row: Sequence[str]) -> bool:
+    return all(cell and not is_number(cell, ",") for cell in row) and not _is_unit_row(row)
 
 
 def _n_leads(row: Sequence[str]) -> int:

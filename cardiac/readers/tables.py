@@ -53,10 +53,20 @@ def read_xlsx(path: Path) -> Raw:
     return settle_grid(read_workbook(path))
 
 
-def settle_grid(grid: Grid) -> Raw:
+def read_text_channels(path: Path) -> Raw:
+    """The same where headings that name no lead name channels."""
+    return settle_grid(read_grid(path), any_names=True)
+
+
+def read_xlsx_channels(path: Path) -> Raw:
+    """The same of an Excel workbook."""
+    return settle_grid(read_workbook(path), any_names=True)
+
+
+def settle_grid(grid: Grid, any_names: bool = False) -> Raw:
     """Leads, units, rate and samples of a table. Raises RecordError where headings or times cannot be understood."""
     grid = _without_numbers_above(_upright(grid))
-    headings = read_headings(grid)
+    headings = read_headings(grid, any_names)
     grid, headings = _without_empty_end(grid, headings)
     if headings.names is None and _lies_across(grid):
         return _across(grid, headings)

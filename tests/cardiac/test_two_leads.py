@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import openpyxl
 import pyedflib
 import pytest
 import wfdb
@@ -74,7 +75,8 @@ def test_its_beats_are_those_that_were_simulated(quality, half_hour):
     after = np.clip(np.searchsorted(found, peaks), 1, len(found) - 1)
     apart = np.minimum(np.abs(found[after] - peaks), np.abs(found[after - 1] - peaks))
     assert (apart <= NEAR_S * FS_HZ).mean() > 0.999
-    assert len(found) <= len(peaks) + 1
+    others = found[np.abs(found[:, None] - peaks).min(axis=1) > NEAR_S * FS_HZ] / FS_HZ
+    assert np.abs(others[:, None] - [*FLAT_S, *HUM_S]).min(axis=1).max(initial=0) < 4  # T waves, where a fault sets in
     assert quality.rate_bpm == pytest.approx(60 * FS_HZ / np.median(np.diff(peaks)), rel=0.01)
 
 
@@ -113,7 +115,7 @@ class Watched:
 
 
 def test_no_more_than_a_part_is_in_memory(half_hour, record):
-    """Twice as long a recording is read in stretches that are no longer."""
+    """A recording twice as long is read in stretches that are no longer."""
     longest = []
     for times in (1, 2):
         watched = Watched(np.tile(half_hour[0].astype(np.float32), times))
@@ -122,7 +124,7 @@ def test_no_more_than_a_part_is_in_memory(half_hour, record):
         cut_windows(long.signal, beats[2:-2] - 90, 180)
         assert prepare(long.signal, FS_HZ, SignalSpec(100.0, (0.5, 45.0), NAMES))[:, :60_000].shape == (2, 60_000)
         longest.append(watched.longest)
-    assert longest[0] == longest[1] < 0.5 * half_hour[0].shape[1]
+    assert max(longest) <= 300_000  # fourteen minutes, of half an hour and of an hour
 
 
 @pytest.mark.parametrize("kind", ["csv", "edf"])
@@ -176,6 +178,28 @@ def test_three_leads_of_a_table(half_hour, tmp_path):
     (reason,) = assess_quality(replace(record, signal=spoilt)).reasons
     assert (reason.kind, reason.leads) == ("lead_off", ("V2",))
     assert "lead V2 from 6.0 to 11.0 s" in reason.text
+
+
+@pytest.mark.parametrize(
+    ("heading", "leads"), [("time,ECG1,ECG2", ("ECG1", "ECG2")), ("time,MLII,MLIII", ("MLII", "MLIII"))]
+)
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_headings_that_name_no_lead_are_names(kind, heading, leads, tmp_path):
+    signal = simulate_record(3, FS_HZ, 5.0, noise=0.3).record.signal[[1, 2]]
+    table = np.column_stack([np.arange(signal.shape[1]) / FS_HZ, *signal])
+    path = tmp_path / f"a.{kind}"
+    if kind == "csv":
+        np.savetxt(path, table, delimiter=",", header=heading, comments="", fmt="%.6f")
+    else:
+        book = openpyxl.Workbook()
+        for row in (heading.split(","), *table.tolist()):
+            book.active.append(row)
+        book.save(path)
+    record = read_record(path, leads=None)
+    assert (record.leads, record.fs_hz) == (leads, FS_HZ)
+    assert np.allclose(record.signal, signal, atol=1e-5)
+    with pytest.raises(RecordError, match="name none of the twelve leads"):
+        read_record(path)
 
 
 def test_one_lead():
