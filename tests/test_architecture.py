@@ -3,10 +3,11 @@
 import ast
 import subprocess
 import sys
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from benchmarks.house import circles, module_graph, source_files
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = {"models", "cards", "bundles", "utils", "export", "learning", "train", "inference"}
@@ -77,43 +78,23 @@ def tasks_that_meet(sources: dict[Path, set[str]]) -> list[str]:
     return met
 
 
-def imported_modules(sources: dict[str, str]) -> dict[str, set[str]]:
-    """Of each module, by its whole name, which of the others its text imports, wherever it does."""
-    graph: dict[str, set[str]] = {}
-    for module, text in sources.items():
-        names = set()
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Import):
-                names |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                within = {f"{node.module}.{alias.name}" for alias in node.names}
-                names |= within & sources.keys() or {node.module}
-        graph[module] = names & sources.keys() - {module}
-    return graph
-
-
-def circle_in(graph: dict[str, set[str]]) -> list[str]:
-    """Modules that import each other in a circle, the first again at the end; the empty list where none do."""
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        return error.args[1]
-    return []
-
-
 def test_no_modules_import_each_other_in_a_circle():
-    parts = {path: path.relative_to(ROOT).with_suffix("").parts for path in SOURCES}
-    names = {path: ".".join(each[:-1] if each[-1] == "__init__" else each) for path, each in parts.items()}
-    graph = imported_modules({name: path.read_text(encoding="utf-8") for path, name in names.items()})
+    """In no room, wherever in a file the import stands."""
+    files = source_files(left_out=SKIPPED)
+    assert {room_of(path) for path in files.values()} >= ROOMS | {"tests", "public_data"}
+    graph = module_graph(files)
     assert graph["cardiac.records"] > {"cardiac.leads", "cardiac.readers.tables"}
-    assert circle_in(graph) == []
+    assert circles(graph) == []
 
 
 @pytest.mark.parametrize("back", ["import a.b", "from a import b", "def f():\n    from a.b import x"])
-def test_a_circle_is_seen(back):
-    sources = {"a": "", "a.b": "from c import y", "c": "import d", "d": back, "e": "import d"}
-    assert set(circle_in(imported_modules(sources))) == {"a.b", "c", "d"}
-    assert circle_in(imported_modules(sources | {"d": "from a import other"})) == []
+def test_a_circle_is_seen(back, tmp_path):
+    (tmp_path / "a").mkdir()
+    for name, text in {"a/__init__": "", "a/b": "from c import y", "c": "import d", "d": back, "e": "import d"}.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    assert circles(module_graph(source_files(tmp_path))) == [["a.b", "c", "d"]]
+    (tmp_path / "d.py").write_text("from a import other")
+    assert circles(module_graph(source_files(tmp_path))) == []
 
 
 def test_arrows_point_inwards():

@@ -26,7 +26,9 @@ def write(path, signal, *, record_s=1.0, told_s=None, label="ECG {}", unit="mV",
     n = round(record_s * fs)
     total = signal.shape[1] // n
     steps = 2 ** (8 * width - 1) - 1
-    most = float(f"{np.abs(signal).max() * UNITS.get(unit, 1.0) * 1.01:.6g}")
+    most = float(
+        f"{np.abs(signal).max() * UNITS.get(unit, 1.0) * 1.05:.2g}"
+    )  # short, so that its eight letters are all of it
     digits = np.round(signal * UNITS.get(unit, 1.0) / most * steps).astype(np.int64)
     shown = f"{most:.0f}" if most > 1e4 else f"{most:.6g}"  # of eight letters
     shown = shown.replace(".", ",") if comma else shown
