@@ -29,25 +29,21 @@ def source_files(root: Path = ROOT, left_out: Iterable[str] = LEFT_OUT) -> dict[
     return found
 
 
-def imported_names(path: Path) -> set[str]:
-    """Dotted names of all that a file imports, wherever it does; of `from a import b` both `a` and `a.b`."""
+def imported_modules(path: Path, modules: Iterable[str]) -> set[str]:
+    """Which of these modules a file imports, wherever it does; of `from a import b` the module `a.b` where it is one."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
-    return names
+            nearer = {f"{node.module}.{alias.name}" for alias in node.names} & set(modules)
+            names |= nearer | ({node.module} if len(nearer) < len(node.names) else set())
+    return names & set(modules)
 
 
 def module_graph(files: Mapping[str, Path]) -> dict[str, set[str]]:
-    """Which modules of ours each module imports; a package stands for its __init__ only where nothing nearer is meant."""
-    graph = {}
-    for name, path in files.items():
-        named = imported_names(path) & files.keys()
-        nearer = {each for each in named if not any(other.startswith(f"{each}.") for other in named)}
-        graph[name] = (nearer | {each for each in named if "." not in each and each not in nearer}) - {name}
-    return graph
+    """Which modules of ours each module imports."""
+    return {name: imported_modules(path, files) - {name} for name, path in files.items()}
 
 
 def joined(graph: Graph, depth: int) -> dict[str, set[str]]:
