@@ -1,6 +1,6 @@
 """Write a bundle's networks as an ONNX graph beside its weights, and note it in the card.
 
-python export.py [--bundle checkpoints/mi/hybrid]      # needs requirements-export.txt
+python export.py [--bundle FOLDER]      # needs requirements-export.txt
 
 The graph takes signals of any number and length; it is checked against torch on noise before it is put in place.
 """
@@ -11,6 +11,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bundles import GRAPH, LOGITS, ROOT, SIGNALS, STARTS, Bundle, load_graph, made_from, run_sections
-from cardiac.errors import BundleError, CardiacError, extra
+from bundles import GRAPH, Bundle, load_bundle, run_networks, shipped_bundles
+from cardiac.errors import BundleError, extra
 from cardiac.files import replace_file
-from cardiac.windows import WindowPlan, sigmoid, window_starts
+from cardiac.windows import sigmoid, window_starts
 from cards import CARD, sealed_card
-from utils import load_bundle, run_networks
+from runtimes import LOGITS, SIGNALS, STARTS, run_sections
+from utils import run_command
 
 OPSET = 20  # the first with GELU
 CLOSE = 1e-5  # in probability
@@ -49,16 +51,22 @@ def export_bundle(folder: str | Path) -> Path:
     """
     folder = Path(folder)
     extra("onnxscript", "requirements-export.txt", BundleError)
-    bundle = load_bundle(folder, with_graph=False)
-    plans = {name: WindowPlan.of(stage) for name, stage in bundle.card["stages"].items()}
-    graph = _graph(bundle, plans)
+    bundle = load_bundle(folder, "torch", with_graph=False)
+    return write_graph(folder, bundle, _graph(bundle))
+
+
+def write_graph(folder: Path, bundle: Bundle, graph: bytes) -> Path:
+    """Put a graph beside the weights that it was made from, and its checksum into the card; where it lies.
+
+    bundle : run by torch. Raises BundleError where the graph gives other probabilities: all is then as it was before.
+    """
     card = bundle.card
-    told = {"sha256": hashlib.sha256(graph).hexdigest(), "made_from": made_from(card), "opset": OPSET}
+    told = {"sha256": hashlib.sha256(graph).hexdigest(), "made_from": card.networks_sha256, "opset": OPSET}
     before = [(folder / name).read_bytes() if (folder / name).is_file() else None for name in (GRAPH, CARD)]
     replace_file(folder / GRAPH, graph)
-    replace_file(folder / CARD, sealed_card({**card, "onnx": told}))
+    replace_file(folder / CARD, sealed_card(replace(card, onnx=told)))
     try:
-        _check(bundle, load_graph(folder), plans)
+        _check(bundle, load_bundle(folder, "onnx"))
     except BundleError:
         for name, content in zip((GRAPH, CARD), before, strict=True):
             if content is None:
@@ -69,12 +77,13 @@ def export_bundle(folder: str | Path) -> Path:
     return folder / GRAPH
 
 
-def _graph(bundle: Bundle, plans: dict[str, WindowPlan]) -> bytes:
-    length = bundle.card["signal"]["section"] + 3  # a length that no stride divides, so that padding is in the graph
-    starts = [torch.from_numpy(window_starts(length, plan)) for plan in plans.values()]
+def _graph(bundle: Bundle) -> bytes:
+    card = bundle.card
+    length = card.section + 3  # a length that no stride divides, so that padding is in the graph
+    starts = [torch.from_numpy(window_starts(length, plan)) for plan in card.plans]
     free = torch.export.Dim.DYNAMIC
     shapes = ({0: free, 2: free}, tuple({0: free} for _ in starts))  # signals, *starts
-    blank = torch.zeros(3, len(bundle.card["signal"]["leads"]), length)
+    blank = torch.zeros(3, len(card.signal.leads), length)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # that torchvision is not installed is no news
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning)  # of torch about itself
@@ -85,12 +94,12 @@ def _graph(bundle: Bundle, plans: dict[str, WindowPlan]) -> bytes:
             dynamic_shapes=shapes,
             prefer_deferred_runtime_asserts_over_guards=True,
         )
-        names = [name.format(stage) for name in (STARTS, LOGITS) for stage in plans]
+        names = [name.format(stage) for name in (STARTS, LOGITS) for stage in card.stages]
         found = torch.onnx.export(
             program,
             dynamo=True,
-            input_names=[SIGNALS, *names[: len(plans)]],
-            output_names=names[len(plans) :],
+            input_names=[SIGNALS, *names[: len(starts)]],
+            output_names=names[len(starts) :],
             opset_version=OPSET,
             verbose=False,
         )
@@ -108,15 +117,15 @@ def _plain(model: Any) -> Any:
     return model
 
 
-def _check(ours: Bundle, graph: Bundle, plans: dict[str, WindowPlan]) -> None:
+def _check(ours: Bundle, graph: Bundle) -> None:
     """Raise BundleError where the graph gives other probabilities than torch, over several batches and lengths."""
-    section, rng = ours.card["signal"]["section"], np.random.default_rng(0)
-    widest = max(plan.window for plan in plans.values())
+    plans, section, rng = ours.card.plans, ours.card.section, np.random.default_rng(0)
+    widest = max(plan.window for plan in plans)
     for n_samples in (section, widest, (section + widest) // 2 + 1):
         for n in TRIED:
-            signals = rng.standard_normal((n, len(ours.card["signal"]["leads"]), n_samples)).astype(np.float32)
-            told = signals, [*plans.values()], section
-            for one, other in zip(run_networks(ours.networks, *told), run_sections(graph.run, *told), strict=True):
+            signals = rng.standard_normal((n, len(ours.card.signal.leads), n_samples)).astype(np.float32)
+            by_torch = run_networks(ours.networks, signals, plans, section)
+            for one, other in zip(by_torch, run_sections(graph.forward, signals, plans, section), strict=True):
                 apart = np.abs(sigmoid(one) - sigmoid(other)).max()
                 if one.shape != other.shape or not apart < CLOSE:
                     raise BundleError(f"{GRAPH} gives other probabilities than torch (by {apart:.2g}): not written")
@@ -125,15 +134,19 @@ def _check(ours: Bundle, graph: Bundle, plans: dict[str, WindowPlan]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. 0, or 2 with one sentence."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bundle", type=Path, default=ROOT / "checkpoints/mi/hybrid", help="the bundle's folder")
+    parser.add_argument("--bundle", type=Path, help="the bundle's folder")
     options = parser.parse_args(arguments)
-    try:
-        written = export_bundle(options.bundle)
-    except CardiacError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{written}: {written.stat().st_size / 2**20:.1f} MiB, opset {OPSET}, any number and length of signals")
-    return 0
+    shipped = shipped_bundles()
+    if options.bundle is None and len(shipped) != 1:
+        parser.error(f"name the bundle with --bundle: there are {', '.join(map(str, shipped)) or 'none'}")
+    folder = options.bundle or shipped[0]
+
+    def export() -> int:
+        written = export_bundle(folder)
+        print(f"{written}: {written.stat().st_size / 2**20:.1f} MiB, opset {OPSET}, any number and length of signals")
+        return 0
+
+    return run_command(export)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,15 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from bundles import ROOT, Bundle
-from cardiac.errors import CardiacError, ConfigError, DatasetError, first_line
+from bundles import ROOT, Bundle, load_bundle, run_networks, save_bundle
+from cardiac.errors import ConfigError, DatasetError, first_line
 from cardiac.files import replace_file
 from cardiac.leads import LEADS
 from cardiac.metrics import PROTOCOL, Figures, as_plain
 from cardiac.records import read_record
 from cardiac.signals import SignalSpec, prepare_signal
 from cardiac.windows import WindowPlan, pool_windows, window_spread, window_starts
+from cards import Card, Stage
 from learning.curves import write_curves
 from learning.network import History, NetworkTraining, Report, begin_from, heads_loss, seed_of
 from learning.run_folder import begin_run, code_revision, end_run, logged, open_run, side_by_side, stop_without_parent
@@ -43,15 +44,7 @@ from tasks.mi.out_of_fold import OutOfFold, ranked, write_found
 from tasks.mi.rules import fit_rule
 from tasks.mi.settings import check_settings
 from tasks.mi.simulate import simulate_dataset
-from utils import (
-    Config,
-    load_bundle,
-    load_config,
-    pick_device,
-    run_networks,
-    save_bundle,
-    seed_everything,
-)
+from utils import Config, load_config, pick_device, run_command, seed_everything
 
 STAGES = {"detect": ("mi",), "localize": SITES}
 
@@ -109,7 +102,7 @@ def fit(
         dataset, config["data"]["n_folds"], config["train"]["seed"], ROOT / config["data"]["folds"], out
     )
     lessons, checksum = _read_lessons(dataset, recipe)
-    if recipe.begun and recipe.begun.card.get("training", {}).get("data_sha256") == checksum:
+    if recipe.begun and recipe.begun.card.training.get("data_sha256") == checksum:
         raise ConfigError("train.begin_from: these weights learnt from these recordings: choose others, or fresh ones")
     begin_run(out, config, checksum)
     with logged(out):
@@ -122,10 +115,10 @@ def fit(
     training = {"code_revision": revision, **begun, **_provenance(config, dataset, checksum, folds, histories)}
     _write_found(out, dataset, found, figures)
     if bundle:
-        card = _card(recipe, dataset, found, out.name) | {"training": training}
+        card = _card(recipe, dataset, found, out.name, training)
         save_bundle(out, networks, card)
         replace_file(out / "README.md", model_card(card, figures).encode())
-        load_bundle(out)  # what was written can be read, or this says so now
+        load_bundle(out, "torch")  # what was written can be read, or this says so now
     write_curves(histories, out / "curves.png")
     end_run(out)
     return FitResult(out, figures, training["training_s"])
@@ -155,7 +148,7 @@ def recipe_of(config: Config) -> Recipe:
         raise ConfigError(
             f"network cannot be built for windows of {network['windows']} samples ({first_line(error)}): change it"
         ) from error
-    begun = load_bundle(config["train"]["begin_from"]) if config["train"]["begin_from"] else None
+    begun = load_bundle(config["train"]["begin_from"], "torch") if config["train"]["begin_from"] else None
     if begun:
         begin_from(build_model(**network), begun)  # so that weights that do not fit are named now
     return Recipe(config, spec, plans, network, section, begun)
@@ -275,20 +268,20 @@ def _cross_validate(
     return OutOfFold(own, found[:, 0], found[:, 1:-1], found[:, -1]), networks.get(None, []), histories
 
 
-def _card(recipe: Recipe, dataset: Dataset, found: OutOfFold, name: str) -> dict[str, Any]:
-    """All that inference must know, as plain data."""
-    spec = recipe.spec
+def _card(recipe: Recipe, dataset: Dataset, found: OutOfFold, name: str, training: Mapping[str, Any]) -> Card:
+    """All that inference must know."""
     rule = fit_rule(found.pooled, dataset.infarction, dataset.sites, recipe.config["decide"])
-    return {
-        "name": name,
-        "use": "An aid for research and a second look at 12-lead ECGs; not a medical device.",
-        "signal": {"fs_hz": spec.fs_hz, "band_hz": list(spec.band_hz), "leads": list(spec.leads), "unit": spec.unit}
-        | {"scale": spec.scale, "section": recipe.section},
-        "network": recipe.network,
-        "members": recipe.config["train"]["members"],
-        "stages": {name: {"outputs": list(STAGES[name])} | asdict(plan) for name, plan in recipe.plans.items()},
-        "decisions": rule.as_plain(),
-    }
+    return Card(
+        name=name,
+        use="An aid for research and a second look at 12-lead ECGs; not a medical device.",
+        signal=recipe.spec,
+        section=recipe.section,
+        network=recipe.network,
+        members=recipe.config["train"]["members"],
+        stages={name: Stage(STAGES[name], plan) for name, plan in recipe.plans.items()},
+        decisions=rule.as_plain(),
+        training=training,
+    )
 
 
 def _provenance(
@@ -354,27 +347,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once, each in a process (%(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was stopped in --out")
     options = parser.parse_args(arguments)
+    stopped = "Stopped after the last whole epoch: the same command with --resume goes on."
+    return run_command(lambda: _train_as_told(options), bad_data=1, stopped=stopped, written_to="--out")
+
+
+def _train_as_told(options: argparse.Namespace) -> int:
     settings = options.set + ([] if options.seed is None else [f"train.seed={options.seed}"])
     defaults = ROOT / "configs/mi.toml"
     path = options.config or defaults
-    try:
+    config = load_config(path, settings, defaults)
+    dataset = open_data(options.data, config)
+    if dataset is None:
+        path = options.config or ROOT / "configs/demo.toml"
         config = load_config(path, settings, defaults)
-        dataset = open_data(options.data, config)
-        if dataset is None:
-            path = options.config or ROOT / "configs/demo.toml"
-            config = load_config(path, settings, defaults)
-            dataset = demonstration(config)
-            print("No recordings found: training a demonstration on SIMULATED records, of no use on real ones.")
-        result = fit(config, dataset, options.out or Path("runs") / path.stem, options.resume, jobs=options.jobs)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except CardiacError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped after the last whole epoch: the same command with --resume goes on.", file=sys.stderr)
-        return 130
+        dataset = demonstration(config)
+        print("No recordings found: training a demonstration on SIMULATED records, of no use on real ones.")
+    result = fit(config, dataset, options.out or Path("runs") / path.stem, options.resume, jobs=options.jobs)
     print(format_figures(result.figures))
     print(f"\nBundle in {result.out}; its networks' epochs took {result.training_s / 60:.1f} minutes in all.")
     return 0

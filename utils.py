@@ -1,62 +1,68 @@
-"""The run bench of torch: seed, device, settings, networks run over windows, bundles. Knows no waveform."""
+"""What every program needs: seed, device, settings, and the last lines of a command line. Knows no waveform.
+
+torch and the networks are imported where they are used.
+"""
 
 import difflib
-import hashlib
 import inspect
+import os
 import random
+import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
-from torch import nn
 
-from bundles import WEIGHTS, Bundle, Run, open_bundle, run_sections
-from cardiac.errors import BundleError, ConfigError, first_line
-from cardiac.files import replace_file
-from cardiac.windows import WindowPlan
-from cards import CARD, SEAL, sealed_card
-from models import NETWORKS, build_model
+from cardiac.errors import CardiacError, ConfigError
+
+if TYPE_CHECKING:
+    import torch
 
 NETWORK_SECTION = "network"  # holds a network's name and the arguments of its class
 
 
+def run_command(command: Callable[[], int], bad_data: int = 2, stopped: str = "Stopped.", written_to: str = "") -> int:
+    """The exit status of a command line's work; what ends the work is one sentence on standard error.
+
+    2 for what cannot be carried out, 130 for Ctrl-C, 1 where the reader of the output (`head`, say) has gone.
+    bad_data : the status for a CardiacError other than a wrong setting.  stopped : what is said after Ctrl-C.
+    written_to : the option that names where the program writes.
+    """
+    try:
+        status = command()
+        sys.stdout.flush()  # so that a reader who has gone is noticed here
+    except CardiacError as error:
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else bad_data
+    except KeyboardInterrupt:
+        print(f"\n{stopped}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the files are written
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = "look at the disk" + (f" and at {written_to}" if written_to else "")
+        print(f"cannot be written or read ({error}): {where}", file=sys.stderr)
+        return 2
+    return status
+
+
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy's global generator and torch."""
+    import torch
+
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 
-def pick_device() -> torch.device:
+def pick_device() -> "torch.device":
     """CUDA where there is one, else the CPU."""
+    import torch
+
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def run_networks(
-    networks: Sequence[nn.Module], signals: np.ndarray, plans: Sequence[WindowPlan], section: int
-) -> list[np.ndarray]:
-    """Logits of every window of one signal or of several of one length, as `bundles.run_sections` gives them."""
-    return run_sections(_runner(networks), signals, plans, section)
-
-
-def _runner(networks: Sequence[nn.Module]) -> Run:
-    """Networks in evaluation mode, as a `Run`."""
-    device = next(networks[0].parameters()).device
-
-    @torch.inference_mode()
-    def run(signals: np.ndarray, starts: Sequence[np.ndarray]) -> list[np.ndarray]:
-        inputs = torch.from_numpy(signals).to(device)
-        at = [torch.from_numpy(each).to(device) for each in starts]
-        found = [network.eval()(inputs, at) for network in networks]
-        return [torch.stack(of_stage, dim=1).float().cpu().numpy() for of_stage in zip(*found, strict=True)]
-
-    return run
 
 
 Config = dict[str, dict[str, Any]]
@@ -128,6 +134,8 @@ def _set(config: Config, section: str, key: str, value: object) -> None:
 
 def _network_arguments(name: str) -> dict[str, object]:
     """Argument -> default of a network's class."""
+    from models import NETWORKS
+
     if name not in NETWORKS:
         raise ConfigError(f"there is no network {name!r}{_near(name, NETWORKS)}")
     return {key: parameter.default for key, parameter in inspect.signature(NETWORKS[name]).parameters.items()}
@@ -136,46 +144,3 @@ def _network_arguments(name: str) -> dict[str, object]:
 def _near(name: str, known: Mapping[str, object], section: str = "") -> str:
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or sorted(known)
     return ": did you mean " + " or ".join(f"{section}.{key}" if section else key for key in close) + "?"
-
-
-def save_bundle(folder: str | Path, networks: Sequence[nn.Module], card: Mapping[str, Any]) -> None:
-    """Write weights and card, each file replaced at once; the card is sealed, and names no graph of other weights."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        f"{member}.{name}": tensor.detach().cpu().contiguous()
-        for member, network in enumerate(networks)
-        for name, tensor in network.state_dict().items()
-    }
-    weights = save_tensors(tensors)
-    content = {key: value for key, value in card.items() if key != "onnx"}
-    replace_file(folder / WEIGHTS, weights)
-    replace_file(folder / CARD, sealed_card({**content, "weights_sha256": hashlib.sha256(weights).hexdigest()}))
-
-
-def load_bundle(folder: str | Path, with_graph: bool = True) -> Bundle:
-    """The bundle in a folder, its files checked against the card, its networks in evaluation mode.
-
-    with_graph : False leaves the ONNX graph unchecked, for what writes it anew.
-    Raises BundleError where a file is missing or damaged, or weights, card and network do not fit.
-    """
-    folder = Path(folder)
-    card, files = open_bundle(folder, with_graph)
-    try:
-        tensors = load_tensors(files[WEIGHTS])
-        networks = [_rebuild(member, card["network"], tensors) for member in range(card["members"])]
-        if not networks:
-            raise ValueError("no members")
-    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
-        raise BundleError(
-            f"{folder}: the weights do not fit the card's networks ({first_line(error)}): copy the bundle again"
-        ) from error
-    networks = [network.to(pick_device()).eval() for network in networks]
-    return Bundle(card, _runner(networks), card[SEAL], "torch", networks)
-
-
-def _rebuild(member: int, network: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> nn.Module:
-    built = build_model(**network)
-    prefix = f"{member}."
-    built.load_state_dict({name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)})
-    return built

@@ -21,7 +21,8 @@ from cardiac.metrics import bootstrap_weights, with_interval
 from cardiac.records import read_record
 from cardiac.signals import prepare_signal
 from cardiac.windows import pool_windows, sigmoid, window_starts
-from inference import DEFAULT_BUNDLE, Detector
+from inference import Detector
+from tasks.mi import BUNDLE
 from tasks.mi.datasets import Dataset, read_dataset
 from tasks.mi.evidence import lead_values, output_logits
 from tasks.mi.labels import SITES
@@ -33,9 +34,9 @@ EXPECTED = {"inferior": ("II", "III", "aVF"), "anteroseptal": ("V1", "V2", "V3",
 
 def occlusion_values(signal: np.ndarray, detector: Detector) -> np.ndarray:
     """Logit with all leads less that without each one alone, (7, 12)."""
-    plans = [*detector.stages.values()]
+    plans = detector.plans
     kept = np.concatenate([np.ones((1, 12)), 1 - np.eye(12)])
-    logits = output_logits(detector.run(signal * kept[:, :, None].astype(np.float32)), plans)
+    logits = output_logits(detector.logits(signal * kept[:, :, None].astype(np.float32)), plans)
     return (logits[:1] - logits[1:]).T
 
 
@@ -45,19 +46,19 @@ def probability_without(signal: np.ndarray, orders: np.ndarray, detector: Detect
     for index, order in enumerate(orders):
         for step, count in enumerate(TAKEN):
             kept[index, step, order[:count]] = 0
-    outputs = detector.run(signal * kept.reshape(-1, 12, 1))
-    return sigmoid(output_logits(outputs, [*detector.stages.values()])[:, 0]).reshape(len(orders), len(TAKEN))
+    outputs = detector.logits(signal * kept.reshape(-1, 12, 1))
+    return sigmoid(output_logits(outputs, detector.plans)[:, 0]).reshape(len(orders), len(TAKEN))
 
 
 def probability_of_pieces(signal: np.ndarray, detector: Detector) -> np.ndarray:
     """Probability of each 2.5 s of a recording: of its windows in the whole, and of it read alone, (2, n_pieces)."""
-    plan, length = detector.stages["detect"], round(PIECE_S * detector.spec.fs_hz)
+    plan, length = detector.plans[0], round(PIECE_S * detector.spec.fs_hz)
     firsts = np.arange(0, signal.shape[1] - length + 1, length)
-    windows = sigmoid(detector.run(signal[None])[0][0]).mean(axis=0)[:, 0]
+    windows = sigmoid(detector.logits(signal[None])[0][0]).mean(axis=0)[:, 0]
     starts = window_starts(signal.shape[1], plan)
     in_whole = [windows[(starts >= first) & (starts + plan.window <= first + length)].mean() for first in firsts]
     pieces = np.stack([signal[:, first : first + length] for first in firsts])
-    return np.array([in_whole, [pool_windows(each, plan)[0] for each in detector.run(pieces)[0]]])
+    return np.array([in_whole, [pool_windows(each, plan)[0] for each in detector.logits(pieces)[0]]])
 
 
 def measure(
@@ -69,14 +70,14 @@ def measure(
     ways: dict[str, list[np.ndarray]] = {}
     values: dict[str, list[np.ndarray]] = {}
     alone: dict[str, list[np.ndarray]] = {"that the windows name": [], "at random": [], "that they name last": []}
-    plans = [*detector.stages.values()]
+    plans = detector.plans
     rng = np.random.default_rng(0)
     for source in tqdm(
         [dataset.sources[row] for row in np.flatnonzero(dataset.infarction)], unit="record", disable=None
     ):
         record = read_record(source)
         signal = prepare_signal(record.signal, record.fs_hz, detector.spec)
-        orders = {f"Shapley, {n} orders": lead_values(signal, detector.run, plans, n)[0] for n in (2, 4, 16)}
+        orders = {f"Shapley, {n} orders": lead_values(signal, detector.logits, plans, n)[0] for n in (2, 4, 16)}
         orders["occlusion of single leads"] = occlusion_values(signal, detector)
         for name, each in orders.items():
             values.setdefault(name, []).append(each)
@@ -152,7 +153,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = Path(os.environ.get("ECG_DATA", "data")) / "aiijc"
     parser.add_argument("--data", type=Path, default=default, help="the data set's folder (%(default)s)")
-    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help="folder of the weights and their card")
+    parser.add_argument("--bundle", type=Path, default=BUNDLE, help="folder of the weights and their card")
     parser.add_argument("--random", type=int, default=10, help="random orders a record (%(default)s)")
     options = parser.parse_args()
     try:

@@ -51,9 +51,15 @@ ROOMS = (
     ),
     Room("learning/", "how any network is trained:\nepochs, folds, stop and resume", 110, 48.5, 46, 11.5, TRAINING),
     Room(
-        "bundles.py, cards.py", "weights, graph and card,\nsealed; torch or ONNX runs them", 14, 48.5, 46, 11.5, BENCH
+        "bundles.py, cards.py, runtimes.py",
+        "weights, graph and card, sealed;\ntorch or ONNX Runtime runs them",
+        63,
+        48.5,
+        44,
+        11.5,
+        BENCH,
     ),
-    Room("utils.py, models.py", "seed, settings, command lines;\nthe networks, torch alone", 63, 48.5, 44, 11.5, BENCH),
+    Room("utils.py, models.py", "seed, settings, command lines;\nthe networks, torch alone", 14, 48.5, 46, 11.5, BENCH),
 )
 INSIDE_CORE = (
     ("reading", "sources  records  readers/\nleads  isolation"),

@@ -28,7 +28,7 @@ from bundles import ROOT
 from cardiac.long_signals import prepare_together
 from cardiac.records import Record, read_record
 from cardiac.windows import WindowPlan, window_starts
-from inference import Detector, judge, predict_folder, predict_record
+from inference import Detector, predict_folder, predict_record
 from models import build_model
 from utils import load_config, seed_everything
 
@@ -119,13 +119,13 @@ def measure_paths(paths: Sequence[Path], onnx: Detector, by_torch: Detector) -> 
         "the whole path, a record at a time": seconds_each(each_of(lambda p: predict_record(p, onnx), paths), n),
         "the whole path with evidence": whole_path(paths[:N_EXPLAINED], onnx, evidence=True),
         "reading alone": seconds_each(each_of(read_record, paths), n),
-        "judging the tracings alone": seconds_each(each_of(judge, records), n),
+        "judging the tracings alone": seconds_each(each_of(onnx.assess, records), n),
         "preparing alone": seconds_each(
             each_of(lambda few: prepare_together([r.signal for r in few], few[0].fs_hz, onnx.spec), in_turns(usual)),
             len(usual),
         ),
-        "the networks alone, by ONNX Runtime": seconds_each(each_of(onnx.run, together), len(signals)),
-        "the networks alone, by torch": seconds_each(each_of(by_torch.run, together), len(signals)),
+        "the networks alone, by ONNX Runtime": seconds_each(each_of(onnx.logits, together), len(signals)),
+        "the networks alone, by torch": seconds_each(each_of(by_torch.logits, together), len(signals)),
     }
     slowest = durations["the reference's networks by its scheme, a window at a time"]
     rows = [Row(what, 1e3 * seconds, slowest / seconds) for what, seconds in durations.items()]
@@ -146,8 +146,8 @@ def whole_path(paths: Sequence[Path], detector: Detector, evidence: bool = False
 
 def bound(paths: Sequence[Path], detector: Detector, slowest: float) -> list[Row]:
     """What the machine could do at best: the networks' operations at the rate of matrix products; the bytes alone."""
-    n_samples = detector.section
-    starts = [window_starts(n_samples, plan) for plan in detector.stages.values()]
+    n_samples = detector.bundle.card.section
+    starts = [window_starts(n_samples, plan) for plan in detector.plans]
     count = operations(detector.bundle.networks[0], n_samples, starts) * len(detector.bundle.networks)
     rate, n_bytes = product_rate(), sum(path.stat().st_size for path in paths) / len(paths)
     of_bytes = seconds_each(each_of(Path.read_bytes, paths), len(paths))

@@ -18,15 +18,20 @@ from torch import nn
 from tqdm import tqdm
 
 from benchmarks.tries import PRETRAINED, open_data, settings_of
+from bundles import save_bundle
 from cardiac.augment import augment, random_sections
 from cardiac.errors import CardiacError
 from cardiac.leads import LEADS
 from cardiac.records import read_record
 from cardiac.signals import SignalSpec, prepare_signal
+from cardiac.windows import WindowPlan
+from cards import Card, Stage
 from learning.network import NetworkTraining
 from models import build_model
-from utils import Config, save_bundle
+from tasks.mi.labels import SITES
+from utils import Config
 
+STAGES = {"detect": ("mi",), "localize": SITES}
 PATCH, HIDDEN, FLAT_MV = 25, 0.75, 0.02  # samples; share of the patches; added to a lead's deviation
 
 
@@ -58,10 +63,15 @@ def read_signals(config: Config) -> list[np.ndarray]:
     dataset = open_data(config["data"]["companions"])
     sources = [source for part in (dataset, *dataset.companions) for source in part.sources]
     sources += sorted((Path(os.environ.get("ECG_DATA", "data")) / "aiijc/test").glob("*.npy"))
-    settings = config["signal"]
-    spec = SignalSpec(settings["fs_hz"], (settings["low_hz"], settings["high_hz"]), scale=settings["scale"])
+    spec = spec_of(config)
     records = (read_record(source) for source in tqdm(sources, desc="reading", unit="record"))
     return [prepare_signal(record.signal, record.fs_hz, spec) for record in records]
+
+
+def spec_of(config: Config) -> SignalSpec:
+    """What the networks take, by the settings."""
+    signal = config["signal"]
+    return SignalSpec(signal["fs_hz"], (signal["low_hz"], signal["high_hz"]), scale=signal["scale"])
 
 
 def main() -> int:
@@ -76,7 +86,7 @@ def main() -> int:
     arguments = config["network"] | {
         "n_leads": len(LEADS),
         "n_outputs": [1, 6],
-        "windows": [config[stage]["window"] for stage in ("detect", "localize")],
+        "windows": [config[stage]["window"] for stage in STAGES],
     }
     trunk = build_model(**arguments)
     network = FillingIn(trunk, len(LEADS), 4, arguments.get("hidden_width", 64))
@@ -96,8 +106,17 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     summary = {"loss": training.history[-1]["train_loss"], "seconds": sum(each["seconds"] for each in training.history)}
-    card = {"name": "pretrained", "signal": config["signal"], "network": arguments, "members": 1, "stages": {}}
-    save_bundle(PRETRAINED, [trained.trunk], card | {"decisions": {}, "training": summary})
+    card = Card(
+        name="pretrained",
+        use="Weights that a training begins from.",
+        signal=spec_of(config),
+        section=config["signal"]["section"],
+        network=arguments,
+        members=1,
+        stages={name: Stage(outputs, WindowPlan.of(config[name])) for name, outputs in STAGES.items()},
+        training=summary,
+    )
+    save_bundle(PRETRAINED, [trained.trunk], card)
     print(
         f"{len(signals)} signals, {summary['seconds'] / 60:.1f} minutes, share of variance left {summary['loss']:.3f}"
     )

@@ -19,7 +19,7 @@ from benchmarks.inference import RESULTS, linked, recordings
 from bundles import ROOT
 
 PARTS = {
-    "the networks": ("bundles.py",),
+    "the networks": ("runtimes.py",),
     "judging the tracings": ("cardiac/quality/", "cardiac/beats.py", "cardiac/order_statistics.py", "cardiac/leads.py"),
     "resampling and filter": ("cardiac/signals.py", "cardiac/long_signals.py"),
     "reading": ("cardiac/records.py", "cardiac/readers/", "cardiac/sources.py", "cardiac/listing.py"),

@@ -24,7 +24,8 @@ from cardiac.metrics import bootstrap_weights, f1_score
 from cardiac.quality.assess import assess_quality
 from cardiac.records import Record, read_record
 from cardiac.signals import resample
-from inference import DEFAULT_BUNDLE, Detector, conclude, predict_record
+from inference import Detector, predict_record
+from tasks.mi import BUNDLE
 from tasks.mi.datasets import read_dataset
 from tasks.mi.labels import SITES
 
@@ -142,7 +143,7 @@ def decide_anyway(records: list[Record], detector: Detector, change: Change) -> 
         changed = replace(record, signal=change(record.signal, record.fs_hz, rng).astype(np.float32))
         quality = assess_quality(changed)
         usable.append(quality.status != "rejected")
-        present.append(conclude([changed], [quality], detector)[0].mi.present)
+        present.append(detector.predict_batch([changed], [quality])[0].mi.present)
     return np.array(present), np.array(usable)
 
 
@@ -167,7 +168,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = Path(os.environ.get("ECG_DATA", "data")) / "aiijc"
     parser.add_argument("--data", type=Path, default=default, help="the data set's folder (%(default)s)")
-    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help="folder of the weights and their card")
+    parser.add_argument("--bundle", type=Path, default=BUNDLE, help="folder of the weights and their card")
     parser.add_argument("--records", type=int, default=500, help="how many are drawn (%(default)s)")
     options = parser.parse_args()
     try:

@@ -21,8 +21,8 @@ from benchmarks.inference import linked, recordings
 from benchmarks.machine import describe
 from bundles import ROOT
 from cardiac.signals import prepare_signal
-from inference import DEFAULT_BUNDLE
 from scale.batch import read_many
+from tasks.mi import BUNDLE
 from tasks.mi.examples import draw_batch, teach
 from tasks.mi.folds import companion_folds
 from tasks.mi.simulate import simulate_dataset
@@ -59,7 +59,7 @@ def measure_rates(paths: Sequence[Path]) -> list[Rate]:
         folder = linked(paths, Path(scratch) / "in", TIMES * len(paths))
         for workers in (1, 2):
             out, started = Path(scratch) / f"out{workers}", time.time()
-            read_many(str(folder), out, DEFAULT_BUNDLE, workers=workers, part_size=PART_SIZE)
+            read_many(str(folder), out, BUNDLE, workers=workers, part_size=PART_SIZE)
             at = sorted(path.stat().st_mtime for path in out.glob("part=*/findings.parquet"))
             rates.append(Rate(workers, (len(at) - workers) * PART_SIZE / (at[-1] - at[workers - 1]), at[0] - started))
     return rates

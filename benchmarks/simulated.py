@@ -14,7 +14,8 @@ import pandas as pd
 
 from bundles import ROOT
 from cardiac.metrics import Figure, bootstrap_weights, f1_score, format_rows, with_interval
-from inference import DEFAULT_BUNDLE, Detector, predict_folder
+from inference import Detector, predict_folder
+from tasks.mi import BUNDLE
 from tasks.mi.findings import Finding
 from tasks.mi.labels import COLUMNS, NORM, RECORD_COLUMN, SITES
 
@@ -37,7 +38,7 @@ def score(findings: dict[str, Finding], truth: pd.DataFrame) -> dict[str, Figure
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help="folder of the weights and their card")
+    parser.add_argument("--bundle", type=Path, default=BUNDLE, help="folder of the weights and their card")
     detector = Detector.load(parser.parse_args().bundle)
     truth = pd.read_csv(ROOT / "public_data/truth.csv").set_index(RECORD_COLUMN)
     outcomes = predict_folder([ROOT / "public_data/test"], detector)

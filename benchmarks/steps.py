@@ -12,9 +12,10 @@ import torch
 
 from benchmarks.machine import each_of, seconds_each
 from cardiac.long_signals import prepare_together
+from cardiac.pipeline import MAX_BATCH
 from cardiac.records import read_record
 from cardiac.windows import window_starts
-from inference import TOGETHER, Detector, conclude, judge, predict_folder
+from inference import Detector, predict_folder
 
 N_RECORDS = 128
 BY_SORT = (
@@ -50,7 +51,7 @@ def ms_each(work: Callable[[], object], n: int, repeats: int = 3) -> float:
 
 def in_turns(items: Sequence[Any]) -> list[Sequence[Any]]:
     """Items by as many as the networks read at once."""
-    return [items[first : first + TOGETHER] for first in range(0, len(items), TOGETHER)]
+    return [items[first : first + MAX_BATCH] for first in range(0, len(items), MAX_BATCH)]
 
 
 def measure_steps(paths: Sequence[Path], onnx: Detector, by_torch: Detector) -> list[Step]:
@@ -61,7 +62,7 @@ def measure_steps(paths: Sequence[Path], onnx: Detector, by_torch: Detector) -> 
     signals = [each for each in signals if each.shape == signals[0].shape]
     return [
         *_network_steps(signals, onnx, by_torch),
-        _sorting(records),
+        _sorting(records, onnx),
         _one_sum(paths, onnx),
         *_left_out(signals, by_torch),
     ]
@@ -70,10 +71,10 @@ def measure_steps(paths: Sequence[Path], onnx: Detector, by_torch: Detector) -> 
 def _network_steps(signals: Sequence[np.ndarray], onnx: Detector, by_torch: Detector) -> list[Step]:
     few = signals[:4]
     one_by_one = ms_each(lambda: [_windows_alone(by_torch, signal) for signal in few], len(few), 1)
-    alone = [ms_each(lambda d=d: [d.run(signal) for signal in signals], len(signals)) for d in (by_torch, onnx)]
+    alone = [ms_each(lambda d=d: [d.logits(signal) for signal in signals], len(signals)) for d in (by_torch, onnx)]
     batches = [np.concatenate(some) for some in in_turns(signals)]
-    together = ms_each(lambda: [onnx.run(batch) for batch in batches], len(signals))
-    plans, n_samples = onnx.stages.values(), signals[0].shape[2]
+    together = ms_each(lambda: [onnx.logits(batch) for batch in batches], len(signals))
+    plans, n_samples = onnx.plans, signals[0].shape[2]
     overlap = sum(plan.window * len(window_starts(n_samples, plan)) for plan in plans) / n_samples
     return [
         Step(
@@ -85,7 +86,7 @@ def _network_steps(signals: Sequence[np.ndarray], onnx: Detector, by_torch: Dete
             "yes",
         ),
         Step("ONNX Runtime for torch", "networks", *alone, "1.5 (same operations, fewer calls)", "yes"),
-        Step(f"{TOGETHER} records at once", "networks", alone[1], together, "1.3 (larger products)", "yes"),
+        Step(f"{MAX_BATCH} records at once", "networks", alone[1], together, "1.3 (larger products)", "yes"),
     ]
 
 
@@ -93,13 +94,13 @@ def _network_steps(signals: Sequence[np.ndarray], onnx: Detector, by_torch: Dete
 def _windows_alone(detector: Detector, signal: np.ndarray) -> None:
     """Every window by itself through the networks, cut from the signal."""
     inputs, network, first = torch.from_numpy(signal), detector.bundle.networks[0], torch.zeros(1, dtype=torch.int64)
-    for stage, plan in enumerate(detector.stages.values()):
+    for stage, plan in enumerate(detector.plans):
         for start in window_starts(signal.shape[2], plan):
             network.stages[stage](network.frames(inputs[:, :, start : start + plan.window]), first)
 
 
-def _sorting(records: Sequence[object]) -> Step:
-    judged = each_of(judge, records)
+def _sorting(records: Sequence[object], onnx: Detector) -> Step:
+    judged = each_of(onnx.assess, records)
     after = ms_each(judged, len(records))
     with _numpy_order():
         before = ms_each(judged, len(records))
@@ -140,7 +141,7 @@ def _one_sum(paths: Sequence[Path], onnx: Detector) -> Step:
     def in_turn() -> None:
         for some in in_turns(paths):
             records = [read_record(path) for path in some]
-            conclude(records, [judge(record) for record in records], onnx)
+            onnx.predict_batch(records, [onnx.assess(record) for record in records])
 
     before = ms_each(in_turn, len(paths))
     after = ms_each(lambda: sum(1 for _ in predict_folder(paths, onnx)), len(paths))
@@ -155,11 +156,11 @@ def _one_sum(paths: Sequence[Path], onnx: Detector) -> Step:
 
 
 def _left_out(signals: Sequence[np.ndarray], by_torch: Detector) -> list[Step]:
-    network, plans = by_torch.bundle.networks[0], [*by_torch.stages.values()]
-    inputs = torch.from_numpy(np.concatenate(signals[:TOGETHER]))
+    network, plans = by_torch.bundle.networks[0], by_torch.plans
+    inputs = torch.from_numpy(np.concatenate(signals[:MAX_BATCH]))
     starts = [torch.from_numpy(window_starts(inputs.shape[2], plan)) for plan in plans]
 
-    def run(at: Sequence[torch.Tensor], bfloat16: bool = False) -> Callable[[], None]:
+    def forward(at: Sequence[torch.Tensor], bfloat16: bool = False) -> Callable[[], None]:
         @torch.inference_mode()
         def work() -> None:
             with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
@@ -168,10 +169,10 @@ def _left_out(signals: Sequence[np.ndarray], by_torch: Detector) -> list[Step]:
         return work
 
     n = len(inputs)
-    run(starts)()
-    whole = ms_each(run(starts), n, 9)
-    first = ms_each(run([starts[0], starts[1][:0]]), n, 9)
-    half = ms_each(run(starts, bfloat16=True), n, 9)
+    forward(starts)()
+    whole = ms_each(forward(starts), n, 9)
+    first = ms_each(forward([starts[0], starts[1][:0]]), n, 9)
+    half = ms_each(forward(starts, bfloat16=True), n, 9)
     return [
         Step(
             "stage two left out altogether",

@@ -3,9 +3,7 @@
 Every method is monotone, so no ranking and no area under a curve changes by it (isotonic may tie neighbours).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -39,11 +37,6 @@ class Calibration:
         rising = np.diff(values.reshape(2, -1), axis=1) if self.method == "isotonic" else values[:2]
         if (rising < 0).any():
             raise ConfigError(f"the calibration {self.method!r} falls with the probability")
-
-    @classmethod
-    def of(cls, content: Mapping[str, Any]) -> "Calibration":
-        """The calibration that a card writes. Raises KeyError, TypeError, ConfigError."""
-        return cls(content["method"], tuple(content["parameters"]))
 
     def __call__(self, probabilities: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, float64, of the same shape; NaN stays NaN."""

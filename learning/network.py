@@ -80,7 +80,7 @@ def begin_from(network: nn.Module, bundle: Bundle) -> int:
         if name in own and own[name].shape == tensor.shape and own[name].is_floating_point()
     }
     if not given:
-        raise ConfigError(f"train.begin_from: no weight of {bundle.card['name']!r} fits the network: choose another")
+        raise ConfigError(f"train.begin_from: no weight of {bundle.card.name!r} fits the network: choose another")
     network.load_state_dict(own | given)
     return len(given)
 

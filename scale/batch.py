@@ -23,9 +23,10 @@ from tqdm import tqdm
 from bundles import bundle_checksum
 from cardiac import NOTICE
 from cardiac.errors import STOPS, CardiacError, RecordError, internal_error
+from cardiac.pipeline import predict_all
 from cardiac.records import FS_RANGE_HZ
 from cardiac.sources import Recording
-from inference import DEFAULT_BUNDLE, Detector, predict_all
+from inference import Detector
 from scale.cluster import check_address, cluster, ray_of
 from scale.manifest import brought_here, list_source
 from scale.parts import (
@@ -41,6 +42,8 @@ from scale.parts import (
     read_listing,
     write_part,
 )
+from tasks.mi import BUNDLE
+from utils import run_command
 
 PART_SIZE = 500
 CRASHED = "ended the program that read it, twice: look at this file by itself"
@@ -116,7 +119,7 @@ class Reader:
 def read_many(
     source: str,
     out: Path,
-    bundle: Path = DEFAULT_BUNDLE,
+    bundle: Path = BUNDLE,
     address: str | None = None,
     workers: int | None = None,
     part_size: int = PART_SIZE,
@@ -176,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", help="a folder, a manifest (.csv, .parquet with a column path), or a URL")
     parser.add_argument("--out", type=Path, required=True, help="folder for the parts")
-    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help="folder of the weights and their card")
+    parser.add_argument("--bundle", type=Path, default=BUNDLE, help="folder of the weights and their card")
     parser.add_argument("--address", help="of a Ray cluster (without it, one on this machine)")
     parser.add_argument("--workers", type=int, help="processes that read (as many as there are processors)")
     parser.add_argument("--part-size", type=int, default=PART_SIZE, help="recordings a part (%(default)s)")
@@ -186,14 +189,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--fs-hz must lie between {FS_RANGE_HZ[0]:g} and {FS_RANGE_HZ[1]:g}")
     if options.part_size < 1 or (options.workers is not None and options.workers < 1):
         parser.error("--part-size and --workers must be at least 1")
-    try:
-        totals = read_many(**vars(options))
-    except CardiacError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nStopped: the parts that are done are kept, and the same command goes on.", file=sys.stderr)
-        return 130
+    stopped = "Stopped: the parts that are done are kept, and the same command goes on."
+    return run_command(lambda: _read_and_report(options), stopped=stopped, written_to="--out")
+
+
+def _read_and_report(options: argparse.Namespace) -> int:
+    totals = read_many(**vars(options))
     rate = totals["rows"] / totals["seconds"] if totals["seconds"] else 0.0
     print(
         f"{totals['rows']:,} recordings in {totals['parts']:,} parts, {totals['errors']:,} of them not read ({rate:.0f}/s)."

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from bundles import ROOT
-from cardiac.errors import CardiacError, ConfigError, first_line
+from cardiac.errors import CardiacError, first_line
 from learning.run_folder import open_run
 from scale.cluster import check_address, cluster, ray_of
 from scale.parts import alone_in
 from tasks.mi.folds import assign_folds, companion_folds
 from train import demonstration, fit, open_data, train_share
-from utils import Config, load_config
+from utils import Config, load_config, run_command
 
 MOST_FAILURES = 3
 
@@ -105,22 +105,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.workers is not None and options.workers < 1:
         parser.error("--workers must be at least 1")
+    stopped = "Stopped after the last whole epoch: the same command with --resume goes on."
+    return run_command(lambda: _train_as_told(options), bad_data=1, stopped=stopped, written_to="--out")
+
+
+def _train_as_told(options: argparse.Namespace) -> int:
     defaults = ROOT / "configs/mi.toml"
-    try:
-        path = options.config or (defaults if options.data else ROOT / "configs/demo.toml")
-        config = load_config(path, options.set, defaults)
-        if options.data:
-            open_data(options.data, config)  # so that what cannot be read is named now
-        seconds = train_together(config, options.data, options.out, options.resume, options.address, options.workers)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except CardiacError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped after the last whole epoch: the same command with --resume goes on.", file=sys.stderr)
-        return 130
+    path = options.config or (defaults if options.data else ROOT / "configs/demo.toml")
+    config = load_config(path, options.set, defaults)
+    if options.data:
+        open_data(options.data, config)  # so that what cannot be read is named now
+    seconds = train_together(config, options.data, options.out, options.resume, options.address, options.workers)
     if options.data is None:
         print("Trained on SIMULATED records, of no use on real ones.")
     print(

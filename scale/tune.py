@@ -27,6 +27,7 @@ from cardiac.files import png, replace_file
 from scale.cluster import check_address, cluster, ray_of
 from scale.parts import alone_in
 from scale.space import chosen_config, config_text, read_space
+from utils import run_command
 
 NAME, TABLE, PICTURE, BEST = "trials", "trials.csv", "trials.png", "best.toml"
 REDUCTION = 2
@@ -213,14 +214,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.n_trials < 1 or (options.workers is not None and options.workers < 1):
         parser.error("--trials and --workers must be at least 1")
-    try:
-        rows = search(**vars(options))
-    except CardiacError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nStopped: the same command goes on.", file=sys.stderr)
-        return 130
+    return run_command(
+        lambda: _search_and_report(options), stopped="Stopped: the same command goes on.", written_to="--out"
+    )
+
+
+def _search_and_report(options: argparse.Namespace) -> int:
+    rows = search(**vars(options))
     if options.data is None:
         print("Trained on SIMULATED records: these settings say nothing about real ones.")
     print(f"{format_rows(rows)}\n\n{options.out / TABLE}, {options.out / PICTURE}, {options.out / BEST}")

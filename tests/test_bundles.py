@@ -11,9 +11,12 @@ import pytest
 import bundles
 import export
 import inference
+import runtimes
+from cardiac import pipeline
 from cardiac.errors import BundleError
 from cardiac.sources import Recording
 from cardiac.windows import sigmoid, window_starts
+from tasks.mi import BUNDLE
 from tests.card_files import change_card, checksum_by_hand, read_card
 from tests.writers import WRITERS
 
@@ -44,7 +47,7 @@ def both():
 @pytest.mark.parametrize("n", [1, 5])
 def test_the_graph_gives_what_torch_gives(both, n, n_samples):
     signals = np.random.default_rng(n_samples).standard_normal((n, 12, n_samples)).astype(np.float32)
-    for one, other in zip(*(detector.run(signals) for detector in both), strict=True):
+    for one, other in zip(*(detector.logits(signals) for detector in both), strict=True):
         assert one.shape == other.shape
         assert np.abs(sigmoid(one) - sigmoid(other)).max() < 1e-5
 
@@ -64,7 +67,7 @@ def test_all_test_records_by_both(both, real_data):
 def test_a_record_alone_gives_what_it_gives_among_others(detector, root):
     paths = sorted((root / "public_data/test").glob("*.npy"))
     together = {outcome.record_id: outcome.finding for outcome in inference.predict_folder(paths, detector)}
-    assert len(together) > inference.TOGETHER
+    assert len(together) > pipeline.MAX_BATCH
     for path in paths:
         alone = inference.predict_record(path, detector)
         assert alone.mi.probability == pytest.approx(together[path.stem].mi.probability, abs=1e-6)
@@ -81,7 +84,7 @@ def test_records_of_many_lengths_and_rates_come_in_order(detector, signal, tmp_p
         np.savez(path, signal=signal[:, :length], fs_hz=fs_hz)
         named.append(Recording(path, str(place)))
     (tmp_path / "bad.npy").write_bytes(b"junk")
-    outcomes = list(inference.predict_all([*named, Recording(tmp_path / "bad.npy", "bad"), *named], detector))
+    outcomes = list(pipeline.predict_all([*named, Recording(tmp_path / "bad.npy", "bad"), *named], detector))
     assert [outcome.record_id for outcome in outcomes] == [*"012345", "bad", *"012345"]
     assert [outcome.record_id for outcome in outcomes if outcome.error] == ["2", "bad", "2"]
     assert "a window needs" in str(outcomes[2].error)
@@ -98,32 +101,11 @@ def test_long_recordings_are_read_one_by_one(detector, signal, tmp_path):
         np.savez(tmp_path / f"short{place}.npz", signal=(factor * minutes[:, :30_000]).astype(np.float32), fs_hz=100)
         np.save(tmp_path / f"long{place}.npy", (factor * minutes).astype(np.float32))
     paths = [tmp_path / name for name in ("long0.npy", "long1.npy", "short0.npz", "short1.npz")]
-    outcomes = list(inference.predict_all([Recording(path, path.stem, 100) for path in paths], detector))
+    outcomes = list(pipeline.predict_all([Recording(path, path.stem, 100) for path in paths], detector))
     for outcome in outcomes:
         alone = inference.predict_record(outcome.path, detector, 100)
         assert outcome.finding.mi.probability == pytest.approx(alone.mi.probability, abs=1e-6)
     assert outcomes[0].finding.mi.probability != outcomes[1].finding.mi.probability
-
-
-def test_few_large_files_are_read_ahead(detector, signal, tmp_path, monkeypatch):
-    """Of files that weigh more than may be read ahead only one at a time is begun before it is asked for."""
-    begun = []
-    whole = inference.read_record
-
-    def noted(path, *arguments):
-        begun.append(path)
-        return whole(path, *arguments)
-
-    for place in range(12):
-        np.save(tmp_path / f"{place:02}.npy", signal)
-    named = [Recording(path, path.stem) for path in sorted(tmp_path.glob("*.npy"))]
-    monkeypatch.setattr(inference, "read_record", noted)
-    monkeypatch.setattr(inference, "AHEAD_BYTES", 1)
-    monkeypatch.setattr(inference, "TOGETHER_SAMPLES", 1)
-    outcomes = inference.predict_all(named, detector)
-    next(outcomes)
-    assert len(begun) <= 6
-    assert len(list(outcomes)) == 11
 
 
 def test_reading_needs_no_torch(root, tmp_path):
@@ -166,7 +148,7 @@ def test_without_onnxruntime_torch_runs_it_and_asked_for_it_is_named(root, tmp_p
 
 @pytest.fixture
 def bundle(tmp_path):
-    return shutil.copytree(inference.DEFAULT_BUNDLE, tmp_path / "bundle")
+    return shutil.copytree(BUNDLE, tmp_path / "bundle")
 
 
 def test_a_bundle_without_a_graph_is_run_by_torch(bundle):
@@ -184,8 +166,8 @@ def test_a_graph_of_other_inputs_or_no_graph_is_refused(bundle):
         change_card(bundle, lambda card, c=content: card["onnx"].update(sha256=hashlib.sha256(c).hexdigest()))
         with pytest.raises(BundleError, match="cannot be run"):
             inference.Detector.load(bundle)
-    shutil.copy(inference.DEFAULT_BUNDLE / "network.onnx", bundle)
-    shipped = read_card(inference.DEFAULT_BUNDLE)["onnx"]["sha256"]
+    shutil.copy(BUNDLE / "network.onnx", bundle)
+    shipped = read_card(BUNDLE)["onnx"]["sha256"]
     change_card(bundle, lambda card: card["onnx"].update(sha256=shipped))
     change_card(bundle, lambda card: card.update(stages={f"{name}s": each for name, each in card["stages"].items()}))
     with pytest.raises(BundleError, match="its inputs are not signals, starts_detects, starts_localizes"):
@@ -200,40 +182,44 @@ def test_export_writes_the_graph_that_is_shipped(bundle, detector, is_named):
         change_card(bundle, lambda card: card.pop("onnx"))
     assert export.main(["--bundle", str(bundle)]) == 0
     again = inference.Detector.load(bundle, "onnx")
-    plans = detector.stages.values()
+    plans = detector.plans
     signals = np.random.default_rng(0).standard_normal((2, 12, 1000)).astype(np.float32)
     starts = [window_starts(1000, plan) for plan in plans]
-    for one, other in zip(again.bundle.run(signals, starts), detector.bundle.run(signals, starts), strict=True):
+    for one, other in zip(again.bundle.forward(signals, starts), detector.bundle.forward(signals, starts), strict=True):
         assert np.array_equal(one, other)
-    assert again.bundle.card["onnx"]["opset"] == export.OPSET
+    assert again.bundle.card.onnx["opset"] == export.OPSET
     assert again.bundle.sha256 == bundles.bundle_checksum(bundle) == checksum_by_hand(read_card(bundle))
 
 
 def test_the_graph_names_no_place(root):
     """Neither a file nor a folder of the machine that it was made on."""
-    content = (inference.DEFAULT_BUNDLE / "network.onnx").read_bytes()
+    content = (BUNDLE / "network.onnx").read_bytes()
     for told in (b"site-packages", b".py", str(root).encode(), b"/home", b"/root"):
         assert told not in content
 
 
-def test_a_graph_that_gives_other_probabilities_is_not_written(bundle, monkeypatch, capsys):
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_graph_that_gives_other_probabilities_leaves_all_as_it_was(is_there, bundle, monkeypatch):
     graph = (bundle / "network.onnx").read_bytes()
-    monkeypatch.setattr(export, "_graph", lambda *_: graph)
-    monkeypatch.setattr(export, "CLOSE", 1e-12)
-    (bundle / "network.onnx").unlink()
-    before = (bundle / "card.json").read_bytes()
-    assert export.main(["--bundle", str(bundle)]) == 2
-    assert "other probabilities than torch" in capsys.readouterr().err
-    assert not (bundle / "network.onnx").exists()
-    assert (bundle / "card.json").read_bytes() == before
-    assert export.main(["--bundle", str(bundle / "none")]) == 2
+    if not is_there:
+        (bundle / "network.onnx").unlink()
+    before = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    monkeypatch.setattr(export, "CLOSE", 1e-12)  # as if these were others
+    with pytest.raises(BundleError, match="other probabilities than torch"):
+        export.write_graph(bundle, bundles.load_bundle(bundle, "torch", with_graph=False), graph)
+    assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before
+
+
+def test_a_bundle_that_is_not_there_is_not_exported(tmp_path, capsys):
+    assert export.main(["--bundle", str(tmp_path / "none")]) == 2
+    assert "card.json is missing" in capsys.readouterr().err
 
 
 def test_threads_follow_the_environment(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert bundles.n_threads() == 3
+    assert runtimes.n_threads() == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
-    assert 1 <= bundles.n_threads() <= 4
+    assert 1 <= runtimes.n_threads() <= 4
 
 
 @pytest.mark.slow

@@ -1,18 +1,24 @@
 """Bundles whose card or weights are not what they should be: one sentence, before any record is read."""
 
+import dataclasses
+import json
 import shutil
 
 import pytest
 
 import inference
-from cardiac.errors import BundleError
+from bundles import read_card
+from cardiac.errors import BundleError, ConfigError
+from cards import Card, Stage, sealed_card
+from tasks.mi import BUNDLE
 from tests.card_files import change_card
+from tests.card_files import read_card as plain_card
 
 
 @pytest.fixture
 def bundle(tmp_path):
     """A copy of the shipped bundle."""
-    return shutil.copytree(inference.DEFAULT_BUNDLE, tmp_path / "bundle")
+    return shutil.copytree(BUNDLE, tmp_path / "bundle")
 
 
 def test_damaged_bundles_are_refused(bundle, root, tmp_path, capsys):
@@ -27,6 +33,55 @@ def test_damaged_bundles_are_refused(bundle, root, tmp_path, capsys):
         assert f"{name} is not the file that card.json" in capsys.readouterr().err
     assert inference.main([*command, "--bundle", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+NAMED = {
+    "name": lambda card: card.pop("name"),
+    "signal.band_hz": lambda card: card["signal"].update(band_hz=["low", 45.0]),
+    "signal.leads": lambda card: card["signal"].update(leads="I"),
+    "signal.fs_hz": lambda card: card["signal"].update(fs_hz=float("inf")),
+    "signal.section": lambda card: card["signal"].update(section=True),
+    "network": lambda card: card.update(network=[]),
+    "network.windows": lambda card: card["network"].update(windows=160),
+    "network.n_leads": lambda card: card["network"].update(n_leads=8),
+    "members": lambda card: card.update(members=1.0),
+    "stages.detect.hop": lambda card: card["stages"]["detect"].pop("hop"),
+    "stages.detect": lambda card: card["stages"].update(detect=None),
+    "stages.localize.outputs": lambda card: card["stages"]["localize"].update(outputs=[1]),
+    "training": lambda card: card.update(training=None),
+    "onnx": lambda card: card.update(onnx="none"),
+    "task": lambda card: card.update(task=1),
+}
+
+
+@pytest.mark.parametrize("key", NAMED)
+def test_the_key_that_is_wrong_is_named(key):
+    card = plain_card(BUNDLE)
+    NAMED[key](card)
+    with pytest.raises(ConfigError, match=rf"(^|')({key})( |')"):
+        Card.from_json(card)
+
+
+def test_a_card_is_read_as_it_is_written(tmp_path):
+    """With what this program does not know, in the training and beside it; numbers keep their kind."""
+    plain = plain_card(BUNDLE) | {"task": "x", "named": {"by": ["somebody"]}}
+    plain["training"]["kind of thing"] = 1
+    card = Card.from_json(plain)
+    assert Card.from_json(card.to_json()) == card
+    assert card.to_json() == {key: value for key, value in plain.items() if key not in ("format", "card_sha256")}
+    (tmp_path / "card.json").write_bytes(sealed_card(card))
+    assert read_card(tmp_path) == card
+    assert read_card(tmp_path).sha256 == json.loads((tmp_path / "card.json").read_bytes())["card_sha256"]
+
+
+def test_a_card_that_does_not_fit_itself_cannot_be_made():
+    card = read_card(BUNDLE)
+    wider = {
+        name: Stage(stage.outputs, dataclasses.replace(stage.plan, window=200)) for name, stage in card.stages.items()
+    }
+    for change in ({"members": 0}, {"stages": {}}, {"section": 159}, {"stages": wider}):
+        with pytest.raises(ConfigError):
+            dataclasses.replace(card, **change)
 
 
 FAULTS = {

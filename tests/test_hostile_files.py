@@ -11,11 +11,13 @@ import time
 import zipfile
 from pathlib import Path
 from signal import SIGINT
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import inference
+from cardiac import pipeline
 from cardiac.sources import Recording
 from tests.writers import WRITERS
 
@@ -255,25 +257,28 @@ def fail(*_):
     raise TypeError("a fault")
 
 
-@pytest.mark.parametrize("where", ["read_record", "judge", "conclude", "explain_record"])
+@pytest.mark.parametrize("where", ["read_record", "assess", "predict_batch", "explain"])
 def test_a_fault_over_one_record_is_ours_and_costs_it_alone(where, signal, detector, tmp_path, monkeypatch, caplog):
-    whole = getattr(inference, where)
+    owner = pipeline if where == "read_record" else inference.Detector
+    whole = getattr(owner, where)
 
     def faulty(*arguments):
-        first = arguments[0][0] if isinstance(arguments[0], list) else arguments[0]
-        each = arguments[0] if isinstance(arguments[0], list) else [first]
-        if any("bad" in str(getattr(one, "record_id", one)) for one in each):
+        if any("bad" in str(each) for each in (*arguments, *names_of(arguments))):
             raise Panic("a fault over Petrova")
         return whole(*arguments)
 
-    monkeypatch.setattr(inference, where, faulty)
+    def names_of(arguments):
+        records = arguments[1] if isinstance(arguments[1], list) else [arguments[1]]
+        return [getattr(each, "record_id", "") for each in records]
+
+    monkeypatch.setattr(owner, where, faulty)
     for name in ("good", "also", "bad", "other"):
         np.save(tmp_path / f"{name}.npy", signal)
     named = [Recording(path, path.stem, 500) for path in sorted(tmp_path.glob("*.npy"))]
-    outcomes = {each.record_id: each for each in inference.predict_all(named, detector, evidence=True)}
-    doing = "explaining" if where == "explain_record" else "reading"
+    outcomes = {each.record_id: each for each in pipeline.predict_all(named, detector, evidence=True)}
+    doing = "explaining" if where == "explain" else "reading"
     assert str(outcomes["bad"].error) == f"internal error (Panic) while {doing} bad: please report it"
-    assert (outcomes["bad"].finding is None) == (where != "explain_record")
+    assert (outcomes["bad"].finding is None) == (where != "explain")
     for name in ("good", "also", "other"):
         assert outcomes[name].finding and outcomes[name].evidence and not outcomes[name].error
     assert "in faulty" in caplog.text and "Petrova" not in caplog.text
@@ -290,31 +295,29 @@ class Panic(BaseException):
         (MemoryError(), "bad: does not fit into memory: cut it into parts"),
     ],
 )
-def test_disk_and_memory_are_no_fault(error, told, signal, detector, tmp_path, monkeypatch):
+def test_disk_and_memory_are_no_fault(error, told, signal, tmp_path):
     np.save(tmp_path / "bad.npy", signal)
 
     def fails(*_):
         raise error
 
-    monkeypatch.setattr(inference, "judge", fails)
-    ((outcome),) = inference.predict_all([Recording(tmp_path / "bad.npy", "bad", 500)], detector)
+    ((outcome),) = pipeline.predict_all([Recording(tmp_path / "bad.npy", "bad", 500)], SimpleNamespace(assess=fails))
     assert str(outcome.error).startswith(told)
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
-def test_a_stop_is_a_stop(stop, signal, detector, tmp_path, monkeypatch):
+def test_a_stop_is_a_stop(stop, signal, tmp_path):
     def fails(*_):
         raise stop
 
     np.save(tmp_path / "a.npy", signal)
-    monkeypatch.setattr(inference, "judge", fails)
     with pytest.raises(stop):
-        list(inference.predict_all([Recording(tmp_path / "a.npy", "a", 500)], detector))
+        list(pipeline.predict_all([Recording(tmp_path / "a.npy", "a", 500)], SimpleNamespace(assess=fails)))
 
 
 def test_evidence_that_failed_leaves_the_finding_and_the_exit_status_says_so(signal, tmp_path, monkeypatch, capsys):
     np.save(tmp_path / "a.npy", signal)
-    monkeypatch.setattr(inference, "explain_record", fail)
+    monkeypatch.setattr(inference.Detector, "explain", fail)
     assert (
         inference.main([str(tmp_path / "a.npy"), "--evidence", "--fs-hz", "500", "--out", str(tmp_path / "out")]) == 1
     )

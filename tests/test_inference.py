@@ -15,6 +15,7 @@ import torch
 import wfdb
 
 import inference
+from cardiac import pipeline
 from cardiac.errors import RecordError, SignalTooShort
 from cardiac.leads import LEADS
 from cardiac.signals import prepare_signal
@@ -95,15 +96,15 @@ def test_the_same_alone_in_a_batch_and_with_one_thread(detector, signal):
         torch.set_num_threads(before)
     signals = [simulate_record(seed, site).record.signal for seed, site in enumerate((None, "septal", "inferior"))]
     batch = np.stack([prepare_signal(each, 500, detector.spec) for each in signals])
-    together = detector.run(batch)
+    together = detector.logits(batch)
     for place, prepared in enumerate(batch):
-        for stage, alone in zip(together, detector.run(prepared), strict=True):
+        for stage, alone in zip(together, detector.logits(prepared), strict=True):
             assert np.allclose(stage[place], alone, atol=1e-4)
 
 
 def test_a_finding_is_what_windows_pooling_and_rule_make_of_it(detector, signal):
     finding = detector.predict(signal, 500)
-    logits = detector.run(prepare_signal(signal, 500, detector.spec))
+    logits = detector.logits(prepare_signal(signal, 500, detector.spec))
     assert [each.shape[1:] for each in logits] == [(43, 1), (87, 6)]  # windows of 1.6 s and 1.4 s in ten seconds
     chances = [1 / (1 + np.exp(-each.astype(float))) for each in logits]
     pooled = np.concatenate([each.mean(axis=(0, 1)) for each in chances])
@@ -251,16 +252,18 @@ def test_names_that_are_not_utf8(tmp_path, signal):
 
 
 def test_stopped_by_hand_what_was_read_is_written(mixed, tmp_path, capsys, monkeypatch):
-    whole = inference.predict_all
+    whole = inference.Detector.predict_batch
 
-    def stopped(*arguments):
-        yield next(whole(*arguments))
-        raise KeyboardInterrupt
+    def stopped(detector, records, qualities):
+        if records[0].record_id == "good":
+            raise KeyboardInterrupt
+        return whole(detector, records, qualities)
 
-    monkeypatch.setattr(inference, "predict_all", stopped)
+    monkeypatch.setattr(pipeline, "MAX_BATCH", 1)
+    monkeypatch.setattr(inference.Detector, "predict_batch", stopped)
     assert command(mixed, "--out", tmp_path / "out") == 130
-    assert "Stopped after 1 of 6" in capsys.readouterr().err
-    assert len(json.loads((tmp_path / "out/findings.json").read_text(encoding="utf-8"))) == 1
+    assert "Stopped after 2 of 6" in capsys.readouterr().err
+    assert len(json.loads((tmp_path / "out/findings.json").read_text(encoding="utf-8"))) == 2
 
 
 def write_form(path, records, **changes):
@@ -288,7 +291,7 @@ def test_a_form_in_the_folder_is_taken(mixed, tmp_path):
 
 
 def test_wrong_templates_are_found_before_the_work(mixed, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(inference, "predict_all", pytest.fail)
+    monkeypatch.setattr(inference.Detector, "load", pytest.fail)
     unknown = write_form(tmp_path / "form.csv", ["good", "stranger"])
     assert command(mixed, "--template", unknown, "--out", tmp_path / "out") == 2
     assert "'stranger'" in capsys.readouterr().err
@@ -299,7 +302,7 @@ def test_wrong_templates_are_found_before_the_work(mixed, tmp_path, capsys, monk
 
 
 def test_unwritable_out_and_empty_folder_are_found_before_the_work(mixed, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(inference, "predict_all", pytest.fail)
+    monkeypatch.setattr(inference.Detector, "load", pytest.fail)
     (tmp_path / "file").touch()
     assert command(mixed, "--out", tmp_path / "file") == 2
     (tmp_path / "taken/findings.json").mkdir(parents=True)
@@ -357,22 +360,21 @@ def test_samples_are_not_kept(detector, mixed, tmp_path, monkeypatch):
     """Outcomes come with their record; the command line lets go of it, so that memory stays flat."""
     outcomes = list(inference.predict_folder([mixed / "good.npy"], detector))
     assert outcomes[0].record.duration_s == 10
-    alive, told = [], []
-    whole = inference.predict_all
+    records, alive, whole, table = [], [], inference.Detector.assess, inference.findings_table
 
-    def watched(*arguments):
-        for outcome in whole(*arguments):
-            if outcome.record:
-                alive.append(weakref.ref(outcome.record))
-            yield outcome
+    def watched(detector, record):
+        records.append(weakref.ref(record))
+        return whole(detector, record)
 
-    monkeypatch.setattr(inference, "predict_all", watched)
-    monkeypatch.setattr(inference, "_tell", lambda briefs, *_: told.extend(briefs))
+    def counted(briefs):
+        gc.collect()
+        alive.extend(reference() is not None for reference in records)
+        return table(briefs)
+
+    monkeypatch.setattr(inference.Detector, "assess", watched)
+    monkeypatch.setattr(inference, "findings_table", counted)
     command(mixed, "--out", tmp_path / "out")
-    gc.collect()
-    assert [brief.record_id for brief in told] == ["turned", "good"]
-    assert len(alive) == 2
-    assert not any(reference() for reference in alive)
+    assert alive == [False] * 3  # turned, good, and the one that is too short for a window
 
 
 def test_shipped_bundle_is_small_and_tensors_alone(root):

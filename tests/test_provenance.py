@@ -13,9 +13,8 @@ import bundles
 import cards
 import inference
 from cardiac.errors import BundleError
-from tasks.mi import datasets
+from tasks.mi import BUNDLE
 from tests.card_files import change_card, checksum_by_hand, read_card
-from utils import save_bundle
 
 EACH_RUNTIME = pytest.mark.parametrize("runtime", bundles.RUNTIMES)
 
@@ -23,7 +22,7 @@ EACH_RUNTIME = pytest.mark.parametrize("runtime", bundles.RUNTIMES)
 @pytest.fixture
 def bundle(tmp_path):
     """A copy of the shipped bundle."""
-    return shutil.copytree(inference.DEFAULT_BUNDLE, tmp_path / "bundle")
+    return shutil.copytree(BUNDLE, tmp_path / "bundle")
 
 
 def set_threshold(card):
@@ -68,7 +67,7 @@ def test_a_changed_card_is_refused(case, runtime, bundle):
     assert "card.json was changed after the bundle was made (checksum): copy the bundle again" in told
     assert f"`python bundles.py seal {bundle}` if you changed it on purpose" in told
     with pytest.raises(BundleError, match="was changed after the bundle was made"):
-        datasets.read_card(bundle / "card.json")
+        bundles.read_card(bundle)
 
 
 @EACH_RUNTIME
@@ -96,7 +95,7 @@ def test_another_graph_is_refused(runtime, bundle):
 def test_other_weights_are_refused(runtime, bundle, detector):
     networks = inference.Detector.load(bundle, "torch").bundle.networks
     next(networks[0].parameters()).data *= 1.5
-    save_bundle(bundle / "other", networks, detector.bundle.card)
+    bundles.save_bundle(bundle / "other", networks, detector.bundle.card)
     shutil.copy(bundle / "other/weights.safetensors", bundle)
     assert "weights.safetensors is not the file that card.json tells of (checksum)" in refused(bundle, runtime)
     sha256 = hashlib.sha256((bundle / "weights.safetensors").read_bytes()).hexdigest()
@@ -120,7 +119,7 @@ def test_a_card_of_before_formats_is_refused_until_it_is_sealed(runtime, bundle,
 
 
 def test_runtimes_and_hand_agree_on_the_checksum(root, capsys):
-    folder = inference.DEFAULT_BUNDLE
+    folder = BUNDLE
     expected = checksum_by_hand(read_card(folder))
     assert {inference.Detector.load(folder, runtime).bundle.sha256 for runtime in bundles.RUNTIMES} == {expected}
     card = read_card(folder)
@@ -131,7 +130,9 @@ def test_runtimes_and_hand_agree_on_the_checksum(root, capsys):
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha256
     assert bundles.main(["check", str(folder)]) == 0
     assert capsys.readouterr().out == f"{expected}  {folder}\n"
-    assert (folder / "card.json").read_bytes() == cards.sealed_card(card)  # as this program writes it
+    assert (folder / "card.json").read_bytes() == cards.sealed_card(
+        bundles.read_card(folder)
+    )  # as this program writes it
 
 
 @EACH_RUNTIME

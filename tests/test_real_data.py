@@ -7,17 +7,20 @@ import pandas as pd
 import pytest
 
 import inference
+from bundles import read_card
 from cardiac.folds import check_folds, read_folds
 from cardiac.metrics import as_plain
 from cardiac.records import read_record, record_from_array
-from tasks.mi.datasets import read_card, read_companions, read_dataset
+from tasks.mi import BUNDLE
+from tasks.mi.datasets import read_companions, read_dataset
 from tasks.mi.evaluate import evaluate
 from tasks.mi.folds import companion_folds
 from tasks.mi.out_of_fold import read_found, read_out_of_fold
+from tasks.mi.settings import decide_settings
 from tests.patience import wall_s
 from tests.writers import WRITERS
 
-BUNDLE = inference.DEFAULT_BUNDLE
+BUNDLE = BUNDLE
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +30,7 @@ def dataset(real_data):
 
 @pytest.fixture(scope="module")
 def figures(dataset):
-    return evaluate(
-        dataset, read_found(BUNDLE, dataset), read_card(BUNDLE / "card.json")["training"]["config"]["decide"]
-    )
+    return evaluate(dataset, read_found(BUNDLE, dataset), decide_settings(read_card(BUNDLE)))
 
 
 def test_labels_are_the_known_ones(dataset):

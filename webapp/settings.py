@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 from cardiac.errors import ConfigError
+from tasks.mi import BUNDLE
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTANCE = ROOT / "webapp/instance"
-BUNDLE = ROOT / "checkpoints/mi/hybrid"
 LOCAL_WORKSPACE = "local"
 MOST_BYTES = 3 * 2**30  # of one upload
 MOST_FILES = 2_000  # of one upload

@@ -67,7 +67,7 @@ class Worker:
     @property
     def decided_by(self) -> dict[str, str]:
         """Name and checksum of what decides, as they stand in findings.json."""
-        return {"name": self.detector.bundle.card["name"], "sha256": self.detector.bundle.sha256}
+        return self.detector.decided_by
 
     def work(self) -> bool:
         """Do one task; False where there was none.

@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,6 @@ from cardiac.files import read_table
 from cardiac.leads import LEADS
 from cardiac.listing import PTBXL_INDEX
 from cardiac.records import Record
-from cards import parse_card
 from tasks.mi.gains import restore_gains
 from tasks.mi.labels import (
     AUXILIARY,
@@ -114,22 +112,6 @@ def _rows(dataset: Dataset, kept: np.ndarray) -> Dataset:
         sites=dataset.sites[kept],
         codes=None if dataset.codes is None else dataset.codes[kept],
     )
-
-
-def read_card(path: str | Path) -> dict[str, Any]:
-    """The card.json of a bundle that was trained here, its decide settings among what it holds.
-
-    Raises DatasetError where it does not hold them, BundleError where it is not as it was sealed.
-    """
-    path = Path(path)
-    try:
-        card = parse_card(path.read_bytes(), path.parent)
-        dict(card["training"]["config"]["decide"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(
-            f"{path}: does not say how its decisions were fitted: give a bundle that was trained"
-        ) from error
-    return card
 
 
 def _read_task(folder: Path, min_likelihood: float) -> Dataset:

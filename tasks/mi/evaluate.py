@@ -15,16 +15,20 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from bundles import ROOT, read_card
 from cardiac import metrics
 from cardiac.calibration import METHODS
-from cardiac.errors import CardiacError
 from cardiac.folds import check_folds
 from cardiac.metrics import PROTOCOL, Figure, Figures, format_rows
 from cardiac.thresholds import MIN_POSITIVES
-from tasks.mi.datasets import Dataset, read_card, read_dataset
+from cards import Card
+from tasks.mi import BUNDLE
+from tasks.mi.datasets import Dataset, read_dataset
 from tasks.mi.labels import NORM, SITES
 from tasks.mi.out_of_fold import OutOfFold, read_found
 from tasks.mi.rules import CrossFitted, columns, cross_fit
+from tasks.mi.settings import decide_settings
+from utils import run_command
 
 LEARNABLE = tuple(site for site in SITES if site != "lateral")  # lateral has two positives
 Measure = Callable[[np.ndarray], float]  # of weights (n,)
@@ -208,11 +212,24 @@ def _write_page(
     replace_file(options.html, page.encode())
 
 
-def _write_model_card(path: Path, card: Mapping[str, Any], figures: Figures) -> None:
+def _write_model_card(path: Path, card: Card, figures: Figures) -> None:
     from cardiac.files import replace_file
     from tasks.mi.model_card import model_card
 
     replace_file(path, model_card(card, figures).encode())
+
+
+def _evaluate_bundle(options: argparse.Namespace) -> int:
+    dataset = read_dataset(options.data)
+    card, found = read_card(options.bundle), read_found(options.bundle, dataset)
+    settings = decide_settings(card)
+    figures = evaluate(dataset, found, settings)
+    print(format_figures(figures))
+    if options.model_card:
+        _write_model_card(options.model_card, card, figures)
+    if options.html:
+        _write_page(options, dataset, found, settings, figures)
+    return 0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -220,25 +237,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = Path(os.environ.get("ECG_DATA", "data")) / "aiijc"
     parser.add_argument("--data", type=Path, default=default, help="the data set's folder (%(default)s)")
-    parser.add_argument("--bundle", type=Path, default=Path("checkpoints/mi/hybrid"), help="the bundle (%(default)s)")
+    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"the bundle ({BUNDLE.relative_to(ROOT)})")
     parser.add_argument("--html", type=Path, help="file to write the report into, with charts and the worst errors")
     parser.add_argument("--errors", type=int, default=30, help="how many of the worst errors are drawn (%(default)s)")
     parser.add_argument("--model-card", type=Path, help="file to write the bundle's model card into again")
     options = parser.parse_args(arguments)
-    try:
-        dataset = read_dataset(options.data)
-        card, found = read_card(options.bundle / "card.json"), read_found(options.bundle, dataset)
-        settings = card["training"]["config"]["decide"]
-        figures = evaluate(dataset, found, settings)
-        print(format_figures(figures))
-        if options.model_card:
-            _write_model_card(options.model_card, card, figures)
-        if options.html:
-            _write_page(options, dataset, found, settings, figures)
-    except CardiacError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return run_command(lambda: _evaluate_bundle(options), bad_data=1)
 
 
 if __name__ == "__main__":

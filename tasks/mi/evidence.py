@@ -15,7 +15,9 @@ from cardiac.leads import LEADS
 from cardiac.windows import WindowPlan, pool_windows, sigmoid, window_starts
 from tasks.mi.labels import SITES
 
-Run = Callable[[np.ndarray], list[np.ndarray]]  # signals (b, 12, n) -> of each stage (b, networks, windows, outputs)
+LogitsOf = Callable[
+    [np.ndarray], list[np.ndarray]
+]  # signals (b, 12, n) -> of each stage (b, networks, windows, outputs)
 OUTPUTS = ("mi", *SITES)
 N_ORDERS = 4  # orders of the leads, every second one the reverse of that before
 
@@ -24,7 +26,7 @@ N_ORDERS = 4  # orders of the leads, every second one the reverse of that before
 class Evidence:
     """For one output (`mi`, or an infarction at a site): what each lead adds to its logit, and what each window says.
 
-    leads : (12,), in the order of `labels.LEADS`; above 0 speaks for the output.  starts_s, probabilities :
+    leads : (12,), in the order of `leads.LEADS`; above 0 speaks for the output.  starts_s, probabilities :
     (n_windows,).  window_s : length of a window.  Probabilities are the networks' own, before calibration; a site's
     are given an infarction.
     """
@@ -44,7 +46,7 @@ def lead_orders(n_orders: int, seed: int = 0) -> np.ndarray:
 
 
 def lead_values(
-    signal: np.ndarray, run: Run, plans: Sequence[WindowPlan], n_orders: int = N_ORDERS
+    signal: np.ndarray, logits_of: LogitsOf, plans: Sequence[WindowPlan], n_orders: int = N_ORDERS
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Shapley value of every lead for every output's logit, (7, 12), and what the networks say of all leads.
 
@@ -56,7 +58,7 @@ def lead_values(
         for gone, lead in enumerate(order):
             kept[place, gone + 1 :, lead] = False
     coalitions, index = np.unique(kept.reshape(-1, len(LEADS)), axis=0, return_inverse=True)
-    found = run(signal * coalitions[:, :, None].astype(signal.dtype))
+    found = logits_of(signal * coalitions[:, :, None].astype(signal.dtype))
     logits = output_logits(found, plans)
     steps = -np.diff(logits[index.ravel()].reshape(n_orders, len(LEADS) + 1, -1), axis=1)  # (orders, 12, 7)
     values = np.zeros((len(OUTPUTS), len(LEADS)))
@@ -68,7 +70,7 @@ def lead_values(
 def output_logits(found: Sequence[np.ndarray], plans: Sequence[WindowPlan]) -> np.ndarray:
     """Logits of the pooled probabilities of an infarction, and of an infarction at each site. Returns (b, 7).
 
-    found : as `Run` gives it. The second stage's probability is that of the site given an infarction, for which a
+    found : as `LogitsOf` gives it. The second stage's probability is that of the site given an infarction, for which a
     healthy chest lead would speak as loudly as a sick inferior one; times that of an infarction it is what is asked.
     """
     p = np.concatenate([pool_windows(*each) for each in zip(found, plans, strict=True)], axis=1)
@@ -78,10 +80,10 @@ def output_logits(found: Sequence[np.ndarray], plans: Sequence[WindowPlan]) -> n
 
 
 def gather_evidence(
-    signal: np.ndarray, run: Run, plans: Sequence[WindowPlan], fs_hz: float, outputs: Sequence[str]
+    signal: np.ndarray, logits_of: LogitsOf, plans: Sequence[WindowPlan], fs_hz: float, outputs: Sequence[str]
 ) -> dict[str, Evidence]:
     """Evidence for the named outputs of a prepared signal (12, n) at fs_hz."""
-    values, whole = lead_values(signal, run, plans)
+    values, whole = lead_values(signal, logits_of, plans)
     of_windows = [sigmoid(logits).mean(axis=0) for logits in whole]  # (windows, outputs) a stage
     gathered = {}
     for name in outputs:

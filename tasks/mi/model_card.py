@@ -1,9 +1,7 @@
 """The model card of a bundle (Mitchell et al. 2019), from its card.json and its figures. Nothing here touches a file."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from cardiac.metrics import PROTOCOL, Figures, format_rows
+from cards import Card
 
 INTENDED = """## Intended use
 
@@ -56,19 +54,19 @@ FAILURES = """## Known failures
 """
 
 
-def model_card(card: Mapping[str, Any], figures: Figures) -> str:
-    """The model card in Markdown. card : what card.json holds."""
-    training, signal, doubt = card["training"], card["signal"], card["decisions"]["doubt"]
+def model_card(card: Card, figures: Figures) -> str:
+    """The model card in Markdown."""
+    training, signal, doubt = card.training, card.signal, card.decisions["doubt"]
     companions = ", ".join(f"{n:,} of {name}" for name, n in training["companions"].items()) or "none"
     windows = [
-        f"{name}: windows of {stage['window'] / signal['fs_hz']:g} s every {stage['hop'] / signal['fs_hz']:g} s"
-        for name, stage in card["stages"].items()
+        f"{name}: windows of {stage.plan.window / signal.fs_hz:g} s every {stage.plan.hop / signal.fs_hz:g} s"
+        for name, stage in card.stages.items()
     ]
     facts = [
-        f"- network: {card['network']['name']}, {card['members']} of them, averaged over windows and networks",
-        f"- signal: {signal['fs_hz']:g} Hz, {signal['band_hz'][0]:g} to {signal['band_hz'][1]:g} Hz, mV",
+        f"- network: {card.network['name']}, {card.members} of them, averaged over windows and networks",
+        f"- signal: {signal.fs_hz:g} Hz, {signal.band_hz[0]:g} to {signal.band_hz[1]:g} Hz, mV",
         f"- {'; '.join(windows)}",
-        f"- threshold of infarction: {card['decisions']['thresholds']['mi']:.3f}; uncertain from {doubt['low']:.3f} up to "
+        f"- threshold of infarction: {card.decisions['thresholds']['mi']:.3f}; uncertain from {doubt['low']:.3f} up to "
         f"under {doubt['high']:.3f}",
         f"- recordings: {training['records']:,}, {training['infarctions']} with an infarction; companions: {companions}",
         f"- training: {training['training_s'] / 60:.0f} minutes, {training['threads']} threads, {training['device']}, torch "
@@ -79,8 +77,8 @@ def model_card(card: Mapping[str, Any], figures: Figures) -> str:
     failures = FAILURES if layout == "task" else "## Known failures\n\nThey have not been looked for.\n"
     tables = ["\n".join(format_rows(group, rows)) for group, rows in figures.items()]
     parts = [
-        f"# Model card: {card['name']}",
-        card["use"],
+        f"# Model card: {card.name}",
+        card.use,
         INTENDED,
         "## What it is\n",
         "\n".join(facts),

@@ -9,6 +9,7 @@ import numpy as np
 from cardiac.calibration import Calibration, fit_calibration
 from cardiac.errors import ConfigError
 from cardiac.thresholds import MIN_POSITIVES, fit_doubt, fit_thresholds, shrunk_threshold
+from cards import take, take_list
 from tasks.mi.labels import SITES
 
 
@@ -49,13 +50,18 @@ class Rule:
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> "Rule":
-        """The rule that a card writes. Raises KeyError, TypeError, ConfigError."""
-        held = content["thresholds"]
-        thresholds = Thresholds(
-            held["mi"], *(tuple(held[key][site] for site in SITES) for key in ("sites", "site_scale"))
+        """The rule that a card writes. Raises ConfigError that names the key that is missing or wrong."""
+        thresholds, doubt = (take(content, key, dict, "decisions") for key in ("thresholds", "doubt"))
+        calibration, where = take(content, "calibration", dict, "decisions"), "decisions.thresholds"
+        of_sites = []
+        for key in ("sites", "site_scale"):
+            by_site = take(thresholds, key, dict, where)
+            of_sites.append(tuple(take(by_site, site, float, f"{where}.{key}") for site in SITES))
+        return cls(
+            tuple(_calibration_of(calibration, name) for name in ("mi", *SITES)),
+            Thresholds(take(thresholds, "mi", float, where), *of_sites),
+            (take(doubt, "low", float, "decisions.doubt"), take(doubt, "high", float, "decisions.doubt")),
         )
-        calibrations = tuple(Calibration.of(content["calibration"][name]) for name in ("mi", *SITES))
-        return cls(calibrations, thresholds, (content["doubt"]["low"], content["doubt"]["high"]))
 
     def as_plain(self) -> dict[str, Any]:
         """The rule as plain data, as `of` reads it."""
@@ -73,6 +79,11 @@ class Rule:
     def calibrate(self, pooled: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, (..., 7) -> (..., 7): infarction and the six sites."""
         return np.stack([each(pooled[..., place]) for place, each in enumerate(self.calibrations)], axis=-1)
+
+
+def _calibration_of(content: Mapping[str, Any], name: str) -> Calibration:
+    one, where = take(content, name, dict, "decisions.calibration"), f"decisions.calibration.{name}"
+    return Calibration(take(one, "method", str, where), take_list(one, "parameters", float, where))
 
 
 def fit_rule(pooled: np.ndarray, infarction: np.ndarray, sites: np.ndarray, settings: Mapping[str, Any]) -> Rule:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cardiac.calibration import METHODS
-from cardiac.errors import ConfigError
+from cardiac.errors import ConfigError, DatasetError
+from cards import Card
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 # Settings that must lie within bounds, both included; NaN lies in none.
@@ -59,3 +60,13 @@ def check_settings(config: Mapping[str, Mapping[str, Any]]) -> None:
         section, key = name.split(".")
         if config[section][key] not in known:
             raise ConfigError(f"{name} is {config[section][key]!r}: use one of {', '.join(known)}")
+
+
+def decide_settings(card: Card) -> Mapping[str, Any]:
+    """The decide section that a bundle's decisions were fitted by. Raises DatasetError where its card does not hold it."""
+    found: Any = card.training
+    for key in ("config", "decide"):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    if not isinstance(found, Mapping):
+        raise DatasetError(f"{card.name}: does not say how its decisions were fitted: give a bundle that was trained")
+    return found

@@ -18,9 +18,9 @@ def read(signals):
 
 
 DETECTOR = SimpleNamespace(
-    stages={"detect": PLAN, "localize": PLAN},
+    plans=[PLAN, PLAN],
     spec=SimpleNamespace(fs_hz=100.0),
-    run=lambda signals: read(signals if signals.ndim == 3 else signals[None]),
+    logits=lambda signals: read(signals if signals.ndim == 3 else signals[None]),
 )
 
 

@@ -54,14 +54,14 @@ def counted_by_hand(network, n_samples, starts):
 @pytest.mark.parametrize("n_samples", [1000, 504, 160])
 def test_operations_a_record_are_counted_exactly(by_torch, n_samples):
     network = by_torch.bundle.networks[0]
-    starts = [window_starts(n_samples, plan) for plan in by_torch.stages.values()]
+    starts = [window_starts(n_samples, plan) for plan in by_torch.plans]
     assert bench.operations(network, n_samples, starts) == counted_by_hand(network, n_samples, starts)
 
 
 def test_the_trunk_runs_once_however_many_windows_are_cut(by_torch):
     """Twice the windows cost their heads alone: a few per cent."""
-    network, n = by_torch.bundle.networks[0], by_torch.section
-    once = [window_starts(n, plan) for plan in by_torch.stages.values()]
+    network, n = by_torch.bundle.networks[0], by_torch.bundle.card.section
+    once = [window_starts(n, plan) for plan in by_torch.plans]
     twice = [np.repeat(each, 2) for each in once]
     usual = bench.operations(network, n, once)
     assert usual < bench.operations(network, n, twice) < 1.1 * usual
@@ -140,7 +140,7 @@ def test_stacks_fall_to_their_innermost_part():
     assert part_of("wait (/lib/threading.py:1)") == "waiting"
     assert part_of("main (/x/inference.py:1)") == "the rest"
     parts = shares(
-        f"{stack} 3\nrun_part (/x/bundles.py:9) 6\nwait (/lib/python3.11/threading.py:1) 90\nmain (/x/inference.py:1) 1\n"
+        f"{stack} 3\nrun_part (/x/runtimes.py:9) 6\nwait (/lib/python3.11/threading.py:1) 90\nmain (/x/inference.py:1) 1\n"
     )
     assert [(part.what, round(part.share, 2)) for part in parts] == [
         ("the networks", 0.6),

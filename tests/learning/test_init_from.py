@@ -1,13 +1,16 @@
 """Training that goes on from weights learnt elsewhere."""
 
+import dataclasses
+
 import pytest
 import torch
 from safetensors.torch import load_file
 
 import train
-from bundles import Bundle, bundle_checksum
+from bundles import bundle_checksum, load_bundle
 from cardiac.errors import ConfigError
 from learning.network import begin_from
+from tasks.mi import BUNDLE
 from tasks.mi.simulate import simulate_dataset
 from tests.card_files import read_card
 from utils import load_config
@@ -44,6 +47,6 @@ def test_weights_that_learnt_from_these_recordings_are_refused(root, fitted, tmp
 
 
 def test_weights_of_another_network_are_refused():
-    other = Bundle({"name": "other"}, None, "", "torch", [torch.nn.Linear(2, 3)])
-    with pytest.raises(ConfigError, match="no weight of 'other' fits the network"):
+    other = dataclasses.replace(load_bundle(BUNDLE, "torch"), networks=[torch.nn.Linear(2, 3)])
+    with pytest.raises(ConfigError, match="no weight of 'hybrid' fits the network"):
         begin_from(torch.nn.BatchNorm2d(5), other)

@@ -23,6 +23,7 @@ from cardiac.sources import Recording
 from inference import predict_folder
 from scale import batch, parts
 from scale.manifest import brought_here, list_source
+from tasks.mi import BUNDLE
 from tasks.mi.labels import SITES
 from tests.card_files import change_card, checksum_by_hand, read_card
 from tests.test_bundles import WITHOUT
@@ -63,7 +64,7 @@ def test_findings_are_those_of_the_command_line(root, source, detector, tmp_path
     rows = {row["record_id"]: row for row in rows_of(out)}
     assert len(rows) == len(rows_of(out)) == 29
     schema = pyarrow.parquet.read_schema(parts.part_file(out, 0))
-    assert schema.metadata[b"bundle_sha256"].decode() == detector.bundle.sha256 == bundle_checksum(batch.DEFAULT_BUNDLE)
+    assert schema.metadata[b"bundle_sha256"].decode() == detector.bundle.sha256 == bundle_checksum(BUNDLE)
     assert rows["bad.npy"]["error"].startswith("bad.npy: is not a NumPy array")
     assert rows["bad.npy"]["norm"] is None
     assert rows["bad.npy"]["mi_probability"] is None
@@ -103,7 +104,7 @@ def test_a_worker_and_a_node_that_die_lose_and_double_nothing(root, tmp_path):
 def begun(out, recordings, part_size=10):
     parts.open_folder(out)
     n_parts = parts.begin(out, {"source": "here"}, recordings, part_size)
-    return batch.Reader(str(out), str(batch.DEFAULT_BUNDLE), None), n_parts
+    return batch.Reader(str(out), str(BUNDLE), None), n_parts
 
 
 def test_what_ends_its_worker_twice_is_an_error_row(root, tmp_path, monkeypatch):
@@ -199,7 +200,7 @@ def test_a_run_goes_on_by_the_same_bundle_alone(source, tmp_path, monkeypatch, c
     """Where a threshold was changed meanwhile, its parts would say other things than those before."""
     monkeypatch.setattr(batch, "_run", lambda *_: iter(()))
     monkeypatch.setattr(batch, "cluster", lambda *_: nullcontext(1))
-    bundle, out = shutil.copytree(batch.DEFAULT_BUNDLE, tmp_path / "bundle"), tmp_path / "out"
+    bundle, out = shutil.copytree(BUNDLE, tmp_path / "bundle"), tmp_path / "out"
     command = [str(source), "--out", str(out), "--bundle", str(bundle)]
     assert batch.main(command) == batch.main(command) == 0
     noted = json.loads((out / "_run.json").read_text())

@@ -48,7 +48,7 @@ def test_a_worker_that_dies_is_started_again(root, tmp_path):
     watcher.join()
     assert done.returncode == 0, done.stderr[-2000:]
     assert killed
-    assert len(Detector.load(tmp_path / "two").run(np.zeros((12, 1000), np.float32))) == 2
+    assert len(Detector.load(tmp_path / "two").logits(np.zeros((12, 1000), np.float32))) == 2
     assert not (tmp_path / "two/state").exists()
 
 

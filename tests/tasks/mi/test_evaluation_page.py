@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from cardiac.metrics import f1_score
+from cardiac.signals import SignalSpec
+from cardiac.windows import WindowPlan
+from cards import Card, Stage
 from tasks.mi.charts import Scored, abstention_curve, certainty, draw_all
 from tasks.mi.evaluate import evaluate
 from tasks.mi.evaluation_page import build_page, worst_errors
@@ -81,19 +84,20 @@ def test_page_holds_charts_tables_and_errors_and_no_foreign_markup(found, scored
 )
 def test_model_card_says_what_it_was_taught_by(found, layout, told):
     figures = evaluate(DATASET, found, SETTINGS)
-    card = {
-        "name": "n",
-        "use": "An aid.",
-        "signal": {"fs_hz": 100, "band_hz": [0.5, 45]},
-        "network": {"name": "hybrid"},
-        "members": 2,
-        "stages": {"detect": {"window": 160, "hop": 20}},
-        "decisions": {"thresholds": {"mi": 0.4}, "doubt": {"low": 0.1, "high": 0.6}},
-        "training": {
+    card = Card(
+        name="n",
+        use="An aid.",
+        signal=SignalSpec(100, (0.5, 45)),
+        section=1000,
+        network={"name": "hybrid"},
+        members=2,
+        stages={"detect": Stage(("mi",), WindowPlan(160, 20, "shift", "mean"))},
+        decisions={"thresholds": {"mi": 0.4}, "doubt": {"low": 0.1, "high": 0.6}},
+        training={
             "layout": layout, "companions": {"ptb-xl": 428}, "records": 60, "infarctions": 30, "training_s": 60,
             "threads": 1, "device": "cpu", "torch": "2", "config": {"train": {"seed": 1}}, "code_revision": "r",
         },
-    }  # fmt: skip
+    )  # fmt: skip
     text = model_card(card, figures)
     assert told in text
     assert "must not be used" in text
