@@ -19,8 +19,8 @@ from cardiac.errors import ConfigError, extra
 from cardiac.files import open_folder, replace_file
 from cardiac.sources import Recording
 from scale.cluster import REQUIREMENTS
-from tasks.mi.findings import Finding
-from tasks.mi.labels import SITES
+from tasks.mi.documents import PARQUET, table_row
+from tasks.mi.findings import FIELDS, Finding
 
 LISTING, RUN, LOCK, BUNDLE = "_listing.parquet", "_run.json", ".lock", "_bundle"  # readers of Parquet pass over these
 ATTEMPT = "-\n"  # in a part's marks, before the recordings of an attempt
@@ -120,21 +120,8 @@ def parts_to_do(out: Path, n_parts: int) -> list[int]:
 
 def finding_row(recording: Recording, finding: Finding | None, error: str | None) -> dict[str, Any]:
     """One row. Where a recording could not be read only its names and `error` are filled in: never a "norm"."""
-    row: dict[str, Any] = {"record_id": recording.record_id, "place": str(recording.path), "error": error}
-    if finding is None:
-        return row
-    for name, judgement in (("mi", finding.mi), *finding.localizations.items()):
-        row |= {f"{name}_probability": judgement.probability, f"{name}_present": judgement.present}
-    return row | {
-        "norm": finding.norm,
-        "uncertain": finding.uncertain,
-        "spread": finding.spread,
-        "quality": finding.quality,
-        "remarks": finding.remarks,
-        "heart_rate_bpm": finding.rate_bpm or None,
-        "fs_hz": finding.fs_hz,
-        "duration_s": finding.duration_s,
-    }
+    own = {"record_id": recording.record_id, "place": str(recording.path), "error": error}
+    return own if finding is None else table_row(finding, PARQUET) | own
 
 
 def write_part(out: Path, part: int, rows: Sequence[Mapping[str, Any]], bundle_sha256: str) -> None:
@@ -181,17 +168,10 @@ def _marks(out: Path, part: int) -> Path:
 
 
 def _schema(arrow: Any) -> Any:
-    text, number, truth = arrow.string(), arrow.float64(), arrow.bool_()
-    judged = [each for name in ("mi", *SITES) for each in ((f"{name}_probability", number), (f"{name}_present", truth))]
-    told = [
-        ("norm", truth),
-        ("uncertain", truth),
-        ("spread", number),
-        ("quality", text),
-        ("remarks", arrow.list_(text)),
-    ]
-    told += [("heart_rate_bpm", number), ("fs_hz", number), ("duration_s", number), ("error", text)]
-    return arrow.schema([("record_id", text), ("place", text), *judged, *told])
+    text = arrow.string()
+    types = {str: text, float: arrow.float64(), bool: arrow.bool_(), list[str]: arrow.list_(text)}
+    of_finding = {name: types[FIELDS[field]] for name, field in PARQUET.items()}
+    return arrow.schema({"record_id": text, "place": text, **of_finding, "error": text}.items())
 
 
 def _arrow() -> tuple[Any, Any]:

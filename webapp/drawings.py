@@ -5,12 +5,11 @@ import json
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from cardiac.errors import RecordError
 from cardiac.stored_signals import stored_record
-from tasks.mi.documents import finding_of
 from tasks.mi.evidence import evidence_of
+from tasks.mi.findings import Finding
 from webapp.storage.files import Files
 from webapp.storage.jobs import ask_drawing
 from webapp.storage.tables import Record
@@ -70,7 +69,7 @@ def draw(files: Files, row: Record, kind: str) -> bytes:
     from tasks.mi.report_page import ecg_report
 
     record = stored_record(files.signal(row.signal), row.name, row.document["fs_hz"])
-    finding: Any = finding_of(row.document)
+    finding = Finding.from_dict(row.document)
     evidence = evidence_of(row.evidence) if row.evidence else None
     if kind == "report.pdf":
         return ecg_report(record, finding, row.document["bundle"], evidence)

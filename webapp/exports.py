@@ -13,7 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cardiac import NOTICE
-from tasks.mi.labels import COLUMNS, RECORD_COLUMN, SITES
+from tasks.mi.documents import FINDINGS_CSV, table_row
+from tasks.mi.findings import Finding
+from tasks.mi.labels import COLUMNS, RECORD_COLUMN
 from tasks.mi.submission import submission_row
 from webapp.storage.files import Files
 from webapp.storage.records import Query, every_record, latest_reviews
@@ -62,19 +64,12 @@ def findings_json(session: Session, workspace: str, query: Query) -> Iterator[st
 
 def findings_csv(session: Session, workspace: str, query: Query) -> Iterator[str]:
     """A row a record: decision, probabilities and thresholds, quality, in pieces."""
-    outputs = ["infarction", *SITES]
-    columns = ["record", "infarction", "sites", "uncertain", "spread", "quality", "reasons"]
-    columns += [f"{kind}_{output}" for kind in ("probability", "threshold") for output in outputs]
-    columns += ["heart_rate_bpm", "duration_s", "fs_hz", "bundle_sha256", "notice"]
-    yield csv_text(columns, [])
+    yield csv_text([*FINDINGS_CSV, "bundle_sha256", "notice"], [])
     for row in _pieces(session, workspace, query):
-        document = row.document
-        judged = [document["mi"], *(document["localizations"][site] for site in SITES)]
-        cells = [row.name, int(row.present), " ".join(sites_of(row.sites)), int(row.uncertain), document["spread"]]
-        cells += [row.quality, "; ".join(document["quality"]["reasons"])]
-        cells += [each[kind] for kind in ("probability", "threshold") for each in judged]
-        cells += [document["heart_rate_bpm"] or None, document["duration_s"], document["fs_hz"]]  # 0: not known
-        yield csv_text([*cells, document["bundle"]["sha256"], NOTICE], [])
+        cells = table_row(Finding.from_dict(row.document), FINDINGS_CSV)
+        cells |= {"sites": " ".join(cells["sites"]), "reasons": "; ".join(cells["reasons"])}
+        plain = (int(cell) if isinstance(cell, bool) else cell for cell in cells.values())
+        yield csv_text([*plain, row.document["bundle"]["sha256"], NOTICE], [])
 
 
 def everything_zip(session: Session, files: Files, workspace: str, query: Query) -> Iterator[bytes]:

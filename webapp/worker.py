@@ -26,8 +26,9 @@ from cardiac.sources import Listing, Recording, list_upload, unpack_apart
 from cardiac.stored_signals import stored_record
 from cardiac.tracing import small_tracing
 from inference import Detector, explain_record, predict_record
-from tasks.mi.documents import finding_document, finding_of
+from tasks.mi.documents import finding_document
 from tasks.mi.evidence import evidence_document
+from tasks.mi.findings import Finding
 from webapp.drawings import draw, place_of
 from webapp.logs import told_place
 from webapp.samples import ENDING, read_samples
@@ -220,7 +221,7 @@ class Worker:
         reason, evidence = None, None
         try:
             record = stored_record(self.files.signal(row.signal), row.name, row.document["fs_hz"])
-            finding = finding_of(row.document)
+            finding = Finding.from_dict(row.document)
             if row.document["bundle"] != self.decided_by:
                 raise RecordError(f"{row.name}: was read by another bundle: upload the recording again")
             evidence = evidence_document(explain_record(record, finding, self.detector))

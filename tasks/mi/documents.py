@@ -1,61 +1,56 @@
-"""The only door out: Findings -> findings.json, submission.csv, the table and the pictures."""
+"""The objects of findings.json, and the names under which other outputs have the fields of a Finding."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from cardiac.errors import RecordRejected
-from cardiac.quality.reasons import Reason
-from cardiac.records import Note
 from tasks.mi.evidence import Evidence, evidence_document
-from tasks.mi.findings import Finding, Judgement
+from tasks.mi.findings import FIELDS, Finding
+from tasks.mi.labels import OUTPUTS
+
+# What each table has of a Finding: its columns, each with the field of `Finding.to_row` that stands there. Some names are
+# older than the fields' own, and programs read them, so they stay; a new table takes the fields' names.
+PARQUET = {  # of scale.batch; the thresholds are the bundle's, and the sites those that are present
+    name: name for name in FIELDS if name != "sites" and not name.endswith("_threshold")
+}
+RECORD_COLUMNS = {  # of the site's database, and so of its list of records
+    "present": "mi_present",
+    "probability": "mi_probability",
+    "sites": "sites",
+    "uncertain": "uncertain",
+    "quality": "quality",
+}
+FINDINGS_CSV = {  # of the site's export
+    "record": "record_id",
+    "infarction": "mi_present",
+    "sites": "sites",
+    "uncertain": "uncertain",
+    "spread": "spread",
+    "quality": "quality",
+    "reasons": "remarks",
+    **{
+        f"{name}_{'infarction' if output == 'mi' else output}": f"{output}_{name}"
+        for name in ("probability", "threshold")
+        for output in OUTPUTS
+    },
+    "heart_rate_bpm": "heart_rate_bpm",
+    "duration_s": "duration_s",
+    "fs_hz": "fs_hz",
+}
+
+
+def table_row(finding: Finding, columns: Mapping[str, str]) -> dict[str, Any]:
+    """A finding in the columns of one of the tables above."""
+    row = finding.to_row()
+    return {name: row[field] for name, field in columns.items()}
 
 
 def finding_document(
     finding: Finding, bundle: Mapping[str, str], evidence: Mapping[str, Evidence] | None = None
 ) -> dict[str, Any]:
     """One object of findings.json. bundle : name and sha256 of what decided.  evidence : by output, where asked for."""
-
-    def judged(judgement: Any) -> dict[str, Any]:
-        return {
-            "probability": round(judgement.probability, 6),
-            "threshold": round(judgement.threshold, 6),
-            "present": judgement.present,
-        }
-
-    return {
-        "record": finding.record_id,
-        "mi": judged(finding.mi),
-        "localizations": {site: judged(judgement) for site, judgement in finding.localizations.items()},
-        "norm": finding.norm,
-        "uncertain": finding.uncertain,
-        "spread": round(finding.spread, 6),
-        "quality": {"status": finding.quality, "reasons": finding.remarks, "details": [*map(asdict, finding.reasons)]},
-        "heart_rate_bpm": None if finding.rate_bpm is None else round(finding.rate_bpm),
-        "fs_hz": finding.fs_hz,
-        "duration_s": finding.duration_s,
-        "bundle": dict(bundle),
-    } | ({"evidence": evidence_document(evidence)} if evidence else {})
-
-
-def finding_of(document: Mapping[str, Any]) -> Finding:
-    """The Finding that a document of `finding_document` tells; a note's level is that of the whole."""
-    quality = document["quality"]
-    reasons = tuple(Reason(**each | {"leads": tuple(each["leads"])}) for each in quality["details"])
-    level = "info" if reasons or quality["status"] == "ok" else "warning"
-    return Finding(
-        record_id=document["record"],
-        mi=Judgement(**document["mi"]),
-        localizations={site: Judgement(**each) for site, each in document["localizations"].items()},
-        norm=document["norm"],
-        uncertain=document["uncertain"],
-        spread=document["spread"],
-        notes=tuple(Note(level, text) for text in quality["reasons"][len(reasons) :]),
-        fs_hz=document["fs_hz"],
-        duration_s=document["duration_s"],
-        reasons=reasons,
-        rate_bpm=document["heart_rate_bpm"],
-    )
+    document = finding.to_dict() | {"bundle": dict(bundle)}
+    return document | ({"evidence": evidence_document(evidence)} if evidence else {})
 
 
 def error_document(record_id: str, error: Exception) -> dict[str, Any]:

@@ -13,12 +13,10 @@ import numpy as np
 
 from cardiac.leads import LEADS
 from cardiac.windows import WindowPlan, pool_windows, sigmoid, window_starts
-from tasks.mi.labels import SITES
+from tasks.mi.labels import OUTPUTS, SITES
 
-LogitsOf = Callable[
-    [np.ndarray], list[np.ndarray]
-]  # signals (b, 12, n) -> of each stage (b, networks, windows, outputs)
-OUTPUTS = ("mi", *SITES)
+# signals (b, 12, n) -> of each stage logits (b, networks, windows, outputs)
+LogitsOf = Callable[[np.ndarray], list[np.ndarray]]
 N_ORDERS = 4  # orders of the leads, every second one the reverse of that before
 
 

@@ -1,7 +1,8 @@
-"""From calibrated probabilities to a Finding: whether there is an infarction, and at which sites."""
+"""From calibrated probabilities to a Finding, and from a Finding to plain data and back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -9,8 +10,28 @@ from cardiac.errors import RecordError
 from cardiac.quality.assess import Quality
 from cardiac.quality.reasons import Reason
 from cardiac.records import Note, Record
-from tasks.mi.labels import SITES
+from tasks.mi.labels import OUTPUTS, SITES
 from tasks.mi.rules import Rule, decide_sites
+
+# The fields of `Finding.to_row` and their types, in order. findings.json (`Finding.to_dict`) is older and has them in
+# objects: record_id is `record`, quality is `quality.status`, remarks are `quality.reasons`; its numbers are rounded.
+FIELDS: dict[str, Any] = {
+    "record_id": str,
+    **{
+        f"{output}_{name}": kind
+        for output in OUTPUTS
+        for name, kind in (("probability", float), ("threshold", float), ("present", bool))
+    },
+    "sites": list[str],
+    "norm": bool,
+    "uncertain": bool,
+    "spread": float,
+    "quality": str,
+    "remarks": list[str],
+    "heart_rate_bpm": float,
+    "fs_hz": float,
+    "duration_s": float,
+}
 
 
 @dataclass(frozen=True)
@@ -20,6 +41,14 @@ class Judgement:
     probability: float
     threshold: float
     present: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """The judgement in findings.json."""
+        return {
+            "probability": round(self.probability, 6),
+            "threshold": round(self.threshold, 6),
+            "present": self.present,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +102,58 @@ class Finding:
     def remarks(self) -> list[str]:
         """Why the tracing wants a look, and what was settled on reading it, in words."""
         return [each.text for each in (*self.reasons, *self.notes)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as an object of findings.json, of the API and of the database; numbers are rounded."""
+        return {
+            "record": self.record_id,
+            "mi": self.mi.to_dict(),
+            "localizations": {site: judgement.to_dict() for site, judgement in self.localizations.items()},
+            "norm": self.norm,
+            "uncertain": self.uncertain,
+            "spread": round(self.spread, 6),
+            "quality": {"status": self.quality, "reasons": self.remarks, "details": [*map(asdict, self.reasons)]},
+            "heart_rate_bpm": None if self.rate_bpm is None else round(self.rate_bpm),
+            "fs_hz": self.fs_hz,
+            "duration_s": self.duration_s,
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "Finding":
+        """The finding that `to_dict` wrote. Which of the notes were warnings is not written: all have the whole's level."""
+        quality = document["quality"]
+        reasons = tuple(Reason(**each | {"leads": tuple(each["leads"])}) for each in quality["details"])
+        level = "info" if reasons or quality["status"] == "ok" else "warning"
+        return cls(
+            record_id=document["record"],
+            mi=Judgement(**document["mi"]),
+            localizations={site: Judgement(**each) for site, each in document["localizations"].items()},
+            norm=document["norm"],
+            uncertain=document["uncertain"],
+            spread=document["spread"],
+            notes=tuple(Note(level, text) for text in quality["reasons"][len(reasons) :]),
+            fs_hz=document["fs_hz"],
+            duration_s=document["duration_s"],
+            reasons=reasons,
+            rate_bpm=document["heart_rate_bpm"],
+        )
+
+    def to_row(self) -> dict[str, Any]:
+        """The finding as one row of a table, with the names and types of `FIELDS`; a rate that is not known is None."""
+        row: dict[str, Any] = {"record_id": self.record_id}
+        for output, judgement in (("mi", self.mi), *self.localizations.items()):
+            row |= {f"{output}_{name}": value for name, value in asdict(judgement).items()}
+        return row | {
+            "sites": [*self.sites],
+            "norm": self.norm,
+            "uncertain": self.uncertain,
+            "spread": self.spread,
+            "quality": self.quality,
+            "remarks": self.remarks,
+            "heart_rate_bpm": self.rate_bpm or None,  # earlier versions wrote 0
+            "fs_hz": self.fs_hz,
+            "duration_s": self.duration_s,
+        }
 
 
 def decide(

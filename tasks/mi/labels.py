@@ -6,6 +6,7 @@ from cardiac.leads import LEADS, lead_and_sign, lead_name  # noqa: F401 (which o
 
 # In the order of the submission's columns.
 SITES = ("septal", "anterior", "lateral", "anterolateral", "anteroseptal", "inferior")
+OUTPUTS = ("mi", *SITES)  # of the networks, together
 NORM = "norm"
 COLUMNS = {
     "septal": "перегородочный",

@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Select, and_, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from tasks.mi.documents import RECORD_COLUMNS, table_row
+from tasks.mi.findings import Finding
 from tasks.mi.labels import RECORD_COLUMN
 from webapp.storage.accounts import Person
 from webapp.storage.files import Files
@@ -99,9 +101,9 @@ def store_record(session: Session, files: Files, workspace: str, name: str, read
         session.execute(delete(Task).where(Task.record_id == row.id))  # explanations of the former finding
     document = {**read.document, "record": kept}
     row.document, row.evidence = document, None
-    row.present, row.probability = document["mi"]["present"], document["mi"]["probability"]
-    row.sites = mask_of(site for site, each in document["localizations"].items() if each["present"])
-    row.uncertain, row.quality = document["uncertain"], document["quality"]["status"]
+    columns = table_row(Finding.from_dict(document), RECORD_COLUMNS)
+    for name, value in (columns | {"sites": mask_of(columns["sites"])}).items():
+        setattr(row, name, value)
     session.flush()
     return kept
 

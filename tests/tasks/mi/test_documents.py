@@ -10,10 +10,11 @@ from cardiac.calibration import Calibration
 from cardiac.errors import RecordError
 from cardiac.leads import LEADS
 from cardiac.paper import MM_PER_INCH
+from cardiac.quality.reasons import Reason
 from cardiac.records import Note, Record
 from learning.curves import write_curves
-from tasks.mi.documents import error_document, finding_document, finding_of
-from tasks.mi.findings import decide
+from tasks.mi.documents import FINDINGS_CSV, PARQUET, RECORD_COLUMNS, error_document, finding_document, table_row
+from tasks.mi.findings import FIELDS, Finding, decide
 from tasks.mi.labels import COLUMNS, SITES
 from tasks.mi.pictures import draw_ecg, summary, write_ecg
 from tasks.mi.report_page import draw_report
@@ -44,6 +45,66 @@ def test_document_has_the_agreed_form():
     assert (document["uncertain"], document["spread"]) == (False, 0.125)
     assert document["quality"] == {"status": "warning", "reasons": ["turned"], "details": []}
     assert document["bundle"] == BUNDLE
+
+
+REASON = Reason("flat", ("V2",), "warning", "no signal in lead V2: check the electrode", 1.0, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("notes", "reasons"),
+    [
+        ((), ()),
+        ((Note("info", "as usual"),), ()),
+        ((Note("warning", "turned"), Note("warning", "cut")), ()),
+        ((Note("info", "as usual"),), (REASON,)),
+    ],
+)
+@pytest.mark.parametrize("rate_bpm", [None, 61.0])
+def test_a_finding_comes_back_from_its_document(notes, reasons, rate_bpm):
+    """Through JSON, whatever was remarked; the numbers here have no more than the six places that are kept."""
+    found = dataclasses.replace(finding("a"), notes=notes, reasons=reasons, rate_bpm=rate_bpm)
+    assert Finding.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+def test_a_row_has_the_names_and_types_of_its_fields():
+    found = dataclasses.replace(finding("a"), rate_bpm=61.5, reasons=(REASON,))
+    row = found.to_row()
+    assert list(row) == list(FIELDS)
+    for name, kind in FIELDS.items():
+        assert isinstance(row[name], getattr(kind, "__origin__", kind)), name
+    assert (row["mi_probability"], row["mi_threshold"], row["mi_present"]) == (0.9, 0.4, True)
+    assert [site for site in SITES if row[f"{site}_present"]] == row["sites"] == ["inferior"]
+    assert (row["quality"], row["remarks"]) == ("warning", [REASON.text, "turned"])
+    assert row["heart_rate_bpm"] == 61.5  # as it was measured; findings.json has it in whole beats
+
+
+@pytest.mark.parametrize("rate_bpm", [None, 0])
+def test_a_row_has_no_number_for_a_heart_rate_that_is_not_known(rate_bpm):
+    """Documents of earlier versions have 0."""
+    document = finding("a").to_dict() | {"heart_rate_bpm": rate_bpm}
+    assert Finding.from_dict(document).to_row()["heart_rate_bpm"] is None
+
+
+def test_programs_find_the_columns_they_know():
+    """The names that tables had before their fields stood in one place."""
+    assert list(PARQUET) == [
+        "record_id", "mi_probability", "mi_present", "septal_probability", "septal_present", "anterior_probability",
+        "anterior_present", "lateral_probability", "lateral_present", "anterolateral_probability",
+        "anterolateral_present", "anteroseptal_probability", "anteroseptal_present", "inferior_probability",
+        "inferior_present", "norm", "uncertain", "spread", "quality", "remarks", "heart_rate_bpm", "fs_hz", "duration_s",
+    ]  # fmt: skip
+    assert list(FINDINGS_CSV) == [
+        "record", "infarction", "sites", "uncertain", "spread", "quality", "reasons", "probability_infarction",
+        "probability_septal", "probability_anterior", "probability_lateral", "probability_anterolateral",
+        "probability_anteroseptal", "probability_inferior", "threshold_infarction", "threshold_septal",
+        "threshold_anterior", "threshold_lateral", "threshold_anterolateral", "threshold_anteroseptal",
+        "threshold_inferior", "heart_rate_bpm", "duration_s", "fs_hz",
+    ]  # fmt: skip
+    row = table_row(finding("a"), FINDINGS_CSV)
+    assert (row["infarction"], row["probability_inferior"], row["threshold_inferior"]) == (True, 0.7, 0.5)
+    assert table_row(finding("a"), RECORD_COLUMNS) == {
+        "present": True, "probability": 0.9, "sites": ["inferior"], "uncertain": False, "quality": "warning",
+    }  # fmt: skip
 
 
 def test_error_document():
@@ -129,7 +190,7 @@ def test_a_heart_rate_that_is_not_known_is_nothing(rate_bpm, told):
     found = dataclasses.replace(finding("a"), rate_bpm=rate_bpm)
     document = json.loads(json.dumps(finding_document(found, BUNDLE)))
     assert document["heart_rate_bpm"] == told
-    assert finding_of(document).rate_bpm == told
+    assert Finding.from_dict(document).rate_bpm == told
     page = draw_report(Record("a", np.zeros((12, 5000), np.float32), 500.0), found, BUNDLE)
     words = " ".join(text.get_text() for axes in page.axes for text in axes.texts)
     assert ("heart rate 56 a minute" in words) == (told is not None)

@@ -3,7 +3,8 @@ import pytest
 
 from cardiac.leads import LEADS
 from cardiac.windows import WindowPlan, sigmoid, window_starts
-from tasks.mi.evidence import OUTPUTS, evidence_document, gather_evidence, lead_orders, lead_values, output_logits
+from tasks.mi.evidence import evidence_document, gather_evidence, lead_orders, lead_values, output_logits
+from tasks.mi.labels import OUTPUTS
 from tasks.mi.pictures import moments
 
 PLANS = [WindowPlan(160, 20, "shift", "mean"), WindowPlan(140, 10, "shift", "mean")]
