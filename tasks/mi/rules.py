@@ -26,9 +26,10 @@ class Thresholds:
     site_scale: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        for value in (self.mi, *self.sites, *self.site_scale):
+        names = ("mi", *(f"{key}.{site}" for key in ("sites", "site_scale") for site in SITES))
+        for name, value in zip(names, (self.mi, *self.sites, *self.site_scale), strict=True):
             if not (type(value) in (int, float) and 0 < value <= 1):
-                raise ConfigError(f"a threshold of {value!r} is not a number above 0 and up to 1")
+                raise ConfigError(f"thresholds.{name} is {value!r}: a number above 0 and up to 1 is needed")
 
 
 @dataclass(frozen=True)

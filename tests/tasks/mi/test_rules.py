@@ -110,6 +110,16 @@ def test_a_band_that_does_not_hold_the_threshold_is_refused(doubt):
         Rule(AS_IT_IS, Thresholds(0.4, (0.5,) * 6, (0.5,) * 6), doubt)
 
 
+@pytest.mark.parametrize("value", [0, -0.1, 1.1, float("nan"), "0.4", True, None])
+def test_a_threshold_that_is_none_is_named(value):
+    with pytest.raises(ConfigError, match=r"^thresholds\.mi is .* above 0"):
+        Thresholds(value, (0.5,) * 6, (0.5,) * 6)
+    with pytest.raises(ConfigError, match=r"^thresholds\.sites\.inferior is .* above 0"):
+        Thresholds(0.4, (*(0.5,) * 5, value), (0.5,) * 6)
+    with pytest.raises(ConfigError, match=r"^thresholds\.site_scale\.septal is .* above 0"):
+        Thresholds(0.4, (0.5,) * 6, (value, *(0.5,) * 5))
+
+
 def test_a_rule_calibrates_every_output():
     with pytest.raises(ConfigError):
         Rule(AS_IT_IS[:6], Thresholds(0.4, (0.5,) * 6, (0.5,) * 6), (0.2, 0.7))
