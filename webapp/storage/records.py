@@ -18,14 +18,28 @@ from webapp.storage.jobs import forget_name, iso_time
 from webapp.storage.tables import NAME_LETTERS, Form, Job, Record, Review, Task, folded, mask_of, sites_of
 
 UPLOADED_S = {"day": 86_400.0, "week": 7 * 86_400.0, "month": 30 * 86_400.0}
-ORDERS: dict[str, tuple[Any, ...]] = {
-    "newest": (Record.id.desc(),),
-    "oldest": (Record.id.asc(),),
-    "name": (Record.name.asc(), Record.id.asc()),
-    "probability": (Record.probability.asc(), Record.id.asc()),
-    "-probability": (Record.probability.desc(), Record.id.desc()),
-}
 LAST_LETTER = "\U0010ffff"  # which stands in no name, and after all that do
+
+
+@dataclass(frozen=True)
+class Order:
+    """By which columns a list is sorted, and whether all of them fall. The last one is a record's number, so none tie."""
+
+    columns: tuple[Any, ...]
+    is_falling: bool = False
+
+    def clauses(self, is_back: bool = False) -> list[Any]:
+        """What a query is ordered by. is_back : the other way round."""
+        return [each.desc() if self.is_falling != is_back else each.asc() for each in self.columns]
+
+
+ORDERS = {
+    "newest": Order((Record.id,), is_falling=True),
+    "oldest": Order((Record.id,)),
+    "name": Order((Record.name, Record.id)),
+    "probability": Order((Record.probability, Record.id)),
+    "-probability": Order((Record.probability, Record.id), is_falling=True),
+}
 
 
 @dataclass(frozen=True)
@@ -119,7 +133,7 @@ def list_records(
     """How many there are in all, and a page of them."""
     held = query.conditions(workspace)
     total = session.scalar(select(func.count()).select_from(Record).where(held)) or 0
-    shown = select(Record.id).where(held).order_by(*ORDERS[query.sort]).limit(limit).offset(offset)
+    shown = select(Record.id).where(held).order_by(*ORDERS[query.sort].clauses()).limit(limit).offset(offset)
     places = {each: place for place, each in enumerate(session.scalars(shown))}  # found in an index, without the rows
     rows = session.scalars(select(Record).where(Record.id.in_(places)))
     return total, sorted(rows, key=lambda row: places[row.id])
@@ -127,22 +141,20 @@ def list_records(
 
 def every_record(workspace: str, query: Query) -> Select:
     """All of them in order, to be read in pieces."""
-    return select(Record).where(query.conditions(workspace)).order_by(*ORDERS[query.sort])
+    return select(Record).where(query.conditions(workspace)).order_by(*ORDERS[query.sort].clauses())
 
 
 def neighbours(session: Session, workspace: str, query: Query, row: Record) -> tuple[str | None, str | None]:
     """Names of the records before and after this one in the list."""
-    return _beside(session, workspace, query, row, back=True), _beside(session, workspace, query, row, back=False)
+    return _beside(session, workspace, query, row, is_back=True), _beside(session, workspace, query, row, is_back=False)
 
 
-def _beside(session: Session, workspace: str, query: Query, row: Record, back: bool) -> str | None:
-    first, *rest = ORDERS[query.sort]
-    falling = first.modifier.__name__ == "desc_op"
-    columns = [each.element for each in (first, *rest)]
-    order, here = tuple_(*columns), tuple_(*(getattr(row, column.name) for column in columns))
-    less = back != falling
-    held = and_(query.conditions(workspace), order < here if less else order > here)
-    nearest = select(Record.id).where(held).order_by(*(each.desc() if less else each.asc() for each in columns))
+def _beside(session: Session, workspace: str, query: Query, row: Record, is_back: bool) -> str | None:
+    order = ORDERS[query.sort]
+    sorted_by, here = tuple_(*order.columns), tuple_(*(getattr(row, column.key) for column in order.columns))
+    is_beyond = sorted_by < here if is_back != order.is_falling else sorted_by > here
+    held = and_(query.conditions(workspace), is_beyond)
+    nearest = select(Record.id).where(held).order_by(*order.clauses(is_back))
     return session.scalar(select(Record.name).where(Record.id == nearest.limit(1).scalar_subquery()))
 
 
