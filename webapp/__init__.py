@@ -1,8 +1,10 @@
 """The web application: upload, browse, look, export. `create_app` makes it; `main.py` starts it."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any, BinaryIO
 
 from flask import Flask, Request, g, request
@@ -59,10 +61,11 @@ class UploadRequest(Request):
         return []
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None, sites: Sequence[ModuleType] | None = None) -> Flask:
     """The application on a data folder and a database, whose tables are brought to today's.
 
-    Raises ConfigError for a folder, a database or proxies that cannot be used.
+    sites : modules with the pages of detectors, as `webapp.task_sites` describes them; without it, every tasks/*/site.py.
+    Raises ConfigError for a folder, a database, proxies or a site module that cannot be used.
     """
     settings = settings or Settings()
     proxies = read_proxies(settings.behind_proxy)
@@ -99,17 +102,23 @@ def create_app(settings: Settings | None = None) -> Flask:
     answer_problems(app)
     access.guard(app)
     words(app)
-    _register(app)
+    try:
+        _register(app, sites)
+    except CardiacError:
+        database.close()
+        raise
     app.teardown_request(_drop_files)
     return app
 
 
-def _register(app: Flask) -> None:
+def _register(app: Flask, sites: Sequence[ModuleType] | None) -> None:
     from webapp.api import register_api
     from webapp.pages import pages
+    from webapp.task_sites import add_sites, find_sites
 
     app.register_blueprint(pages)
     register_api(app)
+    add_sites(app, find_sites() if sites is None else sites)
 
 
 def _language() -> str:

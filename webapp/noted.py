@@ -2,7 +2,7 @@
 
 - A record's page and its document leave a row each time, and so do pictures, reports, exports and all changes.
 - What a page goes on to fetch (samples piece by piece, evidence until it is there) leaves one row of each kind: the first
-  look, whether there was a page or not, and again after ten minutes.
+  look, whether there was a page or not, and again after ten minutes. So does a page that a task brings along.
 - A list leaves a row, and again after ten minutes. One that only narrows another (the same filters, order and place, and a
   search that goes on from letters that were noted) leaves none meanwhile: typing a name is one look. A list with a search
   never is covered by one without. The row tells of a search how many letters it has, and not which.
@@ -52,6 +52,14 @@ def leave_look(row: Record, kind: str) -> None:
     key = (*_who(), row.workspace, row.id, row.name, kind)
     if not _looks().covers(key):
         leave_trail("saw", row.name, kind)
+        _looks().note(key)
+
+
+def leave_look_at_page(endpoint: str, record: str | None = None) -> None:
+    """Note that this person opens a task's page, unless the last ten minutes have it. record : that it is about."""
+    key = (*_who(), person().workspace, "page", endpoint, record)
+    if not _looks().covers(key):
+        leave_trail("saw", record, endpoint)
         _looks().note(key)
 
 

@@ -36,6 +36,7 @@ ACTIONS = (  # of the trail
     N_("reviewed"),
     N_("revoked a token"),
     N_("saw"),
+    N_("sent a form"),
     N_("session ended"),
     N_("uploaded"),
     N_("used an ended token"),

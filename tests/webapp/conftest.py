@@ -3,10 +3,11 @@
 import io
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -132,11 +133,11 @@ def settings(request, tmp_path) -> Settings:
 
 @contextmanager
 def sites_on(settings: Settings, detector: Detector) -> Iterator[Callable[..., Site]]:
-    """Makes sites on the same data, until this ends; options are those of `Settings`."""
+    """Makes sites on the same data, until this ends, without the pages of tasks but these; options are those of `Settings`."""
     made: list[Site] = []
 
-    def make(**options: Any) -> Site:
-        app = create_app(replace(settings, **{"draw_wait_s": 0.0, "port": 0, **options}))
+    def make(sites: Sequence[ModuleType] = (), **options: Any) -> Site:
+        app = create_app(replace(settings, **{"draw_wait_s": 0.0, "port": 0, **options}), sites)
         app.config["WTF_CSRF_ENABLED"] = False  # of forms' tokens test_requests.py has its own
         store = app.extensions["store"]
         made.append(Site(app, app.test_client(), Worker(store.database, store.files, detector=detector)))
