@@ -89,6 +89,7 @@ def test_without_modules_no_byte_is_another(make_site):
         ]
         assert link in pages[1]
         assert pages[0] == pages[1].replace(link, "")
+        assert 'Patients</a></li>\n          <li><a href="/api/docs">' in pages[0]
 
 
 def test_every_site_module_of_a_task_is_found(settings, tmp_path, monkeypatch):
