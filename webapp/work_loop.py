@@ -66,13 +66,13 @@ def serve(worker: Working, parent: int) -> None:
     try:
         with beating(worker):
             while os.getppid() == parent:
-                if not _worked(worker):
+                if not work_once(worker):
                     time.sleep(IDLE_S)
     finally:
         worker.stop()
 
 
-def _worked(worker: Working) -> bool:
+def work_once(worker: Working) -> bool:
     """Do one task, whatever comes of it; False where there was none, or none could be had."""
     try:
         with bounded(LONGEST_TASK_S):

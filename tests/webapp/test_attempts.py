@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from cardiac.errors import CardiacError
+from inference import predict_record
 from tests.webapp.people import put_record, site_with_people
 from webapp import work_loop
 from webapp.settings import ROOT
@@ -173,15 +174,14 @@ def test_what_a_database_never_takes_is_no_lost_database(site, sqlstate):
 def test_what_failed_goes_behind_others(make_site, monkeypatch, npy):
     """Also those of another workspace that came later."""
     site, order = site_with_people(make_site, monkeypatch), []
-    read = Worker._read
 
-    def noted(worker, task):
-        order.append(task.name)
-        if task.name == "deadly":
+    def noted(record, detector):
+        order.append(record.record_id)
+        if record.record_id == "deadly":
             raise Panic
-        return read(worker, task)
+        return predict_record(record, detector)
 
-    monkeypatch.setattr(Worker, "_read", noted)
+    monkeypatch.setattr("webapp.worker.predict_record", noted)
     with monkeypatch.context() as during:
         during.setattr(site.worker, "work_until_idle", lambda: None)
         put_record(site, "clinic", "deadly", npy["healthy"])
@@ -197,10 +197,10 @@ def test_what_failed_goes_behind_others(make_site, monkeypatch, npy):
 def test_one_process_outlives_what_a_task_does(site, deadly, caplog):
     job, good = deadly("read", raising(Panic))
     while site.job(job)["state"] != "done" or site.job(good)["state"] != "done":
-        assert work_loop._worked(site.worker)
+        assert work_loop.work_once(site.worker)
     assert len(deadly.done) == 2 and site.job(good)["records"] == ["good"]
     assert caplog.text.count("Panic at act") == 2 and "patient" not in caplog.text
-    assert not work_loop._worked(site.worker)
+    assert not work_loop.work_once(site.worker)
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 
 from cardiac.errors import CardiacError, ConfigError
+from inference import predict_record
 from tests.patience import wait_until
 from tests.webapp.builders import on_server, zip_bytes
 from webapp import create_app
@@ -174,14 +175,13 @@ def test_small_upload_does_not_wait_for_a_large_one(site, many, npy):
 def test_what_ends_its_reader_twice_is_refused(site, npy, monkeypatch):
     job = site.send(("deadly.npy", npy["healthy"]), ("good.npy", npy["inferior"]))
     site.worker.work()
-    find = Worker._find
 
-    def deadly(worker, recording):
-        if recording.record_id == "deadly":
+    def deadly(record, detector):
+        if record.record_id == "deadly":
             raise Killed
-        return find(worker, recording)
+        return predict_record(record, detector)
 
-    monkeypatch.setattr(Worker, "_find", deadly)
+    monkeypatch.setattr("webapp.worker.predict_record", deadly)
     monkeypatch.setattr(jobs, "put_back", lambda *_, **__: None)
     monkeypatch.setattr(jobs, "ALIVE_S", 0.0)
     for _ in range(2):
