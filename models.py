@@ -1,8 +1,8 @@
 """Networks, and nothing else: `build_model("hybrid", n_leads=12, n_outputs=[1, 6], windows=[160, 140])` gives one.
 
-Every network takes signals (batch, n_leads, n_samples) in mV and, for each of its stages, where its windows start; it
-gives for each stage logits (batch, n_windows, n_outputs). No network knows a file, a threshold or a sampling rate:
-those stand in the bundle's card.
+Every network is a `WindowNetwork`: it takes signals (batch, n_leads, n_samples) in mV and, for each of its stages, where
+its windows start; it gives for each stage logits (batch, n_windows, n_outputs). No network knows a file, a threshold or a
+sampling rate: those stand in the bundle's card.
 """
 
 from collections.abc import Sequence
@@ -151,7 +151,28 @@ class WindowHead(nn.Module):
         return self.classifier(torch.cat([mean, highest, attended], dim=1).transpose(1, 2)).float()
 
 
-class HybridNet(nn.Module):
+class WindowNetwork(nn.Module):
+    """What training and inference ask of every network.
+
+    A class takes `n_leads`, `n_outputs` and `windows` (one a stage), `n_auxiliary` and arguments of its own.
+    takes_scaling : whether `set_scaling` must be called with signals of the training before the first step.
+    """
+
+    takes_scaling = False
+
+    def forward(self, signals: Tensor, starts: Starts) -> list[Tensor]:
+        """Logits of each stage's windows. (b, n_leads, n) -> of each stage (b, n_windows, n_outputs)."""
+        raise NotImplementedError
+
+    def learn(self, signals: Tensor, starts: Starts) -> list[Tensor]:
+        """Logits that the loss is taken of: those of `forward`, and behind them the auxiliary ones, if there are any."""
+        return self.forward(signals, starts)
+
+    def set_scaling(self, signals: Tensor, starts: Starts) -> None:
+        """Take from signals of the training, (b, n_leads, n), what inputs are scaled by: here, nothing."""
+
+
+class HybridNet(WindowNetwork):
     """One trunk of convolutions and a transformer, run once over the recording; windows are cut from its frames.
 
     n_outputs, windows : of each stage, and its windows' length in samples.  n_auxiliary : further outputs a recording,
@@ -215,8 +236,10 @@ class HybridNet(nn.Module):
     def learn(self, signals: Tensor, starts: Starts) -> list[Tensor]:
         """As `forward`, and behind it the auxiliary logits of every fourth window of the last stage, if there are any."""
         frames = self.frames(signals)
-        heads = [*self.stages] if self.auxiliary is None else [*self.stages, self.auxiliary]
-        return [head(frames, at) for head, at in zip(heads, [*starts, starts[-1][::4]], strict=False)]
+        logits = [head(frames, at) for head, at in zip(self.stages, starts, strict=True)]
+        if self.auxiliary is not None:
+            logits.append(self.auxiliary(frames, starts[-1][::4]))
+        return logits
 
 
 class ReferenceNet(nn.Module):
@@ -254,11 +277,25 @@ class ReferenceNet(nn.Module):
         return self.classifier(torch.cat([self.convolution(scaled), attended], dim=1))
 
 
-class ReferencePair(nn.Module):
-    """The reference solution's two networks, each over windows cut from the signal, under the interface of all."""
+class ReferencePair(WindowNetwork):
+    """The reference solution's two networks, each over windows cut from the signal, under the interface of all.
 
-    def __init__(self, n_leads: int, n_outputs: Sequence[int], windows: Sequence[int], heads: Sequence[int]) -> None:
+    Raises ValueError for auxiliary outputs, which it does not have.
+    """
+
+    takes_scaling = True
+
+    def __init__(
+        self,
+        n_leads: int,
+        n_outputs: Sequence[int],
+        windows: Sequence[int],
+        heads: Sequence[int],
+        n_auxiliary: int = 0,
+    ) -> None:
         super().__init__()
+        if n_auxiliary:
+            raise ValueError("the reference network has no auxiliary outputs")
         self.windows = list(windows)
         given = zip(n_outputs, windows, heads, strict=True)
         self.stages = nn.ModuleList(ReferenceNet(n_leads, *each) for each in given)
@@ -278,14 +315,11 @@ class ReferencePair(nn.Module):
         windows = signals.unfold(2, window, 1)[:, :, starts]  # (b, n_leads, n_windows, window)
         return windows.transpose(1, 2).flatten(0, 1)
 
-    def learn(self, signals: Tensor, starts: Starts) -> list[Tensor]:
-        return self.forward(signals, starts)
+
+NETWORKS: dict[str, type[WindowNetwork]] = {"hybrid": HybridNet, "reference": ReferencePair}
 
 
-NETWORKS = {"hybrid": HybridNet, "reference": ReferencePair}
-
-
-def build_model(name: str, **arguments: object) -> nn.Module:
+def build_model(name: str, **arguments: object) -> WindowNetwork:
     """The network of that name, with fresh weights; `arguments` are those of its class, as the card writes them.
 
     Raises ValueError for an unknown name, TypeError for an unknown argument.

@@ -208,6 +208,34 @@ def test_reference_scales_by_lead_and_sample_index():
     assert torch.isfinite(second.deviation).all()
 
 
+def test_every_network_answers_the_same():
+    """The trainer asks of each whether it takes a scaling, and may give it one."""
+    signals, starts = torch.randn(20, 12, 200), [torch.tensor([0, 40])] * 2
+    for network, takes in ((hybrid(), False), (reference(), True)):
+        assert network.takes_scaling is takes
+        before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        network.set_scaling(signals, starts)
+        changed = [name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])]
+        assert bool(changed) is takes
+        assert len(network.learn(signals, starts)) == 2
+
+
+def test_reference_has_no_auxiliary_outputs():
+    given_ = {"n_leads": 12, "n_outputs": [1, 6], "windows": [80, 70], "heads": [3, 2]}
+    assert build_model("reference", **given_, n_auxiliary=0)
+    with pytest.raises(ValueError, match="no auxiliary outputs"):
+        build_model("reference", **given_, n_auxiliary=44)
+
+
+def test_a_stage_without_its_starts_is_an_error():
+    """No head is left out in silence."""
+    network, signals = hybrid(n_auxiliary=44), torch.randn(2, 12, 300)
+    for starts in ([torch.tensor([0])], [torch.tensor([0])] * 3):
+        for run in (network, network.learn):
+            with pytest.raises(ValueError, match="zip"):
+                run(signals, starts)
+
+
 def test_unknown_network_is_refused():
     with pytest.raises(ValueError, match="hybrid, reference"):
         build_model("hybird")
