@@ -6,11 +6,40 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cardiac.errors import DatasetError
+from cardiac.errors import ConfigError, DatasetError
 from cardiac.files import read_table, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def assign_folds(
+    record_ids: "pd.Series",
+    targets: np.ndarray,
+    patients: np.ndarray,
+    n_folds: int,
+    seed: int,
+    known: Sequence[Path],
+    out: Path,
+) -> np.ndarray:
+    """Folds of records, (n,) int: as the first folds file has them that knows them all, else newly drawn into `out`.
+
+    targets, patients : as `draw_folds` takes them.  known : folds files, which need not exist.
+    Raises ConfigError where the known folds are another number, DatasetError where a patient stands in two.
+    """
+    files = [read_folds(path).reindex(record_ids) for path in known if path.is_file()]
+    complete = [series for series in files if series.notna().all()]
+    if complete:
+        folds = complete[0].to_numpy(int)
+        if folds.max() + 1 != n_folds:
+            raise ConfigError(
+                f"the folds of these records are {folds.max() + 1} and data.n_folds is {n_folds}: set it so"
+            )
+    else:
+        folds = draw_folds(targets, patients, n_folds, seed)
+        write_folds(record_ids, folds, out)
+    check_folds(folds, patients)
+    return folds
 
 
 def draw_folds(targets: np.ndarray, patients: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
