@@ -94,7 +94,7 @@ def main() -> int:
         signals = read_signals(config)
 
         def draw(rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-            sections = random_sections(signals, rows, settings["crop"], rng, settings["warp"])
+            sections = random_sections(signals, rows, settings["crop"], rng)
             sections = augment(sections, rng, settings["gain"], 0.0, 0.0)
             patches = rng.random((*sections.shape[:2], -(-settings["crop"] // PATCH))) < HIDDEN
             return sections, patches.repeat(PATCH, axis=2)[:, :, : settings["crop"]]

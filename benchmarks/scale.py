@@ -20,13 +20,11 @@ import torch
 from benchmarks.inference import linked, recordings
 from benchmarks.machine import describe
 from bundles import ROOT
-from cardiac.signals import prepare_signal
+from learning.cross_validate import network_training
 from scale.batch import read_many
 from tasks.mi import BUNDLE
-from tasks.mi.examples import draw_batch, teach
-from tasks.mi.folds import companion_folds
 from tasks.mi.simulate import simulate_dataset
-from train import recipe_of, training_of
+from tasks.mi.training import make_training
 from utils import load_config
 
 RESULTS = ROOT / "benchmarks/results/scale.json"
@@ -69,19 +67,16 @@ def measure_feed() -> Feed:
     """Drawing and stepping of the shipped recipe, on as many threads as a training of `--jobs 2` has."""
     torch.set_num_threads(max(1, torch.get_num_threads() // 2))
     config = load_config(ROOT / "configs/mi.toml")
-    recipe = recipe_of(config)
-    dataset = simulate_dataset(n_records=200, seed=1)
-    signals = [prepare_signal(record.signal, record.fs_hz, recipe.spec) for record in dataset.sources]
-    examples = teach(dataset, signals, config["data"])
-    rows = np.arange(len(companion_folds(dataset, np.zeros(len(signals), int))))
     with tempfile.TemporaryDirectory() as folder:
-        training = training_of(recipe, "bench", examples, rows, Path(folder))
+        examples = make_training(config, simulate_dataset(n_records=200, seed=1), Path(folder))
+        rows = np.arange(len(examples.folds))
+        training = network_training(examples, "bench", rows, Path(folder))
         rng, batch = np.random.default_rng(0), config["train"]["batch_size"]
         drawing, stepping = [], []
         training.network.train()
         for _ in range(N_BATCHES):
             started = time.perf_counter()
-            drawn = draw_batch(examples, rng.choice(rows, batch), rng, config["train"])
+            drawn = examples.draw(rng.choice(rows, batch), rng)
             between = time.perf_counter()
             training.step(drawn)
             drawing.append(between - started)

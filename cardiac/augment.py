@@ -3,37 +3,20 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.spatial.transform import Rotation
-
-from cardiac.dipole import DOWER
-from cardiac.leads import twelve_leads
 
 N_LIMB = 6  # the first leads
-OF_DIPOLE = twelve_leads(DOWER)  # (12, 3)
 
 
 def random_sections(
-    signals: Sequence[np.ndarray], rows: np.ndarray, length: int, rng: np.random.Generator, warp: float = 0.0
+    signals: Sequence[np.ndarray], rows: np.ndarray, length: int, rng: np.random.Generator
 ) -> np.ndarray:
     """One section cut at random from each named recording.
 
-    signals : each (n_leads, n_samples), of any length from one section up.  rows : (b,).  warp : half-width of the
-    uniform spread of the speed at which a section is read, about 1; as far as the recording is long enough.
+    signals : each (n_leads, n_samples), of any length from one section up.  rows : (b,).
     Returns float32 (b, n_leads, length).
     """
-    if warp > 0:
-        return np.stack([_warped(signals[row], length, rng.uniform(1 - warp, 1 + warp), rng) for row in rows])
     starts = [int(rng.integers(0, signals[row].shape[1] - length + 1)) for row in rows]
     return np.stack([signals[row][:, start : start + length] for row, start in zip(rows, starts, strict=True)])
-
-
-def _warped(signal: np.ndarray, length: int, speed: float, rng: np.random.Generator) -> np.ndarray:
-    """A section at a random place, read at another speed by linear interpolation. (n_leads, n) -> (n_leads, length)."""
-    speed = min(speed, (signal.shape[1] - 1) / (length - 1))
-    places = rng.uniform(0, signal.shape[1] - 1 - speed * (length - 1)) + speed * np.arange(length)
-    before = np.minimum(places.astype(int), signal.shape[1] - 2)
-    share = (places - before).astype(np.float32)
-    return (1 - share) * signal[:, before] + share * signal[:, before + 1]
 
 
 def augment(sections: np.ndarray, rng: np.random.Generator, gain: float, noise: float, lead_drop: float) -> np.ndarray:
@@ -49,19 +32,6 @@ def augment(sections: np.ndarray, rng: np.random.Generator, gain: float, noise: 
     dropped = np.flatnonzero(rng.random(n_sections) < lead_drop)
     changed[dropped, rng.integers(0, n_leads, len(dropped))] = 0.0
     return changed
-
-
-def turn_heart(sections: np.ndarray, rng: np.random.Generator, degrees: float) -> np.ndarray:
-    """Sections as of a heart turned in the chest: the part of the leads that one dipole explains is turned.
-
-    By Dower's matrix and its inverse, as in Gopal et al. 2021 (3KG); what no dipole explains stays as it is.
-    sections : (b, n_leads, length), the standard twelve leads.  degrees : deviation of the turn about each axis; 0: none.
-    """
-    if degrees <= 0:
-        return sections
-    turns = Rotation.from_rotvec(rng.normal(0, degrees, (len(sections), 3)), degrees=True).as_matrix()  # (b, 3, 3)
-    moved = OF_DIPOLE @ (turns - np.eye(3)) @ np.linalg.pinv(OF_DIPOLE)  # (b, n_leads, n_leads)
-    return sections + moved.astype(np.float32) @ sections
 
 
 def lead_gains(deviations: np.ndarray, n_leads: int, rng: np.random.Generator) -> np.ndarray:

@@ -18,8 +18,8 @@ def draw_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     """Training and held-out loss by epoch, one colour a training. histories : by part, "fold0", ... and "all"."""
     figure = Figure(figsize=(7, 4.2), dpi=110, layout="constrained")
     axes = figure.subplots()
-    for place, (part, history) in enumerate(histories.items()):
-        epochs, colour = [epoch["epoch"] for epoch in history], f"C{place % 10}"
+    for index, (part, history) in enumerate(histories.items()):
+        epochs, colour = [epoch["epoch"] for epoch in history], f"C{index % 10}"
         axes.plot(epochs, [epoch["train_loss"] for epoch in history], color=colour, label=part.replace("fold", "fold "))
         if history and history[0]["held_loss"] is not None:
             axes.plot(epochs, [epoch["held_loss"] for epoch in history], color=colour, linestyle=":")

@@ -43,32 +43,27 @@ def heads_loss(
     counts: torch.Tensor,
     weights: Sequence[float],
     smoothing: float,
-    positive_weight: float,
-    focus: tuple[float, float] = (0.0, 0.0),
 ) -> torch.Tensor:
     """Binary cross-entropy of a network's heads, each over its part of the targets.
 
     logits : of each head (b, n_windows, k); every window is held against its recording's targets.  targets, counts :
-    (b, sum of k), and how much each target counts.  weights : of the heads.  focus : exponents by which what is
-    already read rightly counts less, of present and of absent: equal, the focal loss (Lin et al. 2017); the second
-    alone, the asymmetric one (Ridnik et al. 2021); (0, 0) is cross-entropy.
+    (b, sum of k), and how much each target counts.  weights : of the heads.
+    Raises ValueError where heads, weights and targets do not fit one another: none is left untrained in silence.
     """
+    widths = [head.shape[2] for head in logits]
+    if len(weights) != len(widths) or targets.shape[1] != sum(widths):
+        raise ValueError(f"heads of {widths} outputs do not fit {len(weights)} weights and {targets.shape[1]} targets")
     smoothed = targets * (1 - smoothing) + smoothing / 2
-    total, place = torch.zeros((), device=targets.device), 0
-    for head, weight in zip(logits, weights, strict=False):  # weights of heads that the network lacks stay unused
-        part = slice(place, place + head.shape[2])
-        expected, count = smoothed[:, None, part].expand_as(head), counts[:, part]
-        of_present, of_absent = positive_weight * softplus(-head), softplus(head)
-        if any(focus):
-            chance = head.sigmoid()
-            of_present, of_absent = of_present * (1 - chance) ** focus[0], of_absent * chance ** focus[1]
-        losses = (expected * of_present + (1 - expected) * of_absent).mean(dim=1)
+    total = torch.zeros((), device=targets.device)
+    parts = zip(logits, smoothed.split(widths, dim=1), counts.split(widths, dim=1), weights, strict=True)
+    for head, expected, count, weight in parts:
+        wanted = expected[:, None].expand_as(head)  # (b, k) -> (b, n_windows, k)
+        losses = (wanted * softplus(-head) + (1 - wanted) * softplus(head)).mean(dim=1)
         total = total + weight * (losses * count).sum() / count.sum().clamp_min(1)
-        place = part.stop
     return total
 
 
-def begin_from(network: nn.Module, bundle: Bundle) -> int:
+def init_from(network: nn.Module, parent: Bundle) -> int:
     """Give a network the weights of a bundle's first that have the same names and shapes; how many tensors these are.
 
     Raises ConfigError where there is none.
@@ -76,17 +71,17 @@ def begin_from(network: nn.Module, bundle: Bundle) -> int:
     own = network.state_dict()
     given = {
         name: tensor
-        for name, tensor in bundle.networks[0].state_dict().items()
+        for name, tensor in parent.networks[0].state_dict().items()
         if name in own and own[name].shape == tensor.shape and own[name].is_floating_point()
     }
     if not given:
-        raise ConfigError(f"train.begin_from: no weight of {bundle.card.name!r} fits the network: choose another")
+        raise ConfigError(f"train.init_from: no weight of {parent.card.name!r} fits the network: choose another")
     network.load_state_dict(own | given)
     return len(given)
 
 
 def rank_and_world_size() -> tuple[int, int]:
-    """This process's place among those that train one network together, and how many they are: (0, 1) where it is alone."""
+    """This process's rank among those that train one network together, and how many they are: (0, 1) where it is alone."""
     if not (distributed.is_available() and distributed.is_initialized()):
         return 0, 1
     return distributed.get_rank(), distributed.get_world_size()
@@ -173,16 +168,16 @@ class NetworkTraining:
 
     def _epoch(self, epoch: int) -> float:
         seed = seed_of(self.settings["seed"], self.part, epoch)
-        place, n_processes = rank_and_world_size()
+        rank, n_processes = rank_and_world_size()
         rng = np.random.default_rng(seed)
         order = rng.permutation(self.rows)
         if n_processes > 1:
-            rng = np.random.default_rng([seed, place])
-        torch.manual_seed(seed + place)
+            rng = np.random.default_rng([seed, rank])
+        torch.manual_seed(seed + rank)
         self.network.train()
         losses = []
         for rows in np.array_split(order, self.n_batches):
-            share = rows[place::n_processes] if len(rows) >= n_processes else rows
+            share = rows[rank::n_processes] if len(rows) >= n_processes else rows
             losses.append(self.step(self.draw(share, rng)))
         return float(np.mean(losses))
 

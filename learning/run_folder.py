@@ -5,7 +5,7 @@ import logging
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,40 @@ from utils import Config
 log = logging.getLogger("train")
 
 
-STATE, RUN = "state", "run.json"  # in a run's folder, until it is whole
+STATE, RUN, LOG = "state", "run.json", "train.log"  # in a run's folder, the first two until it is whole
+
+
+@contextmanager
+def training_run(config: Config, out: Path, resume: bool) -> Iterator[Callable[[str], None]]:
+    """A run from its folder's opening to its end; what is written inside may be written again when it is gone on with.
+
+    Gives a function to be called with the checksum of all that is learnt from, before the first epoch.
+    Raises ConfigError where the folder must not be touched, or holds a run of other settings or recordings.
+    """
+    open_run(config, out, resume)
+    with ExitStack() as stack:
+
+        def begin(checksum: str) -> None:
+            begin_run(out, config, checksum)
+            stack.enter_context(logged(out))
+
+        yield begin
+    end_run(out)
+
+
+def is_finished(out: Path) -> bool:
+    """Whether a run in this folder came to its end."""
+    return (out / LOG).is_file() and not (out / RUN).exists()
 
 
 def open_run(config: Config, out: Path, resume: bool) -> None:
     """Make the run's folder, or find it as it was left. Raises ConfigError where it must not be touched."""
-    begun = (out / STATE).is_dir()
-    if begun and not resume:
+    stopped = (out / STATE).is_dir()
+    if stopped and not resume:
         raise ConfigError(f"{out} holds a run that was stopped: add --resume to go on, or choose another --out")
-    if not begun and (out / CARD).is_file():
+    if not stopped and (out / CARD).is_file():
         raise ConfigError(f"{out} holds a finished bundle: choose another --out, or delete it first")
-    if begun and _read_run(out)["config"] != json.loads(json.dumps(config)):
+    if stopped and _read_run(out)["config"] != json.loads(json.dumps(config)):
         raise ConfigError(f"{out} was begun with other settings: take those again, or choose another --out")
     try:
         open_folder(out)
@@ -38,8 +61,8 @@ def open_run(config: Config, out: Path, resume: bool) -> None:
 
 def _read_run(out: Path) -> dict[str, Any]:
     try:
-        told = json.loads((out / RUN).read_text(encoding="utf-8"))
-        return {"config": told["config"], "data_sha256": told["data_sha256"]}
+        content = json.loads((out / RUN).read_text(encoding="utf-8"))
+        return {"config": content["config"], "data_sha256": content["data_sha256"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{out / RUN}: cannot be read, so the run cannot go on: choose another --out") from error
 
@@ -55,7 +78,7 @@ def begin_run(out: Path, config: Config, checksum: str) -> None:
 @contextmanager
 def logged(out: Path) -> Iterator[None]:
     """Write what the training tells into train.log for as long as this lasts."""
-    handler = logging.FileHandler(out / "train.log", encoding="utf-8")
+    handler = logging.FileHandler(out / LOG, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
@@ -76,19 +99,19 @@ def code_revision(root: Path) -> str:
     """The commit of the code in a folder, with "-dirty" where files differ from it; "unknown" without git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     except OSError:
         return "unknown"
-    return told.stdout.strip() or "unknown"
+    return done.stdout.strip() or "unknown"
 
 
 def side_by_side(share: Callable[..., None], arguments: tuple[Any, ...], jobs: int) -> None:
-    """Run `share(*arguments, place, jobs)` for every place in so many processes at once.
+    """Run `share(*arguments, index, jobs)` for every index in so many processes at once.
 
     Small networks use two cores better by two trainings than by two threads. Raises CardiacError where one fails.
     """
     context = get_context("spawn")
-    shares = [context.Process(target=_quietly, args=(share, *arguments, place, jobs)) for place in range(jobs)]
+    shares = [context.Process(target=_quietly, args=(share, *arguments, index, jobs)) for index in range(jobs)]
     for each in shares:
         each.start()
     try:

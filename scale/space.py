@@ -2,13 +2,13 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cardiac.errors import CardiacError, ConfigError, extra
 from scale.cluster import REQUIREMENTS
-from tasks.mi.settings import check_settings
+from scale.detectors import Detector, check_settings
 from utils import Config, load_config
 
 
@@ -27,13 +27,13 @@ def read_space(path: Path, config: str | Path, defaults: str | Path) -> dict[str
     for section, keys in content.items():
         if not isinstance(keys, Mapping):
             raise ConfigError(f"{path.name}: {section} stands outside a section: put it under one")
-        for key, told in keys.items():
+        for key, allowed in keys.items():
             name = f"{section}.{key}"
-            values = _values(name, told)
+            values = _values(name, allowed)
             try:
                 for value in values:
                     load_config(config, [setting(name, value)], defaults)
-                space[name] = _distribution(distributions, told)
+                space[name] = _distribution(distributions, allowed)
             except (CardiacError, ValueError) as error:
                 raise ConfigError(f"{path.name}: {name}: {error}") from error
     if not space:
@@ -41,19 +41,19 @@ def read_space(path: Path, config: str | Path, defaults: str | Path) -> dict[str
     return space
 
 
-def _values(name: str, told: object) -> list[Any]:
+def _values(name: str, allowed: object) -> list[Any]:
     """The choices, or the bounds."""
-    if isinstance(told, list) and told:
-        return told
-    if isinstance(told, Mapping) and {"low", "high"} <= told.keys() <= {"low", "high", "log"}:
-        return [told["low"], told["high"]]
+    if isinstance(allowed, list) and allowed:
+        return allowed
+    if isinstance(allowed, Mapping) and {"low", "high"} <= allowed.keys() <= {"low", "high", "log"}:
+        return [allowed["low"], allowed["high"]]
     raise ConfigError(f"{name}: give a list of choices, or {{ low = ..., high = ..., log = true }}")
 
 
-def _distribution(distributions: Any, told: Any) -> Any:
-    if isinstance(told, list):
-        return distributions.CategoricalDistribution(told)
-    low, high, log = told["low"], told["high"], bool(told.get("log", False))
+def _distribution(distributions: Any, allowed: Any) -> Any:
+    if isinstance(allowed, list):
+        return distributions.CategoricalDistribution(allowed)
+    low, high, log = allowed["low"], allowed["high"], bool(allowed.get("log", False))
     if not low < high:
         raise ValueError(f"the range {low} to {high} holds nothing")
     whole = isinstance(low, int) and isinstance(high, int)
@@ -67,12 +67,12 @@ def setting(name: str, value: object) -> str:
 
 
 def chosen_config(
-    chosen: Mapping[str, object], config: str | Path, settings: list[str], defaults: str | Path
+    chosen: Mapping[str, object], config: str | Path, settings: Sequence[str], detector: Detector
 ) -> Config:
     """The configuration with what was chosen. Raises ConfigError where the settings do not go together."""
-    found = load_config(config, [*settings, *(setting(*each) for each in chosen.items())], defaults)
-    check_settings(found)
-    return found
+    full = load_config(config, [*settings, *(setting(*each) for each in chosen.items())], detector.DEFAULTS)
+    check_settings(detector, full)
+    return full
 
 
 def config_text(config: Config, head: str) -> str:

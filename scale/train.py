@@ -1,4 +1,4 @@
-"""Train one detector on several processes or machines together, by Ray Train: the recipe and the bundle of train.py.
+"""Train a detector on several processes or machines together, by Ray Train: the recipe and the bundle of train.py.
 
 python -m scale.train --data data/aiijc --workers 2 --out runs/together
 python -m scale.train --data /shared/aiijc --workers 8 --address ray://head:10001 --out /shared/runs/mi
@@ -14,16 +14,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bundles import ROOT
 from cardiac.errors import CardiacError, first_line
+from learning.cross_validate import train_share
 from learning.run_folder import open_run
 from scale.cluster import check_address, cluster, ray_of
+from scale.detectors import find_detector
 from scale.parts import alone_in
-from tasks.mi.folds import assign_folds, companion_folds
-from train import demonstration, fit, open_data, train_share
 from utils import Config, load_config, run_command
 
 MOST_FAILURES = 3
@@ -36,10 +36,12 @@ def train_together(
     resume: bool = False,
     address: str | None = None,
     workers: int | None = None,
+    detector: str = "mi",
 ) -> float:
     """Train by as many processes together and write the bundle into `out`; the seconds it took.
 
     data : the data set's folder, or None for simulated records.  workers : one processor each; as many as there are.
+    detector : its name, see `scale.detectors`.
     Raises CardiacError for data or settings that do not fit, or where workers die again and again.
     """
     ray_of()
@@ -50,7 +52,12 @@ def train_together(
     with alone_in(out), cluster(address, workers) as n_cpus, tempfile.TemporaryDirectory(prefix="ray-train-") as kept:
         trainer = torch_trainer.TorchTrainer(
             _work,
-            train_loop_config={"config": config, "data": data and str(data.resolve()), "out": str(out.resolve())},
+            train_loop_config={
+                "detector": detector,
+                "config": config,
+                "data": data and str(data.resolve()),
+                "out": str(out.resolve()),
+            },
             scaling_config=settings.ScalingConfig(num_workers=workers or n_cpus, resources_per_worker={"CPU": 1}),
             torch_config=torch_trainer.TorchConfig(backend="gloo"),
             run_config=settings.RunConfig(
@@ -75,28 +82,26 @@ def _cause(error: BaseException) -> str:
     return lines[-1].partition("Error: ")[2][:300] if lines else first_line(error)
 
 
-def _work(told: dict[str, Any]) -> None:
+def _work(share: dict[str, Any]) -> None:
     """In every worker: the first makes the whole run, the others train with it what it trains."""
     import torch
 
     torch.set_num_threads(1)
-    config, out = told["config"], Path(told["out"])
-    dataset = open_data(Path(told["data"]), config) if told["data"] else demonstration(config)
+    detector, config, out = find_detector(share["detector"]), share["config"], Path(share["out"])
+    data = detector.open_data(Path(share["data"]), config) if share["data"] else detector.demonstration(config)
     if ray_of("ray.train").get_context().get_world_rank() == 0:
-        fit(config, dataset, out, resume=True)
+        detector.fit(config, data, out, resume=True)
         return
     with tempfile.TemporaryDirectory(prefix="folds-") as folder:  # drawn alike by all; the first one's are kept
-        folds = assign_folds(
-            dataset, config["data"]["n_folds"], config["train"]["seed"], ROOT / config["data"]["folds"], Path(folder)
-        )
-    train_share(config, dataset, out, companion_folds(dataset, folds), True, 0, 1)
+        train_share(partial(detector.make_training, config, data, Path(folder)), out)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. 0; 1 for data that cannot be used, 2 for wrong settings, 130 when stopped."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--detector", default="mi", help="what is trained, as in tasks/, or its module (%(default)s)")
     parser.add_argument("--data", type=Path, help="the data set's folder; simulated records without it")
-    parser.add_argument("--config", type=Path, help="settings (configs/mi.toml, or configs/demo.toml without --data)")
+    parser.add_argument("--config", type=Path, help="settings (the detector's; without --data its demonstration's)")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value", help="change one setting")
     parser.add_argument("--out", type=Path, default=Path("runs/together"), help="folder of the run (%(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was stopped in --out")
@@ -106,21 +111,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.workers is not None and options.workers < 1:
         parser.error("--workers must be at least 1")
     stopped = "Stopped after the last whole epoch: the same command with --resume goes on."
-    return run_command(lambda: _train_as_told(options), bad_data=1, stopped=stopped, written_to="--out")
+    return run_command(lambda: _train_and_report(options), bad_data=1, stopped=stopped, written_to="--out")
 
 
-def _train_as_told(options: argparse.Namespace) -> int:
-    defaults = ROOT / "configs/mi.toml"
-    path = options.config or (defaults if options.data else ROOT / "configs/demo.toml")
-    config = load_config(path, options.set, defaults)
+def _train_and_report(options: argparse.Namespace) -> int:
+    detector = find_detector(options.detector)
+    path = options.config or (detector.DEFAULTS if options.data else detector.DEMO)
+    config = load_config(path, options.set, detector.DEFAULTS)
     if options.data:
-        open_data(options.data, config)  # so that what cannot be read is named now
-    seconds = train_together(config, options.data, options.out, options.resume, options.address, options.workers)
+        detector.open_data(options.data, config)  # so that what cannot be read is named now
+    seconds = train_together(
+        config, options.data, options.out, options.resume, options.address, options.workers, options.detector
+    )
     if options.data is None:
         print("Trained on SIMULATED records, of no use on real ones.")
-    print(
-        f"Bundle in {options.out}, after {seconds / 60:.1f} minutes: python -m tasks.mi.evaluate --bundle {options.out}"
-    )
+    evaluate = getattr(detector, "EVALUATE", None)
+    following = f": python -m {evaluate} --bundle {options.out}" if evaluate else "."
+    print(f"Bundle in {options.out}, after {seconds / 60:.1f} minutes{following}")
     return 0
 
 

@@ -5,9 +5,10 @@ python -m scale.tune --trials 40 --out runs/tune                 # goes on where
 python -m scale.tune --trials 4                                  # without data: a demonstration on simulated records
 
 Every trial is a whole cross-validation on the training part (the test part is never opened). A trial's score is the mean
-of the AUC of infarction and that of the sites among infarctions, over its held-out folds; after one fold and after two,
-trials in the lower half are stopped. The best settings are written as best.toml, which train.py takes; its figures are
-the kinder for having been chosen by: retrain it with other seeds or on other folds before you report it.
+over its held-out folds of what the detector calls its score (of mi: the mean of the AUC of infarction and that of the
+sites among infarctions); after one fold and after two,
+trials in the lower half are stopped. The best settings are written as best.toml, which a training takes; its figures
+are the kinder for having been chosen by: retrain it with other seeds or on other folds before you report it.
 """
 
 import argparse
@@ -16,21 +17,41 @@ import io
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bundles import ROOT
 from cardiac.errors import CardiacError, ConfigError
 from cardiac.files import png, replace_file
+from learning.run_folder import is_finished
 from scale.cluster import check_address, cluster, ray_of
+from scale.detectors import find_detector
 from scale.parts import alone_in
 from scale.space import chosen_config, config_text, read_space
-from utils import run_command
+from utils import Config, run_command
 
 NAME, TABLE, PICTURE, BEST = "trials", "trials.csv", "trials.png", "best.toml"
 REDUCTION = 2
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What every trial shares.
+
+    detector : its name, see `scale.detectors`.  config : settings that are searched about.  settings :
+    `section.key=value`, the same in every trial.  data : the data set's folder; None for simulated records.
+    """
+
+    detector: str
+    config: Path
+    settings: tuple[str, ...] = ()
+    data: Path | None = None
+
+    def chosen(self, values: Mapping[str, object]) -> Config:
+        """The configuration of a trial. Raises ConfigError where its settings do not go together."""
+        return chosen_config(values, self.config, self.settings, find_detector(self.detector))
 
 
 def search(
@@ -38,6 +59,7 @@ def search(
     n_trials: int,
     detector: str = "mi",
     data: Path | None = None,
+    config: Path | None = None,
     space: Path | None = None,
     settings: Sequence[str] = (),
     seed: int = 1,
@@ -46,59 +68,59 @@ def search(
 ) -> list[dict[str, Any]]:
     """Rows of trials, the best first, as they stand in trials.csv. What was begun in `out` is gone on with.
 
-    settings : `section.key=value`, the same in every trial.  workers : trials at once, one processor each.
+    config : the settings that are searched about (the detector's).  settings : `section.key=value`, the same in every
+    trial.  space : what may be chosen (the detector's).  workers : trials at once, one processor each.
     Raises CardiacError for settings, data or a space that cannot be used.
     """
     ray_of()
     check_address(address)
-    defaults = ROOT / "configs/mi.toml"
-    path = ROOT / f"configs/{detector}.toml"
-    if not path.is_file():
-        raise ConfigError(f"there is no detector {detector!r}: configs/ has none of that name")
-    given = read_space(space or ROOT / "scale/search.toml", path, defaults)
-    n_folds = chosen_config({}, path, list(settings), defaults)["data"]["n_folds"]
+    module = find_detector(detector)
+    searched = Searched(detector, config or module.DEFAULTS, tuple(settings), data.resolve() if data else None)
+    given = read_space(space or module.SPACE, searched.config, module.DEFAULTS)
+    n_folds = searched.chosen({})["data"]["n_folds"]
 
     def trial(chosen: Mapping[str, object]) -> None:
-        _run_trial(chosen, path, list(settings), defaults, data.resolve() if data else None)
+        run_trial(chosen, searched)
 
     with alone_in(out), cluster(address, workers) as n_cpus:
-        found = _tuner(trial, out.resolve(), n_trials, given, n_folds, seed, min(workers or n_cpus, n_trials)).fit()
-        rows = _rows(found, list(given))
+        results = _tuner(trial, out.resolve(), n_trials, given, n_folds, seed, min(workers or n_cpus, n_trials)).fit()
+        rows = _rows(results, list(given))
     if not rows:
-        failed = next((result.error for result in found if result.error), "none was run")
+        failed = next((result.error for result in results if result.error), "none was run")
         raise CardiacError(f"no trial came to a score ({str(failed).strip().splitlines()[-1][:200]})")
-    _write(out, rows, given, chosen_config(_chosen(rows[0], list(given)), path, list(settings), defaults))
+    _write(out, rows, given, searched.chosen(_chosen(rows[0], list(given))))
     return rows
 
 
-def _run_trial(
-    chosen: Mapping[str, object], path: Path, settings: list[str], defaults: Path, data: Path | None
-) -> None:
-    """In a worker: one cross-validation, whose score is told after every fold. A stopped one goes on from its epoch."""
+def run_trial(chosen: Mapping[str, object], searched: Searched) -> None:
+    """In a worker: one cross-validation, whose score is reported after every fold. A stopped one goes on from its epoch."""
     import torch
 
-    from train import demonstration, fit, open_data
-
-    tune = ray_of("ray.tune")
+    tune, detector = ray_of("ray.tune"), find_detector(searched.detector)
     torch.set_num_threads(1)
     out = Path(tune.get_context().get_trial_dir()) / "run"
-    scores: list[tuple[float, float]] = []
+    of_folds: list[dict[str, float]] = []
 
-    def report(told: Mapping[str, Any]) -> None:
-        if "fold" not in told:
-            return
-        scores.append((told["auc"], told["sites_auc"]))
-        auc, sites = (float(np.nanmean(each)) for each in zip(*scores, strict=True))
-        tune.report({"folds": len(scores), "score": (auc + sites) / 2, "auc": auc, "sites_auc": sites})
+    def report(news: Mapping[str, Any]) -> None:
+        if "fold" in news:
+            of_folds.append({name: value for name, value in news.items() if name != "fold"})
+            means = {name: _mean([scores[name] for scores in of_folds]) for name in of_folds[0]}
+            tune.report({"folds": len(of_folds), "score": means.pop("score"), "others": means})
 
     try:
-        config = chosen_config(chosen, path, settings, defaults)
-        dataset = open_data(data, config) if data else demonstration(config)
-        if (out / "metrics.json").is_file():
+        config = searched.chosen(chosen)
+        data = detector.open_data(searched.data, config) if searched.data else detector.demonstration(config)
+        if is_finished(out):
             return  # it was whole when the search was stopped
-        fit(config, dataset, out, resume=True, report=report, bundle=False)
+        detector.fit(config, data, out, resume=True, report=report, bundle=False)
     except ConfigError as error:  # settings that do not go together, such as a window longer than a section
-        tune.report({"folds": 0, "score": 0.0, "auc": 0.0, "sites_auc": 0.0, "refused": str(error)[:200]})
+        tune.report({"folds": 0, "score": 0.0, "others": {}, "refused": str(error)[:200]})
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean of the values that are numbers; NaN where none is."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _tuner(
@@ -133,14 +155,15 @@ def _tuner(
     )
 
 
-def _rows(found: Any, names: Sequence[str]) -> list[dict[str, Any]]:
+def _rows(results: Any, names: Sequence[str]) -> list[dict[str, Any]]:
     """One row a trial that came to a score: the most folds first, then the greatest score."""
+    scored = [(result.metrics, result.config) for result in results if "score" in (result.metrics or {})]
+    others = list(dict.fromkeys(name for metrics, _ in scored for name in metrics["others"]))
     rows = []
-    for result in found:
-        told = result.metrics or {}
-        if "score" in told:
-            row = {name: told[name] for name in ("folds", "score", "auc", "sites_auc")}
-            rows.append(row | {"refused": told.get("refused", "")} | {name: result.config[name] for name in names})
+    for metrics, config in scored:
+        row = {"folds": metrics["folds"], "score": metrics["score"]}
+        row |= {name: metrics["others"].get(name, 0.0) for name in others}  # a refused trial has none
+        rows.append(row | {"refused": metrics.get("refused", "")} | {name: config[name] for name in names})
     return sorted(rows, key=lambda row: (-row["folds"], -row["score"]))
 
 
@@ -154,9 +177,9 @@ def _write(out: Path, rows: Sequence[Mapping[str, Any]], space: Mapping[str, Any
     table.writeheader()
     table.writerows(rows)
     replace_file(out / TABLE, text.getvalue().encode())
-    told = f"Best of {len(rows)} trials by scale.tune: score {rows[0]['score']:.4f} over {rows[0]['folds']} folds."
+    head = f"Best of {len(rows)} trials by scale.tune: score {rows[0]['score']:.4f} over {rows[0]['folds']} folds."
     replace_file(
-        out / BEST, config_text(best, f"{told}\nChosen by these folds: its figures on them are too kind.").encode()
+        out / BEST, config_text(best, f"{head}\nChosen by these folds: its figures on them are too kind.").encode()
     )
     replace_file(out / PICTURE, _picture(rows, space))
 
@@ -170,8 +193,8 @@ def _picture(rows: Sequence[Mapping[str, Any]], space: Mapping[str, Any]) -> byt
     figure = Figure(figsize=(3.2 * across, 2.4 * down), layout="constrained", dpi=110)
     whole = max(row["folds"] for row in rows)
     shown = [row for row in rows if not row["refused"]] or rows
-    for place, name in enumerate(space):
-        chart = figure.add_subplot(down, across, place + 1)
+    for index, name in enumerate(space):
+        chart = figure.add_subplot(down, across, index + 1)
         values = [row[name] for row in shown]
         if not all(isinstance(value, int | float) for value in values):
             values = [str(value) for value in values]
@@ -190,11 +213,13 @@ def _picture(rows: Sequence[Mapping[str, Any]], space: Mapping[str, Any]) -> byt
 
 def format_rows(rows: Sequence[Mapping[str, Any]], most: int = 10) -> str:
     """The best trials as a table."""
-    lines = ["| folds | score | AUC | sites' AUC | settings |", "|---|---|---|---|---|"]
+    names = [*rows[0]]
+    scores = names[names.index("score") : names.index("refused")]
+    lines = ["| folds | " + " | ".join(scores) + " | settings |", "|---" * (2 + len(scores)) + "|"]
     for row in rows[:most]:
-        told = [f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in row.items()]
-        chosen = row["refused"] or ", ".join(each for each in told if "." in each.partition("=")[0])
-        figures = " | ".join(f"{row[name]:.4f}" for name in ("score", "auc", "sites_auc"))
+        values = {name: f"{row[name]:.4g}" if isinstance(row[name], float) else row[name] for name in names}
+        chosen = row["refused"] or ", ".join(f"{name}={value}" for name, value in values.items() if "." in name)
+        figures = " | ".join(f"{row[name]:.4f}" for name in scores)
         lines.append(f"| {row['folds']} | {figures} | {chosen} |")
     return "\n".join(lines)
 
@@ -202,10 +227,11 @@ def format_rows(rows: Sequence[Mapping[str, Any]], most: int = 10) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. 0; 2 for what cannot be carried out, 130 when stopped."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--detector", default="mi", help="whose configs/NAME.toml is searched about (%(default)s)")
+    parser.add_argument("--detector", default="mi", help="what is trained, as in tasks/, or its module (%(default)s)")
     parser.add_argument("--trials", dest="n_trials", type=int, required=True, help="how many settings are tried")
     parser.add_argument("--data", type=Path, help="the data set's folder; simulated records without it")
-    parser.add_argument("--space", type=Path, help="what may be chosen (scale/search.toml)")
+    parser.add_argument("--config", type=Path, help="settings that are searched about (the detector's)")
+    parser.add_argument("--space", type=Path, help="what may be chosen (the detector's; of mi scale/search.toml)")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="section.key=value")
     parser.add_argument("--seed", type=int, default=1, help="of the proposals (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("runs/tune"), help="folder for the search (%(default)s)")

@@ -15,10 +15,13 @@ import train
 from cardiac.errors import CardiacError, ConfigError
 from cardiac.folds import check_folds
 from inference import Detector
+from learning.cross_validate import network_training
+from learning.network import NetworkTraining
 from learning.run_folder import stop_without_parent
 from tasks.mi.datasets import Dataset
 from tasks.mi.labels import AUXILIARY, SITES
 from tasks.mi.simulate import simulate_dataset, simulate_record
+from tasks.mi.training import make_training
 from utils import load_config
 
 SMALL = [
@@ -65,6 +68,7 @@ def test_every_fold_is_told_with_how_it_ranks(fitted, dataset):
         expected = roc_auc_score(dataset.infarction[held], table["mi"].to_numpy()[held])
         assert each["auc"] == pytest.approx(expected, abs=0.01)
         assert 0 <= each["sites_auc"] <= 1
+        assert each["score"] == pytest.approx((each["auc"] + each["sites_auc"]) / 2)
 
 
 def test_everything_is_written_and_nothing_else(fitted):
@@ -109,13 +113,13 @@ def watch(monkeypatch) -> dict[str, np.ndarray]:
     """The rows that each training would draw from; none learns."""
     seen = {}
 
-    class Watched(train.NetworkTraining):
+    class Watched(NetworkTraining):
         def run(self, held=None, report=None):
             seen[self.part] = self.rows
             self.n_epochs = 0
             return super().run(held, report)
 
-    monkeypatch.setattr(train, "NetworkTraining", Watched)
+    monkeypatch.setattr("learning.cross_validate.NetworkTraining", Watched)
     return seen
 
 
@@ -316,9 +320,7 @@ def test_reference_network_trains(root, dataset, tmp_path):
     settings = ["train.epochs=1", "data.n_folds=2", "signal.fs_hz=100", "train.crop=320"]
     settings += ["detect.window=160", "detect.hop=140", "localize.window=140", "localize.hop=137"]
     config = load_config(root / "configs/reference.toml", settings, root / "configs/mi.toml")
-    recipe = train.recipe_of(config)
-    lessons, _ = train._read_lessons(dataset, recipe)
-    training = train.training_of(recipe, "all", lessons, np.arange(6), tmp_path)
+    training = network_training(make_training(config, dataset, tmp_path), "all", np.arange(6), tmp_path)
     for network, window in zip(training.network.stages, (160, 140), strict=True):
         assert network.mean.shape == (12, window)
         assert network.mean.any()
@@ -328,6 +330,14 @@ def test_reference_network_trains(root, dataset, tmp_path):
     network = training.run()
     assert len(training.history) == 1
     assert network is training.network  # its weights are not averaged
+
+
+def test_codes_that_the_reference_cannot_learn_are_refused(root, dataset, tmp_path):
+    """It has no head for them: they would be left out of the training in silence."""
+    settings = ["train.auxiliary_weight=1.5", "data.n_folds=2"]
+    config = load_config(root / "configs/reference.toml", settings, root / "configs/mi.toml")
+    with pytest.raises(ConfigError, match="no auxiliary outputs"):
+        make_training(config, dataset, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -362,7 +372,7 @@ def test_reference_network_trains(root, dataset, tmp_path):
 )
 def test_command_line_refusals(arguments, status, told, capsys, tmp_path, dataset, monkeypatch):
     """Each before the work and in one line."""
-    monkeypatch.setattr(train.NetworkTraining, "run", lambda *_: pytest.fail("the work began"))
+    monkeypatch.setattr(NetworkTraining, "run", lambda *_: pytest.fail("the work began"))
     if "SIMULATED" in arguments:
         monkeypatch.setattr(train, "open_data", lambda *_: dataset)
     assert train.main([*arguments, "--out", str(tmp_path / "out")]) == status

@@ -15,9 +15,6 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "data.record_share": (0.01, 1),
     "data.companion_present": (0, 1),
     "data.companion_absent": (0, 1),
-    "data.companion_sites": (0, 1),
-    "data.disagreement": (0, 1),
-    "data.noisy_weight": (0, 1),
     "detect.weight": (0, 1_000),
     "localize.weight": (0, 1_000),
     "decide.shrink": (0, 1),
@@ -30,7 +27,6 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "train.infarction_repeats": (1, 100),
     "train.batch_size": (1, 100_000),
     "train.auxiliary_weight": (0, 1_000),
-    "train.positive_weight": (1e-6, 1e6),
     "train.learning_rate": (1e-12, 10),
     "train.weight_decay": (0, 10),
     "train.clip_norm": (1e-9, 1e9),
@@ -42,10 +38,6 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "train.noise": (0, 100),
     "train.lead_drop": (0, 1),
     "train.noisy_copies": (0, 100),
-    "train.turn": (0, 180),
-    "train.warp": (0, 0.9),
-    "train.focus_present": (0, 10),
-    "train.focus_absent": (0, 10),
 }
 CHOICES = {"train.precision": PRECISIONS, "decide.calibration": METHODS, "decide.site_calibration": METHODS}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import tries
-from cardiac.errors import DatasetError
+from cardiac.errors import ConfigError, DatasetError
 from tasks.mi.simulate import simulate_dataset
 
 DATASET = simulate_dataset(120, seed=3)
@@ -73,8 +73,17 @@ def test_every_ablation_can_be_set_and_has_a_name_of_its_own():
     assert len({tries.slug(name) for name in names}) == len(names)
     base = tries.settings_of("base", 1)
     assert base["train"]["precision"] == "float32"
-    for name in tries.ABLATIONS:
-        assert name == "base" or tries.settings_of(name, 1) != base
+    for name in tries.ABLATIONS.keys() - {"base", *tries.RETIRED}:
+        assert tries.settings_of(name, 1) != base
+
+
+def test_what_is_retired_cannot_be_set_and_is_kept(root):
+    """Eight rows of docs/tries.md: what they changed is gone from the settings, what they gave lies in the repository."""
+    assert len(tries.RETIRED) == 8
+    for name in tries.RETIRED:
+        assert (root / f"benchmarks/results/{tries.slug(name)}-1.npz").is_file()
+        with pytest.raises(ConfigError, match="cannot be trained again"):
+            tries.settings_of(name, 1)
 
 
 def test_what_lies_in_the_repository_was_made_with_the_settings_of_today(root):
@@ -83,14 +92,18 @@ def test_what_lies_in_the_repository_was_made_with_the_settings_of_today(root):
     paths = sorted((root / "benchmarks/results").glob("*.npz"))
     assert len(paths) >= 8
     for path in paths:
-        if path.stem in tries.FORMER:
+        if path.stem in tries.FORMER or known[path.stem][0] in tries.RETIRED:
             continue
         with np.load(path) as content:
-            told = json.loads(str(content["told"]))
+            config = json.loads(str(content["told"]))["config"]
         now = json.loads(json.dumps(tries.settings_of(*known[path.stem])))
-        shared = {section: {key: now[section][key] for key in values} for section, values in told["config"].items()}
-        shared["decide"] = told["config"]["decide"]  # of what was found, not of the training
-        assert shared == told["config"], path.name
+        for name, off in tries.GONE.items():
+            section, key = name.split(".")
+            now[section][key] = off
+        now["train"]["begin_from"] = now["train"]["init_from"]  # what it was called
+        shared = {section: {key: now[section][key] for key in values} for section, values in config.items()}
+        shared["decide"] = config["decide"]  # of what was found, not of the training
+        assert shared == config, path.name
 
 
 def test_shipped_table_is_what_the_command_prints(root, real_data, monkeypatch):

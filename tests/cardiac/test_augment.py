@@ -1,6 +1,6 @@
 import numpy as np
 
-from cardiac.augment import OF_DIPOLE, add_noisy_copies, augment, lead_gains, mix, random_sections, turn_heart
+from cardiac.augment import add_noisy_copies, augment, lead_gains, mix, random_sections
 
 SECTIONS = np.random.default_rng(0).standard_normal((40, 12, 200)).astype(np.float32)
 TARGETS = (np.arange(40)[:, None] % 2).astype(np.float32)
@@ -24,39 +24,7 @@ def test_random_sections_lie_in_their_records():
         assert np.array_equal(section, signals[row][:, start : start + 200])
 
 
-def test_sections_read_faster_or_slower():
-    """A ramp says where each sample was read: evenly, at a speed in its bounds, and within the recording."""
-    signals = [np.tile(np.arange(n, dtype=np.float32), (12, 1)) for n in (200, 300, 1000)]
-    sections = random_sections(signals, np.array([0, 1, 2] * 50), 200, generator(), warp=0.2)
-    assert sections.shape == (150, 12, 200)
-    assert sections.dtype == np.float32
-    speeds = np.diff(sections, axis=2)
-    assert np.ptp(speeds, axis=(1, 2)).max() < 1e-3
-    assert 0.79 < speeds.min() < 0.85
-    assert 1.15 < speeds.max() < 1.21
-    assert speeds[::3].max() < 1.001  # a recording of one section cannot be read faster
-    for row, n in enumerate((200, 300, 1000)):
-        assert sections[row::3].min() >= 0
-        assert sections[row::3].max() <= n - 1
-
-
-def test_a_turned_heart_keeps_what_no_dipole_explains():
-    dipole = generator().standard_normal((40, 3, 200)).astype(np.float32)
-    of_dipole = (OF_DIPOLE @ dipole).astype(np.float32)
-    turned = turn_heart(of_dipole, generator(), 30.0)
-    back = np.linalg.pinv(OF_DIPOLE) @ turned
-    assert np.allclose(np.linalg.norm(back, axis=1), np.linalg.norm(dipole, axis=1), atol=1e-3)  # turned, not stretched
-    assert not np.allclose(back, dipole, atol=0.1)
-    rest = SECTIONS - OF_DIPOLE @ np.linalg.pinv(OF_DIPOLE) @ SECTIONS
-    assert np.allclose(turn_heart(rest.astype(np.float32), generator(), 30.0), rest, atol=1e-4)
-    limb = turned[:, :6]
-    assert np.allclose(limb[:, 2], limb[:, 1] - limb[:, 0], atol=1e-4)  # III = II - I, as before
-    assert np.allclose(limb[:, 3], -(limb[:, 0] + limb[:, 1]) / 2, atol=1e-4)
-    assert turned.dtype == np.float32
-
-
 def test_nothing_asked_nothing_changed():
-    assert turn_heart(SECTIONS, generator(), 0.0) is SECTIONS
     assert np.array_equal(augment(SECTIONS, generator(), 0.0, 0.0, 0.0), SECTIONS)
     assert mix(SECTIONS, TARGETS, WEIGHTS, generator(), 0.0) == (SECTIONS, TARGETS, WEIGHTS)
     assert add_noisy_copies(SECTIONS, generator(), 0.0) is SECTIONS

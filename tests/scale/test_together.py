@@ -58,7 +58,7 @@ def test_two_together_train_what_one_trains(root, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert "SIMULATED" in done.stdout
     config = load_config(root / "configs/demo.toml", SMALL[1::2], root / "configs/mi.toml")
-    alone = train.fit(config, together.demonstration(config), tmp_path / "one").figures["infarction"]["AUC"]
+    alone = train.fit(config, train.demonstration(config), tmp_path / "one").figures["infarction"]["AUC"]
     both = json.loads((tmp_path / "two/metrics.json").read_text(encoding="utf-8"))["figures"]["infarction"]["AUC"]
     assert alone.low <= both["value"] <= alone.high
     assert not (tmp_path / "two/state").exists()

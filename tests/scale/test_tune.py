@@ -14,6 +14,7 @@ pytest.importorskip("optuna", reason="requirements-scale.txt is not installed")
 
 from cardiac.errors import ConfigError
 from scale import space, tune
+from scale.detectors import find_detector
 from tests.patience import wait_until
 from utils import load_config
 
@@ -78,7 +79,7 @@ def test_wrong_spaces(text, told, tmp_path, configs):
 
 def test_written_settings_are_read_again(configs, tmp_path):
     chosen = {"train.learning_rate": 0.00123, "network.widths": [32, 64], "detect.window": 120}
-    config = space.chosen_config(chosen, configs[0], ["train.epochs=3"], configs[1])
+    config = space.chosen_config(chosen, configs[0], ["train.epochs=3"], find_detector("mi"))
     path = tmp_path / "best.toml"
     path.write_text(space.config_text(config, "one\ntwo"), encoding="utf-8")
     assert load_config(path, [], configs[1]) == config
@@ -103,23 +104,24 @@ class Asked:
 
 def test_a_trial_is_scored_fold_by_fold(configs, tmp_path, monkeypatch):
     """By the mean of both AUCs over the folds so far; settings that do not go together score nothing and say why."""
-    settings = ["train.epochs=1", "data.n_folds=2"]
+    searched = tune.Searched("mi", configs[0], ("train.epochs=1", "data.n_folds=2"))
     for chosen, folds in (({"train.mixup": 0.1}, [1, 2]), ({"detect.window": 900}, [0])):
         asked = Asked(tmp_path / str(len(folds)))
         monkeypatch.setattr(tune, "ray_of", lambda _, each=asked: each)
-        tune._run_trial(chosen, configs[0], settings, configs[1], None)
+        tune.run_trial(chosen, searched)
         assert [told["folds"] for told in asked.told] == folds
         for told in asked.told:
-            assert told["score"] == pytest.approx((told["auc"] + told["sites_auc"]) / 2)
+            aucs = [told["others"][name] for name in ("auc", "sites_auc") if folds != [0]]
+            assert told["score"] == pytest.approx(sum(aucs) / 2)
     assert "train.crop is 500: give a number from 900" in asked.told[0]["refused"]
     again = Asked(tmp_path / "2")
     monkeypatch.setattr(tune, "ray_of", lambda _: again)
-    tune._run_trial({"train.mixup": 0.1}, configs[0], settings, configs[1], None)
+    tune.run_trial({"train.mixup": 0.1}, searched)
     assert again.told == []  # it was whole
 
 
 def command(*arguments):
-    return [sys.executable, "-m", "scale.tune", "--detector", "demo", "--workers", "2", *map(str, arguments)]
+    return [sys.executable, "-m", "scale.tune", "--config", "configs/demo.toml", "--workers", "2", *map(str, arguments)]
 
 
 @pytest.mark.slow
@@ -161,6 +163,7 @@ def test_rows_are_told_with_the_best_first():
         {"folds": 0, "score": 0.0, "auc": 0.0, "sites_auc": 0.0, "refused": "too long", "train.mixup": 0.1},
     ]
     told = tune.format_rows(rows).splitlines()
+    assert told[0] == "| folds | score | auc | sites_auc | settings |"
     assert told[2] == "| 5 | 0.9000 | 0.9500 | 0.8500 | train.mixup=0.25 |"
     assert told[3].endswith("| too long |")
     assert json.dumps(rows)
