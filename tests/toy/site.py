@@ -3,7 +3,7 @@
 from flask import Blueprint
 
 TITLE = "Toy beats"
-blueprint = Blueprint("toy", __name__, url_prefix="/toy")
+blueprint = Blueprint("toy", __name__)
 
 
 @blueprint.get("/")

@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import inspect
 import shutil
 import subprocess
 import sys
@@ -10,15 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import webapp
 from bundles import load_graph, run_sections
 from cardiac.errors import ConfigError
 from export import export_bundle
 from scale.detectors import find_detector
-from tests.toy import train
+from tests.toy import site, train
 from tests.toy.dataset import WIDTH, simulate_beats
 from tests.toy.predict import predict_beats
 from tests.toy.train import PLAN
 from utils import load_bundle, load_config
+from webapp.settings import Settings
 
 HERE = Path(__file__).parent
 
@@ -85,14 +88,14 @@ def test_it_is_a_detector_to_search(root, tmp_path):
     assert load_config(tmp_path / "out/best.toml", [], train.DEFAULTS)["train"]["epochs"] == 2
 
 
-@pytest.mark.skip(reason="create_app does not take sites yet")
 def test_it_has_a_page_and_a_link(tmp_path):
-    from tests.toy import site
-    from webapp import create_app
-
-    client = create_app({"DATA": tmp_path}, sites=[site]).test_client()
-    assert "Is the T wave tall?" in client.get("/toy/").get_data(as_text=True)
-    assert site.TITLE in client.get("/").get_data(as_text=True)
+    if "sites" not in inspect.signature(webapp.create_app).parameters:
+        pytest.skip("to be finished: the site does not take pages of a detector yet")
+    app = webapp.create_app(Settings(data=tmp_path / "site"), sites=[site])
+    client = app.test_client()
+    assert client.get("/toy/").text == "<h1>Is the T wave tall?</h1>"
+    assert f'<a href="/toy/">{site.TITLE}</a>' in client.get("/patients").text
+    app.extensions["store"].database.close()
 
 
 def test_nothing_knows_of_it(root):

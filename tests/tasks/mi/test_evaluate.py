@@ -14,7 +14,7 @@ from utils import load_config
 
 DATASET = simulate_dataset(120, seed=1)
 FOLDS = np.arange(120) // 2 % 5
-SETTINGS = load_config(Path(__file__).parents[2] / "configs/mi.toml")["decide"]
+SETTINGS = load_config(Path(__file__).parents[3] / "configs/mi.toml")["decide"]
 PLAIN = SETTINGS | {"calibration": "none", "site_calibration": "none"}
 
 
