@@ -1,0 +1,1 @@
+"""A detector that the tests make up: the proof that another one is cheap."""
