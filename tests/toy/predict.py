@@ -1,10 +1,10 @@
 """Whether each beat's T wave is tall, by a bundle: (n, 1, WIDTH) -> bool (n,)."""
 
-from bundles import run_sections
-from cardiac.windows import WindowPlan, pool_windows
+from cardiac.windows import pool_windows
+from runtimes import run_sections
 
 
 def predict_beats(bundle, beats):
-    plan = WindowPlan.of(bundle.card["stages"]["beat"])
-    logits = run_sections(bundle.run, beats, [plan], bundle.card["signal"]["section"])
-    return pool_windows(logits[0], plan)[:, 0] >= bundle.card["decisions"]["threshold"]
+    card = bundle.card
+    logits = run_sections(bundle.forward, beats, card.plans, card.section)
+    return pool_windows(logits[0], card.plans[0])[:, 0] >= card.decisions["threshold"]

@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 
 import webapp
-from bundles import load_graph, run_sections
+from bundles import load_bundle
 from cardiac.errors import ConfigError
 from export import export_bundle
+from runtimes import run_sections
 from scale.detectors import find_detector
 from tests.toy import site, train
 from tests.toy.dataset import WIDTH, simulate_beats
 from tests.toy.predict import predict_beats
 from tests.toy.train import PLAN
-from utils import load_bundle, load_config
+from utils import load_config
 from webapp.settings import Settings
 
 HERE = Path(__file__).parent
@@ -58,12 +59,11 @@ def test_the_graph_gives_the_same_logits(fitted, tmp_path):
     shutil.copytree(fitted[0], out)
     export_bundle(out)
     beats, _, _ = simulate_beats(4, seed=99)
-    by_torch, by_graph = (
-        run_sections(each.run, beats, [PLAN], WIDTH)[0] for each in (load_bundle(out), load_graph(out))
-    )
+    bundles = [load_bundle(out, runtime) for runtime in ("torch", "onnx")]
+    by_torch, by_graph = (run_sections(each.forward, beats, [PLAN], WIDTH)[0] for each in bundles)
     assert by_torch.shape == (len(beats), 1, 1, 1)
     assert np.abs(by_torch - by_graph).max() < 1e-5
-    assert np.array_equal(predict_beats(load_bundle(out), beats), predict_beats(load_graph(out), beats))
+    assert np.array_equal(*(predict_beats(each, beats) for each in bundles))
 
 
 def test_a_finished_run_is_not_overwritten(fitted, config):

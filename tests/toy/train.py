@@ -1,22 +1,23 @@
 """Is a beat's T wave tall? What `scale.detectors` asks of a detector, and nothing else."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from bundles import run_networks, save_bundle
 from cardiac.folds import draw_folds
 from cardiac.metrics import roc_auc
 from cardiac.windows import WindowPlan, pool_windows
+from cards import Card, Stage
 from learning.cross_validate import Training, cross_validate
 from learning.network import heads_loss
 from learning.run_folder import training_run
 from models import build_model
-from tests.toy.dataset import FS_HZ, WIDTH, simulate_beats
-from utils import run_networks, save_bundle
+from tests.toy.dataset import SPEC, WIDTH, simulate_beats
 
 DEFAULTS = DEMO = Path(__file__).with_name("toy.toml")
 SPACE = Path(__file__).with_name("space.toml")
@@ -71,8 +72,10 @@ def fit(config, dataset, out, resume=False, report=None, bundle=True, jobs=1):
         begin(hashlib.sha256(training.beats.tobytes()).hexdigest())
         done = cross_validate(training, out, report, jobs, bundle)
         if bundle:
-            signal = {"fs_hz": FS_HZ, "band_hz": [0, 0], "leads": ["II"], "unit": "mV", "scale": "mV", "section": WIDTH}
-            card = {"name": out.name, "signal": signal, "network": training.arguments, "members": len(done.networks)}
-            card |= {"stages": {"beat": {"outputs": ["tall"]} | asdict(PLAN)}, "decisions": {"threshold": 0.5}}
-            save_bundle(out, done.networks, card | {"training": {"config": config}})
+            stages = {"beat": Stage(("tall",), PLAN)}
+            card = Card(
+                name="toy", use="A test.", signal=SPEC, section=WIDTH, network=training.arguments,
+                members=len(done.networks), stages=stages, decisions={"threshold": 0.5},
+            )  # fmt: skip
+            save_bundle(out, done.networks, card)
     return done
