@@ -86,7 +86,7 @@ class Detector:
                 raise ConfigError(f"the outputs {outputs} are not mi and the six sites in order")
             if card.signal.leads != LEADS or card.signal.unit != "mV":
                 raise ConfigError(f"signal.leads are not {', '.join(LEADS)}, or signal.unit is not mV")
-            return cls(bundle, Rule.of(card.decisions))
+            return cls(bundle, Rule.from_dict(card.decisions))
         except ConfigError as error:
             raise unusable(folder, error) from error
 

@@ -98,7 +98,7 @@ def _card(recipe: Recipe, rule: Rule, name: str, training: Mapping[str, Any]) ->
         network=recipe.network,
         members=recipe.config["train"]["members"],
         stages={name: Stage(STAGES[name], plan) for name, plan in recipe.plans.items()},
-        decisions=rule.as_plain(),
+        decisions=rule.to_dict(),
         training=training,
     )
 

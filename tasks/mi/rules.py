@@ -50,7 +50,7 @@ class Rule:
             raise ConfigError(f"the band of doubt {self.doubt!r} does not hold the threshold {self.thresholds.mi!r}")
 
     @classmethod
-    def of(cls, content: Mapping[str, Any]) -> "Rule":
+    def from_dict(cls, content: Mapping[str, Any]) -> "Rule":
         """The rule that a card writes. Raises ConfigError that names the key that is missing or wrong."""
         thresholds, doubt = (take(content, key, dict, "decisions") for key in ("thresholds", "doubt"))
         calibration, where = take(content, "calibration", dict, "decisions"), "decisions.thresholds"
@@ -64,8 +64,8 @@ class Rule:
             (take(doubt, "low", float, "decisions.doubt"), take(doubt, "high", float, "decisions.doubt")),
         )
 
-    def as_plain(self) -> dict[str, Any]:
-        """The rule as plain data, as `of` reads it."""
+    def to_dict(self) -> dict[str, Any]:
+        """The rule as plain data, as `from_dict` reads it."""
         named = dict(zip(("mi", *SITES), self.calibrations, strict=True))
         of_sites = (self.thresholds.sites, self.thresholds.site_scale)
         by_site = [dict(zip(SITES, values, strict=True)) for values in of_sites]

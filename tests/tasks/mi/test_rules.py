@@ -87,8 +87,8 @@ def test_the_card_gives_the_rule_back(method):
     pooled, infarction, sites, _ = records()
     rule = fit_rule(pooled, infarction, sites, {**SETTINGS, "calibration": method, "site_calibration": method})
     assert rule.calibrations[0].method == method
-    assert Rule.of(rule.as_plain()) == rule
-    again = Rule.of(json.loads(json.dumps(rule.as_plain())))
+    assert Rule.from_dict(rule.to_dict()) == rule
+    again = Rule.from_dict(json.loads(json.dumps(rule.to_dict())))
     assert again == rule
     assert np.array_equal(again.calibrate(pooled), rule.calibrate(pooled))
 
