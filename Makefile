@@ -20,7 +20,7 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 SIDE_BY_SIDE := -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: run web test test-slow lint train figures report evidence quality reproduce tries bench export scale clean
+.PHONY: run web test test-slow lint train figures report evidence quality reproduce ablations bench export scale clean
 
 run: $(VENV)/.run
 	$(BIN)/python inference.py public_data
@@ -63,8 +63,8 @@ reproduce: $(VENV)/.run
 	$(BIN)/python -m benchmarks.simulated --bundle runs/mi
 	$(BIN)/python -m benchmarks.evidence --bundle runs/mi
 
-tries: $(VENV)/.run
-	$(BIN)/python -m benchmarks.tries run --jobs 2
+ablations: $(VENV)/.run
+	$(BIN)/python -m benchmarks.ablations run --jobs 2
 
 bench: $(VENV)/.bench
 	-$(BIN)/python -m benchmarks.inference --large

@@ -26,7 +26,7 @@ from learning.cross_validate import CrossValidated, cross_validate
 from learning.curves import write_curves
 from learning.network import Report
 from learning.run_folder import code_revision, training_run
-from tasks.mi.datasets import Dataset, read_companions, read_dataset
+from tasks.mi.datasets import Dataset, read_dataset, read_weak_datasets
 from tasks.mi.evaluate import evaluate, format_figures
 from tasks.mi.labels import SITES
 from tasks.mi.model_card import model_card
@@ -112,7 +112,7 @@ def _provenance(training: InfarctionTraining, done: CrossValidated, revision: st
         "layout": dataset.layout,
         "records": len(dataset.infarction),
         "infarctions": int(dataset.infarction.sum()),
-        "companions": {each.layout: len(each.infarction) for each in dataset.companions},
+        "companions": {each.layout: len(each.infarction) for each in dataset.weak_datasets},
         "data_sha256": training.data_sha256,
         "folds_sha256": hashlib.sha256(training.folds.astype("<i8").tobytes()).hexdigest(),
         "config": training.recipe.config,
@@ -132,7 +132,7 @@ def _write_found(out: Path, dataset: Dataset, found: OutOfFold, figures: Figures
 def open_data(folder: Path | None, config: Config) -> Dataset | None:
     """The data set that was asked for, or the one that lies where the README puts it; None where there is none.
 
-    Companions are looked for beside it; one that is missing is said, for the networks are the worse for it.
+    Weak data sets are looked for beside it; one that is missing is said, for the networks are the worse for it.
     """
     folders = [folder] if folder else [Path(os.environ.get("ECG_DATA", "data")) / "aiijc", Path("data/aiijc")]
     chosen = next((each for each in folders if folder or each.is_dir()), None)
@@ -141,11 +141,11 @@ def open_data(folder: Path | None, config: Config) -> Dataset | None:
     dataset = read_dataset(chosen, config["data"]["min_likelihood"])
     if dataset.layout != "task":
         return dataset
-    beside = [chosen.resolve().parent / name for name in config["data"]["companions"]]
+    beside = [chosen.resolve().parent / name for name in config["data"]["weak_datasets"]]
     for each in beside:
         if not each.is_dir():
             print(f"{each.name} is not beside {chosen}: training without these records, which makes it worse.")
-    return read_companions(dataset, [each for each in beside if each.is_dir()])
+    return read_weak_datasets(dataset, [each for each in beside if each.is_dir()])
 
 
 def demonstration(config: Config) -> Dataset:

@@ -1,6 +1,6 @@
 """Pre-training without labels: the trunk learns to fill in hidden patches of single leads, from every signal there is.
 
-    python -m benchmarks.pretrain        # into runs/tries/pretrained, which the try "pre-trained ..." begins from
+    python -m benchmarks.pretrain        # into runs/ablations/pretrained, which the ablation "pre-trained ..." begins from
 
 Three of four patches of a quarter second are hidden, as in ST-MEM (Na et al. 2024). The task's test records, which
 have no labels, are among the signals.
@@ -17,7 +17,8 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from benchmarks.tries import PRETRAINED, open_data, settings_of
+from benchmarks.ablation_settings import PRETRAINED, settings_of
+from benchmarks.ablations import open_data
 from bundles import save_bundle
 from cardiac.augment import augment, random_sections
 from cardiac.errors import CardiacError
@@ -60,8 +61,8 @@ def filling_loss(network: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.T
 
 def read_signals(config: Config) -> list[np.ndarray]:
     """Every signal of the training part, of its weak data sets and of the test part, prepared; (n_leads, n) each."""
-    dataset = open_data(config["data"]["companions"])
-    sources = [source for part in (dataset, *dataset.companions) for source in part.sources]
+    dataset = open_data(config["data"]["weak_datasets"])
+    sources = [source for part in (dataset, *dataset.weak_datasets) for source in part.sources]
     sources += sorted((Path(os.environ.get("ECG_DATA", "data")) / "aiijc/test").glob("*.npy"))
     spec = spec_of(config)
     records = (read_record(source) for source in tqdm(sources, desc="reading", unit="record"))

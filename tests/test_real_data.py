@@ -12,9 +12,9 @@ from cardiac.folds import check_folds, read_folds
 from cardiac.metrics import as_plain
 from cardiac.records import read_record, record_from_array
 from tasks.mi import BUNDLE
-from tasks.mi.datasets import read_companions, read_dataset
+from tasks.mi.datasets import read_dataset, read_weak_datasets
 from tasks.mi.evaluate import evaluate
-from tasks.mi.folds import companion_folds
+from tasks.mi.folds import folds_with_weak
 from tasks.mi.out_of_fold import read_found, read_out_of_fold
 from tasks.mi.settings import decide_settings
 from tests.patience import wall_s
@@ -116,20 +116,23 @@ def test_ptbxl_layout(real_data):
     check_folds((dataset.table["strat_fold"].to_numpy(int) - 1) // 2, dataset.patients)
 
 
-def test_companions(dataset, real_data):
+def test_weak_datasets(dataset, real_data):
     """Whoever stands in the data set does not stand beside it; the filtered records are in mV that could be."""
-    together = read_companions(dataset, [real_data / "ptb-xl", real_data / "ptb-xl-filtered"])
-    ids = [*dataset.table["record_id"], *(each for other in together.companions for each in other.table["record_id"])]
+    together = read_weak_datasets(dataset, [real_data / "ptb-xl", real_data / "ptb-xl-filtered"])
+    ids = [
+        *dataset.table["record_id"],
+        *(each for other in together.weak_datasets for each in other.table["record_id"]),
+    ]
     assert len(ids) == len(set(ids))
-    assert [other.layout for other in together.companions] == ["ptb-xl", "ptb-xl-filtered"]
-    assert all(len(other.infarction) > 100 for other in together.companions)
-    record = read_record(together.companions[1].sources[0])
+    assert [other.layout for other in together.weak_datasets] == ["ptb-xl", "ptb-xl-filtered"]
+    assert all(len(other.infarction) > 100 for other in together.weak_datasets)
+    record = read_record(together.weak_datasets[1].sources[0])
     assert record.signal.shape == (12, 1000)
     assert 0.02 < record.signal.std() < 1
     folds = np.arange(len(dataset.infarction))  # every record its own, so that patients can be told
     of_patient = dict(zip(dataset.patients, folds, strict=True))
-    of_all = companion_folds(together, np.array([of_patient[patient] for patient in dataset.patients]))
-    patients = np.concatenate([dataset.patients, *(other.patients for other in together.companions)])
+    of_all = folds_with_weak(together, np.array([of_patient[patient] for patient in dataset.patients]))
+    patients = np.concatenate([dataset.patients, *(other.patients for other in together.weak_datasets)])
     assert (of_all >= 0).tolist() == [patient in of_patient for patient in patients]
 
 

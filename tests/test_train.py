@@ -138,11 +138,11 @@ def test_the_network_of_a_fold_is_taught_the_others_alone(small, dataset, tmp_pa
         assert np.array_equal(counts, taught * np.where(dataset.infarction, 3, 1))
 
 
-def test_no_companion_of_a_folds_patient_teaches_that_folds_network(small, dataset, tmp_path, monkeypatch):
-    """Nine companions of the data set's patients and three of others, who teach in every fold."""
+def test_no_weak_record_of_a_folds_patient_teaches_that_folds_network(small, dataset, tmp_path, monkeypatch):
+    """Nine weak records of the data set's patients and three of others, who teach in every fold."""
     others = simulate_dataset(12, seed=2)
     others.table["patient_id"] = [*range(0, 36, 4), 100, 101, 102]
-    together = dataclasses.replace(dataset, companions=(others,))
+    together = dataclasses.replace(dataset, weak_datasets=(others,))
     seen = watch(monkeypatch)
     train.fit(small, together, tmp_path / "run")
     folds = folds_of(dataset, tmp_path / "run")
@@ -150,17 +150,17 @@ def test_no_companion_of_a_folds_patient_teaches_that_folds_network(small, datas
     for fold in (0, 1):
         rows = seen[f"fold{fold}"]
         assert not set(patients[rows]) & set(dataset.patients[folds == fold])
-        companions = rows[rows >= 36] - 36
-        assert len(companions) == len(set(companions))  # no infarction among them is repeated: they locate nothing
-        assert set(others.patients[companions]) == set(others.patients) - set(dataset.patients[folds == fold])
+        weak = rows[rows >= 36] - 36
+        assert len(weak) == len(set(weak))  # no infarction among them is repeated: they locate nothing
+        assert set(others.patients[weak]) == set(others.patients) - set(dataset.patients[folds == fold])
         assert {100, 101, 102} < set(patients[rows])
     assert set(seen["all"]) == set(range(48))
 
 
-def test_companions_teach_and_are_not_scored(small, dataset, tmp_path):
+def test_weak_datasets_teach_and_are_not_scored(small, dataset, tmp_path):
     others = dataclasses.replace(simulate_dataset(6, seed=2), codes=np.ones((6, len(AUXILIARY)), np.float32))
     others.table["patient_id"] = range(100, 106)
-    out = train.fit(small, dataclasses.replace(dataset, companions=(others,)), tmp_path / "run").out
+    out = train.fit(small, dataclasses.replace(dataset, weak_datasets=(others,)), tmp_path / "run").out
     assert set(pd.read_csv(out / "out_of_fold.csv")["record_id"]) == set(dataset.table["record_id"])
     card = json.loads((out / "card.json").read_text(encoding="utf-8"))
     assert card["training"]["companions"] == {"simulated": 6}
@@ -351,7 +351,7 @@ def test_codes_that_the_reference_cannot_learn_are_refused(root, dataset, tmp_pa
         (["--data", "SIMULATED", "--set", "train.epochs=0"], 2, "train.epochs is 0: give a number from 1"),
         (["--data", "SIMULATED", "--set", "train.members=0"], 2, "train.members is 0"),
         (["--data", "SIMULATED", "--set", "data.n_folds=1"], 2, "from 2 to"),
-        (["--data", "SIMULATED", "--set", "data.companion_present=1.5"], 2, "from 0 to 1"),
+        (["--data", "SIMULATED", "--set", "data.weak_present=1.5"], 2, "from 0 to 1"),
         (["--data", "SIMULATED", "--set", "train.learning_rate=nan"], 2, "train.learning_rate is nan"),
         (["--data", "SIMULATED", "--set", "train.precision=float16"], 2, "auto, float32, bfloat16"),
         (["--data", "SIMULATED", "--set", "train.crop=150"], 2, "from 160"),

@@ -42,7 +42,7 @@ class Dataset:
         flags noise), ptbxl_infarction (1, 0 or NaN), strat_fold (1 to 10 or NaN).
     sources : a path, or a Record in memory, for each.  infarction : bool (n,).  sites : bool (n, 6).
     layout : "task", "ptb-xl", "ptb-xl-filtered" or "simulated".  codes : float32 (n, n_auxiliary), PTB-XL's word on
-    `labels.AUXILIARY`; NaN where there is none.  companions : records beside these that only teach, by other labels.
+    `labels.AUXILIARY`; NaN where there is none.  weak_datasets : records beside these with weaker labels, to learn from alone.
     """
 
     table: pd.DataFrame
@@ -51,7 +51,7 @@ class Dataset:
     sites: np.ndarray
     layout: str
     codes: np.ndarray | None = None
-    companions: "tuple[Dataset, ...]" = ()
+    weak_datasets: "tuple[Dataset, ...]" = ()
 
     @property
     def patients(self) -> np.ndarray:
@@ -85,21 +85,21 @@ def read_dataset(folder: str | Path, min_likelihood: float = 50.0) -> Dataset:
     )
 
 
-def read_companions(dataset: Dataset, folders: Sequence[str | Path]) -> Dataset:
-    """The data set with companions: PTB-XL's records in these folders, without those that stand in it already.
+def read_weak_datasets(dataset: Dataset, folders: Sequence[str | Path]) -> Dataset:
+    """The data set with weak ones beside it: PTB-XL's records in these folders, without those that it holds already.
 
     A folder holds PTB-XL's layout, or signals.npz beside labels.csv as in `ptb-xl-filtered`. Raises DatasetError.
     """
-    known, companions = set(dataset.table["record_id"]), []
+    known, weak_datasets = set(dataset.table["record_id"]), []
     for folder in map(Path, folders):
         if not folder.is_dir():
-            raise DatasetError(f"{folder}: there is no such folder: unpack it, or leave it out of data.companions")
+            raise DatasetError(f"{folder}: there is no such folder: unpack it, or leave it out of data.weak_datasets")
         filtered = (folder / "signals.npz").is_file()
-        companion = _read_filtered(folder) if filtered else _read_ptbxl(folder, min_likelihood=0.0)
-        new = ~companion.table["record_id"].isin(known).to_numpy()
-        companions.append(_rows(companion, new))
-        known |= set(companion.table["record_id"])
-    return replace(dataset, companions=tuple(companions))
+        weak = _read_filtered(folder) if filtered else _read_ptbxl(folder, min_likelihood=0.0)
+        new = ~weak.table["record_id"].isin(known).to_numpy()
+        weak_datasets.append(_rows(weak, new))
+        known |= set(weak.table["record_id"])
+    return replace(dataset, weak_datasets=tuple(weak_datasets))
 
 
 def _rows(dataset: Dataset, kept: np.ndarray) -> Dataset:

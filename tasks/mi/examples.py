@@ -19,7 +19,8 @@ class Examples:
 
     signals : each (n_leads, n_samples), mV.  targets, weights : float32 (n, n_outputs); a weight of 0 stands where the
     target is not known.  infarction : bool (n,), as the record's own labels have it.  amplitude_known : bool (n,); False
-    where the leads' gains were made up.  n_records : the first so many are the data set's own, the others its companions.
+    where the leads' gains were made up.  n_records : the first so many are the data set's own, the others come from its
+    weak data sets.
     """
 
     signals: Sequence[np.ndarray]
@@ -31,24 +32,24 @@ class Examples:
 
 
 def build_examples(dataset: Dataset, signals: Sequence[np.ndarray], settings: Mapping[str, Any]) -> Examples:
-    """The examples in a data set and its companions: infarction, the six sites, and PTB-XL's codes, side by side.
+    """The examples in a data set and its weak ones: infarction, the six sites, and PTB-XL's codes, side by side.
 
-    Sites are learnt from the data set's own infarctions alone. A companion carries other readers' labels, so its
-    infarction is a soft target: `companion_present` where PTB-XL has a code for one, `companion_absent` where not.
+    Sites are learnt from the data set's own infarctions alone. A weak data set carries other readers' labels, so its
+    infarction is a soft target: `weak_present` where PTB-XL has a code for one, `weak_absent` where not.
 
     settings : the config's data section.
     """
     targets, weights, known = [], [], []
-    for part in (dataset, *dataset.companions):
+    for part in (dataset, *dataset.weak_datasets):
         n, own = len(part.infarction), part is dataset
         codes = np.full((n, len(AUXILIARY)), np.nan) if part.codes is None else part.codes
-        soft = np.where(part.infarction, settings["companion_present"], settings["companion_absent"])
+        soft = np.where(part.infarction, settings["weak_present"], settings["weak_absent"])
         located = part.infarction if own else np.zeros(n)
         targets.append(np.column_stack([part.infarction if own else soft, part.sites, np.nan_to_num(codes)]))
         weights.append(np.column_stack([np.ones(n), np.outer(located, np.ones(len(SITES))), ~np.isnan(codes)]))
         known.append(np.full(n, part.layout != "ptb-xl-filtered"))
     stacked = (np.concatenate(each).astype(np.float32) for each in (targets, weights))
-    infarction = np.concatenate([part.infarction for part in (dataset, *dataset.companions)])
+    infarction = np.concatenate([part.infarction for part in (dataset, *dataset.weak_datasets)])
     return Examples(signals, *stacked, infarction, np.concatenate(known), len(dataset.infarction))
 
 
@@ -58,7 +59,7 @@ def training_rows(
     """The rows that an epoch takes: none of the fold (all where it is None), and its own infarctions so many times.
 
     folds : of every row, -1 for one that is learnt from in every fold.  record_share : of the data set's own records,
-    drawn by the seed; the companions all stay.
+    drawn by the seed; the weak data sets stay whole.
     """
     rows = np.flatnonzero(folds != fold) if fold is not None else np.arange(len(folds))
     drawn = np.random.default_rng(seed).random(examples.n_records)

@@ -1,4 +1,4 @@
-"""The folds of a data set and of its companions."""
+"""The folds of a data set and of the weak ones beside it."""
 
 from pathlib import Path
 
@@ -29,8 +29,8 @@ def dataset_folds(dataset: Dataset, n_folds: int, seed: int, shipped: Path, out:
     return folds
 
 
-def companion_folds(dataset: Dataset, folds: np.ndarray) -> np.ndarray:
-    """Folds of the data set's records and then of its companions': that of their patient, -1 for a patient of no fold."""
+def folds_with_weak(dataset: Dataset, folds: np.ndarray) -> np.ndarray:
+    """Folds of the data set's records and then of its weak data sets': that of their patient, -1 for a patient of no fold."""
     of_patient = dict(zip(dataset.patients, folds, strict=True))
-    others = [of_patient.get(patient, -1) for part in dataset.companions for patient in part.patients]
+    others = [of_patient.get(patient, -1) for part in dataset.weak_datasets for patient in part.patients]
     return np.concatenate([folds, np.array(others, dtype=int)])

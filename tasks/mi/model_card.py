@@ -30,8 +30,8 @@ seal FOLDER` gives the bundle a checksum of its own.
 
 DATA = """The training part of the AIIJC 2023 infarction task: 10 s, 500 Hz, 12 leads from PTB-XL (Wagner et al. 2020, CC BY 4.0;
 Schiller devices, Germany, 1989 to 1996), labelled anew by a consensus of cardiologists. The labels are a second opinion
-on PTB-XL's own: the two agree with an F1 of about 0.78. Companions are further PTB-XL recordings with PTB-XL's codes
-alone; they teach a soft target of infarction and the codes, and are scored by nothing. A companion of a patient who
+on PTB-XL's own: the two agree with an F1 of about 0.78. Weak data sets are further PTB-XL recordings with PTB-XL's codes
+alone; they teach a soft target of infarction and the codes, and are scored by nothing. A record of theirs of a patient who
 stands in the training part lies on the same side of every fold.
 """
 
@@ -57,7 +57,7 @@ FAILURES = """## Known failures
 def model_card(card: Card, figures: Figures) -> str:
     """The model card in Markdown."""
     training, signal, doubt = card.training, card.signal, card.decisions["doubt"]
-    companions = ", ".join(f"{n:,} of {name}" for name, n in training["companions"].items()) or "none"
+    weak = ", ".join(f"{n:,} of {name}" for name, n in training["companions"].items()) or "none"
     windows = [
         f"{name}: windows of {stage.plan.window / signal.fs_hz:g} s every {stage.plan.hop / signal.fs_hz:g} s"
         for name, stage in card.stages.items()
@@ -68,7 +68,7 @@ def model_card(card: Card, figures: Figures) -> str:
         f"- {'; '.join(windows)}",
         f"- threshold of infarction: {card.decisions['thresholds']['mi']:.3f}; uncertain from {doubt['low']:.3f} up to "
         f"under {doubt['high']:.3f}",
-        f"- recordings: {training['records']:,}, {training['infarctions']} with an infarction; companions: {companions}",
+        f"- recordings: {training['records']:,}, {training['infarctions']} with an infarction; weakly labelled: {weak}",
         f"- training: {training['training_s'] / 60:.0f} minutes, {training['threads']} threads, {training['device']}, torch "
         f"{training['torch']}, seed {training['config']['train']['seed']}, code {training['code_revision']}",
     ]

@@ -21,7 +21,7 @@ from learning.network import heads_loss, init_from
 from models import WindowNetwork, build_model
 from tasks.mi.datasets import Dataset
 from tasks.mi.examples import Batch, Examples, build_examples, draw_batch, middle_batch, training_rows
-from tasks.mi.folds import companion_folds, dataset_folds
+from tasks.mi.folds import dataset_folds, folds_with_weak
 from tasks.mi.labels import AUXILIARY, SITES
 from tasks.mi.out_of_fold import ranked
 from tasks.mi.settings import check_settings
@@ -80,12 +80,12 @@ def recipe_of(config: Config) -> Recipe:
 
 
 def read_examples(dataset: Dataset, recipe: Recipe) -> tuple[Examples, str]:
-    """The examples in the data set and its companions, and a SHA-256 over names, truth and samples as they were read.
+    """The examples in the data set and its weak ones, and a SHA-256 over names, truth and samples as they were read.
 
     Raises DatasetError for a record with fewer samples than a training section.
     """
     signals, digest, crop = [], hashlib.sha256(), recipe.config["train"]["crop"]
-    for part in (dataset, *dataset.companions):
+    for part in (dataset, *dataset.weak_datasets):
         truth = np.column_stack([part.infarction, part.sites])
         named = zip(part.sources, part.table["record_id"], truth, strict=True)
         for source, record_id, targets in tqdm(named, total=len(truth), desc=f"reading {part.layout}", unit="record"):
@@ -116,7 +116,7 @@ class InfarctionTraining:
 
     @cached_property
     def _folds_of_all(self) -> np.ndarray:
-        return companion_folds(self.dataset, self.folds)
+        return folds_with_weak(self.dataset, self.folds)
 
     @cached_property
     def _starts(self) -> list[torch.Tensor]:

@@ -173,7 +173,7 @@ def test_a_trial_reads_the_training_part_alone(real_data):
     """What train.open_data gives to every trial names no file of the test part."""
     from train import open_data
 
-    config = load_config("configs/mi.toml", ["data.companions=[]"], "configs/mi.toml")
+    config = load_config("configs/mi.toml", ["data.weak_datasets=[]"], "configs/mi.toml")
     dataset = open_data(real_data / "aiijc", config)
     assert len(dataset.sources) == 1681
     assert {source.parent.name for source in dataset.sources} == {"train"}

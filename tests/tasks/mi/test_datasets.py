@@ -10,8 +10,8 @@ from cardiac.errors import DatasetError
 from cardiac.folds import read_folds
 from cardiac.leads import LEADS
 from cardiac.records import read_record
-from tasks.mi.datasets import read_companions, read_dataset
-from tasks.mi.folds import companion_folds
+from tasks.mi.datasets import read_dataset, read_weak_datasets
+from tasks.mi.folds import folds_with_weak
 from tasks.mi.labels import AUXILIARY, COLUMNS, SITES
 from tasks.mi.simulate import simulate_dataset
 from tasks.mi.submission import read_template
@@ -184,11 +184,11 @@ def named_auxiliary(codes):
     return {name: round(float(value), 2) for name, value in zip(AUXILIARY, codes, strict=True) if value > 0}
 
 
-def test_companions_of_ptbxl(ptbxl, signal):
+def test_weak_datasets_of_ptbxl(ptbxl, signal):
     """Every code counts, whatever its likelihood; the soft targets know it."""
     dataset = simulate_dataset(2, seed=1)
-    assert dataset.companions == ()
-    (other,) = read_companions(dataset, [ptbxl]).companions
+    assert dataset.weak_datasets == ()
+    (other,) = read_weak_datasets(dataset, [ptbxl]).weak_datasets
     assert other.layout == "ptb-xl"
     assert list(other.table["record_id"]) == ["00001_hr", "00002_hr", "00003_hr"]
     assert list(other.patients) == [10, 11, 12]
@@ -200,8 +200,8 @@ def test_companions_of_ptbxl(ptbxl, signal):
     assert np.allclose(record.signal, 2 * signal, atol=2e-3)
 
 
-def test_companions_of_the_filtered_layout(filtered, signal):
-    (other,) = read_companions(simulate_dataset(2, seed=1), [filtered]).companions
+def test_weak_datasets_of_the_filtered_layout(filtered, signal):
+    (other,) = read_weak_datasets(simulate_dataset(2, seed=1), [filtered]).weak_datasets
     assert other.layout == "ptb-xl-filtered"
     assert list(other.table["record_id"]) == ["00003_hr", "00007_hr", "00008_hr", "00009_hr"]
     assert list(other.patients) == [12, 13, 13, 14]
@@ -216,11 +216,11 @@ def test_companions_of_the_filtered_layout(filtered, signal):
         assert np.corrcoef(lead, expected)[0, 1] > 0.999
 
 
-def test_records_that_stand_in_the_data_set_are_no_companions(ptbxl, filtered):
+def test_records_that_stand_in_the_data_set_are_no_weak_datasets(ptbxl, filtered):
     """Neither those of the data set itself, nor those of a folder before."""
     dataset = simulate_dataset(2, seed=1)
     dataset.table["record_id"] = ["00002_hr", "00009_hr"]
-    first, second = read_companions(dataset, [ptbxl, filtered]).companions
+    first, second = read_weak_datasets(dataset, [ptbxl, filtered]).weak_datasets
     assert list(first.table["record_id"]) == ["00001_hr", "00003_hr"]
     assert list(second.table["record_id"]) == ["00007_hr", "00008_hr"]
     for other in (first, second):
@@ -242,7 +242,7 @@ def spoil(path, start: int, stop: int):
     path.write_bytes(content)
 
 
-COMPANION_FAULTS = {
+WEAK_FAULTS = {
     "no npz": (lambda f: (f / "signals.npz").write_bytes(b"junk"), "signals.npz cannot be read"),
     "empty npz": (lambda f: (f / "signals.npz").write_bytes(b""), "signals.npz cannot be read"),
     "torn npz": (
@@ -274,22 +274,22 @@ COMPANION_FAULTS = {
 
 
 @pytest.mark.filterwarnings("ignore:unclosed file")  # NumPy leaves an archive open that it cannot read
-@pytest.mark.parametrize("case", COMPANION_FAULTS)
-def test_faults_of_companions(filtered, case):
-    change, told = COMPANION_FAULTS[case]
+@pytest.mark.parametrize("case", WEAK_FAULTS)
+def test_faults_of_weak_datasets(filtered, case):
+    change, told = WEAK_FAULTS[case]
     change(filtered)
     with pytest.raises(DatasetError, match=told) as caught:
-        read_companions(simulate_dataset(2, seed=1), [filtered])
+        read_weak_datasets(simulate_dataset(2, seed=1), [filtered])
     assert "\n" not in str(caught.value)
     del caught
     gc.collect()
 
 
-def test_companions_that_are_not_there(tmp_path):
+def test_weak_datasets_that_are_not_there(tmp_path):
     with pytest.raises(DatasetError, match="leave it out of"):
-        read_companions(simulate_dataset(2, seed=1), [tmp_path / "nowhere"])
+        read_weak_datasets(simulate_dataset(2, seed=1), [tmp_path / "nowhere"])
     with pytest.raises(DatasetError, match=r"ptbxl_database.csv: cannot be read"):
-        read_companions(simulate_dataset(2, seed=1), [tmp_path])
+        read_weak_datasets(simulate_dataset(2, seed=1), [tmp_path])
 
 
 def form(folder, text):
@@ -342,15 +342,15 @@ def test_text_in_columns_of_numbers_is_no_number(task):
     assert read_dataset(task).table[["age", "sex"]].isna().all(axis=None)
 
 
-def test_companions_go_with_their_patient():
+def test_weak_datasets_go_with_their_patient():
     """One of a patient in a fold takes that fold; one of a patient of none teaches everywhere and gets -1."""
     dataset, other, third = (simulate_dataset(n, seed=1) for n in (6, 4, 2))
     other.table["patient_id"] = [4, 100, 0, 4]
     third.table["patient_id"] = [200, 5]
-    together = dataclasses.replace(dataset, companions=(other, third))
+    together = dataclasses.replace(dataset, weak_datasets=(other, third))
     folds = np.array([0, 1, 2, 0, 1, 2])
-    assert companion_folds(together, folds).tolist() == [*folds, 1, -1, 0, 1, -1, 2]
-    assert companion_folds(dataset, folds).tolist() == folds.tolist()
+    assert folds_with_weak(together, folds).tolist() == [*folds, 1, -1, 0, 1, -1, 2]
+    assert folds_with_weak(dataset, folds).tolist() == folds.tolist()
 
 
 def test_shipped_folds_file(root):

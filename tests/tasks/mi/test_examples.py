@@ -14,18 +14,18 @@ SETTINGS = CONFIG["train"] | {"crop": 200}
 PLAIN = SETTINGS | dict.fromkeys(("gain", "unknown_gain", "noise", "lead_drop", "mixup"), 0.0)
 N_OUTPUTS = 1 + len(SITES) + len(AUXILIARY)
 OWN = simulate_dataset(6, seed=1)
-SOFT = CONFIG["data"] | {"companion_present": 0.75, "companion_absent": 0.05}
+SOFT = CONFIG["data"] | {"weak_present": 0.75, "weak_absent": 0.05}
 
 
 @pytest.fixture(scope="module")
 def examples() -> Examples:
-    """Six records, the first with codes; four companions with codes; one without, whose amplitudes are made up."""
+    """Six records, the first with codes; four weak ones with codes; one without, whose amplitudes are made up."""
     codes = np.full((6, len(AUXILIARY)), np.nan)
     codes[0] = 0.25
     others, last = simulate_dataset(4, seed=2), simulate_dataset(1, seed=3)
     told = dataclasses.replace(others, codes=np.ones((4, len(AUXILIARY)), dtype=np.float32))
     last = dataclasses.replace(last, layout="ptb-xl-filtered")
-    dataset = dataclasses.replace(OWN, codes=codes, companions=(told, last))
+    dataset = dataclasses.replace(OWN, codes=codes, weak_datasets=(told, last))
     rng = np.random.default_rng(0)
     signals = [rng.standard_normal((12, 300 + 10 * n)).astype(np.float32) for n in range(11)]
     return build_examples(dataset, signals, SOFT)
@@ -38,7 +38,7 @@ def test_shapes(examples):
     assert np.isfinite(examples.targets).all()
 
 
-def test_everyone_teaches_infarction_and_companions_softly(examples):
+def test_everyone_teaches_infarction_and_weak_ones_softly(examples):
     assert (examples.weights[:, 0] == 1).all()
     assert examples.targets[:6, 0].tolist() == [0, 1, 0, 1, 0, 1]
     assert np.allclose(examples.targets[6:, 0], [0.05, 0.75, 0.05, 0.75, 0.05])
@@ -133,7 +133,7 @@ def test_an_epoch_takes_no_row_of_its_fold_and_infarctions_oftener(examples):
     assert set(training_rows(examples, folds, None, 1.0, 1, seed=1)) == set(range(11))
 
 
-def test_a_share_of_the_records_leaves_the_companions(examples):
+def test_a_share_of_the_records_leaves_the_weak_datasets(examples):
     rows = training_rows(examples, np.zeros(11, int), None, 0.4, 1, seed=1)
     assert 0 < np.sum(rows < 6) < 6
     assert set(range(6, 11)) <= set(rows)

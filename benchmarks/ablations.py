@@ -1,10 +1,10 @@
 """What each choice bought: the same training with one thing changed, in the same folds, as a table.
 
-    python -m benchmarks.tries run --jobs 2           # train what is missing into runs/tries, hours; can be stopped
-    python -m benchmarks.tries table                  # the table of what has been trained, as Markdown
-    python -m benchmarks.tries write                  # docs/tries.md and docs/learning_curve.png
+    python -m benchmarks.ablations run --jobs 2           # train what is missing into runs/ablations, hours; can be stopped
+    python -m benchmarks.ablations table                  # the table of what has been trained, as Markdown
+    python -m benchmarks.ablations write                  # docs/ablations.md and docs/learning_curve.png
 
-Every try is `train.py --config configs/tries.toml --set ...` with its changes and no final training: a third of the
+Every ablation is `train.py --config configs/ablations.toml --set ...` with its changes and no final training: a third of the
 shipped training's epochs. What it found out of fold is kept in benchmarks/results, so that the table needs the
 labels and no training. Differences to the base of the same seeds are paired: each of 1,000 bootstrap draws of patients is
 scored under both.
@@ -26,80 +26,28 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.ablation_settings import (
+    ABLATIONS,
+    FORMER,
+    RETIRED,
+    SAME_WEIGHTS,
+    WIDE,
+    settings_of,
+    slug,
+)
 from benchmarks.derived import DERIVED, logit
 from bundles import ROOT
 from cardiac import metrics
-from cardiac.errors import CardiacError, ConfigError, DatasetError
+from cardiac.errors import CardiacError, DatasetError
 from cardiac.windows import sigmoid
-from tasks.mi.datasets import Dataset, read_companions, read_dataset
+from tasks.mi.datasets import Dataset, read_dataset, read_weak_datasets
 from tasks.mi.evaluate import LEARNABLE
 from tasks.mi.labels import SITES
 from tasks.mi.out_of_fold import OutOfFold, read_found
 from tasks.mi.rules import columns, cross_fit
-from utils import Config, load_config
+from utils import Config
 
-RESULTS, WORK = ROOT / "benchmarks/results", Path("runs/tries")
-PRETRAINED = WORK / "pretrained"  # written by benchmarks.pretrain
-WIDER = ["network.widths=[64, 96, 128]", "network.stem_width=48", "network.token_width=96"]
-WIDE = "wider (twice the work)"
-# Name -> settings that differ from configs/tries.toml. As many seconds of ECG are seen in all, but where it says so.
-ABLATIONS: dict[str, list[str]] = {
-    "base": [],
-    "pooled by the greatest window": ["detect.pool=max", "localize.pool=max"],
-    "pooled by the top quarter of windows": ["detect.pool=top", "localize.pool=top"],
-    "pooled by the mean logit": ["detect.pool=logit_mean", "localize.pool=logit_mean"],
-    "twice the epochs (more work)": ["train.epochs=16"],
-    "half of the records": ["data.record_share=0.5", "train.epochs=11"],
-    "a quarter of the records": ["data.record_share=0.25", "train.epochs=13"],
-    "three quarters of the records": ["data.record_share=0.75", "train.epochs=9"],
-    "without companions and PTB-XL's codes": ["data.companions=[]", "train.epochs=16", "train.auxiliary_weight=0"],
-    "without PTB-XL's codes": ["train.auxiliary_weight=0"],
-    "companions' targets hard (1 and 0)": ["data.companion_present=1.0", "data.companion_absent=0.0"],
-    "softer targets where PTB-XL disagrees (0.2)": ["data.disagreement=0.2"],
-    "noisy records count half": ["data.noisy_weight=0.5"],
-    "heart turned by 10 degrees": ["train.turn=10"],
-    "sections read 15 % faster or slower": ["train.warp=0.15"],
-    "without mixup": ["train.mixup=0.0"],
-    "without lost leads": ["train.lead_drop=0.0"],
-    "without noise and gain": ["train.noise=0.0", "train.gain=0.0"],
-    "without label smoothing": ["train.label_smoothing=0.0"],
-    "without averaged weights": ["train.average_decay=0.0"],
-    "infarctions once an epoch": ["train.infarction_repeats=1", "train.epochs=9"],
-    "positives weighted 2": ["train.positive_weight=2"],
-    "focal loss": ["train.focus_present=2.0", "train.focus_absent=2.0"],
-    "asymmetric loss": ["train.focus_absent=2.0"],
-    "every lead to unit variance": ["signal.scale=lead"],
-    "without leads at a like size": ["network.with_shapes=false"],
-    "high-pass at 0.2 Hz": ["signal.low_hz=0.2"],
-    "500 Hz": ["signal.fs_hz=500", "signal.section=5000", "train.crop=1250", "detect.window=800", "detect.hop=100",
-               "localize.window=700", "localize.hop=50", "network.stem_stride=10"],
-    "windows of 0.8 s": ["detect.window=80", "detect.hop=10", "localize.window=70", "localize.hop=5"],
-    "windows of 2.5 s": ["detect.window=250", "detect.hop=30", "localize.window=250", "localize.hop=30"],
-    "without the transformer's layers": ["network.depth=0"],
-    "infarction alone": ["localize.weight=0"],
-    "sites alone": ["detect.weight=0"],
-    "sites' loss counts thrice": ["localize.weight=1.5"],
-    "pre-trained without labels (benchmarks.pretrain)": [f"train.init_from={PRETRAINED}"],
-    "batches of 48": ["train.batch_size=48", "train.learning_rate=3e-3"],
-    WIDE: WIDER,
-    "wider, sections of 1.6 s": [*WIDER, "train.crop=160", "train.epochs=12"],
-    "wider, sections of 5 s": [*WIDER, "train.crop=500", "train.epochs=4"],
-    "wider, batches of 12": [*WIDER, "train.batch_size=12"],
-    "wider, companions' sites count half": [*WIDER, "data.companion_sites=0.5"],
-}  # fmt: skip
-# Settings that bought nothing and are gone from the code, with the value that left a training as it is. What was kept of
-# the ablations that changed one stays in the table; they cannot be trained again.
-GONE = {
-    "data.companion_sites": 0.0,
-    "data.disagreement": 0.0,
-    "data.noisy_weight": 1.0,
-    "train.positive_weight": 1.0,
-    "train.turn": 0.0,
-    "train.warp": 0.0,
-    "train.focus_present": 0.0,
-    "train.focus_absent": 0.0,
-}
-RETIRED = [name for name, settings in ABLATIONS.items() if any(each.partition("=")[0] in GONE for each in settings)]
+RESULTS, WORK = ROOT / "benchmarks/results", Path("runs/ablations")
 SHARES = {
     "a quarter of the records": 0.25,
     "half of the records": 0.5,
@@ -108,31 +56,13 @@ SHARES = {
 }
 TARGET_AUC = 0.965
 N_TRAINING = 333 * 4 / 5  # infarctions that a fold's training sees
-# What was shipped before: benchmarks/results/NAME.npz, out of fold in the same folds.
-FORMER = {
-    "former-1": "shipped first: a network for each stage, none of PTB-XL's other records",
-}
-SAME_WEIGHTS = [name for name, settings in ABLATIONS.items() if settings and all(".pool=" in each for each in settings)]
 MEASURES = ("AUC", "F1", "calibration error", "five sites, F1", "five sites, AP", "end to end")
-
-
-def slug(name: str) -> str:
-    """An ablation's name as part of a file's."""
-    return "-".join("".join(each if each.isalnum() or each in ".%" else " " for each in name).split())
-
-
-def settings_of(name: str, seed: int) -> Config:
-    """All settings of an ablation. Raises ConfigError for one that is retired."""
-    if name in RETIRED:
-        raise ConfigError(f"{name!r} cannot be trained again: the code for it is gone, its results are kept")
-    given = [*ABLATIONS[name], f"train.seed={seed}", "train.members=1"]
-    return load_config(ROOT / "configs/tries.toml", given, ROOT / "configs/mi.toml")
 
 
 def open_data(weak: list[str]) -> Dataset:
     """The training part, with the weak data sets that lie beside it."""
     root = Path(os.environ.get("ECG_DATA", "data"))
-    return read_companions(read_dataset(root / "aiijc"), [root / name for name in weak])
+    return read_weak_datasets(read_dataset(root / "aiijc"), [root / name for name in weak])
 
 
 def train_one(name: str, seed: int, threads: int) -> str:
@@ -155,7 +85,7 @@ def train_one(name: str, seed: int, threads: int) -> str:
             for file in (f"state/{progress['part']}.pt", "run.json"):
                 shutil.copy(out / file, kept / file)
 
-    dataset = open_data(config["data"]["companions"])
+    dataset = open_data(config["data"]["weak_datasets"])
     if not (out / "metrics.json").is_file():
         result = train.fit(config, dataset, out, resume=True, report=keep, bundle=False)
         (out / "told.json").write_text(json.dumps(_describe(config, result.training_s)), encoding="utf-8")
@@ -269,7 +199,7 @@ def differences(scores: Scores, name: str, base: str) -> np.ndarray:
 
 def table(scores: Scores, names: Sequence[str], base: str = "base") -> list[str]:
     """The lines of a Markdown table: each measure the mean over the seeds, and its difference to the base's."""
-    lines = ["| try | seeds | " + " | ".join(MEASURES) + " |", "|---" * (2 + len(MEASURES)) + "|"]
+    lines = ["| ablation | seeds | " + " | ".join(MEASURES) + " |", "|---" * (2 + len(MEASURES)) + "|"]
     for name in (base, *(name for name in names if name != base and scores.get(name))):
         cells = [f"{value:.3f}" for value in np.mean([each[0] for each in scores[name].values()], axis=0)]
         if name != base:
@@ -287,17 +217,17 @@ def _marked(by: float, low: float, high: float) -> str:
 
 
 def document(scores: Scores, names: list[str], shipped: Scores) -> str:
-    """docs/tries.md: what a row means, the trained ablations, the derived ones, and the shipped detector."""
+    """docs/ablations.md: what a row means, the trained ablations, the derived ones, and the shipped detector."""
     n_differences = sum(name != "base" and bool(each) for name, each in scores.items()) * len(MEASURES)
     return "\n".join(
         [
             "# What each choice bought",
             "",
-            "Written by `python -m benchmarks.tries write`; trained by `python -m benchmarks.tries run`.",
+            "Written by `python -m benchmarks.ablations write`; trained by `python -m benchmarks.ablations run`.",
             "",
             "Five folds by patient over the task's 1,681 records (333 infarctions), as everywhere; decisions cross-fitted.",
-            "Every try is the base (`configs/tries.toml`) with one thing changed and as many seconds of ECG seen, where it",
-            "does not say otherwise: a small network, 8 epochs of sections of 2.5 s, a third of the shipped training's. What",
+            "Every ablation is the base (`configs/ablations.toml`) with one thing changed and as many seconds of ECG seen, where",
+            "it does not say otherwise: a small network, 8 epochs of sections of 2.5 s, a third of the shipped training's. What",
             "needs long training to pay (more augmentation) is at a disadvantage here. Cells: mean over the seeds, and",
             "under it the difference to the base of the same seeds with its 95 % interval over 1,000 paired draws of",
             "patients. The interval holds the chance of the patients, not that of the seeds. Bold: 0 lies outside of it;",
@@ -342,11 +272,12 @@ def _growth(scores: Scores) -> list[str]:
     return [
         "## With more records",
         "",
-        "![Measures by the infarctions that taught](learning_curve.png)",
+        "![Measures by the training infarctions](learning_curve.png)",
         "",
-        f"Every doubling of the task's own records that teach adds {slopes[0]:.4f} ({low:.4f} to {high:.4f}) to the AUC; the",
-        f"companions all stay. If it went on so, an AUC of {TARGET_AUC} would take some {needed:.0f} infarctions where the folds",
-        f"have {N_TRAINING:.0f}. (Smaller shares were trained for more epochs, to the same work, and sites gain from epochs.)",
+        f"Every doubling of the task's own training records adds {slopes[0]:.4f} ({low:.4f} to {high:.4f}) to the AUC; the",
+        f"weak data sets all stay. If it went on so, an AUC of {TARGET_AUC} would take some {needed:.0f} infarctions where the",
+        f"folds have {N_TRAINING:.0f}. (Smaller shares were trained for more epochs, to the same work; sites gain from",
+        "epochs.)",
         "",
     ]
 
@@ -360,7 +291,7 @@ def draw_curve(scores: Scores) -> Figure:
         low, high = np.percentile([one[1:] for one in each], [2.5, 97.5], axis=1)
         axes.fill_between(infarctions, low, high, color="#9aa0a6", alpha=0.3, linewidth=0)
         axes.plot(infarctions, [one[0] for one in each], "o-", color="#b3261e")
-        axes.set(title=MEASURES[measure], xlabel="infarctions that taught", xscale="log")
+        axes.set(title=MEASURES[measure], xlabel="training infarctions", xscale="log")
         axes.set_xticks(infarctions, [f"{n:.0f}" for n in infarctions], minor=False)
         axes.minorticks_off()
         axes.spines[["top", "right"]].set_visible(False)
@@ -371,7 +302,7 @@ def main() -> int:
     """The command line. 0, or 1 with a sentence on standard error."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("run", "table", "write"))
-    parser.add_argument("--names", nargs="+", choices=ABLATIONS, default=list(ABLATIONS), help="tries (all)")
+    parser.add_argument("--names", nargs="+", choices=ABLATIONS, default=list(ABLATIONS), help="ablations (all)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once (%(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="threads of each (%(default)s)")
@@ -381,7 +312,7 @@ def main() -> int:
             run([name for name in options.names if name not in RETIRED], options.seeds, options.jobs, options.threads)
         scores = score_all(options.names, options.seeds, metrics.N_DRAWS)
         if options.what == "write":
-            (ROOT / "docs/tries.md").write_text(
+            (ROOT / "docs/ablations.md").write_text(
                 document(scores, options.names, score_shipped(metrics.N_DRAWS)), encoding="utf-8"
             )
             if all(scores.get(name) for name in SHARES):
