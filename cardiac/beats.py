@@ -13,10 +13,10 @@ from scipy.signal import find_peaks
 
 from cardiac.order_statistics import median, percentiles
 
-WORKING_HZ = 100.0  # blocks of samples are averaged to this rate or up to twice it; QRS are found in it, not placed
+WORKING_HZ = 100.0  # blocks of samples are averaged to this rate or up to twice it; QRS are found in it, not located
 SLOPE_S = 0.02  # a difference over twice this: greatest at 12.5 Hz, nothing of 0, 25, 50 and 100 Hz
 QRS_S = 0.08  # the slopes are added up over this
-REFRACTORY_S = 0.17  # no second beat sooner: 350 a minute, so that a rate over 300 can still be told
+REFRACTORY_S = 0.17  # no second beat sooner: 350 a minute, so that a rate over 300 is still recognized
 T_WAVE_S, T_WAVE_SHARE = 0.36, 0.5  # so soon after a beat and under this share of it, it is its T wave (Pan, Tompkins)
 LEVEL_S, LEVELS = 2.0, 9  # the level follows the maxima of windows of this length, over so many of them
 LEVEL_PERCENTILE = 75.0  # at 20 a minute a third of the windows hold no beat
@@ -28,8 +28,8 @@ LEAST_RATIO, BACKGROUND_PERCENTILE = 4.0, 25.0
 LEAD_RATIO = 3.45  # of 98th percentile to median of what Gaussian noise gives
 QUIET_MV = 0.01  # slopes under this are no QRS
 CHUNK_S = 60.0
-PLACING_S = 0.06  # the peak is looked for so far to either side
-PLACED_TOGETHER = 256
+LOCATE_S = 0.06  # the peak is looked for so far to either side
+LOCATED_TOGETHER = 256
 GAP_S = 6.0  # ten a minute: between beats further apart lie silence or lost beats, and no interval of a heart
 
 
@@ -45,7 +45,7 @@ def find_beats(signal: np.ndarray, fs_hz: float) -> np.ndarray:
     if len(slopes) < 2 * LEVEL_S * working_hz:
         return np.zeros(0, dtype=int)
     peaks = _pick(slopes, working_hz)
-    return _place(signal, fs_hz, np.round((peaks + 0.5) * block_length(fs_hz)).astype(int), weights)
+    return _locate(signal, fs_hz, np.round((peaks + 0.5) * block_length(fs_hz)).astype(int), weights)
 
 
 def heart_rate_bpm(beats: np.ndarray, fs_hz: float) -> float | None:
@@ -59,7 +59,7 @@ def heart_rate_bpm(beats: np.ndarray, fs_hz: float) -> float | None:
 
 
 def join_beats(before: np.ndarray, after: np.ndarray, fs_hz: float) -> np.ndarray:
-    """The beats of two stretches that overlap: what both have found nearly alike is one beat. Samples, in order."""
+    """The beats of two stretches that overlap: beats of both that nearly coincide are one. Samples, in order."""
     if len(before) == 0:
         return after
     return np.concatenate([before, after[after - before[-1] >= REFRACTORY_S * fs_hz]])
@@ -115,11 +115,11 @@ def _cuts(n: int, n_parts: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pick(slopes: np.ndarray, working_hz: float) -> np.ndarray:
-    """Places of the QRS at the working rate."""
+    """Indices of the QRS at the working rate."""
     level = _level(slopes, working_hz)
     candidates, _ = find_peaks(slopes, distance=max(1, round(REFRACTORY_S * working_hz)))
     candidates = candidates[slopes[candidates] >= SEARCH_SHARE * level[candidates]]
-    peaks = [place for place in candidates if slopes[place] >= THRESHOLD_SHARE * level[place]]
+    peaks = [peak for peak in candidates if slopes[peak] >= THRESHOLD_SHARE * level[peak]]
     peaks = _without_t_waves(peaks, slopes, working_hz)
     if len(peaks) > 2:
         peaks = _second_look(peaks, candidates, working_hz)
@@ -135,8 +135,8 @@ def _level(slopes: np.ndarray, working_hz: float) -> np.ndarray:
     maxima = np.array([window.max() for window in windows])
     background = np.array([*(percentiles(window, (BACKGROUND_PERCENTILE,))[0] for window in windows)])
     level = np.empty(len(slopes))
-    for place, (first, end) in enumerate(zip(firsts, ends, strict=True)):
-        about = slice(max(0, min(place - LEVELS // 2, n_windows - LEVELS)), max(place + LEVELS // 2 + 1, LEVELS))
+    for index, (first, end) in enumerate(zip(firsts, ends, strict=True)):
+        about = slice(max(0, min(index - LEVELS // 2, n_windows - LEVELS)), max(index + LEVELS // 2 + 1, LEVELS))
         here = percentiles(maxima[about], (LEVEL_PERCENTILE,))[0]
         stands_out = here > max(LEAST_RATIO * median(background[about]), 1e-9)
         level[first:end] = here if stands_out else np.inf
@@ -145,37 +145,37 @@ def _level(slopes: np.ndarray, working_hz: float) -> np.ndarray:
 
 def _without_t_waves(peaks: list[int], slopes: np.ndarray, working_hz: float) -> list[int]:
     kept: list[int] = []
-    for place in peaks:
-        soon = bool(kept) and place - kept[-1] < T_WAVE_S * working_hz
-        if not (soon and slopes[place] < T_WAVE_SHARE * slopes[kept[-1]]):
-            kept.append(place)
+    for peak in peaks:
+        soon = bool(kept) and peak - kept[-1] < T_WAVE_S * working_hz
+        if not (soon and slopes[peak] < T_WAVE_SHARE * slopes[kept[-1]]):
+            kept.append(peak)
     return kept
 
 
 def _second_look(peaks: list[int], candidates: np.ndarray, working_hz: float) -> list[int]:
     """Lower peaks too, where the interval is much longer than the middle one."""
     longest = MISSED_RATIO * float(median(np.diff(peaks)))
-    found = list(peaks)
+    picked = list(peaks)
     for before, after in itertools.pairwise(peaks):
         if after - before > longest:
             clear = T_WAVE_S * working_hz
             between = candidates[(candidates > before + clear) & (candidates < after - REFRACTORY_S * working_hz)]
-            found.extend(int(place) for place in between)
-    return sorted(found)
+            picked.extend(int(peak) for peak in between)
+    return sorted(picked)
 
 
-def _place(signal: np.ndarray, fs_hz: float, near: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _locate(signal: np.ndarray, fs_hz: float, near: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The samples where the leads together are farthest from their level about the QRS."""
-    reach = max(1, round(PLACING_S * fs_hz))
+    reach = max(1, round(LOCATE_S * fs_hz))
     offsets = np.arange(-reach, reach + 1)
     smoothing = max(1, round(0.008 * fs_hz))
-    placed = []
-    for first in range(0, len(near), PLACED_TOGETHER):
-        some = near[first : first + PLACED_TOGETHER]
+    located = []
+    for first in range(0, len(near), LOCATED_TOGETHER):
+        some = near[first : first + LOCATED_TOGETHER]
         samples = np.clip(some[:, None] + offsets, 0, signal.shape[1] - 1)
         about = signal[:, samples]  # (n_leads, beats, around)
         rest = (about[..., :1] + about[..., -1:]) / 2
         height = np.tensordot(weights.astype(np.float32), np.abs(about - rest), axes=1)
         height = uniform_filter1d(height, smoothing, axis=1, mode="nearest")
-        placed.append(samples[np.arange(len(some)), height.argmax(axis=1)])
-    return np.unique(np.concatenate(placed)) if placed else np.zeros(0, dtype=int)
+        located.append(samples[np.arange(len(some)), height.argmax(axis=1)])
+    return np.unique(np.concatenate(located)) if located else np.zeros(0, dtype=int)

@@ -36,9 +36,9 @@ def settle_leads(
 def _to_mv(signal: np.ndarray, raw: Raw) -> np.ndarray:
     """Each lead in mV by its own unit, float64; other signals as they are, and all where no unit is stated."""
     factors = np.ones(len(signal))
-    for place, unit in enumerate(raw.units or ()):
-        if (raw.leads is None or lead_and_sign(raw.leads[place]) is not None) and unit.strip():
-            factors[place] = _factor_of_lead(unit)
+    for row, unit in enumerate(raw.units or ()):
+        if (raw.leads is None or lead_and_sign(raw.leads[row]) is not None) and unit.strip():
+            factors[row] = _factor_of_lead(unit)
     return signal.astype(np.float64) * factors[:, None]
 
 
@@ -53,9 +53,9 @@ def _order_leads(signal: np.ndarray, leads: Sequence[str] | None, notes: list[No
     """The twelve leads in order; limb leads that are missing follow from two others (Einthoven, Goldberger)."""
     if leads is None:
         return signal
-    found = [lead_and_sign(lead) for lead in leads]
-    names = [each[0] if each else lead for each, lead in zip(found, leads, strict=True)]
-    if not any(found):
+    matches = [lead_and_sign(lead) for lead in leads]
+    names = [each[0] if each else lead for each, lead in zip(matches, leads, strict=True)]
+    if not any(matches):
         raise RecordError(
             f"holds {', '.join(names)[:120]} and none of the twelve leads: give an ECG with its leads' names"
         )
@@ -68,8 +68,8 @@ def _order_leads(signal: np.ndarray, leads: Sequence[str] | None, notes: list[No
     extra = [name for name in names if name not in LEADS]
     if extra:
         notes.append(Note("info", f"left aside: {', '.join(extra)}"))
-    _note_turned(found, notes)
-    given = {each[0]: signal[place] * each[1] for place, each in enumerate(found) if each}
+    _note_turned(matches, notes)
+    given = {each[0]: signal[row] * each[1] for row, each in enumerate(matches) if each}
     if missing:
         notes.append(Note("info", f"{', '.join(missing)} from {' and '.join(limbs[:2])} (Einthoven, Goldberger)"))
         relations = twelve_leads(np.eye(2))[[LEADS.index(lead) for lead in limbs[:2]]]  # to I and II
@@ -85,29 +85,29 @@ def _voltages(samples: np.ndarray, raw: Raw, notes: list[Note]) -> tuple[np.ndar
     A channel without a unit is one where it is named after a lead, or where no channel of the file has a unit.
     """
     stated = raw.leads or (LEADS if len(samples) == len(LEADS) else ("",) * len(samples))
-    found = [lead_and_sign(name) for name in stated]
+    matches = [lead_and_sign(name) for name in stated]
     names = [
-        each[0] if each else _without_unit(name) or f"channel {place + 1}"
-        for place, (each, name) in enumerate(zip(found, stated, strict=True))
+        each[0] if each else _without_unit(name) or f"channel {row + 1}"
+        for row, (each, name) in enumerate(zip(matches, stated, strict=True))
     ]
     _refuse_repeated(names)
     units = [unit.strip() for unit in raw.units or ("",) * len(samples)]
-    factors = [_factor_of(unit, each is not None, any(units)) for unit, each in zip(units, found, strict=True)]
-    kept = [place for place, factor in enumerate(factors) if factor is not None]
-    others = [name for place, name in enumerate(names) if place not in kept]
+    factors = [_factor_of(unit, each is not None, any(units)) for unit, each in zip(units, matches, strict=True)]
+    kept = [row for row, factor in enumerate(factors) if factor is not None]
+    others = [name for row, name in enumerate(names) if row not in kept]
     if not kept:
         raise RecordError(f"holds {', '.join(names)[:120]} and no voltage: give an ECG with its unit")
     if others:
         notes.append(Note("info", f"left aside, as no voltage: {', '.join(others)[:120]}"))
-    _note_turned(found, notes)
-    signs = [found[place][1] if found[place] else 1 for place in kept]
-    gains = np.array([factors[place] * sign for place, sign in zip(kept, signs, strict=True)])
-    return samples[kept].astype(np.float64) * gains[:, None], _apart([names[place] for place in kept])
+    _note_turned(matches, notes)
+    signs = [matches[row][1] if matches[row] else 1 for row in kept]
+    gains = np.array([factors[row] * sign for row, sign in zip(kept, signs, strict=True)])
+    return samples[kept].astype(np.float64) * gains[:, None], _apart([names[row] for row in kept])
 
 
 def _without_unit(name: str) -> str:
-    found = _BRACKETED_END.fullmatch(name.strip())
-    return found[1] if found and mv_per_unit(found[2]) else name.strip()
+    match = _BRACKETED_END.fullmatch(name.strip())
+    return match[1] if match and mv_per_unit(match[2]) else name.strip()
 
 
 def _factor_of(unit: str, is_lead: bool, has_units: bool) -> float | None:
@@ -135,7 +135,7 @@ def _refuse_repeated(names: Sequence[str]) -> None:
         raise RecordError(f"lead {', '.join(repeated)} is listed twice: name every lead once")
 
 
-def _note_turned(found: Sequence[tuple[str, int] | None], notes: list[Note]) -> None:
-    turned = [lead for lead in LEADS if (lead, -1) in found]
+def _note_turned(matches: Sequence[tuple[str, int] | None], notes: list[Note]) -> None:
+    turned = [lead for lead in LEADS if (lead, -1) in matches]
     if turned:
         notes.append(Note("info", f"stored turned round and turned back: {', '.join(turned)}"))

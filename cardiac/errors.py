@@ -111,19 +111,19 @@ def one_record(name: str, doing: str = "reading") -> Iterator[None]:
 
 
 def internal_error(error: BaseException, doing: str = "reading", name: str = "") -> InternalError:
-    """The sentence for a fault of ours, whose place goes to the log; of 10,000 recordings with one fault, once."""
-    log_fault(doing, place_of(error))
+    """The sentence for a fault of ours, whose origin goes to the log; of 10,000 recordings with one fault, once."""
+    log_fault(doing, origin_of(error))
     return InternalError(type(error).__name__, doing, name)
 
 
-def log_fault(doing: str, place: str) -> None:
-    """Log where a fault arose, each place once in the life of the program."""
-    if place not in _LOGGED:
-        _LOGGED.add(place)
-        _LOG.error("internal error while %s: %s", doing, place)
+def log_fault(doing: str, origin: str) -> None:
+    """Log where a fault arose, each origin once in the life of the program."""
+    if origin not in _LOGGED:
+        _LOGGED.add(origin)
+        _LOG.error("internal error while %s: %s", doing, origin)
 
 
-def place_of(error: BaseException) -> str:
+def origin_of(error: BaseException) -> str:
     """The kind of an error and the lines that led to it, the innermost first; not its text, which may be a patient's."""
     frames = traceback.extract_tb(error.__traceback__)[-MOST_FRAMES:]
     lines = ["/".join(PurePath(each.filename).parts[-2:]) + f":{each.lineno} in {each.name}" for each in frames]

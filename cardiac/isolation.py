@@ -96,7 +96,7 @@ class _Helper:
         return _settled(outcome, value)
 
     def _asked(self, request: list[Any]) -> subprocess.Popen:
-        """The process, which has begun with a request; where the old one has ended meanwhile, a new one."""
+        """The process, which has started on a request; where the old one has ended meanwhile, a new one."""
         for _ in range(2):
             if self.process is None:
                 self.log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (for as long as the process)
@@ -105,7 +105,7 @@ class _Helper:
             self.log.truncate()
             with contextlib.suppress(OSError):
                 send(self.process.stdin, request)
-                if self.process.stdout.read(1) == child.BEGUN:
+                if self.process.stdout.read(1) == child.STARTED:
                     return self.process
             printed = self._printed()
             self.end()
@@ -205,8 +205,8 @@ def _settled(outcome: str, value: Any) -> Any:
     if outcome == child.DISK:
         raise OSError(*value)
     if outcome == child.FAULT:
-        fault, place = value
-        log_fault("reading", place)
+        fault, origin = value
+        log_fault("reading", origin)
         raise InternalError(fault)
     if outcome == child.SENTENCE:
         raise _error(**value)
@@ -219,10 +219,10 @@ def _settled(outcome: str, value: Any) -> Any:
 def _error(kind: str, text: str, more: dict[str, Any]) -> CardiacError:
     """An error of this package as it was raised in the other process. kind : "module:name"."""
     module, _, name = kind.partition(":")
-    found = getattr(importlib.import_module(module), name, None) if module.startswith("cardiac.") else None
-    if not (isinstance(found, type) and issubclass(found, CardiacError)):
+    error_class = getattr(importlib.import_module(module), name, None) if module.startswith("cardiac.") else None
+    if not (isinstance(error_class, type) and issubclass(error_class, CardiacError)):
         return RecordError(text)
-    error = found.__new__(found, text)
+    error = error_class.__new__(error_class, text)
     error.__dict__.update(more)
     return error
 

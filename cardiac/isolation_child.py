@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from cardiac.errors import STOPS, CardiacError, place_of
+from cardiac.errors import STOPS, CardiacError, origin_of
 from cardiac.isolation_wire import WireError, receive, send
 
 try:
@@ -18,8 +18,8 @@ try:
 except ImportError:  # Windows: no limits of one process; the other waits no longer than its own limit
     fcntl = resource = None  # type: ignore[assignment]
 
-BEGUN = b"\x06"  # so that a process which ended while it waited is not held against the next file
-MOST_KEPT = 192 * 2**20  # bytes that are not given back after a file (60 to 130 are usual): another process begins then
+STARTED = b"\x06"  # so that a process which ended while it waited is not blamed on the next file
+MOST_KEPT = 192 * 2**20  # bytes that are not given back after a file (60 to 130 are usual): another process starts then
 TO_SEND_BYTES = 32 * 2**20
 MEMORY, ENDED, FAULT, DISK, SENTENCE, DONE = "memory", "ended", "fault", "disk", "sentence", "done"
 _limit = 0  # bytes, of the file that is being read
@@ -36,7 +36,7 @@ def serve() -> None:
             return
         _end_with(requests, True)
         _limit_to(n_bytes, seconds)
-        answers.write(BEGUN)
+        answers.write(STARTED)
         answers.flush()
         answer = _answer(name, arguments)
         more_memory(TO_SEND_BYTES)
@@ -44,7 +44,7 @@ def serve() -> None:
         _send(answers, *answer)
         del answer
         _limit_to(0, 0)
-        spent = _held_bytes() > MOST_KEPT
+        spent = _used_bytes() > MOST_KEPT
         send(answers, spent)
         if spent:
             return
@@ -77,7 +77,7 @@ def _answer(name: str, arguments: list[Any]) -> tuple[str, Any]:
     except STOPS as error:
         return ENDED, type(error).__name__
     except Exception as error:
-        return FAULT, (type(error).__name__, place_of(error))
+        return FAULT, (type(error).__name__, origin_of(error))
     except BaseException as error:  # a library's panic
         return ENDED, f"{type(error).__name__} {error}"[:200]
 
@@ -128,8 +128,8 @@ def _limit_to(n_bytes: int, seconds: float | None) -> None:
         resource.setrlimit(which, (soft if most == resource.RLIM_INFINITY else min(soft, most), most))
 
 
-def _held_bytes() -> int:
-    """What the limit counts, of this process now; 0 on a system that does not say it so."""
+def _used_bytes() -> int:
+    """Bytes of this process that count towards the limit; 0 on a system that does not state them so."""
     if sys.platform != "linux":
         return 0
     with io.FileIO("/proc/self/statm") as file:

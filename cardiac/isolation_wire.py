@@ -70,8 +70,8 @@ def _plain(value: Any, arrays: list[np.ndarray]) -> Any:
     if isinstance(value, os.PathLike):
         return {"path": os.path.abspath(value)}  # noqa: PTH100 (Path.absolute leaves ".." in it)
     if type(value) in CLASSES.values():
-        held = {each.name: _plain(_at_once(getattr(value, each.name)), arrays) for each in fields(value)}
-        return {type(value).__name__: held}
+        contents = {each.name: _plain(_at_once(getattr(value, each.name)), arrays) for each in fields(value)}
+        return {type(value).__name__: contents}
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
         arrays.append(value)
         return {"array": [value.dtype.str, list(value.shape), "F" if _by_columns(value) else "C"]}
@@ -104,16 +104,16 @@ def _whole(value: Any, file: BinaryIO) -> Any:
         return [_whole(each, file) for each in value]
     if not isinstance(value, dict):
         return value
-    ((name, held),) = value.items()
+    ((name, content),) = value.items()
     if name == "tuple":
-        return tuple(_whole(each, file) for each in held)
+        return tuple(_whole(each, file) for each in content)
     if name == "dict":
-        return {_whole(key, file): _whole(each, file) for key, each in held}
+        return {_whole(key, file): _whole(each, file) for key, each in content}
     if name == "path":
-        return Path(held)
+        return Path(content)
     if name == "array":
-        return _array(*held, file)
-    return CLASSES[name](**{each: _whole(plain, file) for each, plain in held.items()})
+        return _array(*content, file)
+    return CLASSES[name](**{each: _whole(plain, file) for each, plain in content.items()})
 
 
 def _array(dtype: str, shape: list[int], order: str, file: BinaryIO) -> np.ndarray:

@@ -10,7 +10,7 @@ LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V
 # Other names of the leads: IEC's C1 to C6, and D for "derivation" as in Romance languages.
 QUOTES = "'\"`´’‘“”«» \t"
 _NAMES = {lead.upper(): lead for lead in LEADS}
-_NAMES |= {f"{letter}{zero}{place}": f"V{place}" for place in range(1, 7) for letter in "VC" for zero in ("", "0")}
+_NAMES |= {f"{letter}{zero}{number}": f"V{number}" for number in range(1, 7) for letter in "VC" for zero in ("", "0")}
 _NAMES |= {f"D{name}": lead for lead in LEADS[:3] for name in (lead, str(len(lead)))}
 _BY_NUMBER = {"1": "I", "2": "II", "3": "III"}  # "Lead 1", "Ableitung 2"
 
@@ -42,7 +42,7 @@ def lead_and_sign(name: str) -> tuple[str, int] | None:
     text = re.sub(r"^b(['\"])(.*)\1$", r"\2", text).strip(QUOTES)
     text, sign = _sign_of(text)
     parts = _BRACKETED.findall(text)
-    inside = {found for part in parts if (found := _plain(part))}
+    inside = {match for part in parts if (match := _plain(part))}
     turned = any(part.strip() in tuple(_MINUS) or _TURNED.intersection(_tokens(part)) for part in parts)
     outside = _plain(_BRACKETED.sub(" ", text))
     leads = ({outside[0]} if outside else set()) | {each[0] for each in inside}
@@ -54,8 +54,8 @@ def lead_and_sign(name: str) -> tuple[str, int] | None:
 
 def lead_name(name: str) -> str:
     """The standard name of a lead (`AVR` -> `aVR`, `-AVR` -> `-aVR`); other names come back as they are."""
-    found = lead_and_sign(name)
-    return ("-" if found[1] < 0 else "") + found[0] if found else name.strip()
+    match = lead_and_sign(name)
+    return ("-" if match[1] < 0 else "") + match[0] if match else name.strip()
 
 
 def is_decoration(text: str) -> bool:
@@ -81,8 +81,8 @@ def _plain(text: str) -> tuple[str, int] | None:
     is_lead_word = any(token in _LEAD_WORDS for token in tokens)
     turned = sum(token in _TURNED for token in tokens)
     kept = [token for token in tokens if token not in _WORDS | _TURNED]
-    found = _one_lead(kept, is_lead_word)
-    return (found, -1 if turned else 1) if found and turned < 2 else None
+    lead = _one_lead(kept, is_lead_word)
+    return (lead, -1 if turned else 1) if lead and turned < 2 else None
 
 
 def _split_scripts(text: str) -> str:
