@@ -41,7 +41,7 @@ class Listing:
 
     recordings : each with a name of its own.  refused : names and sentences of what cannot be read at all.  empty,
     missing : the same of paths given in which no recording lies, or where nothing is.  passed_over : names of what is known
-    to be no recording.  shown : of what lies in an archive, by where it can be read, the whole way to it.
+    to be no recording.  shown : of what lies in an archive, by where it can be read, the full path to it.
     folders : where a form may lie, given or unpacked.
     """
 
@@ -55,17 +55,17 @@ class Listing:
 
     @property
     def unread(self) -> list[tuple[str, str]]:
-        """All that there is a sentence of in place of a recording."""
+        """All that there is a message about instead of a recording."""
         return [*self.refused, *self.empty, *self.missing]
 
-    def tell_way(self, error: RecordError, path: Path, name: str) -> RecordError:
-        """The error of a recording; where it lies in an archive, its sentence begins with the whole way to it."""
+    def with_full_path(self, error: RecordError, path: Path, name: str) -> RecordError:
+        """The error of a recording; where it lies in an archive, its message begins with the full path to it."""
         begin = next((each for each in (f"{path.name}: ", f"{name}: ") if str(error).startswith(each)), None)
         if path not in self.shown or begin is None:
             return error
-        whole = copy(error)
-        whole.args = (f"{self.shown[path]}: {str(error).removeprefix(begin)}",)
-        return whole
+        copied = copy(error)
+        copied.args = (f"{self.shown[path]}: {str(error).removeprefix(begin)}",)
+        return copied
 
 
 def passed_over_line(names: Sequence[str]) -> str:
@@ -168,12 +168,12 @@ class Walk:
                     yield Path(path), called / name
 
     def _sort_out(self, files: Sequence[File], top: Path, shown: Mapping[Path, str] | None = None) -> None:
-        """What each file is, with those beside it in mind. shown : the ways in an archive, where they lie in one."""
+        """What each file is, with those beside it in mind. shown : their paths in an archive, where they lie in one."""
         headers: dict[Path, list[Path]] = defaultdict(list)  # by folder
         for path, _ in files:
             if path.suffix == HEADER:
                 headers[path.parent].append(path)
-        stems = {folder: {each.stem for each in found} for folder, found in headers.items()}
+        stems = {folder: {each.stem for each in paths} for folder, paths in headers.items()}
         named: dict[Path, set[str]] = {}  # files that the headers of a folder name, read where one is in question
         for path, called in files:
             if path.suffix.lower() in SIGNALS and path.parent in headers and path.stem not in stems[path.parent]:
@@ -229,7 +229,7 @@ def _named(shown: str, error: RecordError) -> str:
 
 
 def _below(called: Path, top: Path) -> str:
-    """The way to a file from the folder given."""
+    """The path of a file relative to the folder given."""
     return called.relative_to(top).as_posix() if called.is_relative_to(top) else called.as_posix()
 
 

@@ -19,10 +19,10 @@ def median(values: np.ndarray, axis: int = -1) -> np.ndarray:
 def percentiles(values: np.ndarray, percents: Sequence[float], axis: int = -1) -> list[np.ndarray]:
     """`numpy.percentile` along an axis of finite numbers, interpolated linearly: an array for each of the percents."""
     ordered = np.sort(values, axis=axis)
-    last, found = ordered.shape[axis] - 1, []
+    last, results = ordered.shape[axis] - 1, []
     for percent in percents:
-        place = percent / 100 * last
-        below = int(place)
+        position = percent / 100 * last
+        below = int(position)
         low, high = ordered.take(below, axis=axis), ordered.take(min(below + 1, last), axis=axis)
-        found.append(low + (high - low) * (place - below))
-    return found
+        results.append(low + (high - low) * (position - below))
+    return results

@@ -58,9 +58,9 @@ class Outcome:
 
 
 def predict_listing(listing: Listing, detector: Detector, evidence: bool = False) -> Iterator[Outcome]:
-    """An Outcome for all that was listed; of what lies in an archive, errors tell the whole way."""
+    """An Outcome for all that was listed; errors about what lies in an archive name the full path."""
     for outcome in predict_all(listing.recordings, detector, evidence):
-        error = outcome.error and listing.tell_way(outcome.error, outcome.path, outcome.record_id)
+        error = outcome.error and listing.with_full_path(outcome.error, outcome.path, outcome.record_id)
         yield outcome if error is outcome.error else replace(outcome, error=error)
     for name, sentence in listing.unread:
         yield Outcome(name, Path(name), error=RecordError(sentence))
@@ -140,7 +140,7 @@ def _explain(outcome: Outcome, detector: Detector) -> Outcome:
 
 @contextmanager
 def workers(*n_threads: int) -> Iterator[list[Executor]]:
-    """Executors of so many threads each; where the work is stopped, what has not begun is left, and reading ends."""
+    """Executors of so many threads each; where the work is stopped, what has not started is left, and reading ends."""
     with ExitStack() as stack:
         executors = [stack.enter_context(ThreadPoolExecutor(n)) for n in n_threads]
         try:
@@ -160,19 +160,19 @@ def ahead(
     weigh: Callable[[Any], int] = lambda _: 0,
     most: int = 0,
 ) -> Iterator[Any]:
-    """What the function gives of each item, in order, begun before it is asked for.
+    """What the function gives of each item, in order, started before it is asked for.
 
     That is for up to `depth` items, which together weigh at most `most`; and for one, whatever it weighs.
     """
-    begun: deque[tuple[int, Future]] = deque()
+    pending: deque[tuple[int, Future]] = deque()
     try:
         for item in items:
             weight = weigh(item)
-            while begun and (len(begun) >= depth or weight + sum(each for each, _ in begun) > most):
-                yield begun.popleft()[1].result()
-            begun.append((weight, executor.submit(function, item)))
-        while begun:
-            yield begun.popleft()[1].result()
+            while pending and (len(pending) >= depth or weight + sum(each for each, _ in pending) > most):
+                yield pending.popleft()[1].result()
+            pending.append((weight, executor.submit(function, item)))
+        while pending:
+            yield pending.popleft()[1].result()
     finally:
-        for _, each in begun:
+        for _, each in pending:
             each.cancel()

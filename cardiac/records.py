@@ -50,7 +50,7 @@ ALL_CHANNELS: dict[str, Callable[[Path], Raw]] = {
 }
 ISOLATED = {"text", "xlsx", "dicom", "aecg", "muse", "sierra", "scp", "matlab"}  # what a file may make of its reader
 UNSTATED_FS_HZ = 500.0  # of twelve leads in a file that states no rate
-N_SAMPLED = 24  # places of a long recording
+N_SAMPLED = 24  # stretches of a long recording
 PULSE_S = 0.1  # from so long on, all leads alike at an end are a calibration pulse or padding, and no heart
 LARGEST_MV = 100.0  # from the lead's median; the largest of the real records is 27
 # Peak-to-peak amplitude of the middle lead over 1,681 + 449 real records: 0.4 to 5.7 mV. What lies far outside is in
@@ -199,7 +199,7 @@ def _settle_rate(raw: Raw, fs_hz: float | None, is_twelve: bool, notes: list[Not
 
 
 def _sample(samples: Any, fs_hz: float) -> np.ndarray:
-    """Ten seconds from each of some places of a long recording, side by side: by these unit and gain are settled."""
+    """Stretches of ten seconds of a long recording, side by side: by these unit and gain are settled."""
     length = round(10 * fs_hz)
     starts = np.linspace(0, samples.shape[1] - length, N_SAMPLED).astype(int)
     return np.concatenate([np.asarray(samples[:, start : start + length]) for start in starts], axis=1)

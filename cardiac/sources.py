@@ -81,7 +81,7 @@ def list_files(
 
 
 def list_folder(folder: Path) -> list[Recording]:
-    """Recordings, and archives that are not unpacked, under a folder, in order, called by the way to them.
+    """Recordings, and archives that are not unpacked, under a folder, in order, named by the path to them.
 
     Raises RecordError where there is none, and where a folder in it cannot be opened.
     """
@@ -101,16 +101,16 @@ def list_manifest(path: Path, rows: Iterable[Mapping[str, Any]]) -> Iterator[Rec
     """
     seen: set[str] = set()
     for row in rows:
-        written = str(row["path"]).strip() if row.get("path") is not None else ""
-        if not written:
+        stated = str(row["path"]).strip() if row.get("path") is not None else ""
+        if not stated:
             raise ConfigError(f"{path.name}: a row names no path: fill in the column path")
-        lies = written if "://" in written else str((path.parent / written).resolve())
-        name, rate = str(row.get("record_id") or written), row.get("fs_hz")
+        location = stated if "://" in stated else str((path.parent / stated).resolve())
+        name, rate = str(row.get("record_id") or stated), row.get("fs_hz")
         if name in seen:
             raise ConfigError(f"{path.name}: {name!r} stands there twice: give every recording a record_id of its own")
         seen.add(name)
         try:
-            yield Recording(lies, name, float(rate) if rate not in (None, "") else None)
+            yield Recording(location, name, float(rate) if rate not in (None, "") else None)
         except ValueError as error:
             raise ConfigError(f"{path.name}: the fs_hz of {name!r} is {rate!r} and no number: mend the row") from error
 
@@ -131,10 +131,10 @@ def name_recordings(files: Iterable[File], fs_hz: float | None = None) -> list[R
         is_link = os.path.islink(path)  # noqa: PTH114 (False for a name too long)
         real = os.path.realpath(path) if is_link else f"{real_folder(path.parent)}/{path.name}"
         by_real_path.setdefault(real, (path, called))
-    ways = [[printable(text) for text in (c.stem, c.name, c.as_posix())] for _, c in by_real_path.values()]
-    counts = [Counter(names) for names in zip(*ways, strict=True)]  # of stems, of whole names, of paths
+    candidates = [[printable(text) for text in (c.stem, c.name, c.as_posix())] for _, c in by_real_path.values()]
+    counts = [Counter(names) for names in zip(*candidates, strict=True)]  # of stems, of whole names, of paths
     named, taken = [], Counter()
-    for (path, _), names in zip(by_real_path.values(), ways, strict=True):
+    for (path, _), names in zip(by_real_path.values(), candidates, strict=True):
         name = next((name for name, count in zip(names, counts, strict=True) if count[name] == 1), names[-1])
         taken[name] += 1
         named.append(Recording(path, name if taken[name] == 1 else f"{name} ({taken[name]})", fs_hz))

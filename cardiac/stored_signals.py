@@ -19,7 +19,7 @@ def write_signal(record: Record, path: Path, piece: int = 300_000) -> str:
     Raises CardiacError where the disk is full.
     """
     n_leads, n_samples = record.signal.shape
-    told = hashlib.sha256(f"{n_samples} {record.fs_hz!r} ".encode())
+    checksum = hashlib.sha256(f"{n_samples} {record.fs_hz!r} ".encode())
     header = {"descr": "<f4", "fortran_order": False, "shape": (n_leads, n_samples)}
     try:
         with path.open("wb") as file:
@@ -27,13 +27,13 @@ def write_signal(record: Record, path: Path, piece: int = 300_000) -> str:
             begin = file.tell()
             for first in range(0, n_samples, piece):
                 part = np.ascontiguousarray(record.signal[:, first : first + piece], "<f4")
-                told.update(part.tobytes())
-                for place, lead in enumerate(part):  # a full disk is an error here, where a memory map would be killed
-                    file.seek(begin + 4 * (place * n_samples + first))
+                checksum.update(part.tobytes())
+                for row, lead in enumerate(part):  # a full disk is an error here, where a memory map would be killed
+                    file.seek(begin + 4 * (row * n_samples + first))
                     file.write(lead.tobytes())
     except OSError as error:
         raise CardiacError(f"samples cannot be stored ({error.strerror}): make room on the disk") from error
-    return told.hexdigest()
+    return checksum.hexdigest()
 
 
 def stored_record(path: str | Path, record_id: str, fs_hz: float, leads: tuple[str, ...] = LEADS) -> Record:

@@ -56,10 +56,10 @@ def fit_thresholds(
     shared = shrunk_threshold(probabilities.ravel(), targets.ravel(), shrink)
     return np.array(
         [
-            shrunk_threshold(probabilities[:, place], targets[:, place], shrink)
-            if targets[:, place].sum() >= min_positives
+            shrunk_threshold(probabilities[:, output], targets[:, output], shrink)
+            if targets[:, output].sum() >= min_positives
             else shared
-            for place in range(targets.shape[1])
+            for output in range(targets.shape[1])
         ]
     )
 

@@ -70,7 +70,7 @@ def window_starts(n_samples: int, plan: WindowPlan) -> np.ndarray:
 def cut_sections(signal: np.ndarray, plans: Sequence[WindowPlan], longest: int) -> Iterator[Section]:
     """Sections of signals, each of at most `longest` samples, so that every window of every plan lies in just one.
 
-    The networks run once over a section and cut its windows from what they found there; memory does not grow with the
+    The networks run once over a section and cut its windows from their output there; memory does not grow with the
     recording. signal : (..., n_leads, n_samples), mV.
     Raises SignalTooShort where a plan's window does not fit, ConfigError where one is longer than a section.
     """
@@ -81,9 +81,9 @@ def cut_sections(signal: np.ndarray, plans: Sequence[WindowPlan], longest: int) 
         raise ConfigError(f"a window of {widest} samples does not fit into sections of {longest}")
     n_sections = 1 if n_samples <= longest else -(-(n_samples - longest) // step) + 1
     ends = [np.searchsorted(np.minimum(each // step, n_sections - 1), np.arange(n_sections + 1)) for each in starts]
-    for place in range(n_sections):
-        first = max(0, min(place * step, n_samples - longest))
-        within = [each[end[place] : end[place + 1]] - first for each, end in zip(starts, ends, strict=True)]
+    for index in range(n_sections):
+        first = max(0, min(index * step, n_samples - longest))
+        within = [each[end[index] : end[index + 1]] - first for each, end in zip(starts, ends, strict=True)]
         yield Section(first, signal[..., first : first + longest], within)
 
 

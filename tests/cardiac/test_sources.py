@@ -118,8 +118,8 @@ def test_archives_in_folders_show_the_whole_way(tmp_path, signal):
             assert np.array_equal(read_record(paths[name]).signal, signal)
         with pytest.raises(RecordError) as caught:
             read_record(paths["bad"])
-        told = str(listing.tell_way(caught.value, paths["bad"], "bad"))
-        assert told.startswith("deep/outer.zip/d/inner.zip/bad.npy: ") and told.count("bad") == 1
+        message = str(listing.with_full_path(caught.value, paths["bad"], "bad"))
+        assert message.startswith("deep/outer.zip/d/inner.zip/bad.npy: ") and message.count("bad") == 1
     assert not any(path.exists() for path in paths.values())
 
 
