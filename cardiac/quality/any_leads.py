@@ -45,13 +45,15 @@ def signal_reasons(measures: Measures) -> list[Reason]:
     none = np.zeros_like(whole)
     halves_s = np.interp(np.arange(where.shape[1] + 1) / 2, np.arange(len(measures.edges_s)), measures.edges_s)
     advice = "check its electrode and cable"
-    found = reasons_of(Fault("flat", "no signal", advice, whole, np.zeros_like(where)), halves_s, measures.leads)
-    found += reasons_of(Fault("lead_off", "no signal", advice, none, where & ~whole[:, None]), halves_s, measures.leads)
+    reasons = reasons_of(Fault("flat", "no signal", advice, whole, np.zeros_like(where)), halves_s, measures.leads)
+    reasons += reasons_of(
+        Fault("lead_off", "no signal", advice, none, where & ~whole[:, None]), halves_s, measures.leads
+    )
     cut = measures.clipped & ~measures.flat_windows
     advice = "its peaks are cut off, so heights and ST cannot be read there"
     at_end = Fault("clipped", "the end of the scale is reached", advice, cut.mean(axis=1) >= WHOLE_SHARE, cut)
-    found += reasons_of(at_end, measures.edges_s, measures.leads)
-    return found
+    reasons += reasons_of(at_end, measures.edges_s, measures.leads)
+    return reasons
 
 
 def noise_reasons(measures: Measures) -> list[Reason]:
@@ -60,7 +62,7 @@ def noise_reasons(measures: Measures) -> list[Reason]:
     burst = measures.muscle > np.maximum(BURST_MV, BURST_RATIO * middle[:, None])
     advice = "small waves and ST cannot be read; warm and support the patient, or record again"
     faults = [Fault("muscle_noise", "muscle noise", advice, middle > MUSCLE_MV, burst)]
-    loudest = max(range(len(HUM_HZ)), key=lambda place: float(np.nan_to_num(measures.hum[place]).max()))
+    loudest = max(range(len(HUM_HZ)), key=lambda index: float(np.nan_to_num(measures.hum[index]).max()))
     hum = np.nan_to_num(measures.hum[loudest])
     loud = (hum > HUM_MV) & (hum > HUM_RATIO * measures.muscle)
     advice = "keep mains cables away and check the contact of the electrodes"
@@ -95,7 +97,7 @@ def no_lead_reasons(measures: Measures) -> list[Reason]:
 
 def spike_reasons(measures: Measures, fs_hz: float, sought: str | None) -> list[Reason]:
     """A pacemaker's impulses, and single wild samples that are none. sought : what paced beats may hide."""
-    found = []
+    reasons = []
     near = PACED_S * fs_hz
     impulses = measures.pacing
     wild = [each for each in measures.spikes if not len(impulses) or np.abs(impulses - each[1]).min() > near]
@@ -103,15 +105,17 @@ def spike_reasons(measures: Measures, fs_hz: float, sought: str | None) -> list[
     if paced:
         unread = f"{sought} cannot be read off paced beats" if sought else "paced beats cannot be read"
         text = f"{len(impulses)} impulses of a pacemaker: {unread} as {'off ' if sought else ''}others"
-        found.append(Reason("pacemaker", (), "warning", text, float(impulses[0] / fs_hz), float(impulses[-1] / fs_hz)))
+        reasons.append(
+            Reason("pacemaker", (), "warning", text, float(impulses[0] / fs_hz), float(impulses[-1] / fs_hz))
+        )
     else:
-        wild += [(lead, int(impulses[place])) for lead, place in np.argwhere(measures.sharp)]
+        wild += [(lead, int(impulses[index])) for lead, index in np.argwhere(measures.sharp)]
     where = np.zeros((len(measures.leads), len(measures.edges_s) - 1), dtype=bool)
     for lead, sample in wild:
         where[lead, np.searchsorted(measures.edges_s[1:-1], sample / fs_hz, side="right")] = True
     advice = "single wild samples, of a bad contact or of the export"
     fault = Fault("spikes", "spikes", advice, where.mean(axis=1) > WHOLE_SHARE, where)
-    return [*found, *reasons_of(fault, measures.edges_s, measures.leads)]
+    return [*reasons, *reasons_of(fault, measures.edges_s, measures.leads)]
 
 
 def beat_reasons(measures: Measures, beats: np.ndarray, fs_hz: float) -> list[Reason]:
@@ -120,13 +124,13 @@ def beat_reasons(measures: Measures, beats: np.ndarray, fs_hz: float) -> list[Re
     if len(beats) == 0:
         text = "no beats are found: it is no ECG, a heart without beats, or noise alone"
         return [Reason("no_beats", (), "rejected", text)] if duration_s >= BEATLESS_S else []
-    found = []
+    reasons = []
     rate_bpm = heart_rate_bpm(beats, fs_hz)
-    told = "beats more than 6 s apart" if rate_bpm is None else f"a heart rate of {rate_bpm:.0f} a minute"
+    rhythm = "beats more than 6 s apart" if rate_bpm is None else f"a heart rate of {rate_bpm:.0f} a minute"
     if len(beats) >= LEAST_BEATS and (rate_bpm is None or not LEAST_RATE_BPM <= rate_bpm <= GREATEST_RATE_BPM):
-        text = f"{told}: check the sampling rate, or there is no usable rhythm"
-        found.append(Reason("heart_rate", (), "rejected", text))
-    return found + _lost_beats(measures, beats / fs_hz)
+        text = f"{rhythm}: check the sampling rate, or there is no usable rhythm"
+        reasons.append(Reason("heart_rate", (), "rejected", text))
+    return reasons + _lost_beats(measures, beats / fs_hz)
 
 
 def _lost_beats(measures: Measures, beats_s: np.ndarray) -> list[Reason]:
@@ -137,19 +141,19 @@ def _lost_beats(measures: Measures, beats_s: np.ndarray) -> list[Reason]:
     others = (median(share, axis=0) if is_twelve else _share_of_others(share)) >= OTHERS_SHARE
     missing = (share < OFF_SHARE) & others & (own >= OFF_MV)[:, None]
     windows = np.searchsorted(measures.edges_s[1:-1], beats_s, side="right")
-    missing &= ~measures.flat_windows[:, windows]  # told already
+    missing &= ~measures.flat_windows[:, windows]  # reported already
     if is_twelve:
         missing[:N_LIMB] &= missing[:N_LIMB].sum(axis=0) >= LEAST_LIMB_LEADS
-    found = []
-    for place in np.flatnonzero(missing.any(axis=1)):
-        lead = measures.leads[place]
-        for first, end in runs(missing[place]):
+    reasons = []
+    for row in np.flatnonzero(missing.any(axis=1)):
+        lead = measures.leads[row]
+        for first, end in runs(missing[row]):
             if end - first < OFF_BEATS:
                 continue
             start_s, end_s = float(beats_s[first]), float(beats_s[end - 1])
             text = f"no beats in lead {lead} from {start_s:.1f} to {end_s:.1f} s: check its electrode and cable"
-            found.append(Reason("lead_off", (lead,), "warning", text, start_s, end_s))
-    return found
+            reasons.append(Reason("lead_off", (lead,), "warning", text, start_s, end_s))
+    return reasons
 
 
 def _share_of_others(share: np.ndarray) -> np.ndarray:

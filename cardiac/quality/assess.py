@@ -2,7 +2,7 @@
 
 `assess_quality` looks at windows of a second and at the beats of any leads; of the twelve also at how the limb leads
 hang together and at whether the leads look like those that they claim to be. It changes nothing and decides nothing: a
-"warning" wants a look, and "rejected" says that no decision on this tracing is worth anything. Thresholds were set on
+"warning" wants a look, and "rejected" means that it is too poor for any decision. Thresholds were set on
 folds 0 to 2 of the training records (`python -m benchmarks.quality --fit` prints what they stand beside); without
 `--fit` it prints what they catch and whom they blame on the others.
 """
@@ -72,15 +72,15 @@ def assess_quality(record: Record, sought: str | None = None) -> Quality:
     if n_samples <= length + fs_hz:
         return assess(np.asarray(signal[:, :]), fs_hz, leads, sought)
     edges = np.linspace(0, n_samples, -(-n_samples // length) + 1).astype(int)
-    beats, found, near = np.zeros(0, dtype=int), [], round(REFRACTORY_S * fs_hz / 2)
+    beats, by_part, near = np.zeros(0, dtype=int), [], round(REFRACTORY_S * fs_hz / 2)
     for first, last in itertools.pairwise(edges):
         begin = max(first - margin, 0)
         around = _checked(signal[:, begin : last + margin], fs_hz, leads)
         here = find_beats(around, fs_hz) + begin
         beats = join_beats(beats, here[(here >= first - near) & (here < last + near)], fs_hz)
         own = here[(here >= first) & (here < last)] - first
-        found.append(_reasons(around[:, first - begin : last - begin], fs_hz, own, leads, sought))
-    return _quality(join_reasons(found, list(edges / fs_hz), leads), beats, n_samples, fs_hz)
+        by_part.append(_reasons(around[:, first - begin : last - begin], fs_hz, own, leads, sought))
+    return _quality(join_reasons(by_part, list(edges / fs_hz), leads), beats, n_samples, fs_hz)
 
 
 def assess(signal: np.ndarray, fs_hz: float, leads: tuple[str, ...] = LEADS, sought: str | None = None) -> Quality:
@@ -118,8 +118,8 @@ def _checked(signal: np.ndarray, fs_hz: float, leads: tuple[str, ...]) -> np.nda
 def _quality(reasons: list[Reason], beats: np.ndarray, n_samples: int, fs_hz: float) -> Quality:
     """The reasons, the gravest first, and where no beats are found although there are some."""
     pauses = pause_reasons(beatless_stretches(beats, n_samples, fs_hz), n_samples / fs_hz) if len(beats) else []
-    found = sorted([*reasons, *pauses], key=lambda reason: reason.severity != "rejected")
-    return Quality(tuple(found), beats, heart_rate_bpm(beats, fs_hz))
+    ordered = sorted([*reasons, *pauses], key=lambda reason: reason.severity != "rejected")
+    return Quality(tuple(ordered), beats, heart_rate_bpm(beats, fs_hz))
 
 
 def _reasons(
@@ -129,27 +129,27 @@ def _reasons(
     measures = _measure(signal, fs_hz, beats, leads)
     if leads == LEADS:
         return _reasons_of_twelve(signal, fs_hz, beats, measures, sought)
-    found = [*no_lead_reasons(measures), *signal_reasons(measures), *noise_reasons(measures)]
-    return found + spike_reasons(measures, fs_hz, sought) + beat_reasons(measures, beats, fs_hz)
+    reasons = [*no_lead_reasons(measures), *signal_reasons(measures), *noise_reasons(measures)]
+    return reasons + spike_reasons(measures, fs_hz, sought) + beat_reasons(measures, beats, fs_hz)
 
 
 def _reasons_of_twelve(
     signal: np.ndarray, fs_hz: float, beats: np.ndarray, measures: Measures, sought: str | None
 ) -> list[Reason]:
-    """The same of the twelve leads, with what they say together. What is no heart's in size is looked at in a heart's."""
+    """The same of the twelve leads, with what they show together. A signal too large or small for a heart is rescaled."""
     height_mv = _height(measures)
     if rescaling(height_mv) != 1:
         measures = _measure(signal * np.float32(rescaling(height_mv)), fs_hz, beats, LEADS)
     empty, buried, hidden = spoilt_leads(measures)
-    found = [*gain_reasons(height_mv), *wall_reasons(empty, buried, hidden, sought)]
-    found += [*signal_reasons(measures), *noise_reasons(measures), *spike_reasons(measures, fs_hz, sought)]
-    found += beat_reasons(measures, beats, fs_hz)
-    found += lost_reasons(empty | buried, hidden, found)
+    reasons = [*gain_reasons(height_mv), *wall_reasons(empty, buried, hidden, sought)]
+    reasons += [*signal_reasons(measures), *noise_reasons(measures), *spike_reasons(measures, fs_hz, sought)]
+    reasons += beat_reasons(measures, beats, fs_hz)
+    reasons += lost_reasons(empty | buried, hidden, reasons)
     limbs = limb_reasons(measures, fs_hz)
-    found += limbs[0]
-    if not any(reason.kind in ("pacemaker", "wrong_unit", "no_beats") for reason in found):
-        found += placement_reasons(measures, limbs[1], heart_rate_bpm(beats, fs_hz), sought)
-    return found
+    reasons += limbs[0]
+    if not any(reason.kind in ("pacemaker", "wrong_unit", "no_beats") for reason in reasons):
+        reasons += placement_reasons(measures, limbs[1], heart_rate_bpm(beats, fs_hz), sought)
+    return reasons
 
 
 def _measure(signal: np.ndarray, fs_hz: float, beats: np.ndarray, leads: tuple[str, ...]) -> Measures:

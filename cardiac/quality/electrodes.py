@@ -1,4 +1,4 @@
-"""Do the electrodes sit where their leads say? Limb leads that do not follow from each other, and leads out of order."""
+"""Do the electrodes sit where the leads' names say? Limb leads that do not fit together, and leads out of order."""
 
 import numpy as np
 
@@ -26,11 +26,11 @@ def limb_reasons(measures: Measures, fs_hz: float) -> tuple[list[Reason], LimbFa
     if fault is None:
         return [], None
     text = f"{fault.text}: check the electrodes, the leads' names and the export"
-    leads = tuple(LEADS[place] for place in fault.leads)
+    leads = tuple(LEADS[index] for index in fault.leads)
     if wrong.sum() >= WHOLE_SHARE * whole.sum():
         return [Reason(fault.kind, leads, "warning", text)], fault
     start_s, end_s = (
-        float(measures.edges_s[place]) for place in (np.argmax(wrong), n_windows - np.argmax(wrong[::-1]))
+        float(measures.edges_s[index]) for index in (np.argmax(wrong), n_windows - np.argmax(wrong[::-1]))
     )
     text = f"from {start_s:.1f} to {end_s:.1f} s {text}"
     return [Reason(fault.kind, leads, "warning", text, start_s, end_s)], None
@@ -39,16 +39,16 @@ def limb_reasons(measures: Measures, fs_hz: float) -> tuple[list[Reason], LimbFa
 def placement_reasons(
     measures: Measures, fault: LimbFault | None, rate_bpm: float | None, sought: str | None
 ) -> list[Reason]:
-    """Electrodes that sit elsewhere than their leads say. sought : what else may make the beats unusual."""
+    """Electrodes that sit elsewhere than the leads' names say. sought : what else may make the beats unusual."""
     if measures.n_beats < LEAST_BEATS:
         return []
     sound = (measures.flat.mean(axis=1) < WHOLE_SHARE) & (measures.clipped.mean(axis=1) < WHOLE_SHARE)
     steady = median(measures.wander) < STEADY_RATIO * median(measures.heights)
     if fault is not None:
         sound[list(fault.leads)] = False
-    good = tuple(place for place in range(N_LIMB) if sound[place])
+    good = tuple(row for row in range(N_LIMB) if sound[row])
     if fault is not None:
-        good = tuple(place for place in good if place in fault.good)
+        good = tuple(row for row in good if row in fault.good)
     usable = np.concatenate([[len(good) >= 2] * 2, (sound & steady)[N_LIMB:]])
     beat = measures.beat[[0, 1, *range(N_LIMB, len(LEADS))]]
     if usable[0]:

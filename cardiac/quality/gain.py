@@ -26,8 +26,8 @@ def gain_reasons(height_mv: float | None) -> list[Reason]:
     times = _times(height_mv)
     seen = f"QRS of {height_mv:.3g} mV (middle lead)"
     if not UNIT_RANGE_MV[0] <= height_mv <= UNIT_RANGE_MV[1]:
-        told = f" ({times} a heart's)" if times else ""
-        return [Reason("wrong_unit", (), "rejected", f"{seen} are not an ECG's{told}: check unit and gain")]
+        comparison = f" ({times} a heart's)" if times else ""
+        return [Reason("wrong_unit", (), "rejected", f"{seen} are not an ECG's{comparison}: check unit and gain")]
     if not ANY_HEART_MV[0] <= height_mv <= ANY_HEART_MV[1]:
         text = f"{seen} are {times} a heart's: the gain of all leads is probably wrong; correct it before any decision"
         return [Reason("overall_gain", (), "warning", text)]

@@ -1,6 +1,6 @@
 """Do the six limb leads belong together? Each is a sum of two (Einthoven 1912, Goldberger 1942); which one does not fit?
 
-All is told from the leads' products summed over time, so a window counts as little or as much as an hour.
+All is read off the leads' products summed over time, so a window counts as little or as much as an hour.
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ GAIN_RANGE = (0.9, 1.1)
 
 @dataclass(frozen=True)
 class LimbFault:
-    """What ails the limb leads. kind : as in `quality.KINDS`.  leads : places.  text : the likely cause.
+    """What ails the limb leads. kind : as in `quality.KINDS`.  leads : indices.  text : the likely cause.
 
-    good : places of the limb leads that belong together; empty where no four do.
+    good : indices of the limb leads that belong together; empty where no four do.
     """
 
     kind: str

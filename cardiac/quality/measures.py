@@ -1,4 +1,4 @@
-"""What is measured of a part of a recording before it is judged: windows, beats, and how the leads go together."""
+"""What is measured of a part of a recording before it is assessed: windows, beats, and how the leads go together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -139,12 +139,12 @@ def _hidden(slow: np.ndarray, working_hz: float, near: np.ndarray) -> np.ndarray
     steep = np.zeros_like(slow)
     steep[:, lag:-lag] = np.abs(slow[:, 2 * lag :] - slow[:, : -2 * lag])
 
-    def steepest(places: np.ndarray) -> np.ndarray:
-        about = np.clip(places[..., None] + np.arange(-reach, reach + 1), 0, slow.shape[1] - 1)
+    def steepest(samples: np.ndarray) -> np.ndarray:
+        about = np.clip(samples[..., None] + np.arange(-reach, reach + 1), 0, slow.shape[1] - 1)
         return steep[:, about].max(axis=-1)
 
-    places = near[:-1, None] + np.diff(near)[:, None] * np.array(BETWEEN)  # (n_beats - 1, 4)
-    between = steepest(places.astype(int)).min(axis=-1)
+    samples = near[:-1, None] + np.diff(near)[:, None] * np.array(BETWEEN)  # (n_beats - 1, 4)
+    between = steepest(samples.astype(int)).min(axis=-1)
     beside = np.concatenate([between[:, :1], (between[:, 1:] + between[:, :-1]) / 2, between[:, -1:]], axis=1)
     return steepest(near) <= STANDS_OUT * beside
 

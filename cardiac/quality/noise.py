@@ -7,12 +7,12 @@ from cardiac.order_statistics import median
 
 HUM_HZ = (50.0, 60.0)
 HUM_BLOCK_S = 0.1  # whole periods of both, so neither leaks into the other
-LEAST_RATE_PER_HUM = 2.5  # samples a period that are needed to tell a hum
+LEAST_RATE_PER_HUM = 2.5  # samples a period that are needed to see a hum
 FINE_S = 0.02  # twice smoothed over this and taken away: what is left begins at some 20 Hz
 MUSCLE_BLOCK_S = 0.04  # the middle of such blocks: QRS fill fewer than half of them
 BASELINE_BLOCK_S = 0.2  # the middle of such blocks passes by QRS
 BASELINE_SMOOTH_S = 0.4  # twice
-WANDER_WINDOWS = 3  # longer ones tell no better, and not where
+WANDER_WINDOWS = 3  # longer ones find no more, and do not show where
 
 
 def split(signal: np.ndarray, n_windows: int) -> np.ndarray:
@@ -25,7 +25,7 @@ def measure_noise(signal: np.ndarray, fs_hz: float, n_windows: int) -> tuple[np.
     """Muscle noise (n_leads, n_windows) and amplitude of hum at 50 and 60 Hz (2, n_leads, n_windows), mV.
 
     Muscle noise: standard deviation above some 20 Hz in the middle one of blocks of 40 ms, so between the QRS, without
-    the hum. Hum is NaN where the rate cannot tell. signal : (n_leads, n_samples), mV.
+    the hum. Hum is NaN where the rate is too low to see it. signal : (n_leads, n_samples), mV.
     """
     smoothing = 2 * round(FINE_S * fs_hz / 2) + 1
     smooth = uniform_filter1d(uniform_filter1d(signal, smoothing, axis=1), smoothing, axis=1)
@@ -45,7 +45,7 @@ def _hum(fine: np.ndarray, fs_hz: float) -> np.ndarray:
     n_blocks = length // block
     hum = np.full((len(HUM_HZ), n_leads, n_windows), np.nan)
     blocks = fine[..., : n_blocks * block].reshape(n_leads, n_windows, n_blocks, block)
-    for place, hz in enumerate(HUM_HZ):
+    for index, hz in enumerate(HUM_HZ):
         if fs_hz < LEAST_RATE_PER_HUM * hz or n_blocks == 0:
             continue
         turn = 2 * np.pi * hz / fs_hz
@@ -53,7 +53,7 @@ def _hum(fine: np.ndarray, fs_hz: float) -> np.ndarray:
         basis = (2 / block * np.stack([np.cos(angles), np.sin(angles)], axis=1)).astype(np.float32)
         parts = blocks @ basis
         phasors = (parts[..., 0] - 1j * parts[..., 1]) * np.exp(-1j * turn * block * np.arange(n_blocks))
-        hum[place] = np.hypot(median(phasors.real), median(phasors.imag))
+        hum[index] = np.hypot(median(phasors.real), median(phasors.imag))
     return hum
 
 

@@ -1,4 +1,4 @@
-"""The parts of a long recording told as one: every kind of reason once, and where no beats are found."""
+"""The reasons of a long recording's parts in one list: every kind once, and where no beats are found."""
 
 from dataclasses import replace
 
@@ -13,26 +13,26 @@ def join_reasons(parts: list[list[Reason]], edges_s: list[float], among: tuple[s
     edges_s : (n_parts + 1,), where the parts begin and end; the reasons' seconds are of their own part.  among : all leads.
     """
     n_rejected = sum(any(reason.severity == "rejected" for reason in part) for part in parts)
-    found: dict[tuple[str, str], list[tuple[int, Reason]]] = {}
-    for place, part in enumerate(parts):
-        begin_s, length_s = edges_s[place], edges_s[place + 1] - edges_s[place]
+    by_kind: dict[tuple[str, str], list[tuple[int, Reason]]] = {}
+    for index, part in enumerate(parts):
+        begin_s, length_s = edges_s[index], edges_s[index + 1] - edges_s[index]
         for each in part:
             start_s = 0.0 if each.start_s is None else each.start_s
             end_s = length_s if each.end_s is None else each.end_s
             moved = replace(each, start_s=begin_s + start_s, end_s=begin_s + end_s)
-            found.setdefault((each.kind, each.severity), []).append((place, moved))
-    joined = [_joined(each, len(parts), among) for each in found.values()]
+            by_kind.setdefault((each.kind, each.severity), []).append((index, moved))
+    joined = [_joined(each, len(parts), among) for each in by_kind.values()]
     if n_rejected > len(parts) / 2:
         return joined
-    kept = [each for each in joined if each.kind != "no_beats"]  # `pause_reasons` tells where they are missing
+    kept = [each for each in joined if each.kind != "no_beats"]  # `pause_reasons` says where they are missing
     return [replace(each, severity="warning") for each in kept]
 
 
 def _joined(reasons: list[tuple[int, Reason]], n_parts: int, among: tuple[str, ...]) -> Reason:
     """One reason for those of one kind from several parts of a long recording."""
-    n_found, first, last = len({place for place, _ in reasons}), reasons[0][1], reasons[-1][1]
+    n_affected, first, last = len({index for index, _ in reasons}), reasons[0][1], reasons[-1][1]
     leads = tuple(lead for lead in among if any(lead in each.leads for _, each in reasons))
-    text = f"{first.text} (in {n_found} of {n_parts} parts of the recording, from {first.start_s:.0f} s on)"
+    text = f"{first.text} (in {n_affected} of {n_parts} parts of the recording, from {first.start_s:.0f} s on)"
     return Reason(first.kind, leads, first.severity, text, first.start_s, last.end_s)
 
 

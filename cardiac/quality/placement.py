@@ -1,4 +1,4 @@
-"""Do the electrodes sit where their leads say? Found by morphology, where the leads are consistent among themselves.
+"""Do the electrodes sit where the leads' names say? Read off the beats, where the leads are consistent among themselves.
 
 An exchange of electrodes, an inverted or exchanged chest lead, is a known linear change of the eight independent leads.
 So the mean products of the leads over P, QRS and T, which are known of many right tracings, tell which change makes a
@@ -80,7 +80,7 @@ EVIDENCE = {
 UNUSUAL = "or {other}a bundle branch block makes the beats unusual"  # other : what is sought besides
 THREE_BEHIND = 0.07  # three cables wrong at once are rarer than two, and differ from two by I and II alone
 LEAST_USABLE = 3  # leads; two alone always go together somehow
-QUICK_EVIDENCE = 0.4  # more is asked for where only QRS tell
+QUICK_EVIDENCE = 0.4  # more is asked for where only QRS are compared
 
 
 @dataclass(frozen=True)
@@ -139,17 +139,17 @@ LIMB_CHANGES = (
 @lru_cache(maxsize=1)
 def changes() -> tuple[Change, ...]:
     """All changes that are tried."""
-    found = []
+    exchanges = []
     for kind, text, of_i_ii in LIMB_CHANGES:
         matrix = np.eye(N_LEADS)
         matrix[:2, :2] = of_i_ii
         behind = THREE_BEHIND * text.startswith("the three")
-        found.append(Change(kind, LEADS[:6], f"{text}; check the electrodes", matrix, EVIDENCE[kind], behind))
-    return (*found, *_chest_changes())
+        exchanges.append(Change(kind, LEADS[:6], f"{text}; check the electrodes", matrix, EVIDENCE[kind], behind))
+    return (*exchanges, *_chest_changes())
 
 
 def _chest_changes() -> list[Change]:
-    found = []
+    chest_changes = []
     advice = f"{UNUSUAL}: check the electrodes and the leads' names"
     chest = range(2, N_LEADS)
     for first, second in combinations(chest, 2):
@@ -158,23 +158,25 @@ def _chest_changes() -> list[Change]:
         names = (INDEPENDENT[first], INDEPENDENT[second])
         text = f"chest leads {names[0]} and {names[1]} look exchanged, {advice}"
         needed = EVIDENCE["chest_order, V5 and V6" if names == ("V5", "V6") else "chest_order"]
-        found.append(Change("chest_order", names, text, np.eye(N_LEADS)[order], needed))
+        chest_changes.append(Change("chest_order", names, text, np.eye(N_LEADS)[order], needed))
     text = f"the chest leads look reversed (V6 to V1), {advice}"
     reverse = np.eye(N_LEADS)[[0, 1, *reversed(chest)]]
-    found.append(Change("chest_order", INDEPENDENT[2:], text, reverse, EVIDENCE["chest_order, reversed"]))
-    for place in chest:
-        name = INDEPENDENT[place]
+    chest_changes.append(Change("chest_order", INDEPENDENT[2:], text, reverse, EVIDENCE["chest_order, reversed"]))
+    for row in chest:
+        name = INDEPENDENT[row]
         text = f"lead {name} looks upside down, {advice}"
-        found.append(Change("lead_inverted", (name,), text, _scaled(place, -1), EVIDENCE["lead_inverted"]))
+        chest_changes.append(Change("lead_inverted", (name,), text, _scaled(row, -1), EVIDENCE["lead_inverted"]))
         for gain in (0.1, 0.5, 2.0, 10.0):
             text = f"lead {name} looks {gain:g} times as large as it should be beside the others: check its gain"
-            found.append(Change("wrong_gain", (name,), text, _scaled(place, gain), EVIDENCE[f"wrong_gain, {gain:g}"]))
-    return found
+            chest_changes.append(
+                Change("wrong_gain", (name,), text, _scaled(row, gain), EVIDENCE[f"wrong_gain, {gain:g}"])
+            )
+    return chest_changes
 
 
-def _scaled(place: int, gain: float) -> np.ndarray:
+def _scaled(row: int, gain: float) -> np.ndarray:
     matrix = np.eye(N_LEADS)
-    matrix[place, place] = gain
+    matrix[row, row] = gain
     return matrix
 
 
@@ -185,17 +187,17 @@ def segment_products(beat: np.ndarray, at_s: np.ndarray) -> np.ndarray:
     """
     rest = median(beat[:, (at_s > REST_S[0] - 0.005) & (at_s < REST_S[1] + 0.005)])[:, None]
     moved = beat - rest
-    found = []
+    products = []
     for first_s, last_s in SEGMENTS_S.values():
         part = moved[:, (at_s > first_s - 0.005) & (at_s < last_s + 0.005)]
-        found.append(part @ part.T / part.shape[1] + FLOOR_MV**2 * np.eye(len(beat)))
-    return np.stack(found)
+        products.append(part @ part.T / part.shape[1] + FLOOR_MV**2 * np.eye(len(beat)))
+    return np.stack(products)
 
 
 def evidence(products: np.ndarray, usable: np.ndarray, quick: bool = False) -> np.ndarray:
     """How much likelier each change makes the tracing; -inf where it touches a lead that is not usable. (n_changes,)
 
-    products : (3, 8, 8), from `segment_products`.  usable : bool (8,).  quick : only QRS tell.
+    products : (3, 8, 8), from `segment_products`.  usable : bool (8,).  quick : only QRS are compared.
     """
     stacked, touched, log_sizes = _stacked()
     kept = np.flatnonzero(usable)
@@ -218,11 +220,11 @@ def most_likely(products: np.ndarray, usable: np.ndarray, quick: bool = False) -
     """The change that the tracing speaks for, or None. Arguments as in `evidence`."""
     if np.count_nonzero(usable) < LEAST_USABLE:
         return None
-    found = evidence(products, usable, quick)
+    ratios = evidence(products, usable, quick)
     needed = np.array([change.evidence for change in changes()]) + QUICK_EVIDENCE * quick
     behind = np.array([change.behind for change in changes()])
-    best = int(np.argmax(np.where(found >= needed, found - behind, -np.inf)))
-    return changes()[best] if found[best] >= needed[best] else None
+    best = int(np.argmax(np.where(ratios >= needed, ratios - behind, -np.inf)))
+    return changes()[best] if ratios[best] >= needed[best] else None
 
 
 def limb_sizes(beat: np.ndarray, at_s: np.ndarray) -> np.ndarray:
@@ -242,8 +244,8 @@ def leg_electrode(beat: np.ndarray, at_s: np.ndarray) -> tuple[str, str] | None:
     sizes = limb_sizes(beat, at_s)
     if sizes.max() < LEAST_LEG_MV:
         return None
-    for lead, (place, share, arm) in LEG_SHARES.items():
-        if sizes[place] < share * sizes.max():
+    for lead, (row, share, arm) in LEG_SHARES.items():
+        if sizes[row] < share * sizes.max():
             text = (
                 f"lead {lead} shows next to nothing of the heart, as where the {arm} arm electrode is exchanged with the "
                 "right leg's: check the electrodes"
@@ -269,9 +271,9 @@ def scatter(segment: int) -> np.ndarray:
 
 def fit_scatter(products: np.ndarray, n_rounds: int = 50) -> np.ndarray:
     """Tyler's scatter of many tracings, (8, 8), of trace 8. products : (n, 8, 8), of one segment."""
-    found = np.eye(N_LEADS)
+    estimate = np.eye(N_LEADS)
     for _ in range(n_rounds):
-        forms = np.einsum("ij,nji->n", np.linalg.inv(found), products)
-        found = (products / forms[:, None, None]).mean(axis=0)
-        found *= N_LEADS / np.trace(found)
-    return found
+        forms = np.einsum("ij,nji->n", np.linalg.inv(estimate), products)
+        estimate = (products / forms[:, None, None]).mean(axis=0)
+        estimate *= N_LEADS / np.trace(estimate)
+    return estimate

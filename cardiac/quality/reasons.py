@@ -6,10 +6,10 @@ import numpy as np
 
 from cardiac.leads import LEADS
 
-MOST_SPANS = 5  # more stretches of one kind than this are told in one sentence
+MOST_SPANS = 5  # more stretches of one kind than this are reported in one sentence
 JOINED_S = 2.0  # stretches nearer to each other than this are one
 WHOLE_SHARE = 0.5  # what holds in so many of the windows holds for the whole lead
-MOST_NAMED = 3  # all leads of a recording with no more of them are told by their names
+MOST_NAMED = 3  # all leads of a recording with no more of them are listed by their names
 LEAST_BEATS = 3  # for anything that is read off a middle beat
 
 
@@ -32,7 +32,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with the windows of one kind. where : bool (n_leads, n_windows); told whole, or by stretches.
+    """What is wrong with the windows of one kind. where : bool (n_leads, n_windows); reported whole, or by stretches.
 
     whole : bool (n_leads,), leads for which it holds throughout.
     """
@@ -63,10 +63,10 @@ def reasons_of(fault: Fault, edges_s: np.ndarray, among: tuple[str, ...] = LEADS
 
     edges_s : (n_windows + 1,), where the windows begin and end.  among : all leads.
     """
-    found = []
+    reasons = []
     if fault.whole.any():
         leads = lead_names(fault.whole, among)
-        found.append(Reason(fault.kind, leads, "warning", f"{fault.name} in {named(leads, among)}: {fault.advice}"))
+        reasons.append(Reason(fault.kind, leads, "warning", f"{fault.name} in {named(leads, among)}: {fault.advice}"))
     partial = fault.where & ~fault.whole[:, None]
     stretches = _stretches(partial.any(axis=0), edges_s)
     if len(stretches) > MOST_SPANS:
@@ -76,12 +76,12 @@ def reasons_of(fault: Fault, edges_s: np.ndarray, among: tuple[str, ...] = LEADS
             edges_s[stretches[-1][1]],
         )
         text = f"{fault.name} {len(stretches)} times in {named(leads, among)}: {fault.advice}"
-        return [*found, Reason(fault.kind, leads, "warning", text, float(start_s), float(end_s))]
+        return [*reasons, Reason(fault.kind, leads, "warning", text, float(start_s), float(end_s))]
     for first, end in stretches:
         leads, start_s, end_s = lead_names(partial[:, first:end].any(axis=1), among), edges_s[first], edges_s[end]
         text = f"{fault.name} in {named(leads, among)} from {start_s:.1f} to {end_s:.1f} s: {fault.advice}"
-        found.append(Reason(fault.kind, leads, "warning", text, float(start_s), float(end_s)))
-    return found
+        reasons.append(Reason(fault.kind, leads, "warning", text, float(start_s), float(end_s)))
+    return reasons
 
 
 def runs(mask: np.ndarray) -> list[tuple[int, int]]:

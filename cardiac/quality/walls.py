@@ -22,39 +22,39 @@ def wall_reasons(empty: np.ndarray, buried: np.ndarray, hidden: np.ndarray, soug
     All bool (12,), each for half the time or more: leads without signal, buried in noise, and without a beat to see.
     sought : what is looked for, in words.
     """
-    found = []
+    reasons = []
     for mask, kind, text in (
         (empty, "flat", "carry no signal for half the time or more (or all is in volts)"),
         (empty | buried, "muscle_noise", "carry no signal for half the time or more or are buried in noise"),
     ):
-        if np.count_nonzero(mask) >= REJECTED_LEADS and not found:
+        if np.count_nonzero(mask) >= REJECTED_LEADS and not reasons:
             leads = lead_names(mask)
             if kind == "muscle_noise" and not (empty & mask).any():
                 text = "are so noisy that the beats are buried"
-            found.append(Reason(kind, leads, "rejected", f"{named(leads)} {text}: record it again"))
-    if found:
-        return found
+            reasons.append(Reason(kind, leads, "rejected", f"{named(leads)} {text}: record it again"))
+    if reasons:
+        return reasons
     unseen = empty | buried | _hidden_alone(empty | buried, hidden)
-    told = _unseen_wall(unseen, sought)
-    if told is None:
+    wall = _unseen_wall(unseen, sought)
+    if wall is None:
         return []
-    what, leads = told
+    what, leads = wall
     mask = np.isin(LEADS, leads)
     text = f"{what}: {named(leads)} {_why(empty[mask], buried[mask])}: check the electrodes and record it again"
     kind = "flat" if empty[mask].all() else "muscle_noise" if (buried & ~empty)[mask].all() else "lead_off"
     return [Reason(kind, leads, "rejected", text)]
 
 
-def lost_reasons(spoilt: np.ndarray, hidden: np.ndarray, told: list[Reason]) -> list[Reason]:
+def lost_reasons(spoilt: np.ndarray, hidden: np.ndarray, reasons: list[Reason]) -> list[Reason]:
     """Chest leads that move and show no beats: their electrode hangs in the air.
 
-    spoilt, hidden : bool (12,), leads without signal or buried in noise, and without a beat to see.  told : what is said
-    already. A limb lead at right angles to the heart's axis shows next to none either, and is not blamed.
+    spoilt, hidden : bool (12,), leads without signal or buried in noise, and without a beat to see.  reasons : what is
+    reported already. A limb lead at right angles to the heart's axis shows next to none either, and is not blamed.
     """
     leads = lead_names(_hidden_alone(spoilt, hidden) & CHEST)
-    said = {lead for reason in told if reason.kind in ("flat", "lead_off") for lead in reason.leads}
-    said |= {lead for reason in told if reason.severity == "rejected" for lead in reason.leads}
-    leads = tuple(lead for lead in leads if lead not in said)
+    reported = {lead for reason in reasons if reason.kind in ("flat", "lead_off") for lead in reason.leads}
+    reported |= {lead for reason in reasons if reason.severity == "rejected" for lead in reason.leads}
+    leads = tuple(lead for lead in leads if lead not in reported)
     if not leads:
         return []
     text = f"no beats stand out in {named(leads)}: check the electrode and cable"
