@@ -171,10 +171,10 @@ def _load_networks(folder: Path, card: Card, files: dict[str, bytes]) -> Bundle:
 
 
 def _try_out(forward: Forward, card: Card) -> None:
-    """Raise ValueError where the networks give other outputs than the card tells of."""
+    """Raise ValueError where the networks give other outputs than the card states."""
     blank = np.zeros((len(card.signal.leads), card.section), np.float32)
-    found = run_sections(forward, blank, card.plans, card.section)
-    for (name, stage), logits in zip(card.stages.items(), found, strict=True):
+    by_stage = run_sections(forward, blank, card.plans, card.section)
+    for (name, stage), logits in zip(card.stages.items(), by_stage, strict=True):
         if logits.shape[2] != len(stage.outputs):
             raise ValueError(f"the network of {name} has {logits.shape[2]} outputs, its card {len(stage.outputs)}")
 

@@ -80,8 +80,8 @@ class Card:
     @property
     def networks_sha256(self) -> str:
         """A checksum of all that decides what a graph computes: the networks and their weights."""
-        told = json.dumps([self.weights_sha256, self.network, self.members], sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()
+        text = json.dumps([self.weights_sha256, self.network, self.members], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Card":

@@ -40,8 +40,8 @@ class Members(nn.Module):
         self.networks = nn.ModuleList(networks).requires_grad_(False).cpu().eval()
 
     def forward(self, signals: Tensor, *starts: Tensor) -> tuple[Tensor, ...]:
-        found = [network(signals, starts) for network in self.networks]
-        return tuple(torch.stack(of_stage, dim=1) for of_stage in zip(*found, strict=True))
+        outputs = [network(signals, starts) for network in self.networks]
+        return tuple(torch.stack(of_stage, dim=1) for of_stage in zip(*outputs, strict=True))
 
 
 def export_bundle(folder: str | Path) -> Path:
@@ -61,10 +61,10 @@ def write_graph(folder: Path, bundle: Bundle, graph: bytes) -> Path:
     bundle : run by torch. Raises BundleError where the graph gives other probabilities: all is then as it was before.
     """
     card = bundle.card
-    told = {"sha256": hashlib.sha256(graph).hexdigest(), "made_from": card.networks_sha256, "opset": OPSET}
+    entry = {"sha256": hashlib.sha256(graph).hexdigest(), "made_from": card.networks_sha256, "opset": OPSET}
     before = [(folder / name).read_bytes() if (folder / name).is_file() else None for name in (GRAPH, CARD)]
     replace_file(folder / GRAPH, graph)
-    replace_file(folder / CARD, sealed_card(replace(card, onnx=told)))
+    replace_file(folder / CARD, sealed_card(replace(card, onnx=entry)))
     try:
         _check(bundle, load_bundle(folder, "onnx"))
     except BundleError:
@@ -95,7 +95,7 @@ def _graph(bundle: Bundle) -> bytes:
             prefer_deferred_runtime_asserts_over_guards=True,
         )
         names = [name.format(stage) for name in (STARTS, LOGITS) for stage in card.stages]
-        found = torch.onnx.export(
+        exported = torch.onnx.export(
             program,
             dynamo=True,
             input_names=[SIGNALS, *names[: len(starts)]],
@@ -103,7 +103,7 @@ def _graph(bundle: Bundle) -> bytes:
             opset_version=OPSET,
             verbose=False,
         )
-    return _plain(found.model_proto).SerializeToString(deterministic=True)
+    return _plain(exported.model_proto).SerializeToString(deterministic=True)
 
 
 def _plain(model: Any) -> Any:

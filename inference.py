@@ -241,8 +241,8 @@ def _write_table(briefs: Sequence[Brief], path: Path, template: "pd.DataFrame | 
         n_rows = write_submission(briefs, path, template)
     finally:
         print(findings_table(briefs))
-    n_found = sum(each.mi.present for each in briefs)
-    print(f"\n{len(briefs)} records read, {n_found} with an infarction; {n_rows} rows in {path}.")
+    n_present = sum(each.mi.present for each in briefs)
+    print(f"\n{len(briefs)} records read, {n_present} with an infarction; {n_rows} rows in {path}.")
     print(NOTICE)
     if template is not None and n_rows < len(briefs):
         print(f"{len(briefs) - n_rows} findings are not asked for by the form: see findings.json", file=sys.stderr)

@@ -30,10 +30,10 @@ def run_sections(forward: Forward, signals: np.ndarray, plans: Sequence[WindowPl
     for each in cut_sections(signals, plans, section):
         batch = each.signal[None] if signals.ndim == 2 else each.signal
         parts.append(forward(np.ascontiguousarray(batch, np.float32), each.starts))
-    found = [
+    joined = [
         np.concatenate(of_stage, axis=2) if len(parts) > 1 else of_stage[0] for of_stage in zip(*parts, strict=True)
     ]
-    return [logits[0] for logits in found] if signals.ndim == 2 else found
+    return [logits[0] for logits in joined] if signals.ndim == 2 else joined
 
 
 def torch_forward(networks: "Sequence[nn.Module]") -> Forward:
@@ -46,8 +46,8 @@ def torch_forward(networks: "Sequence[nn.Module]") -> Forward:
     def forward(signals: np.ndarray, starts: Sequence[np.ndarray]) -> list[np.ndarray]:
         inputs = torch.from_numpy(signals).to(device)
         at = [torch.from_numpy(each).to(device) for each in starts]
-        found = [network.eval()(inputs, at) for network in networks]
-        return [torch.stack(of_stage, dim=1).float().cpu().numpy() for of_stage in zip(*found, strict=True)]
+        outputs = [network.eval()(inputs, at) for network in networks]
+        return [torch.stack(of_stage, dim=1).float().cpu().numpy() for of_stage in zip(*outputs, strict=True)]
 
     return forward
 
@@ -121,6 +121,6 @@ def n_threads() -> int:
 
     Networks as small as these gain nothing by more.
     """
-    told = os.environ.get("OMP_NUM_THREADS", "")
+    stated = os.environ.get("OMP_NUM_THREADS", "")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return int(told) if told.isdigit() and int(told) > 0 else min(4, cores)
+    return int(stated) if stated.isdigit() and int(stated) > 0 else min(4, cores)

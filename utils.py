@@ -116,7 +116,7 @@ def _check_section(config: Config, section: str) -> None:
 
 
 def _set(config: Config, section: str, key: str, value: object) -> None:
-    """Put one value in its place, as the kind of value that stands there."""
+    """Set one value, as the kind of value that its default is."""
     known: Mapping[str, object] = config[section]
     if section == NETWORK_SECTION:
         known = _network_arguments(str(value) if key == "name" else config[section]["name"]) | known
