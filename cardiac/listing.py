@@ -210,12 +210,12 @@ class Walk:
             return
         if is_given:
             self.listing.folders.append(folder)
-        ways = {folder / file: name for file, name in content["files"]}
+        shown_paths = {folder / file: name for file, name in content["files"]}
         self.listing.refused += map(tuple, content["refused"])
         self.listing.passed_over += content["passed_over"]
         above = called.parents[len(Path(shown).parts) - 1]
-        files = [(file, above / name) for file, name in ways.items()]
-        self._sort_out(sorted(files, key=lambda file: file[1].parts), called, ways)
+        files = [(file, above / name) for file, name in shown_paths.items()]
+        self._sort_out(sorted(files, key=lambda file: file[1].parts), called, shown_paths)
         if self._n_met() == before:
             self._note_empty(shown, n_passed)
 
