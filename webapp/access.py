@@ -54,7 +54,7 @@ def guard(app: Flask) -> None:
 def needs(role: str) -> Callable[[View], View]:
     """A view for those alone who have the rights of a role; others get 403."""
 
-    def held(view: View) -> View:
+    def decorate(view: View) -> View:
         @wraps(view)
         def checked(*args: Any, **named: Any) -> Any:
             require_role(role)
@@ -62,7 +62,7 @@ def needs(role: str) -> Callable[[View], View]:
 
         return checked  # type: ignore[return-value]
 
-    return held
+    return decorate
 
 
 def require_role(role: str) -> None:

@@ -75,8 +75,8 @@ def make_backup(database: Database, files: Files, target: Path, force: bool = Fa
             return Made(target.stat().st_size, len(lost))
         raise ConfigError("files were deleted while they were copied, again and again: try at a quieter time")
     except OSError as error:
-        told = "make room there, or give another place" if error.errno in FULL else "give another place"
-        raise NoRoom(f"the backup {target.name} cannot be written ({error.strerror}): {told}") from error
+        advice = "make room there, or give another place" if error.errno in FULL else "give another place"
+        raise NoRoom(f"the backup {target.name} cannot be written ({error.strerror}): {advice}") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -87,13 +87,13 @@ def _write(database: Database, files: Files, part: Path, lost: set[Path]) -> Non
     with (
         os.fdopen(descriptor, "wb") as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as zipped,
-        ExitStack() as held,
+        ExitStack() as stack,
     ):
         archive = _Archive(zipped)
         with database.snapshot() as session:
             connection = session.connection()
             revision = _check_revision(connection)
-            uploads = held.enter_context(_held(files, _unfinished(connection), lost))
+            uploads = stack.enter_context(_linked_uploads(files, _unfinished(connection), lost))
             sha256s = connection.scalars(select(Record.signal).distinct().order_by(Record.signal)).all()
             for table in tables_of(connection):
                 archive.add(f"tables/{table.name}.jsonl", lines_of(connection, table))
@@ -106,8 +106,8 @@ def _write(database: Database, files: Files, part: Path, lost: set[Path]) -> Non
         for path in (files.folder / name for name in KEYS):
             if path.exists():
                 archive.add(path.name, _pieces(path))
-        told = {"format": FORMAT, "revision": revision, "made_at": round(time.time()), "members": archive.members}
-        zipped.writestr(MANIFEST, json.dumps(told, indent=0))
+        manifest = {"format": FORMAT, "revision": revision, "made_at": round(time.time()), "members": archive.members}
+        zipped.writestr(MANIFEST, json.dumps(manifest, indent=0))
         zipped.close()
         file.flush()
         os.fsync(file.fileno())
@@ -148,23 +148,23 @@ def _unfinished(connection: Connection) -> dict[str, bool]:
 
 
 @contextmanager
-def _held(files: Files, jobs: dict[str, bool], lost: set[Path]) -> Iterator[list[tuple[Path, str]]]:
+def _linked_uploads(files: Files, jobs: dict[str, bool], lost: set[Path]) -> Iterator[list[tuple[Path, str]]]:
     """Files of uploads with their names in the backup, held by links so that they stay when their job ends meanwhile."""
     folder = files.folder / "incoming" / f"backup-{uuid.uuid4().hex}"
     folder.mkdir(mode=0o700)
     try:
-        held = []
+        links = []
         for job, is_listed in jobs.items():
             upload = files.upload(job)
             whole = upload if is_listed else upload / "given"
             if not whole.is_dir() and upload not in lost:
                 raise Vanished(upload)
             for path in _files_below(whole):
-                link = folder / str(len(held))
-                _hold(path, link)
+                link = folder / str(len(links))
+                _link(path, link)
                 below = quote(os.fsencode(path.relative_to(upload)))
-                held.append((link, f"uploads/{job}/{below}"))
-        yield held
+                links.append((link, f"uploads/{job}/{below}"))
+        yield links
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -176,7 +176,7 @@ def _files_below(folder: Path) -> list[Path]:
         raise Vanished(folder) from error
 
 
-def _hold(path: Path, link: Path) -> None:
+def _link(path: Path, link: Path) -> None:
     try:
         os.link(path, link)
     except FileNotFoundError as error:

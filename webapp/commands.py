@@ -49,8 +49,8 @@ def manage_users(options: argparse.Namespace, database: Database) -> int:
         raise ConfigError(f"user {options.what}: name the user")
     options.password = _ask_password() if options.what == "add" else ""
     with database.writing() as session:
-        told = USER_COMMANDS[options.what](session, options)
-    for line in told:
+        lines = USER_COMMANDS[options.what](session, options)
+    for line in lines:
         print(line)
     return 0
 
@@ -75,8 +75,8 @@ def _close_user(session: Session, options: argparse.Namespace) -> list[str]:
 def _list_sessions(session: Session, options: argparse.Namespace) -> list[str]:
     """Id, since when, last seen, address."""
     limits = Limits(options.idle_minutes * 60, options.session_hours * 3_600)
-    found = logins.list_logins(session, accounts.named_user(session, options.name).id, limits)
-    return ["\t".join((each.digest[:8], _day(each.created_at), _day(each.seen_at), each.address)) for each in found]
+    sessions = logins.list_logins(session, accounts.named_user(session, options.name).id, limits)
+    return ["\t".join((each.digest[:8], _day(each.created_at), _day(each.seen_at), each.address)) for each in sessions]
 
 
 def _end_sessions(session: Session, options: argparse.Namespace) -> list[str]:
@@ -94,10 +94,10 @@ def _make_token(session: Session, options: argparse.Namespace) -> list[str]:
 
 def _list_tokens(session: Session, options: argparse.Namespace) -> list[str]:
     """Id, label, made, ends, last used."""
-    found = accounts.list_tokens(session, accounts.named_user(session, options.name).id)
+    tokens = accounts.list_tokens(session, accounts.named_user(session, options.name).id)
     return [
         "\t".join((each.digest[:8], each.label, _day(each.created_at), _day(each.expires_at), _day(each.used_at)))
-        for each in found
+        for each in tokens
     ]
 
 

@@ -21,10 +21,10 @@ MOST_WAITING = 3  # requests that wait for a drawing, each with a thread in hand
 _WAITING = threading.BoundedSemaphore(MOST_WAITING)
 
 
-def place_of(files: Files, row: Record, kind: str) -> Path:
+def drawing_path(files: Files, row: Record, kind: str) -> Path:
     """Where a record's drawing lies when it has been drawn: a name that changes with all that it shows."""
-    told = json.dumps([row.name, row.signal, row.document, row.evidence], sort_keys=True)
-    return files.drawings(row.id) / f"{hashlib.sha256(told.encode()).hexdigest()}-{kind}"
+    contents = json.dumps([row.name, row.signal, row.document, row.evidence], sort_keys=True)
+    return files.drawings(row.id) / f"{hashlib.sha256(contents.encode()).hexdigest()}-{kind}"
 
 
 def drawing(store: Store, row: Record, kind: str) -> bytes | None:
@@ -32,7 +32,7 @@ def drawing(store: Store, row: Record, kind: str) -> bytes | None:
 
     Waits for it for a while, where not too many do. Raises RecordError where it cannot be drawn.
     """
-    path = place_of(store.files, row, kind)
+    path = drawing_path(store.files, row, kind)
     if (drawn := _read(path)) is not None:
         return drawn
     _ask(store, row, kind)

@@ -27,16 +27,16 @@ RUN_BY_SHEETS = tuple("=+-@＝＋－＠\t\r\n")  # a spreadsheet takes a cell th
 
 def submission_csv(session: Session, workspace: str) -> str:
     """The uploaded form with the rows of the records that were read filled in; without a form, all records by name."""
-    found = select(Record.name, Record.sites, Record.present).where(Record.workspace == workspace)
-    rows = {name: submission_row(sites_of(mask), not present) for name, mask, present in session.execute(found)}
+    statement = select(Record.name, Record.sites, Record.present).where(Record.workspace == workspace)
+    rows = {name: submission_row(sites_of(mask), not present) for name, mask, present in session.execute(statement)}
     form = session.get(Form, workspace)
     if form is None:
         columns = [RECORD_COLUMN, *COLUMNS.values()]
         return csv_text(columns, ([name, *rows[name].values()] for name in sorted(rows)))
-    place = form.columns.index(RECORD_COLUMN)
+    name_column = form.columns.index(RECORD_COLUMN)
     filled = (
-        [{RECORD_COLUMN: row[place], **rows[row[place]]}[column] for column in form.columns]
-        if row[place] in rows
+        [{RECORD_COLUMN: row[name_column], **rows[row[name_column]]}[column] for column in form.columns]
+        if row[name_column] in rows
         else row
         for row in form.rows
     )
@@ -116,8 +116,8 @@ def _document_text(document: Mapping[str, Any]) -> str:
 
 
 def _pieces(session: Session, workspace: str, query: Query) -> Iterator[Record]:
-    found = every_record(workspace, query).execution_options(yield_per=PIECE)
-    with closing(session.scalars(found)) as rows:  # also where nobody waits for the rest
+    statement = every_record(workspace, query).execution_options(yield_per=PIECE)
+    with closing(session.scalars(statement)) as rows:  # also where nobody waits for the rest
         yield from rows
 
 

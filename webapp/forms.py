@@ -73,12 +73,12 @@ def _read_form_rows(path: Path) -> tuple[list[str], list[list[Any]]]:
 def _check_form(path: Path) -> None:
     """Raises DatasetError for what is no form, before it is read as a table."""
     with path.open(encoding="latin-1") as file:
-        for place, row in enumerate(_rows_of(file, path.name), start=1):
-            if place == 1 and len(next(csv.reader(row.splitlines()), ())) > MOST_COLUMNS:
+        for number, row in enumerate(_rows_of(file, path.name), start=1):
+            if number == 1 and len(next(csv.reader(row.splitlines()), ())) > MOST_COLUMNS:
                 raise DatasetError(
                     f"{path.name}: has more than {MOST_COLUMNS} columns, and a form has 8: check the file"
                 )
-            if place > MOST_ROWS + 1:
+            if number > MOST_ROWS + 1:
                 raise DatasetError(f"{path.name}: has more than {MOST_ROWS:,} rows: give it in parts")
 
 

@@ -3,7 +3,7 @@
 import traceback
 
 
-def told_place(error: BaseException) -> str:
+def error_origin(error: BaseException) -> str:
     """The kind of an error and where it arose, without what it says, which may be a patient's."""
     frames = traceback.extract_tb(error.__traceback__)
     where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-4:]))

@@ -32,16 +32,16 @@ class Looks:
         self._lock = threading.Lock()
         self._noted: OrderedDict[tuple[Any, ...], tuple[float, str]] = OrderedDict()
 
-    def covers(self, key: tuple[Any, ...], begun: str = "") -> bool:
-        """Whether a row of the last ten minutes covers this look. begun : letters of a search."""
+    def covers(self, key: tuple[Any, ...], letters: str = "") -> bool:
+        """Whether a row of the last ten minutes covers this look. letters : of a search."""
         with self._lock:
             at, noted = self._noted.get(key, (0.0, ""))
-        is_narrower = begun == noted or (bool(noted) and begun.startswith(noted))
+        is_narrower = letters == noted or (bool(noted) and letters.startswith(noted))
         return time.monotonic() < at + COVERED_S and at > 0 and is_narrower
 
-    def note(self, key: tuple[Any, ...], begun: str = "") -> None:
+    def note(self, key: tuple[Any, ...], letters: str = "") -> None:
         with self._lock:
-            self._noted[key] = (time.monotonic(), begun)
+            self._noted[key] = (time.monotonic(), letters)
             self._noted.move_to_end(key)
             while len(self._noted) > MOST_KEPT:
                 self._noted.popitem(last=False)
@@ -66,17 +66,17 @@ def leave_look_at_page(endpoint: str, record: str | None = None) -> None:
 def leave_list(query: Query, n: int, offset: int, limit: int) -> None:
     """Note that this person looks at a list, unless it only narrows one that was noted. n : how many records it shows."""
     filters = {name: value for name, value in query.parameters().items() if name != "q"}
-    key, begun = (*_who(), person().workspace, "list", *sorted(filters.items()), offset, limit), folded(query.q or "")
-    if not _looks().covers(key, begun):
+    key, letters = (*_who(), person().workspace, "list", *sorted(filters.items()), offset, limit), folded(query.q or "")
+    if not _looks().covers(key, letters):
         leave_trail("listed", detail=asked_for(query, f"{n} records from {offset}"))
-        _looks().note(key, begun)
+        _looks().note(key, letters)
 
 
 def asked_for(query: Query, what: str) -> str:
     """What was exported or listed, with its filters; of a search, which may be a name, the number of its letters."""
-    told = [f"{name}={value}" for name, value in query.parameters().items() if name != "q"]
+    filters = [f"{name}={value}" for name, value in query.parameters().items() if name != "q"]
     searched = [f"q of {len(query.q)} letters"] if query.q else []
-    return "; ".join([what, *searched, *told])
+    return "; ".join([what, *searched, *filters])
 
 
 def _who() -> tuple[str, str]:

@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from cardiac.errors import CardiacError
-from webapp.logs import told_place
+from webapp.logs import error_origin
 from webapp.storage.database import DatabaseGone
 from webapp.storage.files import NoRoom
 from webapp.storage.throttle import LockedOut
@@ -19,7 +19,7 @@ from webapp.words import N_
 
 log = logging.getLogger("webapp")
 NO_ROOM = N_("there is no room on the server's disk: nothing was changed; make room and send it again")
-MOST_TOLD = 5  # of what is wrong in one request
+MOST_SHOWN = 5  # of what is wrong in one request
 SENTENCES = {
     400: N_("the request cannot be understood: check its parameters"),
     404: N_("there is nothing under this address: look at the list of patients"),
@@ -45,7 +45,7 @@ TITLES = {
 def answer_problems(app: Flask) -> None:
     """Have every error answered in one way."""
     app.register_error_handler(HTTPException, answer_http)
-    app.register_error_handler(ValidationError, lambda error: answer(422, validation_told(error.messages)))
+    app.register_error_handler(ValidationError, lambda error: answer(422, validation_sentence(error.messages)))
     app.register_error_handler(CardiacError, lambda error: answer(422, str(error)))
     app.register_error_handler(NoRoom, lambda error: answer(507, str(error)))
     app.register_error_handler(DatabaseGone, lambda error: answer(503, str(error), {"Retry-After": "5"}))
@@ -74,7 +74,7 @@ def _page(status: int, detail: str) -> Response:
         title, detail = gettext(_title(status)), gettext(detail)
         return Response(render_template("error.html", status=status, title=title, detail=detail))
     except Exception as error:  # nothing may get past this: the server would log the address, with a record's name
-        log.error("an error could not be shown: %s", told_place(error))
+        log.error("an error could not be shown: %s", error_origin(error))
         return Response(f"{detail}\n", content_type="text/plain; charset=utf-8")
 
 
@@ -83,34 +83,36 @@ def answer_http(error: HTTPException) -> Response:
     status = error.code or 500
     if 300 <= status < 400:
         return error.get_response()
-    told = getattr(error, "data", None) or {}
-    headers = {str(key): str(value) for key, value in (told.get("headers") or {}).items()}
+    data = getattr(error, "data", None) or {}
+    headers = {str(key): str(value) for key, value in (data.get("headers") or {}).items()}
     if isinstance(getattr(error, "valid_methods", None), list):
         headers["Allow"] = ", ".join(error.valid_methods)
     if (wait := getattr(error, "retry_after", None)) is not None:
         headers["Retry-After"] = str(wait)
-    return answer(status, _detail(error, status, told.get("messages")), headers)
+    return answer(status, _detail(error, status, data.get("messages")), headers)
 
 
 def _detail(error: HTTPException, status: int, messages: Any) -> str:
     if messages:
-        return validation_told(messages)
+        return validation_sentence(messages)
     is_own = error.description and error.description != type(error).description
     return str(error.description) if is_own else SENTENCES.get(status, str(error.description))
 
 
-def validation_told(messages: Any) -> str:
+def validation_sentence(messages: Any) -> str:
     """What a schema found wrong, in one sentence."""
-    told = _told(messages)
-    return "; ".join(told[:MOST_TOLD]) + (f"; and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else "")
+    sentences = _sentences(messages)
+    return "; ".join(sentences[:MOST_SHOWN]) + (
+        f"; and {len(sentences) - MOST_SHOWN} more" if len(sentences) > MOST_SHOWN else ""
+    )
 
 
-def _told(messages: Any, where: str = "") -> list[str]:
+def _sentences(messages: Any, where: str = "") -> list[str]:
     """Validation's nested messages as "parameter: what is wrong"."""
     if isinstance(messages, dict):
-        return [text for key, value in messages.items() for text in _told(value, _path(where, str(key)))]
+        return [text for key, value in messages.items() for text in _sentences(value, _path(where, str(key)))]
     if isinstance(messages, list):
-        return [text for each in messages for text in _told(each, where)]
+        return [text for each in messages for text in _sentences(each, where)]
     return [f"{where}: {messages}" if where else str(messages)]
 
 
@@ -126,13 +128,13 @@ def _answer_os_error(error: OSError) -> Response:
 
 
 def _answer_unforeseen(error: Exception) -> Response:
-    log.error("a request failed: %s", told_place(error))
+    log.error("a request failed: %s", error_origin(error))
     return answer(500, SENTENCES[500])
 
 
 def _log_unanswered(info: Any) -> None:
     """Flask would write the address, with a record's name, and what the error says."""
-    log.error("an error could not be answered: %s", told_place(info[1]))
+    log.error("an error could not be answered: %s", error_origin(info[1]))
 
 
 def _title(status: int) -> str:

@@ -29,8 +29,8 @@ class Proxies:
 
     def has(self, address: str) -> bool:
         """Whether an address is one of the networks'."""
-        found = _parsed(address)
-        return found is not None and any(found in network for network in self.networks)
+        parsed = _parsed(address)
+        return parsed is not None and any(parsed in network for network in self.networks)
 
 
 def read_proxies(given: bool | int | str) -> Proxies | None:
@@ -47,12 +47,12 @@ def read_proxies(given: bool | int | str) -> Proxies | None:
 
 def _network(text: str) -> IPv4Network | IPv6Network:
     try:
-        found = ipaddress.ip_network(text)
+        network = ipaddress.ip_network(text)
     except ValueError as error:
         raise ConfigError(f"--behind-proxy {text[:40]!r}: is no address or network: {HELP}") from error
-    if found.prefixlen == 0:
+    if network.prefixlen == 0:
         raise ConfigError(f"--behind-proxy {text}: would trust everybody: {HELP}")
-    return found
+    return network
 
 
 def behind(app: Any, proxies: Proxies) -> Any:
@@ -64,11 +64,11 @@ def behind(app: Any, proxies: Proxies) -> Any:
 
 def believed(app: Flask, environ: Mapping[str, Any]) -> dict[str, Any]:
     """What the environment of a request becomes by its proxies, for whoever asks before the application is called."""
-    found, settings = dict(environ), app.config["SETTINGS"]
+    corrected, settings = dict(environ), app.config["SETTINGS"]
     proxies = read_proxies(settings.behind_proxy)
     if proxies is not None:
-        behind(lambda *_: (), proxies)(found, None)
-    return found
+        behind(lambda *_: (), proxies)(corrected, None)
+    return corrected
 
 
 class _PlainAddress:
@@ -112,22 +112,22 @@ class _Networks:
 
 def plain_address(text: str) -> str | None:
     """An address as it is compared: without brackets and port, an IPv4 within IPv6 as IPv4; None for what is none."""
-    found = WITH_PORT.fullmatch(text.strip())
-    address = _parsed((found[1] or found[2]) if found else text.strip())
+    match = WITH_PORT.fullmatch(text.strip())
+    address = _parsed((match[1] or match[2]) if match else text.strip())
     return None if address is None else str(address)
 
 
 def client_network(address: str) -> str:
     """What counts as one client: an IPv4 address, or the /64 of an IPv6 address."""
-    found = _parsed(address)
-    if found is None or found.version == 4:
-        return str(found or address)
-    return str(ipaddress.ip_network((int(found), IPV6_BITS), strict=False))
+    parsed = _parsed(address)
+    if parsed is None or parsed.version == 4:
+        return str(parsed or address)
+    return str(ipaddress.ip_network((int(parsed), IPV6_BITS), strict=False))
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        found = ipaddress.ip_address(text.partition("%")[0])
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    return getattr(found, "ipv4_mapped", None) or found
+    return getattr(address, "ipv4_mapped", None) or address

@@ -51,7 +51,7 @@ NOTES = (
 )
 
 
-def told_reasons(document: Mapping[str, Any], language: str) -> list[dict[str, Any]]:
+def translate_reasons(document: Mapping[str, Any], language: str) -> list[dict[str, Any]]:
     """Each reason of a finding's document as {"text", "start_s"}, what is wrong with the tracing first."""
     quality = document["quality"]
     details = quality["details"]
@@ -59,20 +59,20 @@ def told_reasons(document: Mapping[str, Any], language: str) -> list[dict[str, A
     if language != "ru":
         texts = [each["text"] for each in details] + list(notes)
     else:
-        texts = [_told(each) for each in details] + [_told_note(each) for each in notes]
+        texts = [_in_russian(each) for each in details] + [_note_in_russian(each) for each in notes]
     starts = [each["start_s"] for each in details] + [None] * len(notes)
     return [{"text": text, "start_s": start} for text, start in zip(texts, starts, strict=True)]
 
 
-def _told(detail: Mapping[str, Any]) -> str:
+def _in_russian(detail: Mapping[str, Any]) -> str:
     leads = detail["leads"]
     which = "все отведения" if len(leads) == len(LEADS) else ", ".join(leads)
     when = "" if detail["start_s"] is None else f" ({detail['start_s']:.1f}–{detail['end_s']:.1f} с)"
     return f"{which}{': ' if which else ''}{RUSSIAN.get(detail['kind'], detail['text'])}{when}"
 
 
-def _told_note(text: str) -> str:
-    for pattern, told in NOTES:
+def _note_in_russian(text: str) -> str:
+    for pattern, russian in NOTES:
         if re.fullmatch(pattern, text):
-            return re.sub(pattern, told, text)
+            return re.sub(pattern, russian, text)
     return text

@@ -73,10 +73,10 @@ def _read_manifest(archive: zipfile.ZipFile, name: str) -> Manifest:
     try:
         if archive.getinfo(MANIFEST).file_size > LARGEST_MANIFEST:
             raise ValueError("too large")
-        told = json.loads(b"".join(_pieces(archive, MANIFEST)))
-        members = {str(each): (int(size), str(sha256)) for each, (size, sha256) in told["members"].items()}
-        manifest = Manifest(str(told["revision"]), float(told["made_at"]), members)
-        is_ours = told["format"] == FORMAT
+        content = json.loads(b"".join(_pieces(archive, MANIFEST)))
+        members = {str(each): (int(size), str(sha256)) for each, (size, sha256) in content["members"].items()}
+        manifest = Manifest(str(content["revision"]), float(content["made_at"]), members)
+        is_ours = content["format"] == FORMAT
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, NotImplementedError) as error:
         raise ConfigError(f"{name} is no backup of this program: it has no manifest that can be read") from error
     if not is_ours or manifest.revision not in known_revisions():
@@ -176,7 +176,7 @@ def _write_file(archive: zipfile.ZipFile, member: str, path: Path) -> None:
 def _fill(connection: Connection, archive: zipfile.ZipFile, manifest: Manifest) -> None:
     """Make the tables of the backup's version, put its rows in, and bring them to today's."""
     upgrade(connection, manifest.revision)
-    names = {found.group(1) for found in map(TABLE.fullmatch, manifest.members) if found}
+    names = {match.group(1) for match in map(TABLE.fullmatch, manifest.members) if match}
     tables = tables_of(connection)
     if names != {table.name for table in tables}:
         raise ConfigError("the backup's tables are others than its version has: it is damaged; nothing was changed")

@@ -46,8 +46,8 @@ class Shape:
     def count(self, lengths: Sequence[int]) -> bool:
         """Count some more lists; whether all are of one length so far."""
         if lengths:
-            found = {*lengths} | ({self.length} if self.rows else set())
-            self.rows, self.length = self.rows + len(lengths), found.pop() if len(found) == 1 else None
+            distinct = {*lengths} | ({self.length} if self.rows else set())
+            self.rows, self.length = self.rows + len(lengths), distinct.pop() if len(distinct) == 1 else None
         return self.length is not None or not self.rows
 
 
@@ -67,12 +67,12 @@ def load_json(text: bytes | bytearray) -> dict[str, Any]:
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValidationError({twice: ["Is given twice."]})
-    return found
+    return members
 
 
 def take_samples(source: IO[bytes], target: IO[bytes]) -> dict[str, Any]:
@@ -82,17 +82,17 @@ def take_samples(source: IO[bytes], target: IO[bytes]) -> dict[str, Any]:
     lists of numbers.
     """
     head = bytearray()
-    while not (found := BEGIN.search(head)) and (piece := source.read(PIECE)):
+    while not (match := BEGIN.search(head)) and (piece := source.read(PIECE)):
         head += piece
         if not head.lstrip().startswith(b"{") and head.strip():
             raise BadRequest("the JSON is no object: see the API's description")
         _check_beside(head)
-    if found is None:
+    if match is None:
         return load_json(head)
     mark = secrets.token_hex()
-    lists = _Lists(source, target, head[found.end() :])
+    lists = _Lists(source, target, head[match.end() :])
     lists.take()
-    rest = head[: found.end()] + json.dumps(mark).encode() + lists.left
+    rest = head[: match.end()] + json.dumps(mark).encode() + lists.left
     while piece := source.read(PIECE):
         rest += piece
         _check_beside(rest)
@@ -188,8 +188,8 @@ def _float(number: float) -> float:
 def end_samples(given: Mapping[str, Any], target: IO[bytes]) -> None:
     """Write behind the numbers what they are. given : what the schema made of that which was sent."""
     shape = given["samples"]
-    told = {"rows": shape.rows, "length": shape.length, "fs_hz": given["fs_hz"], "leads": given["leads"]}
-    target.write(b"\n" + json.dumps(told).encode())
+    layout = {"rows": shape.rows, "length": shape.length, "fs_hz": given["fs_hz"], "leads": given["leads"]}
+    target.write(b"\n" + json.dumps(layout).encode())
 
 
 def read_samples(path: Path) -> tuple[Any, float, list[str] | None]:
@@ -201,8 +201,8 @@ def read_samples(path: Path) -> tuple[Any, float, list[str] | None]:
         with path.open("rb") as file:
             file.seek(max(0, size - 8 * MOST_BESIDE))
             line = file.read().rpartition(b"\n")[2]
-        told = json.loads(line.decode("ascii"))
-        rows, length, fs_hz, leads = (told[key] for key in ("rows", "length", "fs_hz", "leads"))
+        layout = json.loads(line.decode("ascii"))
+        rows, length, fs_hz, leads = (layout[key] for key in ("rows", "length", "fs_hz", "leads"))
         if length is None:
             raise RecordError("its rows are not of one length: give one recording as 12 leads x samples")
         if type(fs_hz) not in (int, float) or size != 8 * rows * length + 1 + len(line):

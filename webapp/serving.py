@@ -49,8 +49,8 @@ def serve(settings: Settings) -> int:
         server = make_server(app, settings)
     except OSError as error:
         wrong = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
-        told = f"{settings.host}, port {settings.port}, cannot be taken ({error.strerror}): choose another {wrong}"
-        raise ConfigError(told) from error
+        message = f"{settings.host}, port {settings.port}, cannot be taken ({error.strerror}): choose another {wrong}"
+        raise ConfigError(message) from error
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that somebody waits a moment is no news
     ended = threading.Event()
     keeper = threading.Thread(target=_keep_workers, args=(settings, store, ended), daemon=True)

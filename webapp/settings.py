@@ -54,7 +54,7 @@ class Settings:
 def is_loopback(host: str) -> bool:
     """Whether an address or name is this machine's own. Raises ConfigError for a name that is none."""
     try:
-        found = {each[4][0] for each in socket.getaddrinfo(host, None)}
+        addresses = {each[4][0] for each in socket.getaddrinfo(host, None)}
     except (OSError, UnicodeError) as error:
         raise ConfigError(f"--host {host}: is no address of this machine: give 127.0.0.1 or one of its own") from error
-    return all(ipaddress.ip_address(each.split("%")[0]).is_loopback for each in found)
+    return all(ipaddress.ip_address(each.split("%")[0]).is_loopback for each in addresses)

@@ -95,9 +95,9 @@ def take_form(store: Store, person: Person, file: FileStorage) -> dict[str, Any]
 
 def form_in_use(session: Session, workspace: str) -> dict[str, Any] | None:
     """What is said of the form of a workspace, whose rows stay where they are."""
-    told = select(Form.name, func.json_array_length(Form.rows).label("n_rows"), Form.uploaded_at)
-    found = session.execute(told.where(Form.workspace == workspace)).one_or_none()
-    return found and {"name": found.name, "n_rows": found.n_rows, "uploaded_at": iso_time(found.uploaded_at)}
+    statement = select(Form.name, func.json_array_length(Form.rows).label("n_rows"), Form.uploaded_at)
+    row = session.execute(statement.where(Form.workspace == workspace)).one_or_none()
+    return row and {"name": row.name, "n_rows": row.n_rows, "uploaded_at": iso_time(row.uploaded_at)}
 
 
 def drop_form(store: Store, person: Person) -> None:
@@ -126,12 +126,12 @@ def _read_form(store: Store, file: FileStorage) -> tuple[str, list[str], list[li
     finally:
         path.unlink(missing_ok=True)
     of_record = columns.index(RECORD_COLUMN)
-    for place, record in enumerate((row[of_record] for row in rows), start=2):
+    for number, record in enumerate((row[of_record] for row in rows), start=2):
         if record.startswith(RUN_BY_SHEETS) or len(record) > LONGEST_NAME or "\0" in record:
             raise UploadRefused(
-                f"{name}: the name in row {place} begins like a formula or is too long: rename the record"
+                f"{name}: the name in row {number} begins like a formula or is too long: rename the record"
             )
-    for place, row in enumerate(rows, start=2):
+    for number, row in enumerate(rows, start=2):
         if any(isinstance(cell, float) and not math.isfinite(cell) for cell in row):
-            raise UploadRefused(f"{name}: row {place} holds a number without end: leave the cells empty")
+            raise UploadRefused(f"{name}: row {number} holds a number without end: leave the cells empty")
     return name, columns, rows

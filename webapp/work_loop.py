@@ -12,7 +12,7 @@ from typing import Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from cardiac.errors import BundleError
-from webapp.logs import told_place
+from webapp.logs import error_origin
 from webapp.storage import jobs
 from webapp.storage.database import Database, DatabaseGone
 
@@ -86,5 +86,5 @@ def work_once(worker: Working) -> bool:
     except BundleError:  # no weights: nothing will come of the next task either
         raise
     except BaseException as error:  # a library in Rust panics with one that is no Exception
-        log.error("a task failed: %s", told_place(error))
+        log.error("a task failed: %s", error_origin(error))
         return True

@@ -29,8 +29,8 @@ from inference import Detector, explain_record, predict_record
 from tasks.mi.documents import finding_document
 from tasks.mi.evidence import evidence_document
 from tasks.mi.findings import Finding
-from webapp.drawings import draw, place_of
-from webapp.logs import told_place
+from webapp.drawings import draw, drawing_path
+from webapp.logs import error_origin
 from webapp.samples import ENDING, read_samples
 from webapp.settings import BUNDLE, INSTANCE, Settings
 from webapp.storage import jobs
@@ -106,7 +106,7 @@ class Worker:
             raise
         except BaseException as error:
             if task.attempts >= jobs.MOST_ATTEMPTS:
-                self._refuse(task, _told_of(error, task.kind))
+                self._refuse(task, _reason_of(error, task.kind))
             else:
                 with self.database.writing() as session:
                     jobs.put_back(session, task)
@@ -178,7 +178,7 @@ class Worker:
         except (CardiacError, SQLAlchemyError):
             raise
         except Exception as error:
-            log.error("reading failed: %s", told_place(error))
+            log.error("reading failed: %s", error_origin(error))
             reason = str(InternalError(type(error).__name__, name=task.name))
         try:
             done = self._store(task, job.workspace, read, reason)
@@ -228,9 +228,9 @@ class Worker:
         except RecordError as error:
             reason = str(error)
         with self.database.writing() as session:
-            held = session.get(Record, row.id)
-            if held is not None and evidence is not None:
-                held.evidence = evidence
+            current = session.get(Record, row.id)
+            if current is not None and evidence is not None:
+                current.evidence = evidence
             jobs.finish_explaining(session, task, reason)
 
     def _draw(self, task: Task) -> None:
@@ -245,13 +245,13 @@ class Worker:
         except RecordError as error:
             reason = str(error)
         with self.database.writing() as session:
-            held = session.scalar(select(Record).where(Record.id == row.id).with_for_update())
-            if held is not None and reason is None:
-                self.files.keep_drawing(content, place_of(self.files, row, task.name))
+            current = session.scalar(select(Record).where(Record.id == row.id).with_for_update())
+            if current is not None and reason is None:
+                self.files.keep_drawing(content, drawing_path(self.files, row, task.name))
             jobs.finish_explaining(session, task, reason)
 
 
-def _told_of(error: BaseException, kind: str) -> str:
+def _reason_of(error: BaseException, kind: str) -> str:
     """Why a task is given up that failed twice, without what the error says."""
     if not isinstance(error, Exception):
         return jobs.ENDED[kind]

@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from tests.patience import LONG_S, wait_until
 from tests.webapp.people import site_with_people
 from webapp import connections
-from webapp.api.exports import AT_ONCE, WRITING, Place
+from webapp.api.exports import AT_ONCE, WRITING, Slot
 from webapp.storage import accounts
 from webapp.storage.tables import Record
 from webapp.storage.tables import Token as Kept
@@ -171,16 +171,16 @@ def test_where_the_disk_has_no_room_a_reader_is_waited_for_and_then_given_up(man
 
 def test_only_a_few_exports_are_written_at_once(port, monkeypatch):
     monkeypatch.setattr(sys.modules["webapp.api.exports"], "WAIT_S", 0.1)
-    places = [Place() for _ in range(AT_ONCE)]
+    slots = [Slot() for _ in range(AT_ONCE)]
     for path in ("/api/v1/export.zip", "/api/v1/export.csv"):
         status, head, body = asked(port, "GET", path)
         assert status == 503 and "Retry-After: 5" in head and "some seconds" in json.loads(body)["detail"]
-    places.pop().leave()
+    slots.pop().leave()
     for path in ("/api/v1/export.zip", "/api/v1/export.csv"):
         assert asked(port, "GET", path)[0] == 200
         assert asked(port, "HEAD", path)[0] == 200
         assert asked(port, "GET", path)[0] == 200
-    for each in places:
+    for each in slots:
         each.leave()
 
 

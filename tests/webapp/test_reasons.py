@@ -7,7 +7,7 @@ import pytest
 
 from cardiac.quality.assess import KINDS
 from tests.webapp.builders import npy_bytes
-from webapp.reasons import NOTES, RUSSIAN, told_reasons
+from webapp.reasons import NOTES, RUSSIAN, translate_reasons
 
 
 def test_every_kind_has_a_sentence():
@@ -30,9 +30,9 @@ def test_reasons_in_both_languages(site, recordings):
     noisy[7] = 0.0
     assert site.read(("noisy.npy", npy_bytes(noisy.astype(np.float32))))["records"] == ["noisy"]
     document = site.client.get("/api/v1/records/noisy").json
-    english = [each["text"] for each in told_reasons(document, "en")]
+    english = [each["text"] for each in translate_reasons(document, "en")]
     assert english == document["quality"]["reasons"] and any("lead V2" in text for text in english)
-    russian = [each["text"] for each in told_reasons(document, "ru")]
+    russian = [each["text"] for each in translate_reasons(document, "ru")]
     assert "V2: нет сигнала: проверьте электрод" in russian
     assert "частота дискретизации в файле не указана: принято 500 Гц" in russian
     assert all(re.search("[а-я]", text) for text in russian)

@@ -23,7 +23,7 @@ BUSY = N_("other exports are being written at the moment: try again in some seco
 WRITING, _WAITING = threading.BoundedSemaphore(AT_ONCE), threading.BoundedSemaphore(MOST_WAITING)
 
 
-class Place:
+class Slot:
     """One of a few places to write at, until it is left: at the latest when nothing holds it any more."""
 
     def __init__(self) -> None:
@@ -50,13 +50,13 @@ class Place:
 
 
 def _whole(write: Any, name: str, kind: str) -> Response:
-    place = Place()
+    slot = Slot()
     try:
         leave_trail("exported", detail=name)
         with store().database.reading() as session:
             return download(write(session, person().workspace), kind, name)
     finally:
-        place.leave()
+        slot.leave()
 
 
 def _in_pieces(write: Any, name: str, kind: str, *given: Any) -> Response:
@@ -64,18 +64,18 @@ def _in_pieces(write: Any, name: str, kind: str, *given: Any) -> Response:
 
     What its reader does not take at once lies on the disk (`webapp.connections`), and the writing goes on.
     """
-    place = Place()
+    slot = Slot()
     leave_trail("exported", detail=asked_for(given[-1], name))
     database, workspace = store().database, person().workspace
 
-    def pieces(place: Place) -> Any:
+    def pieces(slot: Slot) -> Any:
         try:
             with database.reading() as session:
                 yield from write(session, *given[:-1], workspace, given[-1])
         finally:
-            place.leave()
+            slot.leave()
 
-    return download(pieces(place), kind, name)
+    return download(pieces(slot), kind, name)
 
 
 @exports.route("/export.csv")

@@ -29,10 +29,10 @@ def latest() -> dict[str, Any]:
 def one(job: str) -> dict[str, Any]:
     """How far an upload has been read, what was stored and what was refused"""
     with store().database.reading() as session:
-        found = get_job(session, person().workspace, job)
-        if found is None:
+        row = get_job(session, person().workspace, job)
+        if row is None:
             raise NotFound(NO_JOB)
-        return job_document(session, found)
+        return job_document(session, row)
 
 
 @jobs.route("/jobs/<job>/cancel", methods=["POST"])

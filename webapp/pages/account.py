@@ -46,7 +46,7 @@ def login() -> Any:
         counter = _count_attempt(name)
     except LockedOut as locked:
         _note_lock(name, locked)
-        return _login_page(following, wait_told(locked.wait_s)), 429, retry_after(locked)
+        return _login_page(following, wait_sentence(locked.wait_s)), 429, retry_after(locked)
     with store().database.reading() as db:
         user = accounts.check_password(db, name, request.form.get("password", ""))
     if user is None:
@@ -88,7 +88,7 @@ def _login_page(following: str, wrong: str | None = None) -> str:
     return render_template("login.html", next=following, wrong=wrong)
 
 
-def wait_told(wait_s: float) -> str:
+def wait_sentence(wait_s: float) -> str:
     """The sentence for somebody who has to wait."""
     if wait_s <= 60:
         return ngettext(
@@ -136,15 +136,15 @@ def audit() -> str:
         raise BadRequest("before: is the number of an event")
     before = None if given is None else int(given)
     with store().database.snapshot() as db:
-        found = list_events(db, person().workspace, MOST_EVENTS, before)
+        events = list_events(db, person().workspace, MOST_EVENTS, before)
         chain = check_newest(db)
-    more = len(found) == MOST_EVENTS
+    more = len(events) == MOST_EVENTS
     return render_template(
         "audit.html",
-        events=found,
+        events=events,
         time_of=iso_time,
         chain=chain,
-        next_url=url_for("pages.audit", before=found[-1].id) if more else None,
+        next_url=url_for("pages.audit", before=events[-1].id) if more else None,
     )
 
 

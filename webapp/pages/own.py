@@ -13,7 +13,7 @@ from cardiac.errors import ConfigError
 from webapp.access import LOG_IN, caller, leave_trail, person
 from webapp.browsers import remember_browser
 from webapp.callers import limits, login_detail, open_session, seldom, token_detail
-from webapp.pages.account import retry_after, wait_told
+from webapp.pages.account import retry_after, wait_sentence
 from webapp.pages.blueprint import pages
 from webapp.storage import accounts, logins, throttle
 from webapp.storage.jobs import iso_time
@@ -59,7 +59,7 @@ def set_password() -> Any:
     except LockedOut as locked:
         if seldom().is_due("locked out", counter):
             leave_trail("was locked out", detail="changing the password")
-        return _page(wait_told(locked.wait_s)), 429, retry_after(locked)
+        return _page(wait_sentence(locked.wait_s)), 429, retry_after(locked)
     with store().database.reading() as db:
         is_right = accounts.check_password(db, user.name, present) is not None
     if not is_right:

@@ -13,7 +13,7 @@ from webapp.api.schemas import FIRST_LISTED, ListSchema
 from webapp.changes import remove_everything
 from webapp.noted import leave_list
 from webapp.pages.blueprint import pages
-from webapp.problems import validation_told
+from webapp.problems import validation_sentence
 from webapp.storage.records import list_item, list_records
 from webapp.store import store
 
@@ -26,7 +26,7 @@ def asked() -> dict[str, Any]:
     try:
         return LISTED.load({key: value for key, value in request.args.items() if value != ""})
     except ValidationError as error:
-        raise BadRequest(validation_told(error.messages)) from error
+        raise BadRequest(validation_sentence(error.messages)) from error
 
 
 @pages.get("/patients")
@@ -57,10 +57,10 @@ def delete_everything() -> Any:
         flash(_("Nothing was deleted: type the word “%(word)s” to confirm.", word=CONFIRMED), "wrong")
         return redirect(url_for("pages.patients"))
     n = remove_everything(store(), person())
-    told = ngettext(
+    message = ngettext(
         "%(num)d record was deleted, with its samples, finding and reviews.",
         "%(num)d records were deleted, with their samples, findings and reviews.",
         n,
     )
-    flash(told, "done")
+    flash(message, "done")
     return redirect(url_for("pages.patients"))

@@ -12,8 +12,8 @@ from webapp.api.schemas import ReviewSchema
 from webapp.changes import remove_record, review_record, the_record
 from webapp.pages.blueprint import pages
 from webapp.pages.patients import asked
-from webapp.problems import validation_told
-from webapp.reasons import told_reasons
+from webapp.problems import validation_sentence
+from webapp.reasons import translate_reasons
 from webapp.storage.records import list_item, list_reviews, neighbours
 from webapp.store import store
 from webapp.words import language
@@ -33,7 +33,7 @@ def record(record: str) -> str:
         "record.html",
         item=list_item(row),
         document=row.document,
-        reasons=told_reasons(row.document, language()),
+        reasons=translate_reasons(row.document, language()),
         reviews=reviews,
         previous=before,
         next=after,
@@ -49,7 +49,7 @@ def review(record: str) -> Any:
     try:
         given = REVIEW.load(given | {"comment": request.form.get("comment", "").replace("\r\n", "\n")})
     except ValidationError as error:
-        raise BadRequest(validation_told(error.messages)) from error
+        raise BadRequest(validation_sentence(error.messages)) from error
     review_record(store(), person(), record, given)
     flash(_("Your second look was kept."), "done")
     return redirect(url_for("pages.record", record=record, **query.parameters()))

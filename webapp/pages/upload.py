@@ -36,8 +36,8 @@ def send() -> Any:
         queue_upload(store(), person(), request.files.getlist("file"), float(text) if text else None)
         flash(_("Received. It is being read."), "done")
     except (CardiacError, ValueError) as error:
-        told = str(error) if isinstance(error, CardiacError) else _("The sampling rate is a number in Hz.")
-        flash(told, "wrong")
+        message = str(error) if isinstance(error, CardiacError) else _("The sampling rate is a number in Hz.")
+        flash(message, "wrong")
     return redirect(url_for("pages.upload"))
 
 

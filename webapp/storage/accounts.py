@@ -103,8 +103,8 @@ def named_user(session: Session, name: str, is_changed: bool = False) -> User:
 
 def find_user(session: Session, name: str, is_changed: bool = False) -> User | None:
     """A user by name, or None. is_changed : as of `named_user`."""
-    found = select(User).where(User.name == name)
-    return session.scalar(found.with_for_update() if is_changed else found)
+    statement = select(User).where(User.name == name)
+    return session.scalar(statement.with_for_update() if is_changed else statement)
 
 
 def has_users(session: Session) -> bool:
@@ -144,8 +144,8 @@ def add_token(session: Session, name: str, label: str, days: int = TOKEN_DAYS) -
 
 def find_token(session: Session, token: str) -> tuple[User, Token] | None:
     """Whose token this is, though it may have ended; None where it is nobody's, or the user is closed."""
-    found = select(User, Token).join(Token).where(Token.digest == _digest(token), User.is_active)
-    row = session.execute(found).one_or_none()
+    statement = select(User, Token).join(Token).where(Token.digest == _digest(token), User.is_active)
+    row = session.execute(statement).one_or_none()
     return (row[0], row[1]) if row else None
 
 
@@ -162,8 +162,8 @@ def token_has_ended(token: Token) -> bool:
 
 def list_tokens(session: Session, user_id: int) -> list[Token]:
     """A user's tokens, the newest first; those that have ended stay until they are revoked."""
-    found = select(Token).where(Token.user_id == user_id)
-    return list(session.scalars(found.order_by(Token.created_at.desc(), Token.digest)))
+    statement = select(Token).where(Token.user_id == user_id)
+    return list(session.scalars(statement.order_by(Token.created_at.desc(), Token.digest)))
 
 
 def revoke_token(session: Session, user: User, short: str) -> Token:

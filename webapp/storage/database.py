@@ -45,14 +45,14 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session that sees one moment and changes nothing. Raises DatabaseGone."""
-        with _gone_said(), Session(self.engine, expire_on_commit=False) as session:
+        with _report_gone(), Session(self.engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def snapshot(self) -> Iterator[Session]:
         """As `reading`, and what is read later is of the same moment as well; SQLite always does so."""
         steady = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
-        with _gone_said(), Session(steady, expire_on_commit=False) as session:
+        with _report_gone(), Session(steady, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
@@ -61,7 +61,7 @@ class Database:
 
         Raises DatabaseGone.
         """
-        with _gone_said(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with _report_gone(), Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
             append_events(session)
 
@@ -70,7 +70,7 @@ class Database:
 
         Raises DatabaseGone, and ConfigError for a database that a newer version has made, or that is none of ours.
         """
-        with _gone_said(), _foreign_said():
+        with _report_gone(), _report_foreign():
             is_older = self._migrate_sqlite() if self.is_sqlite else self._migrate_postgres()
         if is_older:
             self.leave_no_trace(rewrite=True)  # what was deleted by an older version may still lie in free pages
@@ -166,7 +166,7 @@ def _engine(url: str) -> Engine:
 
 
 @contextmanager
-def _foreign_said() -> Iterator[None]:
+def _report_foreign() -> Iterator[None]:
     try:
         yield
     except CommandError as error:
@@ -178,7 +178,7 @@ def _foreign_said() -> Iterator[None]:
 
 
 @contextmanager
-def _gone_said() -> Iterator[None]:
+def _report_gone() -> Iterator[None]:
     """Say in a sentence that the database is gone or full; what was being written did not come true."""
     try:
         yield

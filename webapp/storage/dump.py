@@ -21,13 +21,13 @@ PIECE = 500
 
 def tables_of(connection: Connection) -> list[Table]:
     """The tables that a backup holds, each after those that it refers to."""
-    found = MetaData()
-    found.reflect(connection)
-    for table in found.sorted_tables:
+    metadata = MetaData()
+    metadata.reflect(connection)
+    for table in metadata.sorted_tables:
         for column in table.columns:
             if isinstance(column.type, JSON):
                 column.type.none_as_null = True
-    return [table for table in found.sorted_tables if table.name not in LEFT_OUT]
+    return [table for table in metadata.sorted_tables if table.name not in LEFT_OUT]
 
 
 def lines_of(connection: Connection, table: Table) -> Iterator[bytes]:

@@ -107,8 +107,8 @@ class Files:
         session.execute(
             upsert(session, Setting).values(key="data_folder", value=own).on_conflict_do_nothing()
         )  # the first one stays
-        held = session.scalar(select(Setting.value).where(Setting.key == "data_folder"))
-        if held != own:
+        stored = session.scalar(select(Setting.value).where(Setting.key == "data_folder"))
+        if stored != own:
             raise ConfigError(
                 f"the database belongs to another data folder than {self.folder.name}/: start with that one (--data)"
             )
@@ -123,10 +123,10 @@ class Files:
         folder = self.upload(job_id) / "given"
         try:
             folder.mkdir(parents=True)
-            for place, (name, content) in enumerate(files):
-                target = folder / safe_name(name, place)
+            for index, (name, content) in enumerate(files):
+                target = folder / safe_name(name, index)
                 if target.exists():
-                    beside = folder / str(place)
+                    beside = folder / str(index)
                     while beside.exists():  # a file may be called so
                         beside = beside.with_name(f"{beside.name}_")
                     beside.mkdir()
@@ -166,8 +166,8 @@ class Files:
     def collect(self, session: Session, sha256s: Sequence[str]) -> None:
         """Take away those samples that no record has any more, in a transaction of its own."""
         for sha256 in sha256s:
-            held = session.scalar(select(Signal).where(Signal.sha256 == sha256).with_for_update())
-            if held is None or session.scalar(select(Row.id).where(Row.signal == sha256).limit(1)) is not None:
+            locked = session.scalar(select(Signal).where(Signal.sha256 == sha256).with_for_update())
+            if locked is None or session.scalar(select(Row.id).where(Row.signal == sha256).limit(1)) is not None:
                 continue
             try:
                 with session.begin_nested():
@@ -184,17 +184,17 @@ class Files:
         for path in (self.folder / "uploads").iterdir():
             if path.name not in unfinished:
                 _drop_old(path, old)
-        held = set(session.scalars(select(Signal.sha256)))
+        known = set(session.scalars(select(Signal.sha256)))
         for path in (self.folder / "signals").glob("*/*.npy"):
-            if path.stem not in held:
+            if path.stem not in known:
                 _drop_old(path, old)
         self.sweep_drawings(session)
 
     def sweep_drawings(self, session: Session) -> None:
         """Take away drawings of records that are gone, and the oldest of too many."""
         there = {path.name for path in (self.folder / "drawings").iterdir()}
-        held = {str(each) for each in session.scalars(select(Row.id))} if there else set()
-        self.drop_drawings(int(name) for name in there - held if name.isdigit())
+        known = {str(each) for each in session.scalars(select(Row.id))} if there else set()
+        self.drop_drawings(int(name) for name in there - known if name.isdigit())
         drawn = sorted((self.folder / "drawings").glob("*/*"), key=_changed_at, reverse=True)
         n_bytes = 0
         for path in drawn:
@@ -226,14 +226,14 @@ def _changed_at(path: Path) -> float:
         return 0.0
 
 
-def safe_name(name: str, place: int) -> str:
+def safe_name(name: str, index: int) -> str:
     """The last part of a sender's file name, or one of our own where that could mean anything but a file."""
     last = PurePosixPath(name.replace("\\", "/")).name
     last = "".join(letter if letter.isprintable() and letter not in ':*?"<>|' else "_" for letter in last).strip()
     while len(last.encode("utf-8", "replace")) > LONGEST_BYTES:
         stem, dot, ending = last.rpartition(".")
         last = f"{stem[:-1]}{dot}{ending}" if dot and stem and len(ending) < 12 else last[:-1]
-    return f"upload-{place + 1}" if not last.strip(".") or last.startswith(".") else last
+    return f"upload-{index + 1}" if not last.strip(".") or last.startswith(".") else last
 
 
 def record_name(name: str) -> str:

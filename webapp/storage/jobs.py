@@ -132,8 +132,10 @@ def finish_opening(
     job = job_of(session, task)
     _take_off(session, task, DONE)
     tasks = [
-        Task(kind="read", state=QUEUED, priority=PRIORITY["read"], job_id=job.id, position=place, path=path, name=name)
-        for place, (path, name) in enumerate(recordings)
+        Task(
+            kind="read", state=QUEUED, priority=PRIORITY["read"], job_id=job.id, position=position, path=path, name=name
+        )
+        for position, (path, name) in enumerate(recordings)
     ]
     tasks += [
         Task(
@@ -141,11 +143,11 @@ def finish_opening(
             state=REFUSED,
             priority=PRIORITY["read"],
             job_id=job.id,
-            position=len(recordings) + place,
+            position=len(recordings) + position,
             name=name,
             reason=reason,
         )
-        for place, (name, reason) in enumerate(refused)
+        for position, (name, reason) in enumerate(refused)
     ]
     session.add_all(tasks)
     job.total, job.done = len(tasks), len(refused)
@@ -256,8 +258,8 @@ def unfinished_jobs(session: Session) -> list[str]:
 
 def latest_jobs(session: Session, workspace: str) -> list[dict[str, Any]]:
     """What the API says of the workspace's latest jobs, newest first."""
-    found = select(Job).where(Job.workspace == workspace).order_by(Job.created_at.desc(), Job.id).limit(MOST_JOBS)
-    return [job_document(session, each) for each in session.scalars(found)]
+    statement = select(Job).where(Job.workspace == workspace).order_by(Job.created_at.desc(), Job.id).limit(MOST_JOBS)
+    return [job_document(session, each) for each in session.scalars(statement)]
 
 
 def get_job(session: Session, workspace: str, job_id: str) -> Job | None:

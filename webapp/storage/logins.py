@@ -40,8 +40,8 @@ def open_login(session: Session, user: User, address: str) -> str:
 
 def find_login(session: Session, key: str) -> tuple[User, Login] | None:
     """Whose session a key opens, though it may have come to its end; None where it was ended, or the user closed."""
-    found = select(User, Login).join(Login).where(Login.digest == _digest(key), User.is_active)
-    row = session.execute(found).one_or_none()
+    statement = select(User, Login).join(Login).where(Login.digest == _digest(key), User.is_active)
+    row = session.execute(statement).one_or_none()
     return (row[0], row[1]) if row else None
 
 

@@ -58,28 +58,28 @@ class Query:
     def parameters(self) -> dict[str, str]:
         """What is asked for, as it stands in an address."""
         default = Query()
-        told = {key: value for key, value in asdict(self).items() if value != getattr(default, key)}
-        return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in told.items()}
+        given = {key: value for key, value in asdict(self).items() if value != getattr(default, key)}
+        return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in given.items()}
 
     def conditions(self, workspace: str) -> Any:
         """What a record must be."""
-        held = [Record.workspace == workspace]
+        conditions = [Record.workspace == workspace]
         if self.q:
             begins = folded(self.q)
-            held += [Record.folded >= begins, Record.folded < begins + LAST_LETTER]
+            conditions += [Record.folded >= begins, Record.folded < begins + LAST_LETTER]
         if self.present is not None:
-            held.append(Record.present == self.present)
+            conditions.append(Record.present == self.present)
         if self.site is not None:
-            held.append(Record.sites.op("&")(mask_of([self.site])) != 0)
+            conditions.append(Record.sites.op("&")(mask_of([self.site])) != 0)
         if self.uncertain is not None:
-            held.append(Record.uncertain == self.uncertain)
+            conditions.append(Record.uncertain == self.uncertain)
         if self.quality is not None:
-            held.append(Record.quality == self.quality)
+            conditions.append(Record.quality == self.quality)
         if self.uploaded is not None:
-            held.append(Record.uploaded_at >= time.time() - UPLOADED_S[self.uploaded])
+            conditions.append(Record.uploaded_at >= time.time() - UPLOADED_S[self.uploaded])
         if self.reviewed is not None:
-            held.append(Record.review.is_not(None) if self.reviewed else Record.review.is_(None))
-        return and_(*held)
+            conditions.append(Record.review.is_not(None) if self.reviewed else Record.review.is_(None))
+        return and_(*conditions)
 
 
 @dataclass(frozen=True)
@@ -131,12 +131,12 @@ def list_records(
     session: Session, workspace: str, query: Query, limit: int, offset: int
 ) -> tuple[int, Sequence[Record]]:
     """How many there are in all, and a page of them."""
-    held = query.conditions(workspace)
-    total = session.scalar(select(func.count()).select_from(Record).where(held)) or 0
-    shown = select(Record.id).where(held).order_by(*ORDERS[query.sort].clauses()).limit(limit).offset(offset)
-    places = {each: place for place, each in enumerate(session.scalars(shown))}  # found in an index, without the rows
-    rows = session.scalars(select(Record).where(Record.id.in_(places)))
-    return total, sorted(rows, key=lambda row: places[row.id])
+    condition = query.conditions(workspace)
+    total = session.scalar(select(func.count()).select_from(Record).where(condition)) or 0
+    shown = select(Record.id).where(condition).order_by(*ORDERS[query.sort].clauses()).limit(limit).offset(offset)
+    positions = {each: n for n, each in enumerate(session.scalars(shown))}  # found in an index, without the rows
+    rows = session.scalars(select(Record).where(Record.id.in_(positions)))
+    return total, sorted(rows, key=lambda row: positions[row.id])
 
 
 def every_record(workspace: str, query: Query) -> Select:
@@ -153,8 +153,8 @@ def _beside(session: Session, workspace: str, query: Query, row: Record, is_back
     order = ORDERS[query.sort]
     sorted_by, here = tuple_(*order.columns), tuple_(*(getattr(row, column.key) for column in order.columns))
     is_beyond = sorted_by < here if is_back != order.is_falling else sorted_by > here
-    held = and_(query.conditions(workspace), is_beyond)
-    nearest = select(Record.id).where(held).order_by(*order.clauses(is_back))
+    condition = and_(query.conditions(workspace), is_beyond)
+    nearest = select(Record.id).where(condition).order_by(*order.clauses(is_back))
     return session.scalar(select(Record.name).where(Record.id == nearest.limit(1).scalar_subquery()))
 
 
@@ -196,8 +196,8 @@ def add_review(
 
 def list_reviews(session: Session, row: Record) -> list[dict[str, Any]]:
     """What was said of a record, newest first."""
-    found = session.scalars(select(Review).where(Review.record_id == row.id).order_by(Review.id.desc()))
-    return [review_document(each) for each in found]
+    reviews = session.scalars(select(Review).where(Review.record_id == row.id).order_by(Review.id.desc()))
+    return [review_document(each) for each in reviews]
 
 
 def review_document(review: Review) -> dict[str, Any]:
@@ -214,9 +214,9 @@ def review_document(review: Review) -> dict[str, Any]:
 def latest_reviews(session: Session, workspace: str) -> list[tuple[str, Review]]:
     """Names of the reviewed records, each with the review that counts, in their order."""
     newest = select(func.max(Review.id)).group_by(Review.record_id)
-    found = select(Record.name, Review).join(Review, Review.record_id == Record.id)
-    found = found.where(Record.workspace == workspace, Review.id.in_(newest))
-    return sorted(((name, review) for name, review in session.execute(found)), key=lambda pair: pair[0])
+    statement = select(Record.name, Review).join(Review, Review.record_id == Record.id)
+    statement = statement.where(Record.workspace == workspace, Review.id.in_(newest))
+    return sorted(((name, review) for name, review in session.execute(statement)), key=lambda pair: pair[0])
 
 
 def delete_record(session: Session, row: Record) -> list[str]:
@@ -228,8 +228,8 @@ def delete_record(session: Session, row: Record) -> list[str]:
     session.execute(delete(Record).where(Record.id == row.id))
     form = session.scalar(select(Form).where(Form.workspace == row.workspace).with_for_update())
     if form is not None and RECORD_COLUMN in form.columns:
-        place = form.columns.index(RECORD_COLUMN)
-        rows = [cells for cells in form.rows if cells[place] != row.name]
+        name_column = form.columns.index(RECORD_COLUMN)
+        rows = [cells for cells in form.rows if cells[name_column] != row.name]
         if len(rows) < len(form.rows):
             form.rows = rows
     return [row.signal]

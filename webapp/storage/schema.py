@@ -63,8 +63,8 @@ def copy_before(folder: Path, source: Path, revision: str) -> None:
     try:
         folder.mkdir(exist_ok=True, mode=0o700)
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-        with closing(sqlite3.connect(source)) as held, closing(sqlite3.connect(part)) as copy:
-            held.backup(copy)
+        with closing(sqlite3.connect(source)) as original, closing(sqlite3.connect(part)) as copy:
+            original.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")  # one file, and none beside it
         part.replace(target)
     except (OSError, sqlite3.Error) as error:

@@ -270,4 +270,4 @@ def mask_of(sites: Iterable[str]) -> int:
 
 def sites_of(mask: int) -> Sequence[str]:
     """The sites of some bits, in the order of the submission's columns."""
-    return [site for place, site in enumerate(SITES) if mask >> place & 1]
+    return [site for bit, site in enumerate(SITES) if mask >> bit & 1]

@@ -64,8 +64,8 @@ def note_event(session: Session, person: "Person", action: str, record: str | No
     """
     record_id = alias = None
     if record is not None:
-        held = select(Record.id).where(Record.workspace == person.workspace, Record.name == record)
-        record_id, alias = session.scalar(held), pseudonym(_key(session), person.workspace, record)
+        statement = select(Record.id).where(Record.workspace == person.workspace, Record.name == record)
+        record_id, alias = session.scalar(statement), pseudonym(_key(session), person.workspace, record)
     address = (request.remote_addr or "") if has_request_context() else ""
     event = Event(
         at=round(time.time(), 3),
@@ -111,12 +111,12 @@ def list_events(
     """
     key = _key(session)
     beside = and_(Record.id == Event.record_id, Record.workspace == Event.workspace)
-    found = select(Event, Record.name).outerjoin(Record, beside).where(Event.workspace == workspace)
+    statement = select(Event, Record.name).outerjoin(Record, beside).where(Event.workspace == workspace)
     if before is not None:
-        found = found.where(Event.id < before)
+        statement = statement.where(Event.id < before)
     if record is not None:
-        found = found.where(Event.record == pseudonym(key, workspace, record))
-    return [_line(key, *each) for each in session.execute(found.order_by(Event.id.desc()).limit(limit))]
+        statement = statement.where(Event.record == pseudonym(key, workspace, record))
+    return [_line(key, *each) for each in session.execute(statement.order_by(Event.id.desc()).limit(limit))]
 
 
 def _line(key: str, event: Event, name: str | None) -> Line:
@@ -137,7 +137,9 @@ def check_chain(session: Session, wanted: str | None = None) -> Chain:
         for event in rows:
             n += 1
             if row_hash(event, head) != event.hash:
-                return Chain(n, head, f"row {n} ({_told(event)}): it was changed, or a row before it was taken away")
+                return Chain(
+                    n, head, f"row {n} ({_event_text(event)}): it was changed, or a row before it was taken away"
+                )
             head = event.hash
             is_there = is_there or head == wanted
     wrong = _wrong_head(session, n, head)
@@ -153,7 +155,7 @@ def check_newest(session: Session) -> Chain:
     n, head = min(len(rows), NEWEST), rows[-1].hash if rows else FIRST
     for former, event in pairwise([None, *rows] if len(rows) <= NEWEST else rows):
         if row_hash(event, former.hash if former else FIRST) != event.hash:
-            return Chain(n, head, f"{_told(event)}: it was changed, or a row before it was taken away")
+            return Chain(n, head, f"{_event_text(event)}: it was changed, or a row before it was taken away")
     return Chain(n, head, _wrong_head(session, None, head))
 
 
@@ -167,7 +169,7 @@ def _wrong_head(session: Session, n: int | None, head: str) -> str | None:
     return None if newest == head else "the newest row is not the one that was written last: rows were cut off"
 
 
-def _told(event: Event) -> str:
+def _event_text(event: Event) -> str:
     at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(event.at))
     return f"number {event.id}, {at}, {event.user}, {event.action}"
 
