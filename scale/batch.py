@@ -29,18 +29,18 @@ from cardiac.sources import Recording
 from inference import Detector
 from scale.cluster import check_address, cluster, ray_of
 from scale.manifest import brought_here, list_source
-from scale.parts import (
+from scale.shards import (
     FAILED_TWICE,
     alone_in,
     begin,
-    begin_part,
+    begin_shard,
     finding_row,
     keep_bundle,
     mark,
-    part_file,
-    parts_to_do,
     read_listing,
-    write_part,
+    shard_file,
+    shards_to_do,
+    write_shard,
 )
 from tasks.mi import BUNDLE
 from utils import run_command
@@ -50,31 +50,31 @@ CRASHED = "ended the program that read it, twice: look at this file by itself"
 
 
 class Reader:
-    """An actor: holds the bundle, and does one part after another."""
+    """An actor: holds the bundle, and does one shard after another."""
 
     def __init__(self, out: str, bundle: str, fs_hz: float | None) -> None:
         self.out, self.fs_hz = Path(out), fs_hz
         self.detector = Detector.load(bundle)
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
-        """Do the parts of a batch; of each its number, how many rows and errors it has, and why it failed, if it did."""
+        """Do the shards of a batch; of each its number, how many rows and errors it has, and why it failed, if it did."""
         done: dict[str, list[Any]] = {"part": [], "rows": [], "errors": [], "failed": []}
-        for part in map(int, batch["part"]):
-            rows, failed = [], ""
+        for shard in map(int, batch["part"]):
+            rows, failure = [], ""
             try:
-                if not part_file(self.out, part).is_file():
-                    rows = list(self._rows(part, begin_part(self.out, part)))
-                    write_part(self.out, part, rows, self.detector.bundle.sha256)
+                if not shard_file(self.out, shard).is_file():
+                    rows = list(self._rows(shard, begin_shard(self.out, shard)))
+                    write_shard(self.out, shard, rows, self.detector.bundle.sha256)
             except OSError as error:
-                failed = error.strerror or str(error)
+                failure = error.strerror or str(error)
             n_errors = sum(row["error"] is not None for row in rows)
-            for name, value in zip(done, (part, len(rows), n_errors, failed), strict=True):
+            for name, value in zip(done, (shard, len(rows), n_errors, failure), strict=True):
                 done[name].append(value)
         return done
 
-    def _rows(self, part: int, marks: list[int] | None) -> Iterator[dict[str, Any]]:
-        """The rows of a part, together; or one by one, each marked first, where a worker ended over the part before."""
-        recordings = read_listing(self.out, part)
+    def _rows(self, shard: int, marks: list[int] | None) -> Iterator[dict[str, Any]]:
+        """The rows of a shard, all at once; or one by one, each marked first, where a worker ended over the shard before."""
+        recordings = read_listing(self.out, shard)
         if marks is None:
             try:
                 yield from list(self._read(recordings))
@@ -83,11 +83,11 @@ class Reader:
                 raise
             except BaseException:  # a fault of ours over one of them: which one is seen when they are read one by one
                 marks = []
-        for row, recording in enumerate(recordings):
-            if marks.count(row) >= FAILED_TWICE:
+        for index, recording in enumerate(recordings):
+            if marks.count(index) >= FAILED_TWICE:
                 yield finding_row(recording, None, f"{recording.record_id}: {CRASHED}")
                 continue
-            mark(self.out, part, row)
+            mark(self.out, shard, index)
             try:
                 yield from list(self._read([recording]))
             except (OSError, *STOPS):
@@ -125,17 +125,17 @@ def read_many(
     part_size: int = PART_SIZE,
     fs_hz: float | None = None,
 ) -> dict[str, float]:
-    """Findings of all recordings of a source into `out`; how many rows and errors this run wrote, parts and seconds.
+    """Findings of all recordings of a source into `out`; how many rows and errors this run wrote, shards and seconds.
 
     workers : processes that read, one processor each; as many as the cluster has without it.
     Raises CardiacError where nothing can be begun, or the output cannot be written; what is done stays.
     """
-    told = {"source": source, "bundle_sha256": bundle_checksum(bundle), "fs_hz": fs_hz}
+    settings = {"source": source, "bundle_sha256": bundle_checksum(bundle), "fs_hz": fs_hz}
     ray_of()
     check_address(address)
     with alone_in(out):
-        n_parts = begin(out, told, list_source(source), part_size)
-        todo = parts_to_do(out, n_parts)
+        n_shards = begin(out, settings, list_source(source), part_size)
+        todo = shards_to_do(out, n_shards)
         kept = keep_bundle(out, bundle)
         totals = {"rows": 0, "errors": 0, "parts": 0, "seconds": 0.0}
         if todo:
@@ -160,8 +160,8 @@ def _run(
     context = data.DataContext.get_current()
     context.enable_progress_bars = False  # the bar of parts is ours
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    parts = data.from_items([{"part": part} for part in todo], override_num_blocks=len(todo))
-    rows = parts.map_batches(
+    shards = data.from_items([{"part": shard} for shard in todo], override_num_blocks=len(todo))
+    rows = shards.map_batches(
         Reader,
         batch_size=1,
         compute=data.ActorPoolStrategy(size=workers),

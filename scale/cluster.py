@@ -16,14 +16,14 @@ PATIENCE_S = 5.0
 LEFT_OUT = [".git", ".venv", "data", "runs", "results", "docs", "tests", "webapp", "benchmarks/results"]
 
 
-def ray_of(part: str = "ray") -> Any:
-    """Ray, or a part of it. Raises ConfigError where it is not installed."""
+def ray_of(module: str = "ray") -> Any:
+    """Ray, or a module of it. Raises ConfigError where it is not installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what fails is said in a sentence of ours
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # its tables of what runs; ours come at the end
-    return extra(part, REQUIREMENTS, ConfigError)
+    return extra(module, REQUIREMENTS, ConfigError)
 
 
 def check_address(address: str | None) -> None:
@@ -50,8 +50,8 @@ def cluster(address: str | None = None, n_cpus: int | None = None) -> Iterator[i
     """
     ray = ray_of()
     check_address(address)
-    begun = not ray.is_initialized()
-    if begun:
+    is_ours = not ray.is_initialized()
+    if is_ours:
         settings: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         if address:
             settings |= {"address": address, "runtime_env": {"working_dir": str(ROOT), "excludes": LEFT_OUT}}
@@ -70,5 +70,5 @@ def cluster(address: str | None = None, n_cpus: int | None = None) -> Iterator[i
     try:
         yield int(ray.cluster_resources().get("CPU", 1))
     finally:
-        if begun:
+        if is_ours:
             ray.shutdown()

@@ -19,19 +19,19 @@ import numpy as np
 from bundles import ROOT
 
 MEASURED = ROOT / "benchmarks/results/scale.json"
-PARTS_SHOWN = 1_000_000
+MOST_SHARDS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be read, by what. rate : records a second and core.  spread : deviation of a part's log time.
+    """What is to be read, by what. rate : records a second and core.  spread : deviation of a shard's log time.
 
     between_failures_h : hours that a machine runs between two failures.  back_s : seconds until it is back.
     start_s : seconds until a worker reads.  record_kb, row_kb : read and written a record.  machine_hour : its price.
     """
 
     records: int = 100_000_000
-    part_size: int = 5_000
+    shard_size: int = 5_000
     machines: int = 16
     cores: int = 16
     rate: float = 100.0
@@ -47,8 +47,8 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the simulation gave. lost : parts that were begun and lost.  idle : share of the cores' time at the end."""
+class Forecast:
+    """What the simulation gave. lost : shards that were begun and lost.  idle : share of the cores' time at the end."""
 
     hours: float
     lost: int
@@ -57,16 +57,16 @@ class Told:
     machine_hours: float
 
 
-def simulate(plan: Plan, seed: int = 0) -> Told:
-    """Parts handed to cores as they become free, until all are done."""
+def simulate(plan: Plan, seed: int = 0) -> Forecast:
+    """Shards handed to cores as they become free, until all are done."""
     rng = np.random.default_rng(seed)
-    n_parts = -(-plan.records // plan.part_size)
-    usual = plan.part_size / plan.rate
+    n_shards = -(-plan.records // plan.shard_size)
+    usual = plan.shard_size / plan.rate
     fails = rng.exponential(plan.between_failures_h * 3_600, plan.machines)
     free = [(plan.start_s, core) for core in range(plan.machines * plan.cores)]  # when, and which core
     heapq.heapify(free)
     done, lost, failures, busy, end = 0, 0, 0, 0.0, 0.0
-    while done < n_parts:
+    while done < n_shards:
         at, core = heapq.heappop(free)
         machine = core // plan.cores
         takes = usual * float(np.exp(rng.normal(0.0, plan.spread) - plan.spread**2 / 2))
@@ -82,26 +82,26 @@ def simulate(plan: Plan, seed: int = 0) -> Told:
         end = max(end, at + takes)
         heapq.heappush(free, (at + takes, core))
     whole = end * plan.machines * plan.cores
-    return Told(end / 3_600, lost, failures, 1 - busy / whole, plan.machines * end / 3_600)
+    return Forecast(end / 3_600, lost, failures, 1 - busy / whole, plan.machines * end / 3_600)
 
 
-def rows(plan: Plan, told: Told) -> list[tuple[str, str]]:
+def rows(plan: Plan, forecast: Forecast) -> list[tuple[str, str]]:
     """What a reader wants to know, each with its figure."""
-    machines, gets = told.machine_hours * plan.machine_hour, plan.records / 1_000 * plan.thousand_gets
+    machines, gets = forecast.machine_hours * plan.machine_hour, plan.records / 1_000 * plan.thousand_gets
     stored_tb = plan.records * plan.record_kb / 1e9
-    inflow = plan.records * plan.record_kb / 1e6 / (told.hours * 3_600) * 8
+    inflow = plan.records * plan.record_kb / 1e6 / (forecast.hours * 3_600) * 8
     return [
         ("records", f"{plan.records:,}"),
         ("machines, cores", f"{plan.machines} x {plan.cores}"),
         ("records a second and core, measured", f"{plan.rate:.0f}"),
-        ("hours", f"{told.hours:.2f}"),
+        ("hours", f"{forecast.hours:.2f}"),
         ("at best, without failures and ends", f"{plan.records / plan.rate / plan.machines / plan.cores / 3_600:.2f}"),
-        ("failures of machines, parts lost and read again", f"{told.failures}, {told.lost}"),
-        ("cores idle or busy with what was lost", f"{100 * told.idle:.1f} %"),
+        ("failures of machines, parts lost and read again", f"{forecast.failures}, {forecast.lost}"),
+        ("cores idle or busy with what was lost", f"{100 * forecast.idle:.1f} %"),
         ("machines a million records", f"{machines / plan.records * 1e6:.2f}"),
         ("requests a million records, an object each", f"{gets / plan.records * 1e6:.2f}"),
         ("read from the store, all machines", f"{stored_tb:.1f} TB, {inflow:.1f} Gbit/s"),
-        ("written", f"{plan.records * plan.row_kb / 1e6:.0f} GB in {-(-plan.records // plan.part_size):,} files"),
+        ("written", f"{plan.records * plan.row_kb / 1e6:.0f} GB in {-(-plan.records // plan.shard_size):,} files"),
         ("keeping the recordings, a month", f"{stored_tb * 1e3 * plan.gigabyte_month:,.0f}"),
     ]
 
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--records", type=float, default=usual.records, help="(%(default)s)")
     parser.add_argument("--machines", type=int, default=usual.machines, help="(%(default)s)")
     parser.add_argument("--cores", type=int, default=usual.cores, help="of each (%(default)s)")
-    parser.add_argument("--part-size", type=int, default=usual.part_size, help="records a part (%(default)s)")
+    parser.add_argument("--part-size", type=int, default=usual.shard_size, help="records a part (%(default)s)")
     parser.add_argument("--rate", type=float, help="records a second and core (what benchmarks.scale measured)")
     parser.add_argument("--machine-hour", type=float, default=usual.machine_hour, help="price (%(default)s)")
     options = parser.parse_args(arguments)
@@ -130,8 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(
             "--rate must be above 0 (python -m benchmarks.scale measures it), and the other numbers at least 1"
         )
-    if options.records / options.part_size > PARTS_SHOWN:
-        parser.error(f"more than {PARTS_SHOWN:,} parts: give a larger --part-size")
+    if options.records / options.part_size > MOST_SHARDS:
+        parser.error(f"more than {MOST_SHARDS:,} parts: give a larger --part-size")
     plan = Plan(
         int(options.records),
         options.part_size,

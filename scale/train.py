@@ -23,7 +23,7 @@ from learning.cross_validate import train_share
 from learning.run_folder import open_run
 from scale.cluster import check_address, cluster, ray_of
 from scale.detectors import find_detector
-from scale.parts import alone_in
+from scale.shards import alone_in
 from utils import Config, load_config, run_command
 
 MOST_FAILURES = 3

@@ -28,7 +28,7 @@ from cardiac.files import png, replace_file
 from learning.run_folder import is_finished
 from scale.cluster import check_address, cluster, ray_of
 from scale.detectors import find_detector
-from scale.parts import alone_in
+from scale.shards import alone_in
 from scale.space import chosen_config, config_text, read_space
 from utils import Config, run_command
 

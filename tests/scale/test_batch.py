@@ -21,7 +21,7 @@ from bundles import bundle_checksum
 from cardiac.errors import ConfigError
 from cardiac.sources import Recording
 from inference import predict_folder
-from scale import batch, parts
+from scale import batch, shards
 from scale.manifest import brought_here, list_source
 from tasks.mi import BUNDLE
 from tasks.mi.labels import SITES
@@ -63,7 +63,7 @@ def test_findings_are_those_of_the_command_line(root, source, detector, tmp_path
     assert "29 recordings in 5 parts, 1 of them not read" in done.stdout
     rows = {row["record_id"]: row for row in rows_of(out)}
     assert len(rows) == len(rows_of(out)) == 29
-    schema = pyarrow.parquet.read_schema(parts.part_file(out, 0))
+    schema = pyarrow.parquet.read_schema(shards.shard_file(out, 0))
     assert schema.metadata[b"bundle_sha256"].decode() == detector.bundle.sha256 == bundle_checksum(BUNDLE)
     assert rows["bad.npy"]["error"].startswith("bad.npy: is not a NumPy array")
     assert rows["bad.npy"]["norm"] is None
@@ -75,11 +75,11 @@ def test_findings_are_those_of_the_command_line(root, source, detector, tmp_path
             assert tuple(site for site in SITES if row[f"{site}_present"]) == outcome.finding.sites
             assert row["norm"] == outcome.finding.norm
     before = {path: path.stat().st_mtime_ns for path in out.glob("part=*/*")}
-    parts.part_file(out, 3).unlink()
+    shards.shard_file(out, 3).unlink()
     done = run(root, source, "--out", out, "--part-size", 6)
     assert "6 recordings in 1 parts" in done.stdout
     assert {path for path in out.glob("part=*/*") if path.stat().st_mtime_ns != before[path]} == {
-        parts.part_file(out, 3)
+        shards.shard_file(out, 3)
     }
     assert len(rows_of(out)) == 29
 
@@ -101,10 +101,10 @@ def test_a_worker_and_a_node_that_die_lose_and_double_nothing(root, tmp_path):
     assert all(row["error"] is None for row in rows)
 
 
-def begun(out, recordings, part_size=10):
-    parts.open_folder(out)
-    n_parts = parts.begin(out, {"source": "here"}, recordings, part_size)
-    return batch.Reader(str(out), str(BUNDLE), None), n_parts
+def begun(out, recordings, shard_size=10):
+    shards.open_folder(out)
+    n_shards = shards.begin(out, {"source": "here"}, recordings, shard_size)
+    return batch.Reader(str(out), str(BUNDLE), None), n_shards
 
 
 def test_what_ends_its_worker_twice_is_an_error_row(root, tmp_path, monkeypatch):
@@ -122,7 +122,7 @@ def test_what_ends_its_worker_twice_is_an_error_row(root, tmp_path, monkeypatch)
     for _ in range(3):
         with pytest.raises(SystemExit):
             reader({"part": [0]})
-        assert not parts.part_file(tmp_path, 0).exists()
+        assert not shards.shard_file(tmp_path, 0).exists()
     assert reader({"part": [0]}) == {"part": [0], "rows": [4], "errors": [1], "failed": [""]}
     told = {row["record_id"]: row["error"] for row in rows_of(tmp_path)}
     assert [name for name, error in told.items() if error] == [ends]
@@ -167,7 +167,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(root, source, tmp_pa
 
     reader, _ = begun(tmp_path / "out", list_source(str(source)))
     assert reader({"part": [0]})["failed"] == [""]
-    monkeypatch.setattr(batch, "write_part", full)
+    monkeypatch.setattr(batch, "write_shard", full)
     assert reader({"part": [1]}) == {"part": [1], "rows": [10], "errors": [0], "failed": ["No space left on device"]}
     assert not list((tmp_path / "out").glob("part=000001/.*"))
     monkeypatch.setattr(batch, "_run", lambda *_: iter([{"failed": "No space left on device"}]))
@@ -178,22 +178,22 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(root, source, tmp_pa
 
 
 def test_two_runs_in_one_folder(source, tmp_path, capsys):
-    with parts.alone_in(tmp_path / "out"):
+    with shards.alone_in(tmp_path / "out"):
         assert batch.main([str(source), "--out", str(tmp_path / "out")]) == 2
     assert "another run is writing here" in capsys.readouterr().err
 
 
 def test_a_folder_of_another_run_is_refused(source, tmp_path):
-    out = parts.open_folder(tmp_path / "out")
-    parts.begin(out, {"source": "a"}, list_source(str(source)), 10)
+    out = shards.open_folder(tmp_path / "out")
+    shards.begin(out, {"source": "a"}, list_source(str(source)), 10)
     with pytest.raises(ConfigError, match="begun with another source"):
-        parts.begin(out, {"source": "b"}, [], 10)
+        shards.begin(out, {"source": "b"}, [], 10)
     with pytest.raises(ConfigError, match="begun with another part_size"):
-        parts.begin(out, {"source": "a"}, [], 20)
+        shards.begin(out, {"source": "a"}, [], 20)
     (out / "_run.json").unlink()
-    parts.part_file(out, 0).parent.mkdir()
+    shards.shard_file(out, 0).parent.mkdir()
     with pytest.raises(ConfigError, match="not known here"):
-        parts.begin(out, {"source": "a"}, [], 10)
+        shards.begin(out, {"source": "a"}, [], 10)
 
 
 def test_a_run_goes_on_by_the_same_bundle_alone(source, tmp_path, monkeypatch, capsys):
@@ -247,8 +247,8 @@ def test_a_manifest_names_rates_and_places(root, tmp_path, signal, detector):
     ]
     table = pyarrow.csv.read_csv(manifest) if hasattr(pyarrow, "csv") else None
     assert table is None or table.num_rows == 2
-    reader, n_parts = begun(tmp_path / "out", recordings)
-    assert n_parts == 1
+    reader, n_shards = begun(tmp_path / "out", recordings)
+    assert n_shards == 1
     reader({"part": [0]})
     assert {row["record_id"]: row["fs_hz"] for row in rows_of(tmp_path / "out")} == {"first": 250.0, "007": 500.0}
 
@@ -271,9 +271,9 @@ def test_wrong_manifests(text, told, tmp_path):
 
 def test_an_empty_manifest(tmp_path):
     (tmp_path / "list.csv").write_text("path\n", encoding="utf-8")
-    parts.open_folder(tmp_path / "out")
+    shards.open_folder(tmp_path / "out")
     with pytest.raises(ConfigError, match="here: names no recording"):
-        parts.begin(tmp_path / "out", {"source": "here"}, list_source(str(tmp_path / "list.csv")), 10)
+        shards.begin(tmp_path / "out", {"source": "here"}, list_source(str(tmp_path / "list.csv")), 10)
 
 
 def test_wrong_sources(tmp_path):

@@ -11,19 +11,19 @@ from scale import plan
 
 
 def test_without_failures_and_spread_it_is_a_division():
-    told = plan.simulate(
+    forecast = plan.simulate(
         plan.Plan(
-            records=64_000, part_size=1_000, machines=4, cores=4, rate=10, spread=0, between_failures_h=1e9, start_s=0
+            records=64_000, shard_size=1_000, machines=4, cores=4, rate=10, spread=0, between_failures_h=1e9, start_s=0
         )
     )
-    assert told.hours == pytest.approx(64_000 / 10 / 16 / 3_600)
-    assert (told.failures, told.lost) == (0, 0)
-    assert told.idle == pytest.approx(0, abs=1e-9)
+    assert forecast.hours == pytest.approx(64_000 / 10 / 16 / 3_600)
+    assert (forecast.failures, forecast.lost) == (0, 0)
+    assert forecast.idle == pytest.approx(0, abs=1e-9)
 
 
 def test_failures_cost_the_parts_that_were_begun():
-    steady = plan.Plan(records=2_000_000, part_size=1_000, machines=4, cores=4, rate=10, between_failures_h=1e9)
-    failing = plan.Plan(records=2_000_000, part_size=1_000, machines=4, cores=4, rate=10, between_failures_h=1.0)
+    steady = plan.Plan(records=2_000_000, shard_size=1_000, machines=4, cores=4, rate=10, between_failures_h=1e9)
+    failing = plan.Plan(records=2_000_000, shard_size=1_000, machines=4, cores=4, rate=10, between_failures_h=1.0)
     before, after = plan.simulate(steady), plan.simulate(failing)
     assert after.failures > 3
     assert 1 <= after.lost <= 4 * (after.failures + 4)
@@ -34,8 +34,8 @@ def test_failures_cost_the_parts_that_were_begun():
 def test_larger_parts_leave_a_longer_end():
     usual = {"records": 1_000_000, "machines": 4, "cores": 4, "rate": 10.0, "between_failures_h": 1e9, "start_s": 0.0}
     assert (
-        plan.simulate(plan.Plan(part_size=50_000, **usual)).hours
-        > plan.simulate(plan.Plan(part_size=500, **usual)).hours
+        plan.simulate(plan.Plan(shard_size=50_000, **usual)).hours
+        > plan.simulate(plan.Plan(shard_size=500, **usual)).hours
     )
 
 

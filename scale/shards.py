@@ -1,7 +1,7 @@
-"""The output folder of a run: its listing, cut into parts, and of every part that is done a Parquet file with its rows.
+"""The output folder of a run: its listing, cut into shards, and of every shard that is done a Parquet file with its rows.
 
-A part is written under a temporary name and then put in place, so it is there whole or not at all; whoever does it a
-second time writes the same. What a part's file is not there for is still to be done.
+A shard is written under a temporary name and then put in place, so it is there whole or not at all; whoever does it a
+second time writes the same. What a shard's file is not there for is still to be done.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ from tasks.mi.documents import PARQUET, table_row
 from tasks.mi.findings import FIELDS, Finding
 
 LISTING, RUN, LOCK, BUNDLE = "_listing.parquet", "_run.json", ".lock", "_bundle"  # readers of Parquet pass over these
-ATTEMPT = "-\n"  # in a part's marks, before the recordings of an attempt
+ATTEMPT = "-\n"  # in a shard's marks, before the recordings of an attempt
 FAILED_TWICE = 2  # a recording during which a worker ended so often is not tried again
 
 
@@ -39,19 +39,19 @@ def alone_in(out: Path) -> Iterator[None]:
         yield
 
 
-def begin(out: Path, told: Mapping[str, Any], recordings: Iterable[Recording], part_size: int) -> int:
-    """Write the listing, or take the one that a run of the same kind left here; how many parts there are.
+def begin(out: Path, settings: Mapping[str, Any], recordings: Iterable[Recording], shard_size: int) -> int:
+    """Write the listing, or take the one that a run of the same kind left here; how many shards there are.
 
-    told : what makes two runs the same, as plain data; part_size : records a part.
+    settings : what makes two runs the same, as plain data; shard_size : records a shard.
     Raises ConfigError where another kind of run was begun here, or CardiacError where the disk is full.
     """
-    told = {**told, "part_size": part_size}
+    settings = {**settings, "part_size": shard_size}
     if (out / RUN).is_file():
         try:
             before = json.loads((out / RUN).read_text(encoding="utf-8"))
         except ValueError as error:
             raise ConfigError(f"{out / RUN}: cannot be read: choose another --out") from error
-        other = [key for key in told if before.get(key) != told[key]]
+        other = [key for key in settings if before.get(key) != settings[key]]
         if other and other[0] not in before:
             raise ConfigError(f"{out}: was begun by another version of this program: choose another --out")
         if other:
@@ -62,12 +62,12 @@ def begin(out: Path, told: Mapping[str, Any], recordings: Iterable[Recording], p
         return before["n_parts"]
     if any(out.glob("part=*")):
         raise ConfigError(f"{out}: holds parts of a run that is not known here: choose another --out")
-    n_records = write_listing(out / LISTING, recordings, part_size)
+    n_records = write_listing(out / LISTING, recordings, shard_size)
     if n_records == 0:
-        raise ConfigError(f"{told['source']}: names no recording: check it")
-    n_parts = -(-n_records // part_size)
-    replace_file(out / RUN, json.dumps({**told, "n_records": n_records, "n_parts": n_parts}, indent=1).encode())
-    return n_parts
+        raise ConfigError(f"{settings['source']}: names no recording: check it")
+    n_shards = -(-n_records // shard_size)
+    replace_file(out / RUN, json.dumps({**settings, "n_records": n_records, "n_parts": n_shards}, indent=1).encode())
+    return n_shards
 
 
 def keep_bundle(out: Path, bundle: Path) -> Path:
@@ -80,19 +80,19 @@ def keep_bundle(out: Path, bundle: Path) -> Path:
     return kept
 
 
-def write_listing(path: Path, recordings: Iterable[Recording], part_size: int) -> int:
-    """The names and places of all recordings, a part a row group, so that a worker reads its own; how many they are."""
+def write_listing(path: Path, recordings: Iterable[Recording], shard_size: int) -> int:
+    """The names and places of all recordings, a shard a row group, so that a worker reads its own; how many they are."""
     arrow, parquet = _arrow()
     schema = arrow.schema([("record_id", arrow.string()), ("place", arrow.string()), ("fs_hz", arrow.float64())])
     temporary, n = path.with_name(f".{uuid.uuid4().hex}"), 0
     remaining = iter(recordings)
     try:
         with parquet.ParquetWriter(temporary, schema) as writer:
-            while some := list(islice(remaining, part_size)):
-                rows = [(each.record_id, str(each.path), each.fs_hz) for each in some]
+            while batch := list(islice(remaining, shard_size)):
+                rows = [(each.record_id, str(each.path), each.fs_hz) for each in batch]
                 columns = [*map(list, zip(*rows, strict=True))]
-                writer.write_table(arrow.table(columns, schema=schema), row_group_size=part_size)
-                n += len(some)
+                writer.write_table(arrow.table(columns, schema=schema), row_group_size=shard_size)
+                n += len(batch)
         temporary.replace(path)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({error.strerror}): make room or choose another --out") from error
@@ -101,21 +101,21 @@ def write_listing(path: Path, recordings: Iterable[Recording], part_size: int) -
     return n
 
 
-def read_listing(out: Path, part: int) -> list[Recording]:
-    """The recordings of one part."""
+def read_listing(out: Path, shard: int) -> list[Recording]:
+    """The recordings of one shard."""
     _, parquet = _arrow()
-    rows = parquet.ParquetFile(out / LISTING).read_row_group(part).to_pylist()
+    rows = parquet.ParquetFile(out / LISTING).read_row_group(shard).to_pylist()
     return [Recording(row["place"], row["record_id"], row["fs_hz"]) for row in rows]
 
 
-def part_file(out: Path, part: int) -> Path:
-    """Where the rows of a part lie."""
-    return out / f"part={part:06}" / "findings.parquet"
+def shard_file(out: Path, shard: int) -> Path:
+    """Where the rows of a shard lie."""
+    return out / f"part={shard:06}" / "findings.parquet"
 
 
-def parts_to_do(out: Path, n_parts: int) -> list[int]:
-    """The parts that are not done."""
-    return [part for part in range(n_parts) if not part_file(out, part).is_file()]
+def shards_to_do(out: Path, n_shards: int) -> list[int]:
+    """The shards that are not done."""
+    return [shard for shard in range(n_shards) if not shard_file(out, shard).is_file()]
 
 
 def finding_row(recording: Recording, finding: Finding | None, error: str | None) -> dict[str, Any]:
@@ -124,10 +124,10 @@ def finding_row(recording: Recording, finding: Finding | None, error: str | None
     return own if finding is None else table_row(finding, PARQUET) | own
 
 
-def write_part(out: Path, part: int, rows: Sequence[Mapping[str, Any]], bundle_sha256: str) -> None:
-    """Put the rows of a part in place, and take away its marks. Raises OSError where the disk is full."""
+def write_shard(out: Path, shard: int, rows: Sequence[Mapping[str, Any]], bundle_sha256: str) -> None:
+    """Put the rows of a shard in place, and take away its marks. Raises OSError where the disk is full."""
     arrow, parquet = _arrow()
-    target = part_file(out, part)
+    target = shard_file(out, shard)
     target.parent.mkdir(exist_ok=True)
     temporary = target.with_name(f".{uuid.uuid4().hex}")
     schema = _schema(arrow).with_metadata({"bundle_sha256": bundle_sha256})
@@ -139,12 +139,12 @@ def write_part(out: Path, part: int, rows: Sequence[Mapping[str, Any]], bundle_s
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-    _marks(out, part).unlink(missing_ok=True)
+    _marks(out, shard).unlink(missing_ok=True)
 
 
-def begin_part(out: Path, part: int) -> list[int] | None:
-    """Note that a worker takes this part. None at first; else the recordings that workers were at as they ended."""
-    marks = _marks(out, part)
+def begin_shard(out: Path, shard: int) -> list[int] | None:
+    """Note that a worker takes this shard. None at first; else the recordings that workers were at as they ended."""
+    marks = _marks(out, shard)
     try:
         attempts = marks.read_text(encoding="ascii").split(ATTEMPT)
     except FileNotFoundError:
@@ -155,16 +155,16 @@ def begin_part(out: Path, part: int) -> list[int] | None:
     return [int(attempt.split()[-1]) for attempt in attempts if attempt.strip()]
 
 
-def mark(out: Path, part: int, row: int) -> None:
-    """Note that this recording of the part is being read."""
-    with _marks(out, part).open("a", encoding="ascii") as file:
-        file.write(f"{row}\n")
+def mark(out: Path, shard: int, index: int) -> None:
+    """Note that this recording of the shard is being read."""
+    with _marks(out, shard).open("a", encoding="ascii") as file:
+        file.write(f"{index}\n")
         file.flush()
         os.fsync(file.fileno())
 
 
-def _marks(out: Path, part: int) -> Path:
-    return out / f".part-{part:06}"
+def _marks(out: Path, shard: int) -> Path:
+    return out / f".part-{shard:06}"
 
 
 def _schema(arrow: Any) -> Any:
