@@ -93,7 +93,7 @@ def _write(database: Database, files: Files, part: Path, lost: set[Path]) -> Non
         with database.snapshot() as session:
             connection = session.connection()
             revision = _check_revision(connection)
-            uploads = stack.enter_context(_linked_uploads(files, _unfinished(connection), lost))
+            uploads = stack.enter_context(_linked_uploads(database, files, _unfinished(connection), lost))
             sha256s = connection.scalars(select(Record.signal).distinct().order_by(Record.signal)).all()
             for table in tables_of(connection):
                 archive.add(f"tables/{table.name}.jsonl", lines_of(connection, table))
@@ -148,7 +148,9 @@ def _unfinished(connection: Connection) -> dict[str, bool]:
 
 
 @contextmanager
-def _linked_uploads(files: Files, jobs: dict[str, bool], lost: set[Path]) -> Iterator[list[tuple[Path, str]]]:
+def _linked_uploads(
+    database: Database, files: Files, jobs: dict[str, bool], lost: set[Path]
+) -> Iterator[list[tuple[Path, str]]]:
     """Files of uploads with their names in the backup, held by links so that they stay when their job ends meanwhile."""
     folder = files.folder / "incoming" / f"backup-{uuid.uuid4().hex}"
     folder.mkdir(mode=0o700)
@@ -164,9 +166,17 @@ def _linked_uploads(files: Files, jobs: dict[str, bool], lost: set[Path]) -> Ite
                 _link(path, link)
                 below = quote(os.fsencode(path.relative_to(upload)))
                 links.append((link, f"uploads/{job}/{below}"))
+            if _has_ended(database, job):  # then its folder may have been half taken away as it was listed
+                raise Vanished(upload)
         yield links
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_ended(database: Database, job: str) -> bool:
+    """Whether a job has ended by now; its files are taken away after that, and never before."""
+    with database.reading() as session:
+        return session.scalar(select(Job.id).where(Job.id == job, Job.state.in_(UNFINISHED))) is None
 
 
 def _files_below(folder: Path) -> list[Path]:

@@ -193,6 +193,27 @@ def test_an_upload_that_ends_while_its_files_are_listed_makes_it_again(lived_in,
         assert db.scalar(select(func.count()).select_from(Record)) == 4
 
 
+def test_an_upload_that_is_half_gone_as_its_files_are_listed_makes_it_again(lived_in, tmp_path, monkeypatch):
+    listed, gone = Path.rglob, []
+
+    def halve(files, job):
+        gone.append(next(listed(files.upload(job), "*.npy")))
+        gone[0].unlink()
+
+    def ending(path, pattern):
+        if "uploads" in path.parts and not gone:
+            assert lived_in.client.post(f"/jobs/{lived_in.unread}/cancel").status_code == 302
+        yield from listed(path, pattern)
+
+    monkeypatch.setattr(Files, "drop_upload", halve)
+    monkeypatch.setattr(Path, "rglob", ending)
+    target = back_up(lived_in, tmp_path)
+    assert len(gone) == 1
+    restore_backup(target, tmp_path / "other", Settings(data=tmp_path / "other").url)
+    with closing(Database(Settings(data=tmp_path / "other").url)) as database, database.reading() as db:
+        assert db.get(Job, lived_in.unread).state == "cancelled"
+
+
 def test_samples_that_were_lost_stop_no_backup(lived_in, tmp_path):
     next(lived_in.store.files.folder.glob("signals/*/*.npy")).unlink()
     target = tmp_path / "site.backup"
