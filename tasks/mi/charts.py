@@ -73,9 +73,9 @@ def draw_precision_recall(scored: Scored) -> Figure:
     precision, recall, _ = precision_recall_curve(scored.infarction, scored.raw)
     axes.plot(recall, precision, color=INK, linewidth=1.5)
     axes.axhline(scored.infarction.mean(), color=SOFT, linewidth=0.8, linestyle=":", label="always infarction")
-    found = scored.present & scored.infarction
+    true_positives = scored.present & scored.infarction
     axes.plot(
-        found.sum() / scored.infarction.sum(), found.sum() / max(scored.present.sum(), 1), "o", color=ACCENT,
+        true_positives.sum() / scored.infarction.sum(), true_positives.sum() / max(scored.present.sum(), 1), "o", color=ACCENT,
         label="at the fitted thresholds",
     )  # fmt: skip
     axes.set_ylim(0, 1.02)
@@ -117,9 +117,13 @@ def draw_thresholds(scored: Scored) -> Figure:
     figure, axes = _axes("F1 by threshold", "threshold of the calibrated probability", "")
     tried, ones = np.linspace(0.02, 0.98, 97), np.ones(len(scored.mi))
     f1 = [f1_score(scored.mi >= each, scored.infarction, ones) for each in tried]
-    found = [(scored.mi >= each)[scored.infarction].mean() for each in tried]
-    right = [scored.infarction[scored.mi >= each].mean() if (scored.mi >= each).any() else np.nan for each in tried]
-    for values, colour, label in ((f1, ACCENT, "F1"), (found, INK, "sensitivity"), (right, SOFT, "precision")):
+    sensitivity = [(scored.mi >= each)[scored.infarction].mean() for each in tried]
+    precision = [scored.infarction[scored.mi >= each].mean() if (scored.mi >= each).any() else np.nan for each in tried]
+    for values, colour, label in (
+        (f1, ACCENT, "F1"),
+        (sensitivity, INK, "sensitivity"),
+        (precision, SOFT, "precision"),
+    ):
         axes.plot(tried, values, color=colour, label=label)
     for each in np.unique(scored.fitted.mi_threshold):
         axes.axvline(each, color=ACCENT, linewidth=0.6, linestyle=":")
@@ -129,8 +133,8 @@ def draw_thresholds(scored: Scored) -> Figure:
 
 def certainty(scored: Scored, spread_weight: float = 0.0) -> np.ndarray:
     """How far a record lies from its threshold, in logits, less the windows' disagreement; the lowest are left first."""
-    p, held = (np.clip(each, 1e-6, 1 - 1e-6) for each in (scored.mi, scored.fitted.mi_threshold))
-    return np.abs(np.log(p / (1 - p)) - np.log(held / (1 - held))) - spread_weight * scored.spread
+    p, threshold = (np.clip(each, 1e-6, 1 - 1e-6) for each in (scored.mi, scored.fitted.mi_threshold))
+    return np.abs(np.log(p / (1 - p)) - np.log(threshold / (1 - threshold))) - spread_weight * scored.spread
 
 
 def abstention_curve(scored: Scored, order: np.ndarray, shares: np.ndarray) -> np.ndarray:

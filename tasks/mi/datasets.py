@@ -60,8 +60,8 @@ class Dataset:
     @property
     def contradicted(self) -> np.ndarray:
         """Records of which PTB-XL says the contrary about infarction, bool (n,)."""
-        told = self.table["ptbxl_infarction"].to_numpy(dtype=float)
-        return ~np.isnan(told) & (told != self.infarction)
+        opinion = self.table["ptbxl_infarction"].to_numpy(dtype=float)
+        return ~np.isnan(opinion) & (opinion != self.infarction)
 
 
 def read_dataset(folder: str | Path, min_likelihood: float = 50.0) -> Dataset:
@@ -77,9 +77,9 @@ def read_dataset(folder: str | Path, min_likelihood: float = 50.0) -> Dataset:
         raise DatasetError(f"{folder}: there is no such folder: give the data set's folder with --data")
     if (folder / PTBXL_INDEX).is_file():
         return _read_ptbxl(folder, min_likelihood)
-    for place in (folder, folder / "train"):
-        if (place / "train_gts_final.csv").is_file() or (place / "train_gts.csv").is_file():
-            return _read_task(place, min_likelihood)
+    for candidate in (folder, folder / "train"):
+        if (candidate / "train_gts_final.csv").is_file() or (candidate / "train_gts.csv").is_file():
+            return _read_task(candidate, min_likelihood)
     raise DatasetError(
         f"{folder}: neither train_gts_final.csv nor ptbxl_database.csv lies here or in train/: give the data set's folder"
     )
@@ -159,8 +159,8 @@ def _check_binary(path: Path, record_ids: pd.Series, infarction: np.ndarray) -> 
     if not path.is_file():
         return
     binary = read_table(path, [RECORD_COLUMN, "myocard"], text=[RECORD_COLUMN]).set_index(RECORD_COLUMN)["myocard"]
-    told = pd.to_numeric(binary, errors="coerce").reindex(record_ids).to_numpy(dtype=float)
-    differs = ~np.isnan(told) & (told != infarction)
+    myocard = pd.to_numeric(binary, errors="coerce").reindex(record_ids).to_numpy(dtype=float)
+    differs = ~np.isnan(myocard) & (myocard != infarction)
     if differs.any():
         raise DatasetError(
             f"{path.name}: record {record_ids[differs].iloc[0]!r} differs from train_gts_final.csv: mend one"
@@ -173,10 +173,12 @@ def _ptbxl_opinion(path: Path, min_likelihood: float) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame({name: pd.Series(dtype=str if name == RECORD_COLUMN else float) for name in names})
     table = read_table(path, [RECORD_COLUMN, "scp_codes", *NOISE_FLAGS], text=[RECORD_COLUMN])
-    told = [_codes(codes) for codes in table["scp_codes"]]
-    table["ptbxl_infarction"] = np.array([scp_targets(codes, min_likelihood)[0] for codes in told], dtype=float)
-    table["codes"] = [scp_auxiliary(codes) for codes in told]
-    table["ptbxl_codes"] = [", ".join(f"{code} {likelihood:g}" for code, likelihood in codes.items()) for codes in told]
+    record_codes = [_codes(codes) for codes in table["scp_codes"]]
+    table["ptbxl_infarction"] = np.array([scp_targets(codes, min_likelihood)[0] for codes in record_codes], dtype=float)
+    table["codes"] = [scp_auxiliary(codes) for codes in record_codes]
+    table["ptbxl_codes"] = [
+        ", ".join(f"{code} {likelihood:g}" for code, likelihood in codes.items()) for codes in record_codes
+    ]
     table["report"] = table.get("report", "")
     table["noisy"] = table[list(NOISE_FLAGS)].notna().any(axis=1)
     table["strat_fold"] = _numbers(table, "strat_fold")
@@ -194,8 +196,8 @@ def _read_ptbxl(folder: Path, min_likelihood: float) -> Dataset:
             f"{folder}: none of the recordings that ptbxl_database.csv names is here: unpack records500/"
         )
     database = database[present].reset_index(drop=True)
-    told = [_codes(codes) for codes in database["scp_codes"]]
-    targets = [scp_targets(codes, min_likelihood) for codes in told]
+    record_codes = [_codes(codes) for codes in database["scp_codes"]]
+    targets = [scp_targets(codes, min_likelihood) for codes in record_codes]
     strat_fold = _numbers(database, "strat_fold")
     if not strat_fold.isin(range(1, 11)).all() or database["patient_id"].isna().any():
         raise DatasetError(
@@ -215,7 +217,7 @@ def _read_ptbxl(folder: Path, min_likelihood: float) -> Dataset:
         }
     )
     paths = [folder / f"{name}.hea" for name in database[column]]
-    auxiliary = np.stack([scp_auxiliary(codes) for codes in told])
+    auxiliary = np.stack([scp_auxiliary(codes) for codes in record_codes])
     return Dataset(table, paths, infarction, np.stack([sites for _, sites in targets]), "ptb-xl", auxiliary)
 
 
@@ -236,13 +238,13 @@ def _read_filtered(folder: Path) -> Dataset:
     named = zip(record_ids, signals, strict=True)
     sources = [Record(name, restore_gains(FILTERED_UNIT * signal), FILTERED_HZ) for name, signal in named]
     named_codes = [name for name in labels.columns if name in SCP_SITES or name in SCP_AUXILIARY]
-    told = [{name: 100.0 for name in named_codes if row[name] == 1} for row in labels.to_dict("records")]
-    targets = [scp_targets(codes, 0.0) for codes in told]
+    record_codes = [{name: 100.0 for name in named_codes if row[name] == 1} for row in labels.to_dict("records")]
+    targets = [scp_targets(codes, 0.0) for codes in record_codes]
     infarction = np.array([is_infarction for is_infarction, _ in targets])
     table = labels[["patient_id", "age", "sex", "strat_fold"]].assign(
         record_id=record_ids, noisy=False, ptbxl_infarction=infarction.astype(float)
     )
-    codes = np.stack([scp_auxiliary(each) for each in told])
+    codes = np.stack([scp_auxiliary(each) for each in record_codes])
     return Dataset(table, sources, infarction, np.stack([each for _, each in targets]), "ptb-xl-filtered", codes)
 
 

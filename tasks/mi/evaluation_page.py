@@ -57,10 +57,10 @@ def _error(dataset: Dataset, scored: Scored, index: int) -> str:
     drawn = picture(draw_ecg(record, finding), f"ECG of {record.record_id}")
     row = dataset.table.iloc[index]
     truth = [site for site, is_there in zip(SITES, dataset.sites[index], strict=True) if is_there]
-    told = f"<b>{escape(record.record_id)}</b>: labelled {', '.join(truth) or 'no infarction'}, "
-    told += f"probability {scored.mi[index]:.3f}. PTB-XL: {escape(str(row.get('ptbxl_codes', '')))}; "
-    told += f"“{escape(str(row.get('report', '')))}”"
-    return f"<figure>{drawn}<figcaption>{told}</figcaption></figure>"
+    caption = f"<b>{escape(record.record_id)}</b>: labelled {', '.join(truth) or 'no infarction'}, "
+    caption += f"probability {scored.mi[index]:.3f}. PTB-XL: {escape(str(row.get('ptbxl_codes', '')))}; "
+    caption += f"“{escape(str(row.get('report', '')))}”"
+    return f"<figure>{drawn}<figcaption>{caption}</figcaption></figure>"
 
 
 def build_page(

@@ -52,26 +52,27 @@ def lead_values(
     """
     orders = lead_orders(n_orders)
     kept = np.ones((n_orders, len(LEADS) + 1, len(LEADS)), dtype=bool)  # before any lead goes, after the first, ...
-    for place, order in enumerate(orders):
+    for order_index, order in enumerate(orders):
         for gone, lead in enumerate(order):
-            kept[place, gone + 1 :, lead] = False
+            kept[order_index, gone + 1 :, lead] = False
     coalitions, index = np.unique(kept.reshape(-1, len(LEADS)), axis=0, return_inverse=True)
-    found = logits_of(signal * coalitions[:, :, None].astype(signal.dtype))
-    logits = output_logits(found, plans)
+    stage_logits = logits_of(signal * coalitions[:, :, None].astype(signal.dtype))
+    logits = output_logits(stage_logits, plans)
     steps = -np.diff(logits[index.ravel()].reshape(n_orders, len(LEADS) + 1, -1), axis=1)  # (orders, 12, 7)
     values = np.zeros((len(OUTPUTS), len(LEADS)))
     for order, step in zip(orders, steps, strict=True):
         values[:, order] += step.T / n_orders
-    return values, [each[index.ravel()[0]] for each in found]  # the first coalition of an order is all leads
+    return values, [each[index.ravel()[0]] for each in stage_logits]  # the first coalition of an order is all leads
 
 
-def output_logits(found: Sequence[np.ndarray], plans: Sequence[WindowPlan]) -> np.ndarray:
+def output_logits(stage_logits: Sequence[np.ndarray], plans: Sequence[WindowPlan]) -> np.ndarray:
     """Logits of the pooled probabilities of an infarction, and of an infarction at each site. Returns (b, 7).
 
-    found : as `LogitsOf` gives it. The second stage's probability is that of the site given an infarction, for which a
-    healthy chest lead would speak as loudly as a sick inferior one; times that of an infarction it is what is asked.
+    stage_logits : as `LogitsOf` gives it. The second stage's probability is that of the site given an infarction, for
+    which a healthy chest lead would speak as loudly as a sick inferior one; times that of an infarction it is what is
+    asked.
     """
-    p = np.concatenate([pool_windows(*each) for each in zip(found, plans, strict=True)], axis=1)
+    p = np.concatenate([pool_windows(*each) for each in zip(stage_logits, plans, strict=True)], axis=1)
     p[:, 1:] *= p[:, :1]
     p = np.clip(p, 1e-7, 1 - 1e-7)
     return np.log(p) - np.log1p(-p)

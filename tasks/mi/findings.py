@@ -180,7 +180,7 @@ def decide(
         record_id=record.record_id,
         mi=mi,
         localizations={
-            site: Judgement(float(value), held, bool(is_present)) for site, value, held, is_present in judged
+            site: Judgement(float(value), threshold, bool(is_present)) for site, value, threshold, is_present in judged
         },
         norm=not mi.present,
         uncertain=rule.doubt[0] <= probability < rule.doubt[1],

@@ -56,8 +56,8 @@ def scp_targets(codes: dict[str, float], min_likelihood: float) -> tuple[bool, n
     codes : SCP code -> likelihood in percent; a code counts from `min_likelihood` up.
     """
     named = [sites for code, sites in SCP_SITES.items() if codes.get(code, -1.0) >= min_likelihood]
-    found = {site for sites in named for site in sites}
-    return bool(named), np.array([site in found for site in SITES], dtype=bool)
+    named_sites = {site for sites in named for site in sites}
+    return bool(named), np.array([site in named_sites for site in SITES], dtype=bool)
 
 
 def scp_auxiliary(codes: dict[str, float]) -> np.ndarray:

@@ -129,12 +129,12 @@ def _draw_text(
 
 def summary(finding: Finding) -> str:
     """The finding in a line: what was found, and how its probability stands to the threshold."""
-    held = f"probability {finding.mi.probability:.3f}, threshold {finding.mi.threshold:.3f}"
-    held += "; uncertain" if finding.uncertain else ""
+    numbers = f"probability {finding.mi.probability:.3f}, threshold {finding.mi.threshold:.3f}"
+    numbers += "; uncertain" if finding.uncertain else ""
     if not finding.mi.present:
-        return f"No infarction found ({held})"
+        return f"No infarction found ({numbers})"
     sites = ", ".join(f"{site} {finding.localizations[site].probability:.2f}" for site in finding.sites)
-    return f"Infarction ({held})   Site, given an infarction: {sites}"
+    return f"Infarction ({numbers})   Site, given an infarction: {sites}"
 
 
 def write_ecg(record: Record, finding: Finding, path: Path, evidence: Mapping[str, Evidence] | None = None) -> None:

@@ -47,8 +47,8 @@ def _draw_bars(axes: Any, finding: Finding, top: float) -> None:
     """A bar for the infarction and each site, with its threshold as a line across."""
     axes.text(0, top, "Probability and threshold; of a site: given an infarction", fontsize=7, color=MUTED)
     judged = {"infarction": finding.mi, **finding.localizations}
-    for place, (name, judgement) in enumerate(judged.items()):
-        _draw_bar(axes, name, judgement, top - (place + 1) * LINE_MM)
+    for index, (name, judgement) in enumerate(judged.items()):
+        _draw_bar(axes, name, judgement, top - (index + 1) * LINE_MM)
 
 
 def _draw_bar(axes: Any, name: str, judgement: Judgement, level: float) -> None:
@@ -59,10 +59,10 @@ def _draw_bar(axes: Any, name: str, judgement: Judgement, level: float) -> None:
     end = start + length * float(np.clip(judgement.probability, 0, 1))
     colour = FOR if judgement.present else AGAINST
     axes.plot([start, end], [y, y], color=colour, linewidth=6, solid_capstyle="butt")
-    held = start + length * judgement.threshold
-    axes.plot([held, held], [y - 1.9, y + 1.9], color=INK, linewidth=1)
-    told = f"{judgement.probability:.3f}  ({judgement.threshold:.3f}){'  found' if judgement.present else ''}"
-    axes.text(start + length + 3, level, told, fontsize=7, color=INK)
+    threshold_x = start + length * judgement.threshold
+    axes.plot([threshold_x, threshold_x], [y - 1.9, y + 1.9], color=INK, linewidth=1)
+    numbers = f"{judgement.probability:.3f}  ({judgement.threshold:.3f}){'  found' if judgement.present else ''}"
+    axes.text(start + length + 3, level, numbers, fontsize=7, color=INK)
 
 
 def _draw_words(axes: Any, finding: Finding, bundle: Mapping[str, str], left: float, top: float) -> None:
@@ -77,10 +77,10 @@ def _draw_words(axes: Any, finding: Finding, bundle: Mapping[str, str], left: fl
         *([f"- and {len(finding.remarks) - REASONS} more"] if len(finding.remarks) > REASONS else []),
         f"Bundle {bundle['name']}, sha256 {bundle['sha256'][:16]}",
     ]
-    for place, line in enumerate(lines):
+    for index, line in enumerate(lines):
         shown = line if len(line) <= LETTERS else f"{line[: LETTERS - 3]}..."
-        weight = "bold" if place == 0 else "normal"
-        axes.text(left, top - place * LINE_MM, shown, fontsize=8, color=INK, fontweight=weight)
+        weight = "bold" if index == 0 else "normal"
+        axes.text(left, top - index * LINE_MM, shown, fontsize=8, color=INK, fontweight=weight)
 
 
 def ecg_report(

@@ -56,9 +56,9 @@ def check_settings(config: Mapping[str, Mapping[str, Any]]) -> None:
 
 def decide_settings(card: Card) -> Mapping[str, Any]:
     """The decide section that a bundle's decisions were fitted by. Raises DatasetError where its card does not hold it."""
-    found: Any = card.training
+    settings: Any = card.training
     for key in ("config", "decide"):
-        found = found.get(key) if isinstance(found, Mapping) else None
-    if not isinstance(found, Mapping):
+        settings = settings.get(key) if isinstance(settings, Mapping) else None
+    if not isinstance(settings, Mapping):
         raise DatasetError(f"{card.name}: does not say how its decisions were fitted: give a bundle that was trained")
-    return found
+    return settings

@@ -53,8 +53,8 @@ def simulate_record(
 
 def simulate_dataset(n_records: int, seed: int) -> Dataset:
     """Half healthy hearts, half infarctions spread evenly over the six sites; every record another patient."""
-    sites = [None if place % 2 == 0 else SITES[place // 2 % len(SITES)] for place in range(n_records)]
-    simulated = [simulate_record(seed * 100_000 + place, site) for place, site in enumerate(sites)]
+    sites = [None if index % 2 == 0 else SITES[index // 2 % len(SITES)] for index in range(n_records)]
+    simulated = [simulate_record(seed * 100_000 + index, site) for index, site in enumerate(sites)]
     targets = np.array([[site == name for name in SITES] for site in sites])
     table = pd.DataFrame({"record_id": [each.record.record_id for each in simulated], "patient_id": range(n_records)})
     table[["age", "sex", "ptbxl_infarction", "strat_fold"]] = np.nan

@@ -48,9 +48,9 @@ def findings_table(findings: "Sequence[Finding | Brief]") -> str:
     width = max([len(finding.record_id) for finding in findings] + [len("record")])
     lines = [f"{'record':<{width}}  MI prob.  finding"]
     for finding in findings:
-        told = ", ".join(finding.sites) if finding.mi.present else "no infarction found"
+        conclusion = ", ".join(finding.sites) if finding.mi.present else "no infarction found"
         marks = ("  uncertain" if finding.uncertain else "") + ("  (!)" if finding.quality != "ok" else "")
-        lines.append(f"{finding.record_id:<{width}}  {finding.mi.probability:8.3f}  {told}{marks}")
+        lines.append(f"{finding.record_id:<{width}}  {finding.mi.probability:8.3f}  {conclusion}{marks}")
     return "\n".join(lines)
 
 
