@@ -30,7 +30,7 @@ from tasks.mi.datasets import Dataset, read_dataset, read_weak_datasets
 from tasks.mi.evaluate import evaluate, format_figures
 from tasks.mi.labels import SITES
 from tasks.mi.model_card import model_card
-from tasks.mi.out_of_fold import OutOfFold, write_found
+from tasks.mi.out_of_fold import OutOfFold, write_out_of_fold
 from tasks.mi.rules import Rule, fit_rule
 from tasks.mi.settings import check_settings as check_settings  # scale.detectors asks for it here
 from tasks.mi.simulate import simulate_dataset
@@ -75,11 +75,11 @@ def fit(
         training = make_training(config, dataset, out)
         begin(training.data_sha256)
         done = cross_validate(training, out, report, jobs, bundle, partial(make_training, config, dataset, out))
-        found = OutOfFold(training.folds, done.predicted[:, 0], done.predicted[:, 1:-1], done.predicted[:, -1])
-        figures = evaluate(dataset, found, config["decide"])
-        _write_found(out, dataset, found, figures)
+        out_of_fold = OutOfFold(training.folds, done.predicted[:, 0], done.predicted[:, 1:-1], done.predicted[:, -1])
+        figures = evaluate(dataset, out_of_fold, config["decide"])
+        _write_results(out, dataset, out_of_fold, figures)
         if bundle:
-            rule = fit_rule(found.pooled, dataset.infarction, dataset.sites, config["decide"])
+            rule = fit_rule(out_of_fold.pooled, dataset.infarction, dataset.sites, config["decide"])
             card = _card(training.recipe, rule, out.name, _provenance(training, done, revision))
             save_bundle(out, done.networks, card)
             replace_file(out / "README.md", model_card(card, figures).encode())
@@ -120,11 +120,11 @@ def _provenance(training: InfarctionTraining, done: CrossValidated, revision: st
     }
 
 
-def _write_found(out: Path, dataset: Dataset, found: OutOfFold, figures: Figures) -> None:
+def _write_results(out: Path, dataset: Dataset, out_of_fold: OutOfFold, figures: Figures) -> None:
     """metrics.json and out_of_fold.csv."""
-    columns = {"record_id": dataset.table["record_id"], "fold": found.fold, "mi": found.mi}
-    columns |= dict(zip(SITES, found.sites.T, strict=True)) | {"spread": found.spread}
-    write_found(columns, out / "out_of_fold.csv")
+    columns = {"record_id": dataset.table["record_id"], "fold": out_of_fold.fold, "mi": out_of_fold.mi}
+    columns |= dict(zip(SITES, out_of_fold.sites.T, strict=True)) | {"spread": out_of_fold.spread}
+    write_out_of_fold(columns, out / "out_of_fold.csv")
     metrics = {"protocol": PROTOCOL, "figures": as_plain(figures)}
     replace_file(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
 

@@ -43,7 +43,7 @@ from cardiac.windows import sigmoid
 from tasks.mi.datasets import Dataset, read_dataset, read_weak_datasets
 from tasks.mi.evaluate import LEARNABLE
 from tasks.mi.labels import SITES
-from tasks.mi.out_of_fold import OutOfFold, read_found
+from tasks.mi.out_of_fold import OutOfFold, read_out_of_fold
 from tasks.mi.rules import columns, cross_fit
 from utils import Config
 
@@ -89,7 +89,7 @@ def train_one(name: str, seed: int, threads: int) -> str:
     if not (out / "metrics.json").is_file():
         result = train.fit(config, dataset, out, resume=True, report=keep, bundle=False)
         (out / "told.json").write_text(json.dumps(_describe(config, result.training_s)), encoding="utf-8")
-    out_of_fold = read_found(out, dataset)
+    out_of_fold = read_out_of_fold(out, dataset)
     RESULTS.mkdir(exist_ok=True)
     np.savez_compressed(
         RESULTS / f"{slug(name)}-{seed}.npz",
@@ -186,7 +186,7 @@ def score_shipped(n_draws: int) -> Scores:
     """Scores of the shipped bundle and of those before it, all decided by the rule of today."""
     settings = settings_of("base", 1)["decide"]
     dataset, of = scorer(n_draws)
-    kept = {"shipped": read_found(ROOT / "checkpoints/mi/hybrid", dataset)}
+    kept = {"shipped": read_out_of_fold(ROOT / "checkpoints/mi/hybrid", dataset)}
     kept |= {label: read_kept(name, dataset) for name, label in FORMER.items()}
     return {name: {1: of(each, settings=settings)} for name, each in kept.items()}
 

@@ -15,7 +15,7 @@ from tasks.mi import BUNDLE
 from tasks.mi.datasets import read_dataset, read_weak_datasets
 from tasks.mi.evaluate import evaluate
 from tasks.mi.folds import folds_with_weak
-from tasks.mi.out_of_fold import read_found, read_out_of_fold
+from tasks.mi.out_of_fold import read_out_of_fold, read_out_of_fold_table
 from tasks.mi.settings import decide_settings
 from tests.patience import wall_s
 from tests.writers import WRITERS
@@ -30,7 +30,7 @@ def dataset(real_data):
 
 @pytest.fixture(scope="module")
 def figures(dataset):
-    return evaluate(dataset, read_found(BUNDLE, dataset), decide_settings(read_card(BUNDLE)))
+    return evaluate(dataset, read_out_of_fold(BUNDLE, dataset), decide_settings(read_card(BUNDLE)))
 
 
 def test_labels_are_the_known_ones(dataset):
@@ -49,7 +49,7 @@ def test_committed_folds_hold_no_patient_twice(dataset, root):
     folds = read_folds(root / "checkpoints/mi/folds.csv").reindex(dataset.table["record_id"])
     assert folds.notna().all()
     check_folds(folds.to_numpy(), dataset.patients)
-    out_of_fold = read_out_of_fold(BUNDLE / "out_of_fold.csv").reindex(dataset.table["record_id"])
+    out_of_fold = read_out_of_fold_table(BUNDLE / "out_of_fold.csv").reindex(dataset.table["record_id"])
     assert np.array_equal(out_of_fold["fold"], folds)
 
 

@@ -25,7 +25,7 @@ from cards import Card
 from tasks.mi import BUNDLE
 from tasks.mi.datasets import Dataset, read_dataset
 from tasks.mi.labels import NORM, SITES
-from tasks.mi.out_of_fold import OutOfFold, read_found
+from tasks.mi.out_of_fold import OutOfFold, read_out_of_fold
 from tasks.mi.rules import CrossFitted, columns, cross_fit
 from tasks.mi.settings import decide_settings
 from utils import run_command
@@ -34,21 +34,21 @@ LEARNABLE = tuple(site for site in SITES if site != "lateral")  # lateral has tw
 Measure = Callable[[np.ndarray], float]  # of weights (n,)
 
 
-def evaluate(dataset: Dataset, found: OutOfFold, settings: Mapping[str, Any]) -> Figures:
+def evaluate(dataset: Dataset, out_of_fold: OutOfFold, settings: Mapping[str, Any]) -> Figures:
     """All figures of the protocol, by group and name. settings : the config's decide section.
 
     Raises DatasetError where a patient stands in two folds.
     """
-    check_folds(found.fold, dataset.patients)
+    check_folds(out_of_fold.fold, dataset.patients)
     weights = metrics.bootstrap_weights(dataset.patients)
-    fitted = cross_fit(found.pooled, dataset.infarction, dataset.sites, found.fold, settings)
+    fitted = cross_fit(out_of_fold.pooled, dataset.infarction, dataset.sites, out_of_fold.fold, settings)
     return {
-        "infarction": _infarction(found.mi, fitted.mi, fitted.present, dataset.infarction, weights),
-        "calibration": _calibration(found, dataset, settings, weights),
+        "infarction": _infarction(out_of_fold.mi, fitted.mi, fitted.present, dataset.infarction, weights),
+        "calibration": _calibration(out_of_fold, dataset, settings, weights),
         "sites on true infarctions": _sites(dataset, fitted.over, weights),
         "end to end": _end_to_end(dataset, fitted, weights),
         "doubt": _doubt(fitted, dataset.infarction, weights),
-        "sub-groups": _subgroups(dataset, found.mi, fitted.present, weights),
+        "sub-groups": _subgroups(dataset, out_of_fold.mi, fitted.present, weights),
     }
 
 
@@ -74,13 +74,13 @@ def _infarction(
 
 
 def _calibration(
-    found: OutOfFold, dataset: Dataset, settings: Mapping[str, Any], weights: np.ndarray
+    out_of_fold: OutOfFold, dataset: Dataset, settings: Mapping[str, Any], weights: np.ndarray
 ) -> dict[str, Figure]:
     """Every calibration of infarction, each fitted on the other folds."""
     figures, targets = {}, dataset.infarction
     for method in METHODS:
         chosen = {**settings, "calibration": method}
-        mi = cross_fit(found.pooled, targets, dataset.sites, found.fold, chosen).probabilities[:, 0]
+        mi = cross_fit(out_of_fold.pooled, targets, dataset.sites, out_of_fold.fold, chosen).probabilities[:, 0]
         measures = {"Brier score": metrics.brier_score, "calibration error": metrics.calibration_error}
         measures["log loss"] = metrics.log_loss
         for name, measure in measures.items():
@@ -118,9 +118,9 @@ def _sites(dataset: Dataset, over: np.ndarray, weights: np.ndarray) -> dict[str,
     targets, over, weights = dataset.sites[true], over[true], weights[:, true]
     figures = {
         site: metrics.with_interval(
-            partial(metrics.f1_score, over[:, place], targets[:, place]), weights, targets[:, place]
+            partial(metrics.f1_score, over[:, site_index], targets[:, site_index]), weights, targets[:, site_index]
         )
-        for place, site in enumerate(SITES)
+        for site_index, site in enumerate(SITES)
     }
     learnable = [SITES.index(site) for site in LEARNABLE]
     everything = np.ones_like(targets)
@@ -130,9 +130,9 @@ def _sites(dataset: Dataset, over: np.ndarray, weights: np.ndarray) -> dict[str,
         "macro-F1, six sites, of every site": (everything, list(range(6))),
         "macro-F1, five without lateral, of every site": (everything, learnable),
     }
-    for name, (claimed, places) in macros.items():
-        measure = partial(_macro_f1, claimed[:, places], targets[:, places])
-        figures[name] = metrics.with_interval(measure, weights, targets[:, places])
+    for name, (claimed, site_indices) in macros.items():
+        measure = partial(_macro_f1, claimed[:, site_indices], targets[:, site_indices])
+        figures[name] = metrics.with_interval(measure, weights, targets[:, site_indices])
     return figures
 
 
@@ -142,9 +142,9 @@ def _end_to_end(dataset: Dataset, fitted: CrossFitted, weights: np.ndarray) -> d
     present, over, chosen = fitted.present, fitted.over, fitted.columns
     figures = {
         name: metrics.with_interval(
-            partial(metrics.f1_score, chosen[:, place], truth[:, place]), weights, truth[:, place]
+            partial(metrics.f1_score, chosen[:, column], truth[:, column]), weights, truth[:, column]
         )
-        for place, name in enumerate((*SITES, NORM))
+        for column, name in enumerate((*SITES, NORM))
     }
     most_probable = np.eye(len(SITES), dtype=bool)[fitted.sites.argmax(axis=1)]
     ways = {
@@ -198,15 +198,15 @@ def format_figures(figures: Figures) -> str:
 
 
 def _write_page(
-    options: argparse.Namespace, dataset: Dataset, found: OutOfFold, settings: Mapping[str, Any], figures: Figures
+    options: argparse.Namespace, dataset: Dataset, out_of_fold: OutOfFold, settings: Mapping[str, Any], figures: Figures
 ) -> None:
     from cardiac.files import open_folder, replace_file
     from tasks.mi.charts import Scored  # matplotlib is slow to import and only the page needs it
     from tasks.mi.evaluation_page import build_page
 
     open_folder(options.html.parent)
-    fitted = cross_fit(found.pooled, dataset.infarction, dataset.sites, found.fold, settings)
-    scored = Scored(dataset.infarction, dataset.sites, found.mi, found.spread, fitted)
+    fitted = cross_fit(out_of_fold.pooled, dataset.infarction, dataset.sites, out_of_fold.fold, settings)
+    scored = Scored(dataset.infarction, dataset.sites, out_of_fold.mi, out_of_fold.spread, fitted)
     bar = partial(tqdm, desc="worst errors", unit="record", disable=None)
     page = build_page(options.bundle.name, dataset, scored, figures, bar, options.errors)
     replace_file(options.html, page.encode())
@@ -221,14 +221,14 @@ def _write_model_card(path: Path, card: Card, figures: Figures) -> None:
 
 def _evaluate_bundle(options: argparse.Namespace) -> int:
     dataset = read_dataset(options.data)
-    card, found = read_card(options.bundle), read_found(options.bundle, dataset)
+    card, out_of_fold = read_card(options.bundle), read_out_of_fold(options.bundle, dataset)
     settings = decide_settings(card)
-    figures = evaluate(dataset, found, settings)
+    figures = evaluate(dataset, out_of_fold, settings)
     print(format_figures(figures))
     if options.model_card:
         _write_model_card(options.model_card, card, figures)
     if options.html:
-        _write_page(options, dataset, found, settings, figures)
+        _write_page(options, dataset, out_of_fold, settings, figures)
     return 0
 
 

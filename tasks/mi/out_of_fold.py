@@ -32,34 +32,34 @@ class OutOfFold:
         return np.column_stack([self.mi, self.sites])
 
 
-def read_found(bundle: Path, dataset: Dataset) -> OutOfFold:
+def read_out_of_fold(bundle: Path, dataset: Dataset) -> OutOfFold:
     """A bundle's out-of-fold probabilities in the data set's order. Raises DatasetError where a record has none."""
-    table = read_out_of_fold(bundle / "out_of_fold.csv").reindex(dataset.table["record_id"])
+    table = read_out_of_fold_table(bundle / "out_of_fold.csv").reindex(dataset.table["record_id"])
     if table["fold"].isna().any():
         raise DatasetError("out_of_fold.csv: not all labelled records stand in it: take the data it was made from")
     columns_of = (table["fold"].to_numpy(int), table["mi"].to_numpy(), table[list(SITES)].to_numpy())
     return OutOfFold(*columns_of, table["spread"].to_numpy())
 
 
-def read_out_of_fold(path: str | Path) -> pd.DataFrame:
+def read_out_of_fold_table(path: str | Path) -> pd.DataFrame:
     """Out-of-fold probabilities by record_id: fold, mi, the six sites and the spread over windows."""
     table = read_table(Path(path), ["record_id", "fold", "mi", *SITES, "spread"], text=["record_id"])
     return table.set_index("record_id")
 
 
-def write_found(columns: Mapping[str, Sequence[object]], path: Path) -> None:
-    """out_of_fold.csv as `read_out_of_fold` reads it. columns : by name, record_id among them."""
+def write_out_of_fold(columns: Mapping[str, Sequence[object]], path: Path) -> None:
+    """out_of_fold.csv as `read_out_of_fold_table` reads it. columns : by name, record_id among them."""
     write_table(columns, path, "%.5f")
 
 
-def ranked(found: np.ndarray, infarction: np.ndarray, sites: np.ndarray) -> dict[str, float]:
+def ranked(probabilities: np.ndarray, infarction: np.ndarray, sites: np.ndarray) -> dict[str, float]:
     """How well records are ranked: AUC of infarction, and the mean of the sites' AUCs among the infarctions.
 
-    found : probabilities (n, 7 or more), infarction first and then the sites.  infarction (n,), sites (n, 6) : bool.
+    probabilities : (n, 7 or more), infarction first and then the sites.  infarction (n,), sites (n, 6) : bool.
     A site without both kinds among the infarctions is left out; NaN where none has.
     """
     true = np.flatnonzero(infarction)
     columns = [site for site in range(sites.shape[1]) if 0 < sites[true, site].sum() < len(true)]
-    of_sites = [roc_auc(found[true, 1 + site], sites[true, site], np.ones(len(true))) for site in columns]
-    auc = roc_auc(found[:, 0], infarction, np.ones(len(found)))
+    of_sites = [roc_auc(probabilities[true, 1 + site], sites[true, site], np.ones(len(true))) for site in columns]
+    auc = roc_auc(probabilities[:, 0], infarction, np.ones(len(probabilities)))
     return {"auc": auc, "sites_auc": float(np.mean(of_sites)) if of_sites else float("nan")}

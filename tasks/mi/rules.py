@@ -79,7 +79,7 @@ class Rule:
 
     def calibrate(self, pooled: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, (..., 7) -> (..., 7): infarction and the six sites."""
-        return np.stack([each(pooled[..., place]) for place, each in enumerate(self.calibrations)], axis=-1)
+        return np.stack([each(pooled[..., column]) for column, each in enumerate(self.calibrations)], axis=-1)
 
 
 def _calibration_of(content: Mapping[str, Any], name: str) -> Calibration:
@@ -95,7 +95,7 @@ def fit_rule(pooled: np.ndarray, infarction: np.ndarray, sites: np.ndarray, sett
     mi = fit_calibration(settings["calibration"], pooled[:, 0], infarction)
     of_sites = _calibrate_sites(settings["site_calibration"], pooled[infarction, 1:], sites[infarction])
     probabilities = mi(pooled[:, 0])
-    located = np.stack([each(pooled[infarction, 1 + place]) for place, each in enumerate(of_sites)], axis=1)
+    located = np.stack([each(pooled[infarction, 1 + site_index]) for site_index, each in enumerate(of_sites)], axis=1)
     threshold = shrunk_threshold(probabilities, infarction, settings["shrink"])
     fitted = fit_thresholds(located, sites[infarction], settings["site_shrink"])
     by_site = tuple(map(float, fitted))
@@ -107,8 +107,8 @@ def _calibrate_sites(method: str, pooled: np.ndarray, sites: np.ndarray) -> list
     """A calibration for each site, or, with too few positives, the one fitted over all sites together."""
     shared = fit_calibration(method, pooled.ravel(), sites.ravel())
     return [
-        fit_calibration(method, pooled[:, place], sites[:, place]) if sites[:, place].sum() >= MIN_POSITIVES else shared
-        for place in range(sites.shape[1])
+        fit_calibration(method, pooled[:, site], sites[:, site]) if sites[:, site].sum() >= MIN_POSITIVES else shared
+        for site in range(sites.shape[1])
     ]
 
 
@@ -165,12 +165,12 @@ def cross_fit(
     probabilities, thresholds, doubt = np.empty(pooled.shape), np.empty(pooled.shape), np.empty((n, 2))
     rules = np.empty(n, dtype=object)
     for fold in np.unique(folds):
-        held = folds == fold
-        rule = fit_rule(pooled[~held], infarction[~held], sites[~held], settings)
-        probabilities[held] = rule.calibrate(pooled[held])
-        thresholds[held] = [rule.thresholds.mi, *rule.thresholds.sites]
-        doubt[held] = rule.doubt
-        rules[held] = rule
+        held_out = folds == fold
+        rule = fit_rule(pooled[~held_out], infarction[~held_out], sites[~held_out], settings)
+        probabilities[held_out] = rule.calibrate(pooled[held_out])
+        thresholds[held_out] = [rule.thresholds.mi, *rule.thresholds.sites]
+        doubt[held_out] = rule.doubt
+        rules[held_out] = rule
     return CrossFitted(probabilities, thresholds[:, 0], thresholds[:, 1:], doubt, rules)
 
 
