@@ -47,10 +47,10 @@ class Training(Protocol):
         ...
 
     def loss(self, network: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """What is made small, a number. batch : the arrays of `draw` or `held`, as tensors."""
+        """What is made small, a number. batch : the arrays of `draw` or `held_out_batch`, as tensors."""
         ...
 
-    def held(self, rows: np.ndarray) -> Batch:
+    def held_out_batch(self, rows: np.ndarray) -> Batch:
         """A batch of these rows, whose loss is drawn as a curve and chooses nothing; where a detector says nothing, a draw."""
         return self.draw(rows, np.random.default_rng(0))
 
@@ -117,12 +117,12 @@ def cross_validate(
         histories[trained.part] = trained.history
         networks.setdefault(fold, []).append(trained.trained)
         if fold is not None and len(networks[fold]) == training.settings["members"]:
-            held = np.flatnonzero(training.folds == fold)
-            of_fold = training.predict(networks.pop(fold), held)
+            held_out = np.flatnonzero(training.folds == fold)
+            of_fold = training.predict(networks.pop(fold), held_out)
             if predicted is None:
                 predicted = np.full((len(training.folds), *of_fold.shape[1:]), np.nan)
-            predicted[held] = of_fold
-            scores[fold] = training.score(of_fold, held)
+            predicted[held_out] = of_fold
+            scores[fold] = training.score(of_fold, held_out)
             if report:
                 report({"fold": fold, **scores[fold]})
     return CrossValidated(predicted, scores, networks.get(None, []), histories)
@@ -164,10 +164,10 @@ def _train(training: Training, part: Part, out: Path, report: Report | None) -> 
     """One training, run to its end."""
     fold, member = part
     rows = training.rows(fold)
-    held = np.flatnonzero(training.folds == fold) if fold is not None else np.empty(0, dtype=int)
-    if np.isin(held, rows).any():
+    held_out = np.flatnonzero(training.folds == fold) if fold is not None else np.empty(0, dtype=int)
+    if np.isin(held_out, rows).any():
         raise ValueError(f"the training without fold {fold} takes a record of it")
     name = ("all" if fold is None else f"fold{fold}") + (f"-{member}" if member else "")
     learning = network_training(training, name, rows, out)
-    learning.run(None if fold is None else training.held(held), report)
+    learning.run(None if fold is None else training.held_out_batch(held_out), report)
     return learning

@@ -69,15 +69,15 @@ def init_from(network: nn.Module, parent: Bundle) -> int:
     Raises ConfigError where there is none.
     """
     own = network.state_dict()
-    given = {
+    fitting = {
         name: tensor
         for name, tensor in parent.networks[0].state_dict().items()
         if name in own and own[name].shape == tensor.shape and own[name].is_floating_point()
     }
-    if not given:
+    if not fitting:
         raise ConfigError(f"train.init_from: no weight of {parent.card.name!r} fits the network: choose another")
-    network.load_state_dict(own | given)
-    return len(given)
+    network.load_state_dict(own | fitting)
+    return len(fitting)
 
 
 def rank_and_world_size() -> tuple[int, int]:
@@ -141,10 +141,10 @@ class NetworkTraining:
         """The network that is kept: the average of the weights, or the last ones where averaging is off."""
         return (self.average.module if self.settings["average_decay"] > 0 else self.network).eval()
 
-    def run(self, held: Batch | None = None, report: Report | None = None) -> nn.Module:
+    def run(self, held_out: Batch | None = None, report: Report | None = None) -> nn.Module:
         """Train to the last epoch; returns `trained`.
 
-        held : a batch whose loss is drawn as a curve. It chooses nothing: the number of epochs is fixed.
+        held_out : a batch whose loss is drawn as a curve. It chooses nothing: the number of epochs is fixed.
         """
         self._load()
         first = rank_and_world_size()[0] == 0
@@ -154,7 +154,10 @@ class NetworkTraining:
             while len(self.history) < self.n_epochs:
                 started = time.monotonic()
                 epoch = len(self.history) + 1
-                losses = {"train_loss": self._epoch(epoch), "held_loss": self._held_loss(held) if held else None}
+                losses = {
+                    "train_loss": self._epoch(epoch),
+                    "held_loss": self._held_out_loss(held_out) if held_out else None,
+                }
                 seconds = round(time.monotonic() - started, 2)
                 self.history.append({"epoch": epoch, **losses, "seconds": seconds})
                 if first:
@@ -206,8 +209,8 @@ class NetworkTraining:
             return self.loss(network, tensors)
 
     @torch.inference_mode()
-    def _held_loss(self, held: Batch) -> float:
-        return self._loss(self.trained, held).item()
+    def _held_out_loss(self, held_out: Batch) -> float:
+        return self._loss(self.trained, held_out).item()
 
     def _save(self) -> None:
         content = io.BytesIO()

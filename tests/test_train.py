@@ -114,10 +114,10 @@ def watch(monkeypatch) -> dict[str, np.ndarray]:
     seen = {}
 
     class Watched(NetworkTraining):
-        def run(self, held=None, report=None):
+        def run(self, held_out=None, report=None):
             seen[self.part] = self.rows
             self.n_epochs = 0
-            return super().run(held, report)
+            return super().run(held_out, report)
 
     monkeypatch.setattr("learning.cross_validate.NetworkTraining", Watched)
     return seen

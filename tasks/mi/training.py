@@ -140,7 +140,7 @@ class InfarctionTraining:
     def draw(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         return draw_batch(self.examples, rows, rng, self.settings)
 
-    def held(self, rows: np.ndarray) -> Batch:
+    def held_out_batch(self, rows: np.ndarray) -> Batch:
         return middle_batch(self.examples, rows, self.settings["crop"])
 
     def loss(self, network: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:

@@ -44,7 +44,7 @@ class Line:
     def draw(self, rows, rng):
         return INPUTS[rows] + 0.1 * rng.standard_normal((len(rows), 4), dtype=np.float32), TARGETS[rows]
 
-    def held(self, rows):
+    def held_out_batch(self, rows):
         return INPUTS[rows], TARGETS[rows]
 
     def loss(self, network, batch):
