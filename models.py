@@ -78,8 +78,8 @@ class BandedAttention(nn.Module):
         b, t, width = tokens.shape
         split = self.queries_keys_values(self.before(tokens)).view(b, t, 3, self.heads, width // self.heads)
         queries, keys, values = split.permute(2, 0, 3, 1, 4)  # each (b, heads, t, width / heads)
-        place = torch.arange(t, device=tokens.device)
-        apart = place[None, :] - place[:, None]  # (t, t)
+        position = torch.arange(t, device=tokens.device)
+        apart = position[None, :] - position[:, None]  # (t, t)
         bias = self.distance[:, apart.clamp(-self.span, self.span) + self.span]  # (heads, t, t)
         bias = bias.masked_fill(apart.abs() > self.span, -1e4).to(queries.dtype)
         attended = scaled_dot_product_attention(queries, keys, values, attn_mask=bias[None])
@@ -121,8 +121,8 @@ def highest_in_windows(frames: Tensor, first: Tensor, length: int) -> Tensor:
     if not frames.requires_grad:
         return sliding_max(frames, length).index_select(2, first)
     with torch.no_grad():
-        place = frames.unfold(2, length, 1).index_select(2, first).argmax(dim=3) + first
-    return frames.gather(2, place)
+        highest = frames.unfold(2, length, 1).index_select(2, first).argmax(dim=3) + first
+    return frames.gather(2, highest)
 
 
 class WindowHead(nn.Module):
@@ -141,8 +141,8 @@ class WindowHead(nn.Module):
 
     def forward(self, frames: Tensor, starts: Tensor) -> Tensor:
         first = starts // self.stride
-        place = torch.arange(frames.shape[2], device=frames.device)[:, None] - first  # (t, n_windows)
-        inside = ((place >= 0) & (place < self.n_frames)).to(frames)
+        offset = torch.arange(frames.shape[2], device=frames.device)[:, None] - first  # (t, n_windows)
+        inside = ((offset >= 0) & (offset < self.n_frames)).to(frames)
         scores = self.attention(frames).float()
         weights = (scores - scores.amax(dim=2, keepdim=True)).clamp_min(-15).exp()  # (b, 1, t)
         mean = (frames @ inside).float() / self.n_frames  # (b, c, n_windows)
@@ -209,7 +209,7 @@ class HybridNet(WindowNetwork):
         )
         ends = list(pairwise([stem_width, *widths]))
         self.convolution = nn.Sequential(
-            *(ResidualBlock(c_in, c_out, kernel, 2 if place == 1 else 1) for place, (c_in, c_out) in enumerate(ends))
+            *(ResidualBlock(c_in, c_out, kernel, 2 if index == 1 else 1) for index, (c_in, c_out) in enumerate(ends))
         )
         self.transformer = TransformerBranch(stem_width, token_width, depth, heads, span)
         self.join = nn.Sequential(nn.Conv1d(widths[-1] + token_width, hidden_width, 1), nn.GELU())
@@ -297,8 +297,8 @@ class ReferencePair(WindowNetwork):
         if n_auxiliary:
             raise ValueError("the reference network has no auxiliary outputs")
         self.windows = list(windows)
-        given = zip(n_outputs, windows, heads, strict=True)
-        self.stages = nn.ModuleList(ReferenceNet(n_leads, *each) for each in given)
+        sizes = zip(n_outputs, windows, heads, strict=True)
+        self.stages = nn.ModuleList(ReferenceNet(n_leads, *each) for each in sizes)
 
     def forward(self, signals: Tensor, starts: Starts) -> list[Tensor]:
         read = zip(self.stages, self.windows, starts, strict=True)

@@ -76,19 +76,21 @@ def search(
     check_address(address)
     module = find_detector(detector)
     searched = Searched(detector, config or module.DEFAULTS, tuple(settings), data.resolve() if data else None)
-    given = read_space(space or module.SPACE, searched.config, module.DEFAULTS)
+    distributions = read_space(space or module.SPACE, searched.config, module.DEFAULTS)
     n_folds = searched.chosen({})["data"]["n_folds"]
 
     def trial(chosen: Mapping[str, object]) -> None:
         run_trial(chosen, searched)
 
     with alone_in(out), cluster(address, workers) as n_cpus:
-        results = _tuner(trial, out.resolve(), n_trials, given, n_folds, seed, min(workers or n_cpus, n_trials)).fit()
-        rows = _rows(results, list(given))
+        results = _tuner(
+            trial, out.resolve(), n_trials, distributions, n_folds, seed, min(workers or n_cpus, n_trials)
+        ).fit()
+        rows = _rows(results, list(distributions))
     if not rows:
         failed = next((result.error for result in results if result.error), "none was run")
         raise CardiacError(f"no trial came to a score ({str(failed).strip().splitlines()[-1][:200]})")
-    _write(out, rows, given, searched.chosen(_chosen(rows[0], list(given))))
+    _write(out, rows, distributions, searched.chosen(_chosen(rows[0], list(distributions))))
     return rows
 
 
