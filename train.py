@@ -132,7 +132,7 @@ def _write_results(out: Path, dataset: Dataset, out_of_fold: OutOfFold, figures:
 def open_data(folder: Path | None, config: Config) -> Dataset | None:
     """The data set that was asked for, or the one that lies where the README puts it; None where there is none.
 
-    Weak data sets are looked for beside it; one that is missing is said, for the networks are the worse for it.
+    Weak data sets are looked for beside it; a printed line names each that is missing, as the networks are the worse for it.
     """
     folders = [folder] if folder else [Path(os.environ.get("ECG_DATA", "data")) / "aiijc", Path("data/aiijc")]
     chosen = next((each for each in folders if folder or each.is_dir()), None)

@@ -51,7 +51,7 @@ class Training(Protocol):
         ...
 
     def held_out_batch(self, rows: np.ndarray) -> Batch:
-        """A batch of these rows, whose loss is drawn as a curve and chooses nothing; where a detector says nothing, a draw."""
+        """A batch of these rows, whose loss is drawn as a curve and chooses nothing; a draw unless a detector has its own."""
         return self.draw(rows, np.random.default_rng(0))
 
     def predict(self, networks: list[nn.Module], rows: np.ndarray) -> np.ndarray:
@@ -67,8 +67,8 @@ class Training(Protocol):
 class CrossValidated:
     """What came out of a cross-validation.
 
-    predicted : of each record by the networks that did not see its fold, (n, ...).  scores : by fold, what
-    `Training.score` said.  networks : those that learnt from all records, in evaluation mode; none where none was
+    predicted : of each record by the networks that did not see its fold, (n, ...).  scores : by fold, as
+    `Training.score` gives them.  networks : those that learnt from all records, in evaluation mode; none where none was
     asked for.  histories : the epochs of each training by its name, "fold0", ..., "all".
     """
 

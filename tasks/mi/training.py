@@ -67,7 +67,7 @@ def recipe_of(config: Config) -> Recipe:
         "windows": [plan.window for plan in plans.values()],
         "n_auxiliary": len(AUXILIARY) if "auxiliary" in head_weights else 0,
     }
-    try:  # over a blank section, so that what cannot work is said now
+    try:  # over a blank section, so that what cannot work is reported now
         run_networks([build_model(**network)], np.zeros((len(LEADS), crop), np.float32), [*plans.values()], section)
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise ConfigError(
