@@ -78,7 +78,9 @@ def _read_files(folder: Path, card: Card, with_graph: bool = True) -> dict[str, 
     if card.onnx is None or not with_graph:
         return files
     if card.onnx.get("made_from") != card.networks_sha256:
-        raise BundleError(f"{folder}: {GRAPH} was made from other networks than {CARD} tells of: copy the bundle again")
+        raise BundleError(
+            f"{folder}: {GRAPH} was made from other networks than {CARD} describes: copy the bundle again"
+        )
     remedy = f"copy the bundle again, or run `python export.py --bundle {folder}`"
     return files | {GRAPH: _read_file(folder, GRAPH, card.onnx.get("sha256"), remedy)}
 
@@ -89,7 +91,7 @@ def _read_file(folder: Path, name: str, sha256: object, remedy: str) -> bytes:
     except OSError as error:
         raise BundleError(f"{folder}: {name} is missing or unreadable: {remedy}") from error
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise BundleError(f"{folder}: {name} is not the file that {CARD} tells of (checksum): {remedy}")
+        raise BundleError(f"{folder}: {name} does not match the checksum in {CARD}: {remedy}")
     return content
 
 
@@ -148,7 +150,7 @@ def _has_onnxruntime() -> bool:
 def _load_graph(folder: Path, card: Card, files: dict[str, bytes]) -> Bundle:
     extra("onnxruntime", "requirements-onnx.txt", BundleError)
     if GRAPH not in files:
-        raise BundleError(f"{folder}: has no ONNX graph yet: python export.py --bundle {folder}")
+        raise BundleError(f"{folder}: has no ONNX graph yet: run `python export.py --bundle {folder}`")
     try:
         forward = onnx_forward(files[GRAPH], [*card.stages])
         _try_out(forward, card)

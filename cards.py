@@ -63,14 +63,14 @@ class Card:
     def __post_init__(self) -> None:
         windows = [plan.window for plan in self.plans]
         if self.members < 1 or not windows:
-            raise ConfigError(f"{self.members} members of {len(windows)} stages: there must be one of each at least")
+            raise ConfigError(f"{self.members} members of {len(windows)} stages: there must be at least one of each")
         if self.section < max(windows):
             raise ConfigError(f"signal.section is {self.section}, and a window has {max(windows)} samples")
         built = {"windows": windows, "n_leads": len(self.signal.leads)}
         for name, own in built.items():
             stated = self.network.get(name, own)
             if (list(stated) if isinstance(stated, tuple) else stated) != own:
-                raise ConfigError(f"network.{name} is not {own}, which stages and signal ask for")
+                raise ConfigError(f"network.{name} is not {own}, which stages and signal require")
 
     @property
     def plans(self) -> list[WindowPlan]:
@@ -153,7 +153,7 @@ def take(content: Mapping[str, Any], key: str, kind: type, where: str = "", defa
     name = f"{where}.{key}" if where else key
     if key not in content:
         if default is _NEEDED:
-            raise ConfigError(f"it says nothing of {name!r}")
+            raise ConfigError(f"{name!r} is missing")
         return default
     return _checked(content[key], kind, name)
 
@@ -229,7 +229,7 @@ def _parse(content: bytes, folder: Path, changed: bool) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{folder}: {CARD} is not JSON ({error}): copy the bundle again") from error
     if not isinstance(card, dict):
-        raise BundleError(f"{folder}: {CARD} is not an object of JSON: copy the bundle again")
+        raise BundleError(f"{folder}: {CARD} is not a JSON object: copy the bundle again")
     if "format" not in card and not changed:
         raise BundleError(
             f"{folder}: {CARD} does not state its format: copy the bundle again, or run `python bundles.py seal {folder}` "
@@ -238,7 +238,7 @@ def _parse(content: bytes, folder: Path, changed: bool) -> dict[str, Any]:
     layout = card.get("format", FORMAT)
     if type(layout) is not int or layout != FORMAT:
         raise BundleError(
-            f"{folder}: {CARD} is of format {repr(layout)[:20]}, and this program reads format {FORMAT} alone: "
+            f"{folder}: {CARD} has format {repr(layout)[:20]}, and this program reads only format {FORMAT}: "
             "use the version of the program that made the bundle"
         )
     if not changed and card.get(SEAL) != checksum:

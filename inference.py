@@ -193,7 +193,9 @@ def _open_output(folder: Path) -> Path:
     out = open_folder(folder)
     for name in (FINDINGS, SUBMISSION):
         if (out / name).is_dir():
-            raise CardiacError(f"{out / name}: is a folder where a file is to be written: choose another --out")
+            raise CardiacError(
+                f"{out / name}: is a folder, and a file of this name is to be written: choose another --out"
+            )
     return out
 
 

@@ -99,7 +99,7 @@ def _read_toml(path: Path) -> Config:
         raise ConfigError(f"{path}: cannot be read as TOML ({error}): check the file") from error
     loose = [name for name, values in content.items() if not isinstance(values, dict)]
     if loose:
-        raise ConfigError(f"{path}: {loose[0]} stands outside a section: put it under one")
+        raise ConfigError(f"{path}: {loose[0]} is not in a section: move it into one")
     return content
 
 

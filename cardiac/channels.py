@@ -29,7 +29,9 @@ def settle_leads(
         return signal, names
     missing = [lead for lead in leads if lead not in names]
     if missing:
-        raise RecordError(f"lead {', '.join(missing)} is missing among {', '.join(names)[:200]}: give these leads too")
+        raise RecordError(
+            f"lead {', '.join(missing)} is missing among {', '.join(names)[:200]}: export these leads too"
+        )
     return signal[[names.index(lead) for lead in leads]], leads
 
 
@@ -45,7 +47,7 @@ def _to_mv(signal: np.ndarray, raw: Raw) -> np.ndarray:
 def _factor_of_lead(unit: str) -> float:
     factor = mv_per_unit(unit)
     if factor is None:
-        raise RecordError(f"its unit {unit!r} is no voltage that is known: give mV, µV or V")
+        raise RecordError(f"its unit {unit!r} is not a known unit of voltage: use mV, µV or V")
     return factor
 
 
@@ -56,15 +58,13 @@ def _order_leads(signal: np.ndarray, leads: Sequence[str] | None, notes: list[No
     matches = [lead_and_sign(lead) for lead in leads]
     names = [each[0] if each else lead for each, lead in zip(matches, leads, strict=True)]
     if not any(matches):
-        raise RecordError(
-            f"holds {', '.join(names)[:120]} and none of the twelve leads: give an ECG with its leads' names"
-        )
+        raise RecordError(f"holds {', '.join(names)[:120]} and none of the twelve leads: export an ECG with lead names")
     _refuse_repeated(names)
     limbs = [lead for lead in LEADS[:6] if lead in names]
     missing = [lead for lead in LEADS if lead not in names]
     if len(limbs) < 2 or any(lead not in LEADS[:6] for lead in missing):
         listed = ", ".join(lead_name(lead) for lead in leads)
-        raise RecordError(f"lead {', '.join(missing)} is missing among {listed[:200]}: give all twelve leads")
+        raise RecordError(f"lead {', '.join(missing)} is missing among {listed[:200]}: export all twelve leads")
     extra = [name for name in names if name not in LEADS]
     if extra:
         notes.append(Note("info", f"left aside: {', '.join(extra)}"))
@@ -96,7 +96,7 @@ def _voltages(samples: np.ndarray, raw: Raw, notes: list[Note]) -> tuple[np.ndar
     kept = [row for row, factor in enumerate(factors) if factor is not None]
     others = [name for row, name in enumerate(names) if row not in kept]
     if not kept:
-        raise RecordError(f"holds {', '.join(names)[:120]} and no voltage: give an ECG with its unit")
+        raise RecordError(f"holds {', '.join(names)[:120]} and no voltage: export an ECG with its unit")
     if others:
         notes.append(Note("info", f"left aside, as no voltage: {', '.join(others)[:120]}"))
     _note_turned(matches, notes)

@@ -105,7 +105,7 @@ def one_record(name: str, doing: str = "reading") -> Iterator[None]:
         raise error if error.name else InternalError(error.fault, error.doing, name) from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise RecordError(f"{name}: cannot be read any more ({reason}): check the disk that it lies on") from error
+        raise RecordError(f"{name}: cannot be read any more ({reason}): check the disk it is on") from error
     except MemoryError as error:
         raise RecordError(f"{name}: does not fit into memory: cut it into parts") from error
 

@@ -117,7 +117,7 @@ def read_table(path: Path, needed: Sequence[str], text: Sequence[str] = (), blan
             raise DatasetError(f"{path.name}: row {int(empty.argmax()) + 2} names no record: fill in {name}")
         if table[name].duplicated().any():
             twice = table[name][table[name].duplicated()].iloc[0]
-            raise DatasetError(f"{path.name}: record {twice!r} stands there twice: keep one row")
+            raise DatasetError(f"{path.name}: record {twice!r} is listed twice: keep one row")
     return table
 
 

@@ -33,7 +33,7 @@ def assign_folds(
         folds = complete[0].to_numpy(int)
         if folds.max() + 1 != n_folds:
             raise ConfigError(
-                f"the folds of these records are {folds.max() + 1} and data.n_folds is {n_folds}: set it so"
+                f"the folds of these records are {folds.max() + 1} and data.n_folds is {n_folds}: set both alike"
             )
     else:
         folds = draw_folds(targets, patients, n_folds, seed)
@@ -50,7 +50,7 @@ def draw_folds(targets: np.ndarray, patients: np.ndarray, n_folds: int, seed: in
     Raises DatasetError where there are fewer patients than folds.
     """
     if len(np.unique(patients)) < n_folds:
-        raise DatasetError(f"{len(np.unique(patients))} patients do not fill {n_folds} folds: give more records")
+        raise DatasetError(f"{len(np.unique(patients))} patients are too few for {n_folds} folds: add more records")
     from sklearn.model_selection import StratifiedGroupKFold  # slow to import
 
     strata = _strata(np.asarray(targets, dtype=int), n_folds)
@@ -83,7 +83,7 @@ def check_folds(folds: np.ndarray, patients: np.ndarray) -> None:
     leaks = same_patient & (folds[order][1:] != folds[order][:-1])
     if leaks.any():
         patient = patients[order][1:][leaks][0]
-        raise DatasetError(f"patient {patient} stands in two folds: draw the folds by patient_id")
+        raise DatasetError(f"patient {patient} is in two folds: draw the folds by patient_id")
 
 
 def write_folds(record_ids: Sequence[str], folds: Sequence[int], path: Path) -> None:
@@ -99,5 +99,5 @@ def read_folds(path: str | Path) -> "pd.Series":
     path = Path(path)
     table = read_table(path, ["record_id", "fold"], text=["record_id"])
     if not table["fold"].isin(range(len(table))).all():
-        raise DatasetError(f"{path.name}: a fold is not a whole number from 0: take the folds as they were drawn")
+        raise DatasetError(f"{path.name}: a fold is not a whole number from 0 up: use the file as it was drawn")
     return table.set_index("record_id")["fold"].astype(int)

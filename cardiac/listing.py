@@ -123,7 +123,7 @@ class Walk:
 
     def _refuse_link(self, name: str) -> None:
         name = printable(name)
-        self.listing.refused.append((name, f"{name}: is a link to nothing: give the file that it is to lead to"))
+        self.listing.refused.append((name, f"{name}: is a broken link: give the file it should point to"))
 
     def _open_folder(self, folder: Path, called: Path) -> None:
         self.listing.folders.append(folder)
@@ -135,7 +135,7 @@ class Walk:
     def _note_empty(self, name: str, n_passed: int) -> None:
         passed = self.listing.passed_over[n_passed:]
         among = f" ({passed_over_line(passed)})" if passed else ""
-        self.listing.empty.append((name, f"{name}: no recording lies in it{among}: check the path"))
+        self.listing.empty.append((name, f"{name}: contains no recording{among}: check the path"))
 
     def _n_met(self) -> int:
         return len(self.files) + len(self.listing.unread) + self.n_again
@@ -256,5 +256,5 @@ def indexed_records(path: Path) -> list[Path]:
     named = [PurePosixPath(str(name)) for name in table[column]]
     wrong = [name for name in named if name.is_absolute() or ".." in name.parts]
     if wrong:
-        raise DatasetError(f"{path.name}: {str(wrong[0])[:60]!r} leads out of its folder: take PTB-XL's own table")
+        raise DatasetError(f"{path.name}: {str(wrong[0])[:60]!r} points outside its folder: use PTB-XL's own table")
     return [path.parent / f"{name}{HEADER}" for name in named]

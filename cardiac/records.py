@@ -100,7 +100,10 @@ def read_record(
     wanted = None if leads is None else tuple(leads)
     if isinstance(source, Record):
         if wanted not in (None, source.leads):
-            raise RecordError(f"{source.record_id}: has the leads {', '.join(source.leads)}: give {', '.join(wanted)}")
+            raise RecordError(
+                f"{source.record_id}: has the leads {', '.join(source.leads)} instead of {', '.join(wanted)}: "
+                "read its file again"
+            )
         return source
     path = Path(source)
     with naming(path.name):
@@ -108,12 +111,12 @@ def read_record(
             if not path.exists():
                 raise RecordError("there is no such file: check the path")
             if not path.is_file():
-                raise RecordError("is not a plain file: give a recording or a folder of them")
+                raise RecordError("is not a plain file: give a recording or a folder of recordings")
             kind = kind_of(path)
             if kind == "archive":
-                raise RecordError("is an archive and no single recording: unpack it, or give it to inference.py")
+                raise RecordError("is an archive, not a single recording: unpack it, or pass it to inference.py")
             if kind not in READERS:
-                raise RecordError(f"is a {kind} file, which is not read: export it in another format")
+                raise RecordError(f"is a {kind} file, which is not supported: export it in another format")
             reader = READERS[kind] if wanted == LEADS else ALL_CHANNELS.get(kind, READERS[kind])
             with faults_are_ours("reading"):
                 raw = read_isolated(reader, path) if kind in ISOLATED else reader(path)
@@ -145,7 +148,7 @@ def record_from_array(
         try:
             samples = np.asarray(array)
         except ValueError as error:
-            raise RecordError("its rows are not of one length: give one recording as 12 leads x samples") from error
+            raise RecordError("its rows differ in length: save one recording as 12 leads x samples") from error
         names, wanted = (None if each is None else tuple(map(str, each)) for each in (leads, wanted))
         n_leads = len(names) if names is not None else len(LEADS) if wanted == LEADS else min(samples.shape, default=0)
         return _settle(record_id, Raw(samples, None, names, (unit,) * n_leads), fs_hz, wanted)
@@ -208,12 +211,12 @@ def _sample(samples: Any, fs_hz: float) -> np.ndarray:
 def _orient(array: Any, expected: int | None, notes: list[Note]) -> Any:
     """The samples as leads x samples. expected : number of leads; None: whatever there are fewer of are leads."""
     if array.dtype.kind not in "fiu":
-        raise RecordError(f"holds {array.dtype} and not numbers: give float32 samples in mV")
+        raise RecordError(f"holds {array.dtype}, not numbers: save float32 samples in mV")
     if 0 in array.shape:
         raise RecordError(f"holds no sample (shape {array.shape}): export the recording again")
     if len(array.shape) != 2:
         many = f"{expected} " if expected else ""
-        raise RecordError(f"has shape {array.shape}: give one recording as {many}leads x samples")
+        raise RecordError(f"has shape {array.shape}: save one recording as {many}leads x samples")
     expected = expected or min(array.shape)
     if array.shape[0] == expected:
         return array
@@ -221,7 +224,7 @@ def _orient(array: Any, expected: int | None, notes: list[Note]) -> Any:
         notes.append(Note("warning", f"stored as samples x leads {array.shape}: turned to leads x samples"))
         return array.T
     n_leads = min(array.shape)
-    raise RecordError(f"has {n_leads} leads (shape {array.shape}) where {expected} are needed: give all {expected}")
+    raise RecordError(f"has {n_leads} leads (shape {array.shape}) where {expected} are needed: export all {expected}")
 
 
 def _cut_ends(signal: np.ndarray, fs_hz: float, notes: list[Note]) -> np.ndarray:
@@ -260,14 +263,14 @@ def _settle_unit(signal: np.ndarray, notes: list[Note]) -> tuple[np.ndarray, flo
         return signal, 1.0
     if UV_RANGE[0] <= swing <= UV_RANGE[1]:
         if ((high - low) < MV_RANGE[0] * 1_000 / 2).sum() > 1:
-            raise RecordError("some leads look like microvolts and some like millivolts: give all in mV")
+            raise RecordError("some leads look like microvolts and some like millivolts: export all in mV")
         notes.append(
             Note("warning", f"amplitudes of {swing:.0f} look like microvolts, not millivolts: divided by 1,000")
         )
         return signal / 1_000.0, 1e-3
     raise RecordError(
-        f"amplitudes of {swing:.3g} mV (peak to peak, middle lead) are not an ECG's (0.4 to 6 mV): "
-        "check unit, gain and electrodes, and give mV"
+        f"has an amplitude of {swing:.3g} mV (peak to peak, middle lead), which no ECG has (0.4 to 6 mV): "
+        "check unit, gain and electrodes, and export it in mV"
     )
 
 
@@ -285,5 +288,5 @@ def _check_range(signal: np.ndarray, leads: Sequence[str]) -> None:
     if largest > LARGEST_MV:
         lead, sample = np.unravel_index(deviation.argmax(), signal.shape)
         raise RecordError(
-            f"holds {largest:.3g} mV in lead {leads[lead]} at sample {sample}, which no electrode gives: export it again"
+            f"holds {largest:.3g} mV in lead {leads[lead]} at sample {sample}, which no electrode records: export it again"
         )

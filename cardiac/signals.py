@@ -39,7 +39,9 @@ class SignalSpec:
             raise ConfigError(f"rate and band {numbers!r} must be three numbers in Hz")
         low_hz, high_hz = self.band_hz
         if not (0 <= low_hz < (high_hz or self.fs_hz / 2) < self.fs_hz and high_hz < self.fs_hz / 2):
-            raise ConfigError(f"the band {low_hz:g} to {high_hz:g} Hz does not lie under half of {self.fs_hz:g} Hz")
+            raise ConfigError(
+                f"the band {low_hz:g} to {high_hz:g} Hz is not below half the sampling rate of {self.fs_hz:g} Hz"
+            )
         if self.scale not in SCALES:
             raise ConfigError(f"no scale is called {self.scale!r}: use one of {', '.join(SCALES)}")
 
@@ -79,7 +81,7 @@ def resampling_ratio(fs_hz: float, to_hz: float) -> Fraction:
     """to_hz / fs_hz as a ratio of two numbers that a polyphase filter can take. Raises RecordError."""
     ratio = (Fraction(to_hz) / Fraction(fs_hz)).limit_denominator(MAX_RATIO_TERM)
     if ratio == 0 or ratio.numerator > MAX_RATIO_TERM:
-        raise RecordError(f"a sampling rate of {fs_hz:g} Hz cannot be brought to {to_hz:g} Hz: state the true rate")
+        raise RecordError(f"a sampling rate of {fs_hz:g} Hz cannot be resampled to {to_hz:g} Hz: state the true rate")
     return ratio
 
 

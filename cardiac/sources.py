@@ -107,12 +107,14 @@ def list_manifest(path: Path, rows: Iterable[Mapping[str, Any]]) -> Iterator[Rec
         location = stated if "://" in stated else str((path.parent / stated).resolve())
         name, rate = str(row.get("record_id") or stated), row.get("fs_hz")
         if name in seen:
-            raise ConfigError(f"{path.name}: {name!r} stands there twice: give every recording a record_id of its own")
+            raise ConfigError(f"{path.name}: {name!r} is listed twice: give every recording its own record_id")
         seen.add(name)
         try:
             yield Recording(location, name, float(rate) if rate not in (None, "") else None)
         except ValueError as error:
-            raise ConfigError(f"{path.name}: the fs_hz of {name!r} is {rate!r} and no number: mend the row") from error
+            raise ConfigError(
+                f"{path.name}: the fs_hz of {name!r} is {rate!r}, which is not a number: correct the row"
+            ) from error
 
 
 def stored_recordings(names: Iterable[str]) -> list[str]:

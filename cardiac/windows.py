@@ -59,7 +59,7 @@ def window_starts(n_samples: int, plan: WindowPlan) -> np.ndarray:
     last = n_samples - plan.window
     if last < 0 or (plan.tail == "drop" and last == 0):
         raise SignalTooShort(
-            f"the signal has {n_samples} samples and a window needs {plan.window}: give a longer recording"
+            f"the signal has {n_samples} samples and a window needs {plan.window}: use a longer recording"
         )
     if plan.tail == "drop":
         return np.arange(0, last, plan.hop)

@@ -156,7 +156,7 @@ def test_a_bundle_without_a_graph_is_run_by_torch(bundle):
     change_card(bundle, lambda card: card.pop("onnx"))
     (bundle / "network.onnx").write_bytes(b"left by somebody")
     assert inference.Detector.load(bundle).bundle.runtime == "torch"
-    with pytest.raises(BundleError, match=r"no ONNX graph yet: python export\.py"):
+    with pytest.raises(BundleError, match=r"no ONNX graph yet: run `python export\.py"):
         inference.Detector.load(bundle, "onnx")
 
 

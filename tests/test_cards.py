@@ -30,7 +30,7 @@ def test_damaged_bundles_are_refused(bundle, root, tmp_path, capsys):
         with (bundle / name).open("ab") as file:
             file.write(b"\0")
         assert inference.main([*command, "--bundle", str(bundle), "--runtime", runtime]) == 2
-        assert f"{name} is not the file that card.json" in capsys.readouterr().err
+        assert f"{name} does not match the checksum in card.json" in capsys.readouterr().err
     assert inference.main([*command, "--bundle", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 

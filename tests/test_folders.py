@@ -167,7 +167,7 @@ def bomb(path):
             file.writestr(f"{place}.zip", inner.getvalue())
 
 
-PARTS, HEADER, MEMORY = "give it in parts", "claims more than a megabyte", "asks for too much memory"
+PARTS, HEADER, MEMORY = "split it into parts", "claims more than a megabyte", "asks for too much memory"
 HOSTILE = {
     "name.tar.xz": (lambda path: long_header(path, tarfile.GNUTYPE_LONGNAME), HEADER),
     "link.tar.xz": (lambda path: long_header(path, tarfile.GNUTYPE_LONGLINK), HEADER),

@@ -80,7 +80,7 @@ def test_what_is_wrong_with_a_tracing_is_told(tmp_path, inferior):
     assert [(each["kind"], each["leads"]) for each in found["dead"]["quality"]["details"]] == [("flat", ["V3"])]
     assert "mi" in found["dead"]
     assert "mi" not in found["buried"]
-    assert "no decision on it is worth anything" in found["buried"]["error"]
+    assert "too poor for a decision" in found["buried"]["error"]
     assert found["buried"]["quality"]["status"] == "rejected"
     assert found["buried"]["quality"]["details"]
     assert "buried" not in (tmp_path / "out/submission.csv").read_text(encoding="utf-8")
@@ -100,4 +100,4 @@ def test_ptb_xls_table_names_its_records(tmp_path, signal, capsys):
     assert "there is no such file" in found[2]["error"]
     table.write_text("ecg_id,filename_hr,filename_lr\n1,../../x,../../y\n")
     assert main([str(table), "--out", str(tmp_path / "out")]) == 2
-    assert "leads out of its folder" in capsys.readouterr().err
+    assert "points outside its folder" in capsys.readouterr().err

@@ -298,7 +298,7 @@ def test_wrong_templates_are_found_before_the_work(mixed, tmp_path, capsys, monk
     assert command(mixed, "--template", tmp_path / "none.csv", "--out", tmp_path / "out") == 2
     twice = write_form(tmp_path / "form.csv", ["good", "good"])
     assert command(mixed, "--template", twice, "--out", tmp_path / "out") == 2
-    assert "stands there twice" in capsys.readouterr().err
+    assert "is listed twice" in capsys.readouterr().err
 
 
 def test_unwritable_out_and_empty_folder_are_found_before_the_work(mixed, tmp_path, capsys, monkeypatch):

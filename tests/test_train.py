@@ -311,7 +311,7 @@ def test_folds_that_leak_are_refused(small, dataset, tmp_path):
     (tmp_path / "run").mkdir()
     folds = pd.DataFrame({"record_id": torn.table["record_id"], "fold": np.arange(36) % 2})
     folds.to_csv(tmp_path / "run/folds.csv", index=False)
-    with pytest.raises(CardiacError, match="stands in two folds"):
+    with pytest.raises(CardiacError, match="is in two folds"):
         train.fit(small, torn, tmp_path / "run")
 
 

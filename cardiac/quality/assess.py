@@ -101,7 +101,7 @@ def require_usable(quality: Quality) -> Quality:
     if quality.status == "rejected":
         gravest = next(reason for reason in quality.reasons if reason.severity == "rejected")
         raise RecordRejected(
-            f"was read, and no decision on it is worth anything: {gravest.text}", map(asdict, quality.reasons)
+            f"was read, but the tracing is too poor for a decision: {gravest.text}", map(asdict, quality.reasons)
         )
     return quality
 
@@ -111,7 +111,7 @@ def _checked(signal: np.ndarray, fs_hz: float, leads: tuple[str, ...]) -> np.nda
     signal = np.asarray(signal, dtype=np.float32)
     if signal.ndim != 2 or len(signal) != len(leads) or not fs_hz >= 100 or signal.shape[1] < fs_hz:
         needed = "twelve leads" if leads == LEADS else f"the leads {', '.join(leads)}"
-        raise RecordError(f"has shape {signal.shape} at {fs_hz} Hz: {needed} of a second and more are needed")
+        raise RecordError(f"has shape {signal.shape} at {fs_hz} Hz: {needed} of at least a second are needed")
     return signal if np.isfinite(signal).all() else np.nan_to_num(signal, nan=0.0, posinf=0.0, neginf=0.0)
 
 

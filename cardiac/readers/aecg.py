@@ -23,7 +23,7 @@ def read_aecg(path: Path) -> Raw:
     sequences = [(series, each) for series in _series(root) for each in series.findall("component/sequenceSet")]
     sequences = [(series, each) for series, each in sequences if _leads(each)]
     if not sequences:
-        raise RecordError("holds no rhythm series: give a file of one recording")
+        raise RecordError("holds no rhythm series: export a single recording")
     groups = [_group(*each) for each in sequences]
     index, notes = choose_rhythm(groups, "series", "rhythm series")
     chosen = sequences[index][1]
@@ -37,7 +37,7 @@ def read_aecg(path: Path) -> Raw:
         samples.append(row)
         units.append(unit)
     if len({len(each) for each in samples}) > 1:
-        raise RecordError("its leads are not of one length: export it again")
+        raise RecordError("its leads differ in length: export it again")
     return Raw(np.stack(samples), fs_hz, tuple(names), tuple(units), notes, *_patient(root), doubt)
 
 

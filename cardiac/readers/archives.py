@@ -35,8 +35,8 @@ DAMAGE = (
     NotImplementedError, ValueError, OverflowError, IndexError,
 )  # fmt: skip
 DAMAGED = "is damaged or cut short in the archive: copy the archive again"
-CUT = "is damaged or cut short after {} files of it, and what follows is lost: copy it again"
-PARTS = "holds more than {:,} files or {:,} bytes: give it in parts"
+CUT = "is damaged or cut short after {} files, and the rest is lost: copy it again"
+PARTS = "holds more than {:,} files or {:,} bytes: split it into parts"
 Member = tuple[str, int, Callable[[], IO[bytes]] | None]  # name, stated size, what opens it (None: no plain file)
 
 
@@ -105,7 +105,9 @@ class _Nest:
         path = self.folder / each
         try:
             if depth == MOST_DEEP:
-                raise RecordError(f"{name}: is an archive in {MOST_DEEP} others: unpack it and give it by itself")
+                raise RecordError(
+                    f"{name}: is an archive inside {MOST_DEEP} others: unpack it and give that archive alone"
+                )
             self.open(path, name, self._new_subfolder(), depth + 1)
         except RecordError as error:
             self.refused.append([name, str(error)])
@@ -153,7 +155,7 @@ class _Nest:
     def _cut(self, written: list, lost: list, shown: str, error: BaseException) -> None:
         """The archive ends before its end: what came before is kept. Raises RecordError where nothing did."""
         if not written:
-            raise RecordError("is damaged, cut short or no archive inside: copy or pack it again") from error
+            raise RecordError("is damaged, cut short or not an archive inside: copy or pack it again") from error
         lost.append((shown, CUT.format(len(written))))
 
     def _count(self, size: int) -> None:
@@ -232,7 +234,7 @@ def _members(path: Path, shown: str) -> Iterator[Member]:
     elif head.startswith(PACKED):
         yield _unpacked_name(shown), 0, lambda: open_stream(path)
     else:
-        raise RecordError("is no archive that is read: pack it again as .zip")
+        raise RecordError("is not a supported archive: pack it again as .zip")
 
 
 def _zip_members(path: Path) -> Iterator[Member]:

@@ -50,7 +50,7 @@ def read_npy(path: Path) -> Raw:
     with path.open("rb") as file:
         shape, column_major, dtype = _read_header(file, path.stat().st_size)
         if dtype.kind not in "fiu":
-            raise RecordError(f"holds {dtype} and not plain numbers, and is never unpickled: save it as float32")
+            raise RecordError(f"holds {dtype}, not plain numbers, and is never unpickled: save it as float32")
         _check_shape(shape)
         order = "F" if column_major else "C"
         if math.prod(shape) > MOST_AT_ONCE:
@@ -83,7 +83,7 @@ def read_npz(path: Path) -> Raw:
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, RuntimeError, zlib.error) as error:
         raise RecordError(f"is a damaged .npz file ({first_line(error)}): copy it again") from error
     if len(signals) != 1:
-        raise RecordError(f"holds {len(signals) or 'no'} recordings (2-D arrays): give one in a file")
+        raise RecordError(f"holds {len(signals) or 'no'} recordings (2-D arrays): save one per file")
     _check_shape(signals[0].shape)
     return keyed_recording(signals[0], stated)
 
@@ -109,14 +109,14 @@ def keyed_recording(samples: np.ndarray, stated: Mapping[str, np.ndarray]) -> Ra
     if leads is None:
         leads = next((texts for name in others if (texts := _texts(others, (name,))) and _are_leads(texts)), None)
     if leads is not None and len(leads) not in samples.shape:
-        raise RecordError(f"names {len(leads)} leads and its samples have shape {samples.shape}: give a name a lead")
+        raise RecordError(f"names {len(leads)} leads for samples of shape {samples.shape}: save one name per lead")
     units = _texts(others, UNITS)
     if units is None and samples.dtype.kind in "iu":
         _refuse_gain(others)
     if units is not None and len(units) == 1:
         units *= len(leads) if leads else min(samples.shape)
     if units is not None and len(units) != (len(leads) if leads else min(samples.shape)):
-        raise RecordError(f"states {len(units)} units of samples of shape {samples.shape}: give one, or one a lead")
+        raise RecordError(f"states {len(units)} units for samples of shape {samples.shape}: save one, or one per lead")
     return Raw(samples, rate.fs_hz, leads, units, rate.notes, doubt=rate.doubt)
 
 
@@ -164,7 +164,7 @@ def _read_header(file: BinaryIO, n_bytes: int) -> tuple[tuple[int, ...], bool, n
     if not all(type(size) is int and size >= 0 for size in shape):
         raise RecordError(f"has shape {shape!s:.40}: give one recording as 12 leads x samples")
     if dtype.hasobject:
-        raise RecordError(f"holds {dtype} and not plain numbers, and is never unpickled: save it as float32")
+        raise RecordError(f"holds {dtype}, not plain numbers, and is never unpickled: save it as float32")
     needed, present = math.prod(shape) * dtype.itemsize, n_bytes - file.tell()
     if needed != present and 0 not in shape:
         raise RecordError(f"its header states {needed} bytes of samples and {present} are there: copy it again")

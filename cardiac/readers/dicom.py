@@ -46,7 +46,7 @@ def read_dicom(path: Path) -> Raw:
     groups = [*(_get(dataset, "WaveformSequence") or [])]
     if not groups:
         kind = " ".join(str(getattr(_get(dataset, "SOPClassUID"), "name", "of no class")).split())
-        raise RecordError(f"is DICOM without a waveform ({kind}): give the ECG's waveform object")
+        raise RecordError(f"is DICOM without a waveform ({kind}): export the ECG's waveform object")
     index, notes = choose_rhythm([_group(each) for each in groups], "groups of channels", "equal groups of channels")
     group = groups[index]
     n_samples, fs_hz = _whole(group, "NumberOfWaveformSamples"), check_rate(_number(group, "SamplingFrequency"))
@@ -92,14 +92,14 @@ def _number(item: Any, name: str, default: float | None = None) -> float:
     except ValueError as error:
         raise RecordError(f"its {words} {text[:40]!r} is not a number: export it again") from error
     if not math.isfinite(number):
-        raise RecordError(f"its {words} {text[:40]!r} cannot be: export it again")
+        raise RecordError(f"its {words} {text[:40]!r} is not valid: export it again")
     return number
 
 
 def _whole(item: Any, name: str) -> int:
     number = _number(item, name)
     if number != int(number) or number < 0:
-        raise RecordError(f"its {name} {number:g} cannot be: export it again")
+        raise RecordError(f"its {name} {number:g} is not valid: export it again")
     return int(number)
 
 
@@ -144,7 +144,7 @@ def _samples(group: Any, names: tuple[str, ...], n_samples: int) -> tuple[np.nda
     form = _text(group, "WaveformSampleInterpretation").upper() or "SS"
     if (bits, form) not in TYPES:
         law = f"by {LAWS[form]}" if form in LAWS else f"in {bits} bits of kind {form[:10]!r}"
-        raise RecordError(f"its samples are stored {law}, which is not read: export 16-bit whole numbers (SS)")
+        raise RecordError(f"its samples are stored {law}, which is not supported: export 16-bit whole numbers (SS)")
     dtype, data = np.dtype(TYPES[bits, form]), _get(group, "WaveformData")
     n_bytes = n_channels * n_samples * dtype.itemsize
     if not isinstance(data, bytes) or len(data) < n_bytes or n_channels != len(names):

@@ -20,7 +20,7 @@ def read_edf_file(path: Path) -> Raw:
     header = read_edf_header(path)
     leads = [each for each in header.channels if lead_and_sign(each.label) is not None]
     if not leads:
-        raise RecordError(f"holds {_labels(header)} and no lead of an ECG: give a recording with twelve leads")
+        raise RecordError(f"holds {_labels(header)} and no lead of an ECG: export a recording with twelve leads")
     return _read_channels(path, header, leads)
 
 
@@ -31,7 +31,7 @@ def read_edf_channels(path: Path) -> Raw:
     named = [each for each in signals if lead_and_sign(each.label) is not None]
     kept = [each for each in signals if each in named or not each.unit or mv_per_unit(each.unit)]
     if not kept:
-        raise RecordError(f"holds {_labels(header)} and no voltage: give an ECG with its unit")
+        raise RecordError(f"holds {_labels(header)} and no voltage: export an ECG with its unit")
     counts = {each.n for each in named or kept}
     return _read_channels(path, header, [each for each in kept if each.n in counts])
 
@@ -46,7 +46,9 @@ def _read_channels(path: Path, header: EdfHeader, leads: Sequence[Channel]) -> R
         raise RecordError(f"{fault}, so no sampling rate: write the true one there")
     rates = sorted({round(each.n / header.record_s, 6) for each in leads})
     if len(rates) > 1:
-        raise RecordError(f"its leads are sampled at {', '.join(f'{rate:g}' for rate in rates)} Hz: give one rate")
+        raise RecordError(
+            f"its leads are sampled at {', '.join(f'{rate:g}' for rate in rates)} Hz: export all at one rate"
+        )
     fs_hz = check_rate(rates[0])
     samples = _Samples(path, header, leads)
     n_samples = samples.shape[1]

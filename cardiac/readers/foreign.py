@@ -38,8 +38,8 @@ MAGICS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"MSCF\0\0\0\0", "a Windows cabinet", UNPACK),
     (2, b"-lh5-", "an LHA archive", UNPACK),
     (0, b"PK\x07\x08", "one part of a .zip in several", "join its parts"),
-    (0, b"\x80\x04\x95", "a Python pickle, which could run programs", SAVE),
-    (0, b"\x80\x05\x95", "a Python pickle, which could run programs", SAVE),
+    (0, b"\x80\x04\x95", "a Python pickle (which could run programs)", SAVE),
+    (0, b"\x80\x05\x95", "a Python pickle (which could run programs)", SAVE),
 )
 ENDINGS: dict[str, tuple[str, str]] = {
     ".adicht": ("a LabChart file", "export it as text from LabChart"),
@@ -47,9 +47,9 @@ ENDINGS: dict[str, tuple[str, str]] = {
     ".acq": ("a BIOPAC AcqKnowledge file", "export it as text from AcqKnowledge"),
     ".mwf": ("an MFER file", EXPORT),
     ".lzma": ("packed with LZMA", UNPACK),
-    ".pkl": ("a Python pickle, which could run programs", SAVE),
-    ".pickle": ("a Python pickle, which could run programs", SAVE),
-    ".joblib": ("a Python pickle, which could run programs", SAVE),
+    ".pkl": ("a Python pickle (which could run programs)", SAVE),
+    ".pickle": ("a Python pickle (which could run programs)", SAVE),
+    ".joblib": ("a Python pickle (which could run programs)", SAVE),
     ".h5": ("an HDF5 file", SAVE),
     ".hdf5": ("an HDF5 file", SAVE),
     ".cnt": ("an electroencephalograph's file", EXPORT),

@@ -19,8 +19,8 @@ LONGEST_LINE = 16 * 2**20
 CHUNK = 4 * 2**20  # letters that are parsed at once
 WIDE = 1_000  # columns from which rows are read one by one
 TYPED_BY = 200  # rows by which a column holds numbers or texts
-TOO_LONG = "holds a line of many millions of letters and no table: give one sample of all leads a line"
-NO_ROWS = "holds no rows of numbers: give samples as a table, one column a lead"
+TOO_LONG = "has a line of millions of characters and no table: write one sample of all leads per line"
+NO_ROWS = "holds no rows of numbers: save the samples as a table, one column per lead"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def read_grid(path: Path) -> Grid:
         head = file.read(HEAD_BYTES)
     encoding = text_encoding(head)
     if encoding is None:
-        raise RecordError("is neither text nor of another kind that is read: see docs/formats.md")
+        raise RecordError("is neither text nor another supported kind of file: see docs/formats.md")
     lines = [_without_remark(line) for line in head.decode(encoding, "replace").splitlines()]
     if size > len(head) and len(lines) > 1:
         lines = lines[:-1]  # cut short
@@ -187,7 +187,7 @@ def _parse(lines: list[str], form: Form, is_text: set[int], texts: dict[int, lis
     except (ValueError, OverflowError, pd.errors.ParserError) as error:
         raise _not_numbers(_first_bad(lines, form, is_text)) from error
     if table[form.n_columns].notna().any() or not isinstance(table.index, pd.RangeIndex):
-        raise RecordError("its rows are not all numbers of one length: export the samples alone")
+        raise RecordError("its rows are not all numbers or differ in length: export the samples alone")
     for column in is_text:
         texts[column] += [cell.strip().strip("'\"") for cell in table[column].fillna("")]
     numbers = table.drop(columns=[form.n_columns])

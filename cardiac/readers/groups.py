@@ -69,7 +69,7 @@ def choose_rhythm(groups: Sequence[Group], what: str, equal: str) -> tuple[int, 
     longest_s = groups[original[0]].duration_s
     rivals = [index for index in original if groups[index].duration_s * MUCH_LONGER > longest_s or not longest_s]
     if len(rivals) > 1:
-        raise RecordError(f"holds {len(rivals)} {equal}: give a file of one recording")
+        raise RecordError(f"holds {len(rivals)} {equal}: export a single recording")
     chosen = groups[rivals[0]]
     if len(groups) == 1:
         return rivals[0], ()
@@ -90,8 +90,8 @@ def _refuse_parts(groups: Sequence[Group], what: str) -> None:
     listed = "; ".join(", ".join(group.leads[:12]) + f": {group.duration_s:.3g} s" for group in groups[:4])
     if not (len(leads.intersection(LIMB)) >= 2 and leads.issuperset(CHEST)):
         raise RecordError(
-            f"holds {len(groups)} {what} ({listed[:160]}) and none of all leads: give all twelve together"
+            f"holds {len(groups)} {what} ({listed[:160]}) and none with all leads: export all twelve together"
         )
     raise RecordError(
-        f"its leads stand in {len(groups)} {what}, not recorded together ({listed[:160]}): give one recording of all leads"
+        f"its leads are in {len(groups)} {what}, not recorded together ({listed[:160]}): export one recording of all leads"
     )

@@ -50,14 +50,14 @@ def kind_of(path: Path) -> str:
     text = decoded(head)
     if text is None:
         if suffix in ENDINGS:
-            raise RecordError("is {}, which is not read: {}".format(*ENDINGS[suffix]))
-        raise Unknown("is of no kind that is read (see the README's table): export it as one of these")
+            raise RecordError("is {}, which is not supported: {}".format(*ENDINGS[suffix]))
+        raise Unknown("is not a supported kind of file (see the README's table): export it as one of these")
     if re.match(r"\s*<(?:!doctype\s+)?html\b", text, re.IGNORECASE):
-        raise _not_if(suffix in PAGES, "is a web page (HTML) and no table of samples: save the samples as .csv")
+        raise _not_if(suffix in PAGES, "is a web page (HTML), not a table of samples: save the samples as .csv")
     if text.lstrip("\ufeff \t\r\n\0").startswith("<"):
         return _kind_of_xml(path)
     if foreign := foreign_text(text):
-        raise RecordError("is {}, which is not read: {}".format(*foreign))
+        raise RecordError("is {}, which is not supported: {}".format(*foreign))
     return "text"
 
 
@@ -65,13 +65,13 @@ def _kind_of_binary(path: Path, head: bytes, suffix: str) -> str | None:
     """The kind by the first bytes, or by a name that only one kind has; None where it may be text."""
     if head[128:132] == b"DICM":
         if b"1.2.840.10008.1.3.10" in head[132:400]:
-            raise NoRecording("is a DICOM directory: give the files that it lists")
+            raise NoRecording("is a DICOM directory: use the files it lists")
         return "dicom"
     if BARE_DICOM.match(head):
         return "dicom"
     _check_recording(head, suffix)
     if foreign := foreign_kind(head, suffix):
-        raise RecordError("is {}, which is not read: {}".format(*foreign))
+        raise RecordError("is {}, which is not supported: {}".format(*foreign))
     if head.startswith(b"\x93NUMPY") or suffix == ".npy":
         return "npy"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -104,9 +104,9 @@ def _check_recording(head: bytes, suffix: str) -> None:
     if head.startswith(MEDIA) or head[4:8] == b"ftyp" or head[8:12] == b"AVI ":
         raise NoRecording("is a sound, film or font, and only samples are read: export the recording's data")
     if head.startswith(PROGRAMS) and BINARY.search(head):
-        raise NoRecording("is a program and no recording: give the files that it has written")
+        raise NoRecording("is a program, not a recording: use the files it has written")
     if head.startswith(OFFICE_97) and suffix in DOCUMENTS_97:
-        raise NoRecording("is an office document and no sheet of numbers: export the samples")
+        raise NoRecording("is an office document, not a sheet of numbers: export the samples")
 
 
 def _is_signal(path: Path, head: bytes) -> bool:
@@ -169,10 +169,10 @@ def _kind_of_zip(path: Path) -> str:
     if "[Content_Types].xml" in names:
         if any(name.startswith("xl/") for name in names):
             return "xlsx"
-        raise NoRecording("is an office document and no sheet of numbers: export the samples")
+        raise NoRecording("is an office document, not a sheet of numbers: export the samples")
     if "mimetype" in names and "content.xml" in names:
         is_text = suffix in (".odt", ".odp", ".odg", ".epub")
-        raise _not_if(is_text, "is an OpenDocument file, which is not read: save the samples as .xlsx or .csv")
+        raise _not_if(is_text, "is an OpenDocument file, which is not supported: save the samples as .xlsx or .csv")
     if any(name.endswith("/data.pkl") for name in names):
         raise RecordError("is a PyTorch file, which could run programs and is not read: save its samples as .npy")
     return "npz" if suffix == ".npz" else "archive"

@@ -62,7 +62,7 @@ def _load(path: Path) -> Mapping[str, Any]:
     with path.open("rb") as file:
         head = file.read(128)
     if head.startswith((b"MATLAB 7.3", b"\x89HDF")) or head[:8] == b"\x89HDF\r\n\x1a\n":
-        raise RecordError("is a MATLAB file of version 7.3 (HDF5), which is not read: save it with -v7")
+        raise RecordError("is a MATLAB file of version 7.3 (HDF5), which is not supported: save it with -v7")
     if path.stat().st_size > LARGEST_BYTES:
         raise RecordError(f"holds more than {LARGEST_BYTES / 2**20:.0f} MiB of MATLAB variables: cut it into parts")
     if head.startswith(b"MATLAB 5.0"):
@@ -74,7 +74,7 @@ def _load(path: Path) -> Mapping[str, Any]:
         raise
     except Exception as error:  # scipy raises what its parsing runs into
         raise RecordError(
-            f"is a damaged MATLAB file, or none, and no header {path.stem}.hea (WFDB) lies beside it: save it with -v7"
+            f"is a damaged MATLAB file or not one, and has no WFDB header {path.stem}.hea beside it: save it with -v7"
         ) from error
     return {name: value for name, value in content.items() if not name.startswith("__")}
 
@@ -108,11 +108,11 @@ def _parts(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         name, value, depth = waiting.pop(0)
         n_parts += 1
         if n_parts > MOST_PARTS:
-            raise RecordError(f"holds more than {MOST_PARTS:,} MATLAB variables: give one recording in a file")
+            raise RecordError(f"holds more than {MOST_PARTS:,} MATLAB variables: save one recording per file")
         array = np.asarray(value)
         if array.dtype.names and depth < DEEPEST:
             if array.size > 1:
-                raise RecordError(f"holds {array.size} structs in {name[:40]!r}: give one recording in a file")
+                raise RecordError(f"holds {array.size} structs in {name[:40]!r}: save one recording per file")
             fields = array.ravel()[0] if array.size else ()
             waiting += [(f"{name}.{key}", fields[key], depth + 1) for key in array.dtype.names if array.size]
         elif array.dtype.kind == "O" and array.size == 1 and depth < DEEPEST:
@@ -137,7 +137,7 @@ def _flat(array: np.ndarray, name: str) -> np.ndarray:
     if array.size <= MOST_PARTS and all(len(each) == 1 and each.dtype.kind in "fiuUS" for each in cells) and cells:
         return np.array([each[0].strip() if each.dtype.kind == "U" else each[0] for each in cells])
     if array.size and re.sub(r"[\W_]", "", _key(name).lower()) in NAMES:
-        raise RecordError(f"its {name[:40]!r} holds no plain texts: save the leads' names as a cell array of texts")
+        raise RecordError(f"its {name[:40]!r} holds no plain text: save the lead names as a cell array of text")
     return np.array([NOT_PLAIN] if array.size else [])
 
 
@@ -158,7 +158,7 @@ def _only(arrays: Mapping[str, np.ndarray], stated: Mapping[str, Any]) -> tuple[
     if len(rhythms) > 1:
         names = ", ".join(f"{name} {_shape(array)}" for name, array in rhythms.items())
         raise RecordError(
-            f"is a MATLAB file that holds {len(rhythms)} arrays ({names[:120]}): save one recording in a file"
+            f"is a MATLAB file that holds {len(rhythms)} arrays ({names[:120]}): save one recording per file"
         )
     name, array = next(iter(rhythms.items()))
     if array.ndim > 2:

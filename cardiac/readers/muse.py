@@ -20,14 +20,14 @@ def read_muse(path: Path) -> Raw:
     root = parse_xml(path)
     waveforms = [each for each in root.iter("Waveform") if each.find("LeadData") is not None]
     if not waveforms:
-        raise RecordError("holds no rhythm waveforms: give a file of one recording")
+        raise RecordError("holds no rhythm waveforms: export a single recording")
     index, notes = choose_rhythm([_group(each) for each in waveforms], "waveforms", "rhythm waveforms")
     waveform = waveforms[index]
     leads = [*waveform.iter("LeadData")]
     names = tuple(_name(lead) for lead in leads)
     samples = [_samples(lead, name) for lead, name in zip(leads, names, strict=True)]
     if not samples or len({len(each) for each in samples}) > 1:
-        raise RecordError("its leads are not of one length: export it again")
+        raise RecordError("its leads differ in length: export it again")
     off = [name for lead, name in zip(leads, names, strict=True) if text_of(lead, "LeadOff", "").upper() == "TRUE"]
     if off:
         notes += (Note("warning", f"the device noted a loose electrode on {', '.join(off)}"),)
@@ -50,9 +50,9 @@ def _rate(waveform: Element) -> float:
     base = number_of(text_of(waveform, "SampleBase"), "SampleBase")
     exponent = number_of(text_of(waveform, "SampleExponent", "") or "0", "SampleExponent")
     if abs(exponent) > LARGEST_EXPONENT or exponent != int(exponent):
-        raise RecordError(f"its SampleExponent {exponent:g} cannot be: export it again")
+        raise RecordError(f"its SampleExponent {exponent:g} is not valid: export it again")
     if base <= 0:
-        raise RecordError(f"its SampleBase {base:g} cannot be: export it again")
+        raise RecordError(f"its SampleBase {base:g} is not valid: export it again")
     return base * 10.0**exponent
 
 
@@ -65,7 +65,7 @@ def _samples(lead: Element, name: str) -> np.ndarray:
     """One lead's samples times its units a bit, float64 (n,)."""
     size = text_of(lead, "LeadSampleSize", "") or "2"
     if number_of(size, "LeadSampleSize") != 2:
-        raise RecordError(f"its samples of {size[:10]} bytes in lead {name[:10]} are not read: export 16 bits")
+        raise RecordError(f"its samples of {size[:10]} bytes in lead {name[:10]} are not supported: export 16 bits")
     try:
         content = binascii.a2b_base64("".join(text_of(lead, "WaveFormData").split()).encode(), strict_mode=True)
     except (binascii.Error, ValueError) as error:

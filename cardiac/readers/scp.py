@@ -64,7 +64,9 @@ def read_scp(content: bytes) -> Raw:
     """
     sections = _read_sections(bytes(content))
     if 6 not in sections and 12 in sections:
-        raise RecordError("keeps its samples in section 12 (SCP-ECG version 3), which is not read: export version 2")
+        raise RecordError(
+            "keeps its samples in section 12 (SCP-ECG version 3), which is not supported: export version 2"
+        )
     leads, is_subtracted = _read_leads(_needed(sections, 3, "names no lead"))
     rhythm = read_block(_needed(sections, 6, "holds no rhythm data"), 6, len(leads))
     tables = read_tables(sections[2]) if 2 in sections else {}
@@ -75,7 +77,7 @@ def read_scp(content: bytes) -> Raw:
     interval_us = rhythm.interval_us / factor
     first, last = max(lead.first for lead in leads), min(lead.last for lead in leads)
     if first > last:
-        raise RecordError("its leads were recorded one after another: export a recording in which all run together")
+        raise RecordError("its leads were recorded one after another: export one with all leads recorded together")
     samples = np.stack([row[first - lead.first : last + 1 - lead.first] for row, lead in zip(rows, leads, strict=True)])
     samples *= rhythm.step_nv / 1000
     if is_subtracted:
@@ -124,7 +126,7 @@ def _read_sections(content: bytes) -> dict[int, bytes]:
 
 def _read_section(content: bytes, number: int, at: int, size: int) -> bytes:
     if at < FILE_HEADER or size < SECTION_HEADER or at + size > len(content):
-        raise RecordError(f"its section {number} lies outside of the file: copy it again")
+        raise RecordError(f"its section {number} lies outside the file: copy it again")
     section = content[at : at + size]
     if struct.unpack_from("<H", section, 2)[0] != number:
         raise RecordError(f"does not hold section {number} where it states it: copy it again")

@@ -91,20 +91,20 @@ def read_tables(body: bytes) -> dict[int, Table]:
     for _ in range(number):
         n_codes, at = _count(body, at), at + 2
         if at + 9 * n_codes > len(body):
-            raise RecordError("its Huffman tables (section 2) stop short: copy it again")
+            raise RecordError("its Huffman tables (section 2) are cut short: copy it again")
         tables.append(make_table(list(struct.iter_unpack("<BBBhI", body[at : at + 9 * n_codes]))))
         at += 9 * n_codes
     # The standard counts them from 1; some programs count from 0, and then one leads to 0 or, so it seems, to itself.
     first = 0 if any({0, index} & table.leads_to for index, table in enumerate(tables, 1)) else 1
     numbered = dict(enumerate(tables, first))
     if any(not table.leads_to <= set(numbered) for table in tables):
-        raise RecordError("one of its Huffman tables leads to another that is not there: export the recording again")
+        raise RecordError("one of its Huffman tables refers to another that is missing: export the recording again")
     return numbered
 
 
 def _count(body: bytes, at: int) -> int:
     if at + 2 > len(body):
-        raise RecordError("its Huffman tables (section 2) stop short: copy it again")
+        raise RecordError("its Huffman tables (section 2) are cut short: copy it again")
     return struct.unpack_from("<H", body, at)[0]
 
 

@@ -63,7 +63,7 @@ NO_BEATS = Beats(0, 0, np.empty(0, BEAT), np.empty(0, ZONE))
 def unpack(form: str, body: bytes, at: int, number: int) -> tuple[int, ...]:
     """Numbers of a section; RecordError where they would lie behind its end."""
     if at + struct.calcsize(form) > len(body):
-        raise RecordError(f"its section {number} stops short: copy it again")
+        raise RecordError(f"its section {number} is cut short: copy it again")
     return struct.unpack_from(form, body, at)
 
 
@@ -76,11 +76,13 @@ def read_block(body: bytes, number: int, n_leads: int) -> Block:
     sizes = unpack(f"<{n_leads}H", body, 6, number)
     at = 6 + 2 * n_leads
     if number == 6 and at + sum(sizes) > len(body):
-        raise RecordError("its rhythm data (section 6) stop short: copy it again")
+        raise RecordError("its rhythm data (section 6) are cut short: copy it again")
     if number == 6 and not (step_nv and interval_us):
         raise RecordError("states no sampling rate or no amplitude (0 in section 6): export the recording again")
     if number == 6 and order > 2:
-        raise RecordError(f"holds differences of order {order}, and 0 to 2 are known: export the recording again")
+        raise RecordError(
+            f"holds differences of order {order}, and only 0 to 2 are supported: export the recording again"
+        )
     ends = np.cumsum([at, *sizes]).tolist()
     parts = tuple(body[begin:end] for begin, end in pairwise(ends))
     return Block(step_nv, interval_us, order, bimodal == 1, parts)
@@ -91,7 +93,7 @@ def read_beats(body: bytes) -> Beats:
     length_ms, fiducial, number = unpack("<HHH", body, 0, 4)
     at = 6 + BEAT.itemsize * number
     if at > len(body):
-        raise RecordError("its section 4 stops short: copy it again")
+        raise RecordError("its section 4 is cut short: copy it again")
     beats = np.frombuffer(body, BEAT, number, 6)
     if number and at + ZONE.itemsize * number <= len(body):
         return Beats(length_ms, fiducial, beats, np.frombuffer(body, ZONE, number, at))
@@ -107,7 +109,7 @@ def decimation(rhythm: Block, reference: Block | None) -> int:
     ratio, rest = divmod(rhythm.interval_us, reference.interval_us)
     is_usual = not rest and ratio <= MOST_DECIMATION
     if rhythm.is_bimodal and not is_usual:
-        raise RecordError("states no usual decimation (sections 5 and 6): export it without compression")
+        raise RecordError("states an unusual decimation (sections 5 and 6): export it without compression")
     return ratio if is_usual else 1
 
 
@@ -239,7 +241,7 @@ def add_reference(
     if beats is not NO_BEATS and not beats.length_ms:
         return  # some devices set the flag and have none: nothing can have been subtracted
     if reference is None or beats is NO_BEATS or not reference.step_nv or reference.order > 2:
-        raise RecordError("its reference beat was taken out and is not there (sections 4, 5): export it again")
+        raise RecordError("its reference beat was subtracted and is missing (sections 4, 5): export it again")
     if reference.interval_us != interval_us:
         raise RecordError("its reference beat is sampled at another rate than its leads: export it uncompressed")
     count = round(beats.length_ms * 1000 / interval_us)

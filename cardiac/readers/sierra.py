@@ -28,7 +28,7 @@ def read_sierra(path: Path) -> Raw:
     if not waveforms and next(root.iter("repbeat"), None) is not None:
         raise RecordError("holds representative beats and no rhythm (parsedwaveforms): export the rhythm's samples")
     if len(waveforms) != 1:
-        raise RecordError(f"holds {len(waveforms) or 'no'} sets of waveforms: give a file of one recording")
+        raise RecordError(f"holds {len(waveforms) or 'no'} sets of waveforms: export a single recording")
     characteristics = root.find("dataacquisition/signalcharacteristics")
     fs_hz = number_of(text_of(characteristics, "samplingrate"), "samplingrate")
     resolution_uv = number_of(text_of(characteristics, "resolution"), "resolution")
@@ -45,7 +45,7 @@ def read_sierra(path: Path) -> Raw:
         raise RecordError(f"cannot be decoded as Sierra XML ({first_line(error)}): export it again") from error
     names = [lead_of(lead.label) or lead.label for lead in leads]
     if names[:6] != LIMB or any(len(lead.samples) != n_samples for lead in leads):
-        raise RecordError("its leads are not those that it states, or not of that length: copy it again")
+        raise RecordError("its leads are not the stated ones, or not of the stated length: copy it again")
     age, sex = _patient(root)
     samples = np.stack([lead.samples for lead in leads]) * resolution_uv
     return Raw(samples, fs_hz, tuple(names), ("uV",) * len(names), age_years=age, sex=sex)
@@ -55,7 +55,9 @@ def _plain(root: Element, waveforms: Element, fs_hz: float) -> bytes:
     """What the library looks at and no more, in plain words: it holds every tag in a kilobyte of memory."""
     version = text_of(root, "documentinfo/documentversion", "")
     if version.split(".")[:2] not in (["1", "03"], ["1", "04"]):
-        raise RecordError(f"is Sierra XML of version {version[:20] or 'none'}, and 1.03 and 1.04 are read: export that")
+        raise RecordError(
+            f"is Sierra XML of version {version[:20] or 'none'}, and only 1.03 and 1.04 are supported: export one of these"
+        )
     new = Element("restingecgdata")
     info = SubElement(new, "documentinfo")
     SubElement(info, "documenttype").text = "PhilipsECG"
@@ -82,7 +84,7 @@ def _expected(waveforms: Element, fs_hz: float) -> int:
         raise RecordError("its samples are not base64: copy it again") from error
     compression = waveforms.get("compressmethod", waveforms.get("compression", "Uncompressed"))
     if compression != "XLI":
-        raise RecordError(f"its samples are stored as {compression[:20]!r}, which is not read: export it with XLI")
+        raise RecordError(f"its samples are stored as {compression[:20]!r}, which is not supported: export it with XLI")
     position = 0
     while position < len(content):
         size = int.from_bytes(content[position : position + 4], "little")

@@ -196,7 +196,7 @@ def _columns(grid: Grid, headings: Headings) -> Columns:
 def _refuse_several(name: str, cells: Sequence[str] | np.ndarray) -> None:
     """Raise RecordError where a column names several patients or records."""
     if re.sub(r"[\W_]", "", name.lower()) in IDS and len({str(cell) for cell in cells}) > 1:
-        raise RecordError(f"its column {name!r} tells several of them apart: give one recording in a file")
+        raise RecordError(f"its column {name!r} names several of them: save one recording per file")
 
 
 def _heading_statements(headings: Headings) -> list[Statement]:
@@ -242,7 +242,7 @@ def _whole_units(names: Sequence[str] | None, units: Sequence[str], of_all: str)
         return tuple(own or of_all for own in units) if of_all or any(units) else None
     if "" in of_leads and len(stated) > 1:
         bare = next(names[index] for index, unit in enumerate(units) if is_lead[index] and not unit)
-        raise RecordError(f"states units of {len(stated)} kinds and none for {bare[:20]!r}: give every lead its unit")
+        raise RecordError(f"states units of {len(stated)} kinds and none for {bare[:20]!r}: state every lead's unit")
     common = next(iter(stated))
     return tuple(unit or (common if lead else of_all) for unit, lead in zip(units, is_lead, strict=True))
 

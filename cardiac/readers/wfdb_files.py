@@ -51,12 +51,12 @@ class _Recording:
     def __init__(self, segments: Sequence[Segment], fs_hz: float) -> None:
         headers = [each.header for each in segments if each.header is not None]
         if not headers:
-            raise RecordError("the WFDB record holds no signal: give a waveform record")
+            raise RecordError("the WFDB record holds no signal: use a waveform record")
         signals = headers[0].signals
         rates = {each.per_frame for each in signals if lead_and_sign(each.name)} or {each.per_frame for each in signals}
         if len(rates) > 1:
             listed = ", ".join(f"{fs_hz * rate:g}" for rate in sorted(rates))
-            raise RecordError(f"its leads are sampled at {listed} Hz: give one rate")
+            raise RecordError(f"its leads are sampled at {listed} Hz: export all at one rate")
         self.segments, self.per_frame, self.factor = segments, rates.pop(), 0.0
         self.kept = [each for each in signals if each.per_frame == self.per_frame]
         self.names, self.notes = _names(self.kept)
@@ -77,7 +77,9 @@ class _Recording:
         if not late:
             return 0
         if len(self.segments) > 1:
-            raise RecordError("its header shifts leads within its segments (skew), which is not read: give it in one")
+            raise RecordError(
+                "its header shifts leads within its segments (skew), which is not supported: save it as one segment"
+            )
         if late >= self.segments[0].n_frames:
             raise RecordError("its header shifts a lead by more than the recording is long: copy it again")
         self.notes.append(Note("info", f"its leads are stored up to {late / fs_hz:.3g} s apart, and were put together"))
@@ -159,7 +161,7 @@ def _indices(kept: Sequence[Signal], signals: Sequence[Signal]) -> list[int | No
         return [*range(len(names))]
     indices = [names.index(each.name) if each.name in names else None for each in kept]
     if any(at is not None and signals[at].per_frame != each.per_frame for at, each in zip(indices, kept, strict=True)):
-        raise RecordError("its segments are sampled at several rates: give a recording of one rate")
+        raise RecordError("its segments are sampled at several rates: export all at one rate")
     return indices
 
 
@@ -169,7 +171,7 @@ def _to_unit(given: str, wanted: str) -> float:
         return 1.0
     factors = mv_per_unit(given), mv_per_unit(wanted)
     if None in factors:
-        raise RecordError(f"its segments give a lead in {given[:20]} and in {wanted[:20]}: give mV, µV or V")
+        raise RecordError(f"its segments have a lead in {given[:20]} and in {wanted[:20]}: use mV, µV or V")
     return factors[0] / factors[1]
 
 
@@ -218,7 +220,7 @@ def _check_sums(rows: Sequence[np.ndarray], signals: Sequence[Signal]) -> None:
     """Refuse samples whose sums are not those of their header; a header that states 0 or none cannot be checked."""
     for row, each in zip(rows, signals, strict=True):
         if each.checksum and each.checksum % 65536 != int(row.sum(dtype=np.int64)) % 65536:
-            raise RecordError("its samples are not those that its header was written for (checksum): copy both again")
+            raise RecordError("its samples do not match the checksum in its header: copy both again")
 
 
 def _header_of(path: Path) -> Path:
@@ -227,5 +229,5 @@ def _header_of(path: Path) -> Path:
         return path
     header = beside(path.parent, f"{path.stem}.hea")
     if header is None:
-        raise RecordError(f"is a signal file without its header {path.stem}.hea: put that beside it")
+        raise RecordError(f"is a signal file without its header {path.stem}.hea: put the header beside it")
     return header

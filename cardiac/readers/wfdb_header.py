@@ -52,10 +52,10 @@ class Header:
 def read_header(path: Path, is_segment: bool = False) -> Header:
     """What a header states. Raises RecordError for one that is none, or leaves rate or gain open."""
     if path.stat().st_size > LARGEST_BYTES:
-        raise RecordError("its header is too large to be one: give the .hea file of a WFDB record")
+        raise RecordError("its header is too large for a WFDB header: give the .hea file of a WFDB record")
     text = decoded(path.read_bytes())
     if text is None:
-        raise RecordError("its header is no text: give the .hea file of a WFDB record")
+        raise RecordError("its header is not text: give the .hea file of a WFDB record")
     lines = [line.strip() for line in text.replace("\ufeff", "").splitlines() if line.strip()]
     comments = tuple(line.lstrip("# \t") for line in lines if line.startswith("#"))
     lines = [line for line in lines if not line.startswith("#")]
@@ -68,10 +68,10 @@ def read_header(path: Path, is_segment: bool = False) -> Header:
     if n_segments:
         listed = _listed(rest, _whole(n_segments, "number of segments", MOST_SEGMENTS), "segments")
         if not listed:
-            raise RecordError("its header states 0 segments: give a waveform record")
+            raise RecordError("its header states 0 segments: use a waveform record")
         return Header(fs_hz, n_frames, (), tuple(map(_segment, listed)), comments)
     if not n_signals:
-        raise RecordError("its header lists no signal: give a waveform record")
+        raise RecordError("its header lists no signal: use a waveform record")
     signals = tuple(_signal(line, index) for index, line in enumerate(_listed(rest, n_signals, "signals")))
     return Header(fs_hz, n_frames, _of_one_file(signals), (), comments)
 
@@ -93,7 +93,7 @@ def _listed(lines: Sequence[str], number: int, what: str) -> Sequence[str]:
 
 def _whole(text: str, what: str, most: int) -> int:
     if not re.fullmatch(r"\d{1,9}", text) or int(text) > most:
-        fault = f"cannot be read as a WFDB record ({text[:20]!r} stands in its header as {what})"
+        fault = f"cannot be read as a WFDB record (its header has {text[:20]!r} as {what})"
         raise RecordError(f"{fault}: give the .hea file of one")
     return int(text)
 
@@ -133,7 +133,7 @@ def _signal(line: str, index: int) -> Signal:
     parts = line.split(maxsplit=2)
     form = _FORMAT.fullmatch(parts[1]) if len(parts) > 1 else None
     if form is None:
-        raise RecordError(f"its header's line {line[:60]!r} is no signal's: give the .hea file of a WFDB record")
+        raise RecordError(f"its header's line {line[:60]!r} describes no signal: give the .hea file of a WFDB record")
     rest = parts[2] if len(parts) > 2 else ""
     gain = _GAIN.match(rest)
     if gain is None or number(gain[1]) == 0:
@@ -141,13 +141,15 @@ def _signal(line: str, index: int) -> Signal:
             f"its header states no gain for a lead (0 or none) in {line[:60]!r}: write the true gain there"
         )
     if not 1 / LARGEST_GAIN < abs(number(gain[1])) < LARGEST_GAIN or abs(number(gain[2] or "0")) > LARGEST_GAIN:
-        raise RecordError(f"its header states a gain that cannot be in {line[:60]!r}: write the true gain there")
+        raise RecordError(f"its header states an impossible gain in {line[:60]!r}: write the true gain there")
     fields = re.match(r"((?:\s+-?\d+(?:\.\d*)?(?=\s|$)){0,5})\s*(.*)", rest[gain.end() :])
     numbers, name = [int(number(each)) for each in fields[1].split()], fields[2].strip()
     _, zero, first, checksum, _ = (numbers + [0] * 5)[:5]
     for mark, value in (("x", form[2]), (":", form[3]), ("+", form[4])):
         if value and abs(int(value)) > 10**9:
-            raise RecordError(f"its header states {mark}{value[:20]} in {line[:60]!r}, which cannot be: copy it again")
+            raise RecordError(
+                f"its header states {mark}{value[:20]} in {line[:60]!r}, which is not valid: copy it again"
+            )
     return Signal(
         file=parts[0],
         form=form[1],

@@ -46,10 +46,10 @@ def find_segments(header: Header, folder: Path) -> tuple[list[Segment], list[Not
             continue
         own = read_header(_required_file(folder, f"{name}.hea", "segment"), is_segment=True)
         if own.segments:
-            raise RecordError("a segment of it is itself in segments: give the record that holds the samples")
+            raise RecordError("one of its segments consists of segments: give the record that holds the samples")
         if own.fs_hz not in (None, header.fs_hz):
             raise RecordError(
-                f"its segment {name[:40]} is sampled at {own.fs_hz:g} Hz, unlike the record: give one rate"
+                f"its segment {name[:40]} is sampled at {own.fs_hz:g} Hz, unlike the record: export all at one rate"
             )
         if n_frames == 0 and index == 0:
             segments.append(Segment(own, {}, 0))  # the list of all signals that other segments have
@@ -106,7 +106,7 @@ def _frames_in(path: Path, signals: list[Signal]) -> int:
 def _signal_file(folder: Path, name: str, signal: Signal) -> Path:
     if signal.form not in BITS or name in (GAP, "-"):
         where = "in no file" if name in (GAP, "-") or signal.form == "0" else f"in format {signal.form[:10]}"
-        raise RecordError(f"its header states samples {where}, which are not read: give a record in format 16")
+        raise RecordError(f"its header states samples {where}, which are not supported: save the record in format 16")
     path = _required_file(folder, name, "signal file")
     with path.open("rb") as file:
         start = file.read(10)
@@ -118,8 +118,10 @@ def _signal_file(folder: Path, name: str, signal: Signal) -> Path:
 def _required_file(folder: Path, name: str, what: str) -> Path:
     """The file of this name in the folder, whatever its case; nothing outside of the folder is ever looked at."""
     if name in ("", ".", "..") or re.search(r"[/\\\x00]", name):
-        where = f"its {what} {name[:80]} lies outside of its folder"
-        raise RecordError(f"cannot be read as a WFDB record ({where}): put that beside the header and name it so")
+        where = f"its {what} {name[:80]} lies outside its folder"
+        raise RecordError(
+            f"cannot be read as a WFDB record ({where}): put it beside the header and correct its name there"
+        )
     path = beside(folder, name)
     if path is None and beside(folder, f"{name}.gz"):
         raise RecordError(f"its {what} {name} is compressed ({name}.gz): unpack it")

@@ -37,7 +37,7 @@ def read_workbook(path: Path) -> Grid:
     bodies = [_first_row(rows) for rows in sheets]
     with_samples = [index for index, first in enumerate(bodies) if first is not None]
     if len(with_samples) != 1:
-        raise RecordError(f"holds {len(with_samples) or 'no'} sheets of samples: give a workbook of one recording")
+        raise RecordError(f"holds {len(with_samples) or 'no'} sheets of samples: save one recording per workbook")
     grid = _grid_of(sheets[with_samples[0]], bodies[with_samples[0]])
     others = [line for index, rows in enumerate(sheets) if index != with_samples[0] for line in _lines(rows[:200])]
     return Grid((*grid.lines, *others), grid.rows, grid.body, grid.texts)
@@ -78,7 +78,7 @@ def _check_sheet(content: Any) -> None:
     extent = max(columns[1] - columns[0] + 1, 0) * max(rows[1] - rows[0] + 1, 0)
     if extent > MOST_CELLS:
         raise RecordError(
-            f"its sheet reaches over {extent:,} cells and up to {MOST_CELLS:,} are read: delete what stands far away"
+            f"its sheet reaches over {extent:,} cells and up to {MOST_CELLS:,} are read: delete cells far from the samples"
         )
 
 

@@ -17,7 +17,7 @@ MOST_TAGS = 1_000_000  # each takes a hundred bytes of memory and more
 MOST_ATTRIBUTES = 500_000
 LONGEST_MARKUP = 4 * 2**20  # bytes of one tag, comment or declaration, which the parser holds whole
 PIECE = 2**16
-ENTITIES = "its XML has entities of its own, which are never read: export it without"
+ENTITIES = "its XML defines its own entities, which are never read: export it without them"
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})[\"']")
 
@@ -83,8 +83,8 @@ def _parse(path: Path, target: type) -> Any:
         except UnicodeDecodeError:
             continue  # in the next encoding
         except ParseError as error:
-            raise RecordError(f"is not whole XML ({first_line(error)}): copy it again") from error
-    raise RecordError("is not whole XML (its letters are of no encoding that is known): copy it again")
+            raise RecordError(f"is damaged XML ({first_line(error)}): copy it again") from error
+    raise RecordError("is XML in no known encoding: copy it again")
 
 
 def _encodings(path: Path) -> list[str]:
@@ -146,5 +146,5 @@ def number_of(text: str, what: str) -> float:
     except ValueError as error:
         raise RecordError(f"its {what} {text[:40]!r} is not a number: export it again") from error
     if abs(number) > 1e12 or number != number:
-        raise RecordError(f"its {what} {text[:40]!r} cannot be: export it again")
+        raise RecordError(f"its {what} {text[:40]!r} is not valid: export it again")
     return number

@@ -112,7 +112,7 @@ def test_words_for_no_value_may_be_names(tmp_path):
         ("record_id\na\n", "a.csv: column 'fold' is missing: the table needs record_id, fold"),
         ("record_id,fold\na,1,2\n", "a row is longer than the head"),
         ("record_id,fold\na,1\n,2\n", "a.csv: row 3 names no record"),
-        ("record_id,fold\na,1\na,2\n", "record 'a' stands there twice"),
+        ("record_id,fold\na,1\na,2\n", "record 'a' is listed twice"),
         ("", "cannot be read as a CSV table"),
         (b"\xff\xfe\x00", "cannot be read as a CSV table"),
     ],

@@ -40,7 +40,7 @@ def test_a_leak_is_refused_by_name():
 
 
 def test_too_few_patients():
-    with pytest.raises(DatasetError, match="3 patients do not fill 5 folds"):
+    with pytest.raises(DatasetError, match="3 patients are too few for 5 folds"):
         draw_folds(TARGETS[:6], PATIENTS[:6], 5, 1)
 
 
@@ -80,5 +80,5 @@ def test_known_folds_of_another_number_or_with_a_leak_are_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"are 5 and data\.n_folds is 4"):
         assigned((known,), tmp_path / "new.csv", n_folds=4)
     write_folds(RECORDS, np.arange(300) % 5, known)
-    with pytest.raises(DatasetError, match="stands in two folds"):
+    with pytest.raises(DatasetError, match="is in two folds"):
         assigned((known,), tmp_path / "new.csv")

@@ -217,7 +217,7 @@ def test_wfdb_faults(tmp_path, signal):
         ("12 500 5000", "12", "no sampling rate"),
         ("record.dat 16 ", "record.dat 16:40000000 ", "copy it again|cannot be read"),
         ("record.dat 16 ", "record.dat 212 ", "checksum|cannot be read"),
-        ("/mV", "x/mV", "is no voltage that is known"),
+        ("/mV", "x/mV", "is not a known unit of voltage"),
     ],
 )
 def test_wfdb_headers_that_lie(tmp_path, signal, old, new, told):
@@ -305,7 +305,7 @@ def test_names_that_no_disk_takes():
 def test_wfdb_missing_lead_and_unknown_unit(tmp_path, signal):
     with pytest.raises(RecordError, match="lead V6 is missing"):
         read_record(write_wfdb(tmp_path, signal[:11], LEADS[:11]))
-    with pytest.raises(RecordError, match="no voltage that is known"):
+    with pytest.raises(RecordError, match="not a known unit of voltage"):
         read_record(write_wfdb(tmp_path, signal, units="mmHg"))
 
 

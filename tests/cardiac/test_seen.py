@@ -84,7 +84,7 @@ def test_a_wall_that_is_not_seen_gives_no_decision(leads, wall, instead):
     assert set(reason.leads) <= set(leads)
     assert all(lead in reason.text for lead in reason.leads)
     assert reason.kind in ("flat", "lead_off", "muscle_noise")
-    with pytest.raises(RecordRejected, match="no decision on it is worth anything"):
+    with pytest.raises(RecordRejected, match="too poor for a decision"):
         require_usable(quality)
 
 

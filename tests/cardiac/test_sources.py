@@ -61,7 +61,7 @@ def test_links_pipes_and_what_cannot_be_opened(tmp_path, signal):
     listing = listed(tmp_path / "in")
     assert sorted(names(listing)) == ["a", "b", "pipe"]
     assert sorted(name for name, _ in listing.refused) == ["gone.npy", "self"]
-    assert all("is a link to nothing" in told for _, told in listing.refused)
+    assert all("is a broken link" in told for _, told in listing.refused)
     assert [told for _, told in listed(tmp_path / "in/gone.npy").refused] == [dict(listing.refused)["gone.npy"]]
     with pytest.raises(RecordError, match="is not a plain file"):
         read_record(tmp_path / "in/pipe.csv")
@@ -84,7 +84,7 @@ def test_missing_and_empty_paths_stop_none_of_the_others(tmp_path, signal):
     assert names(listing) == ["a"]
     assert [told for _, told in listing.missing] == [f"{name}: there is no such file: check the path"
                                                      for name in ("nothing.npy", "where", long)]  # fmt: skip
-    assert [told for _, told in listing.empty] == [f"{tmp_path}/empty: no recording lies in it: check the path"]
+    assert [told for _, told in listing.empty] == [f"{tmp_path}/empty: contains no recording: check the path"]
 
 
 def test_what_is_given_twice_is_read_once(tmp_path, signal):
@@ -130,7 +130,7 @@ def test_a_folder_for_the_cluster_lists_archives_and_opens_none(tmp_path, signal
     (tmp_path / "readme.md").touch()
     assert [each.record_id for each in list_folder(tmp_path)] == ["a.npy", "gone.npy", "x.zip"]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RecordError, match="no recording lies in it"):
+    with pytest.raises(RecordError, match="contains no recording"):
         list_folder(tmp_path / "empty")
 
 
@@ -238,10 +238,10 @@ def test_a_manifest_names_paths_urls_and_rates(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ([{"path": "a"}, {"path": "b", "record_id": "a"}], "list.csv: 'a' stands there twice"),
+        ([{"path": "a"}, {"path": "b", "record_id": "a"}], "list.csv: 'a' is listed twice"),
         ([{"path": "  "}], "list.csv: a row names no path"),
         ([{"path": None}], "list.csv: a row names no path"),
-        ([{"path": "a", "fs_hz": "quick"}], "list.csv: the fs_hz of 'a' is 'quick' and no number"),
+        ([{"path": "a", "fs_hz": "quick"}], "list.csv: the fs_hz of 'a' is 'quick', which is not a number"),
     ],
 )
 def test_a_manifest_that_leaves_something_open_is_refused(rows, sentence, tmp_path):

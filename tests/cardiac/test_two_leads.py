@@ -138,7 +138,7 @@ def test_a_minute_in_other_formats(kind, half_hour, tmp_path):
     assert assess_quality(record).status == "ok"
     with pytest.raises(RecordError, match="lead V1 is missing among MLII, V5"):
         read_record(path, leads=("V1",))
-    with pytest.raises(RecordError, match="give all twelve leads"):
+    with pytest.raises(RecordError, match="export all twelve leads"):
         read_record(path)
 
 
@@ -251,7 +251,7 @@ def test_names_of_channels():
 
 def test_a_record_that_lacks_what_is_asked_for_is_refused(record):
     assert read_record(record, leads=None) is record
-    with pytest.raises(RecordError, match="has the leads MLII, V5: give I, II, III"):
+    with pytest.raises(RecordError, match="has the leads MLII, V5 instead of I, II, III"):
         read_record(record)
 
 

@@ -80,7 +80,7 @@ WRONG = {
     "a column is missing": ([row[:-1] for row in FULL], f"column {HEAD[-1]!r} is missing"),
     "a column too many": ([[*FULL[0], "age"], *([*row, "1"] for row in FULL[1:])], "column 'age' is not one"),
     "no record in a row": ([*FULL, ["", *[""] * 7]], "row 4 names no record"),
-    "a record twice": ([*FULL, FULL[1]], "record 'a' stands there twice"),
+    "a record twice": ([*FULL, FULL[1]], "record 'a' is listed twice"),
     "no row": ([HEAD], "has no row"),
     "a row too long": ([*FULL, ["c", *[""] * 9]], "cannot be read as a CSV table"),
     "a formula": ([*FULL, ["=1+1", *[""] * 7]], "row 4 begins like a formula"),

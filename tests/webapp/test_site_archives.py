@@ -139,7 +139,7 @@ def test_too_many_and_too_much(site, good, monkeypatch):
              ("sum.zip", zip_bytes(dict(halves))), ("sum.tar.xz", tar_bytes(*halves, mode="w:xz"))]  # fmt: skip
     told = refused(site, *files, ("good.npy", good), records=["good"])
     assert sorted(told) == sorted(name for name, _ in files)
-    assert all("give it in parts" in reason for reason in told.values()), told
+    assert all("split it into parts" in reason for reason in told.values()), told
 
 
 @ONE_DATABASE
@@ -183,11 +183,11 @@ def test_nested(site, archive, good):
         deep = zip_bytes({f"{depth}.zip": deep, f"{depth}.npy": good})
     told = refused(site, ("deep.zip", deep), records=["0", "1", "2"])
     [(name, reason)] = told.items()
-    assert name == "deep.zip/2.zip/1.zip/0.zip" and "an archive in 3 others" in reason
+    assert name == "deep.zip/2.zip/1.zip/0.zip" and "an archive inside 3 others" in reason
     nothing = zip_bytes({"inner.tar.gz": tar_bytes(("a", b"b"), mode="w:gz")})
     told = refused(site, ("only.zip", nothing))
     assert told["only.zip"] == (
-        "only.zip: no recording lies in it (1 file passed over: only.zip/inner.tar.gz/a): check the path"
+        "only.zip: contains no recording (1 file passed over: only.zip/inner.tar.gz/a): check the path"
     )
 
 

@@ -74,7 +74,7 @@ def test_an_archive_is_a_folder(kind, tmp_path, target, signal):
     for place, name in held["files"]:
         if name.endswith((".npy", ".hea")):
             assert np.abs(read_record(target / place).signal - signal).max() < 1e-3
-    with pytest.raises(RecordError, match="is an archive and no single recording"):
+    with pytest.raises(RecordError, match="is an archive, not a single recording"):
         read_record(path)
 
 
@@ -230,7 +230,7 @@ def test_a_tar_that_is_cut_short_gives_what_came_before(kind, tmp_path, target):
     found, held = contents(path, target)
     assert 0 < len(found) < 8
     assert dict(found).items() <= {f"x.{kind}/{name}": each for name, each in members}.items()
-    assert any(name == f"x.{kind}" and "what follows is lost" in told for name, told in held["refused"])
+    assert any(name == f"x.{kind}" and "the rest is lost" in told for name, told in held["refused"])
     path.write_bytes(content[:60])
     with pytest.raises(RecordError, match=f"^x.{kind}: "):
         unpack(path, target)
@@ -288,7 +288,7 @@ def test_an_archive_within_too_many_is_refused_alone(tmp_path, target):
     assert sorted(name.rpartition("/")[2] for name, _ in found) == ["1.npy", "2.npy", "3.npy"]
     [(name, told)] = held["refused"]
     assert name == "1.zip/2.zip/3.zip/4.zip"
-    assert told == f"{name}: is an archive in 3 others: unpack it and give it by itself"
+    assert told == f"{name}: is an archive inside 3 others: unpack it and give that archive alone"
 
 
 def test_a_damaged_archive_within_another_is_lost_alone(tmp_path, target):
@@ -304,7 +304,7 @@ def test_a_damaged_archive_within_another_is_lost_alone(tmp_path, target):
 def test_limits_on_files_and_bytes_hold_over_the_whole_nest(kind, tmp_path, target, monkeypatch):
     monkeypatch.setattr(archives, "FREE_BYTES", 1_000)
     path = packed(tmp_path / f"a.{kind}", [("a.npy", b"0" * 10_000_000)])
-    with pytest.raises(RecordError, match=f"^a.{kind}: holds more than .* give it in parts"):
+    with pytest.raises(RecordError, match=f"^a.{kind}: holds more than .* split it into parts"):
         unpack(path, target)
     assert list(target.rglob("*.npy")) == []
     inner = packed(tmp_path / f"b.{kind}", [("a.npy", bytes(10**6)), ("b.npy", b"x")]).read_bytes()

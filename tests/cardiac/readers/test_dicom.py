@@ -172,7 +172,7 @@ def test_three_by_four_with_a_strip_below(whole, tmp_path):
 
 def test_groups_without_the_chest_leads(whole, tmp_path):
     told = told_of(written(tmp_path / "a.dcm", group_of(whole, LEADS[:3]), group_of(whole, LEADS[3:6])))
-    assert "none of all leads" in told
+    assert "none with all leads" in told
 
 
 def test_a_pressure_beside_the_ecg_is_left_aside(whole, tmp_path):
@@ -258,7 +258,7 @@ FAULTS = {
     "0": ({"step": 0}, "(the channel sensitivity, its gain, is 0)"),
     "no unit": ({"unit": None}, "states no unit of the sensitivity (the gain) of 'V2'"),
     "an empty unit": ({"unit": ("", "", "")}, "states no unit of the sensitivity (the gain) of 'V2'"),
-    "a unit of no voltage": ({"unit": ("mm[Hg]", "UCUM", "mmHg")}, "is no voltage that is known"),
+    "a unit of no voltage": ({"unit": ("mm[Hg]", "UCUM", "mmHg")}, "is not a known unit of voltage"),
 }  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def test_units(unit, encoding, tmp_path, short):
     except UnicodeEncodeError:
         return
     if encoding == "cp1251" and "к" in unit:
-        refused(written(tmp_path, short, unit=content), "is no voltage that is known: give mV, µV or V")
+        refused(written(tmp_path, short, unit=content), "is not a known unit of voltage: use mV, µV or V")
         return
     factor, signals = UNITS[unit], leads(short)
     ranges = (f"{-8000 * factor:.5g}"[:8], f"{8000 * factor:.5g}"[:8], "-8388608", "8388607")
@@ -102,7 +102,7 @@ def test_leads_of_different_units(tmp_path, short):
 
 @pytest.mark.parametrize("unit", ["%", "bpm", "mmHg", "digits"])
 def test_a_unit_that_is_no_voltage_is_refused(unit, tmp_path, short):
-    refused(written(tmp_path, short, unit=unit), f"its unit '{unit}' is no voltage that is known")
+    refused(written(tmp_path, short, unit=unit), f"its unit '{unit}' is not a known unit of voltage")
 
 
 RANGES = {
@@ -306,7 +306,10 @@ def test_a_signal_without_a_range_beside_the_leads(tmp_path, short):
 def test_leads_at_several_rates_are_refused(tmp_path, short):
     signals = leads(short)
     signals[6:] = [Signal(each.label, each.values[::2]) for each in signals[6:]]
-    refused(write_edf(tmp_path / "rec.edf", signals, 6, Form()), "its leads are sampled at 250, 500 Hz: give one rate")
+    refused(
+        write_edf(tmp_path / "rec.edf", signals, 6, Form()),
+        "its leads are sampled at 250, 500 Hz: export all at one rate",
+    )
 
 
 WRONG = {

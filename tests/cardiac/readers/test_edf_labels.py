@@ -108,7 +108,7 @@ def test_units(unit, width, short, tmp_path):
 
 
 def test_no_voltage(short, tmp_path):
-    refused(write(tmp_path / "a.edf", short, unit="mmHg"), "'mmHg' is no voltage that is known")
+    refused(write(tmp_path / "a.edf", short, unit="mmHg"), "'mmHg' is not a known unit of voltage")
 
 
 @pytest.mark.parametrize("record_s", [0.1, 0.5, 1.0, 2.0, 3.0])

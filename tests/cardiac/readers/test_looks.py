@@ -148,7 +148,7 @@ def test_what_is_known_to_be_no_recording_is_passed_over_and_named(name, tmp_pat
     assert (names(listing), listing.unread, listing.passed_over) == (["a"], [], [name])
     (tmp_path / "a.npy").unlink()
     [(_, told)] = listed(tmp_path).empty
-    assert told == f"{tmp_path}: no recording lies in it (1 file passed over: {name}): check the path"
+    assert told == f"{tmp_path}: contains no recording (1 file passed over: {name}): check the path"
 
 
 def test_folders_that_are_hidden_count_as_one(tmp_path):
@@ -216,7 +216,7 @@ NOT_READ = {
     "samples.ecgx": ("<Unheard><d>" + "0.1 " * 900 + "</d></Unheard>", "Unheard"),
     "packed.ecgx": ("<Unheard><d>" + "QUJD" * 900 + "</d></Unheard>", "Unheard"),
     "lone.dat": (bytes(2_000), "without its header"),
-    "odd.bin": (os.urandom(9) + bytes(3_000), "of no kind that is read"),
+    "odd.bin": (os.urandom(9) + bytes(3_000), "not a supported kind of file"),
     "a.dcm": (b"\x08\0\x05\0CS" + bytes(600), "DICOM"),
     "no_preamble": (b"\x08\0\x05\0CS" + bytes(600), "DICOM"),
     "empty.csv": (b"", "is empty"),

@@ -172,7 +172,7 @@ REFUSED = {
     "structs of many": ({"rec": np.zeros(3, dtype=[("data", "O")])}, "holds 3 structs in 'rec'"),
     "three directions": ({"val": np.ones((4, 12, 900))}, "is 4 x 12 x 900"),
     "eleven names": ({"val": np.ones((12, 900)), "leads": cells(LEADS[:11])}, "names 11 leads"),
-    "objects for names": ({"val": np.ones((12, 900)), "leads": cells([np.ones((2, 2)), "I"])}, "no plain texts"),
+    "objects for names": ({"val": np.ones((12, 900)), "leads": cells([np.ones((2, 2)), "I"])}, "no plain text"),
     "units of other leads": ({"val": np.ones((12, 900)), "units": cells(["mV"] * 5)}, "states 5 units"),
     "eleven leads": ({"val": np.ones((11, 900))}, "11 leads"),
     "complex numbers": ({"val": np.ones((12, 900)) * 1j}, "no array of 12 leads x samples"),

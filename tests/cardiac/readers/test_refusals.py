@@ -40,7 +40,7 @@ def refused(path, told):
 def test_entities_are_never_read(root, text, tmp_path):
     path = tmp_path / "a.xml"
     path.write_text(text.format(root=root, a="x" * 50, b="&a;" * 1000, c="&b;" * 1000))
-    refused(path, "entities of its own")
+    refused(path, "defines its own entities")
 
 
 def test_xml_of_another_kind_and_not_whole(tmp_path, short):
@@ -48,7 +48,7 @@ def test_xml_of_another_kind_and_not_whole(tmp_path, short):
     path.write_text("<?xml version='1.0'?><html><body/></html>")
     refused(path, "unknown kind .<html>.")
     path.write_text("<RestingECG><Waveform>")
-    refused(path, "not whole XML")
+    refused(path, "damaged XML")
     path.write_text("<AnnotatedECG/>")
     refused(path, "no rhythm series")
     path.write_bytes(b"<RestingECG>" + b"<a>" * 200_000 + b"</a>" * 200_000 + b"</RestingECG>")
@@ -198,7 +198,7 @@ def test_a_missing_chest_lead_is_named(tmp_path, short):
 def test_other_files(tmp_path):
     for name, content, told in (
         ("a.csv", b"", "is empty"),
-        ("a.bin", bytes(range(256)), "of no kind that is read"),
+        ("a.bin", bytes(range(256)), "not a supported kind of file"),
         ("a.docx", b"", ""),
         ("a.jpg", b"\xff\xd8\xff\xe0" + b"0" * 99, "picture or PDF"),
     ):

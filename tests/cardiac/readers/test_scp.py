@@ -164,7 +164,7 @@ def test_without_protected_areas_the_zones_of_subtraction_are_they():
 
 def test_a_reference_beat_that_is_not_there():
     content = scp({3: lead_section(["I"], 1, 4, flags=1), 6: data_section([plain([1, 2, 3, 4])])})
-    with pytest.raises(RecordError, match="reference beat was taken out and is not there"):
+    with pytest.raises(RecordError, match="reference beat was subtracted and is missing"):
         read_scp(content)
 
 
@@ -196,9 +196,9 @@ def moved(content, pointer, place):
 WRONG = {
     "a code within another": (tabled((1, 1, 1, 0, 0), (2, 2, 1, 1, 0)), "begins with another"),
     "a code without bits": (tabled((0, 0, 1, 0, 0)), "a Huffman code of 0 bits"),
-    "a table that is not there": (tabled((1, 1, 0, 5, 0)), "leads to another that is not there"),
+    "a table that is not there": (tabled((1, 1, 0, 5, 0)), "refers to another that is missing"),
     "round in circles": (tabled((1, 1, 0, 2, 0), (2, 2, 1, 1, 1), n_tables=3), "lead I holds 0 samples"),
-    "nothing where it points": (moved(simple(waves()), 6, 10**9), "section 6 lies outside of the file"),
+    "nothing where it points": (moved(simple(waves()), 6, 10**9), "section 6 lies outside the file"),
     "another where it points": (moved(simple(waves()), 6, 143), "does not hold section 6"),
     "another rate of the reference beat": (
         scp({**BEATEN, 5: data_section([plain([1] * 30)], 1000, 3000)}),

@@ -240,7 +240,7 @@ def test_units_are_kept_beside_other_columns(unit, factor, short, tmp_path):
 
 def test_counts_are_no_unit(short, tmp_path):
     head = ",".join(f"{lead} (adc)" for lead in MIXED)
-    refused(table(tmp_path / "a.csv", (mixed(short) * 200).round(), [head]), "'adc' is no voltage")
+    refused(table(tmp_path / "a.csv", (mixed(short) * 200).round(), [head]), "'adc' is not a known unit of voltage")
 
 
 @pytest.mark.parametrize("separator", [" ", ";", "\t", ", "])
@@ -303,9 +303,9 @@ def test_a_column_of_patients(short, tmp_path):
     head = [",".join(["patient_id", *MIXED])]
     read_as(table(tmp_path / "a.csv", [["P01", *row] for row in mixed(short).tolist()], head), short, 500)
     rows = [[f"P{number // 300}", *row] for number, row in enumerate(mixed(short).tolist())]
-    refused(table(tmp_path / "b.csv", rows, head), "'patient_id' tells several of them apart")
+    refused(table(tmp_path / "b.csv", rows, head), "'patient_id' names several of them")
     rows = [[number // 300, *row] for number, row in enumerate(mixed(short).tolist())]
-    refused(table(tmp_path / "c.csv", rows, head), "'patient_id' tells several of them apart")
+    refused(table(tmp_path / "c.csv", rows, head), "'patient_id' names several of them")
 
 
 def test_a_remark_once_in_a_while(short, tmp_path):

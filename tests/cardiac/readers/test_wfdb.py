@@ -154,7 +154,7 @@ def test_a_slower_channel_is_left_aside(slow_first, tmp_path, steps):
 def test_leads_at_several_rates_are_refused(tmp_path, steps):
     text = lines(steps, form="16x2", head="12 250 0")
     text[12] = text[12].replace("16x2", "16")
-    with pytest.raises(RecordError, match="its leads are sampled at 250, 500 Hz: give one rate"):
+    with pytest.raises(RecordError, match="its leads are sampled at 250, 500 Hz: export all at one rate"):
         read_record(write(tmp_path, text, packed(steps, 2)))
 
 
@@ -306,10 +306,10 @@ WRONG = {
     "nothing": (lambda _: [""], "is empty"),
     "comments alone": (lambda _: ["# nothing"], "is empty"),
     "no segment": (lambda text: ["rec/0 12 500 3000", *text[1:]], "states 0 segments"),
-    "words as segments": (lambda text: ["rec/x 12 500 3000", *text[1:]], "'x' stands in its header as number of segm"),
-    "a gain without end": (lambda text: [line.replace("1000(0)", "1e999") for line in text], "a gain that cannot be"),
-    "a gain next to 0": (lambda text: [line.replace("1000(0)", "1e-300") for line in text], "a gain that cannot be"),
-    "a baseline without end": (lambda text: [line.replace("(0)", "(1e99)") for line in text], "a gain that cannot be"),
+    "words as segments": (lambda text: ["rec/x 12 500 3000", *text[1:]], "its header has 'x' as number of segm"),
+    "a gain without end": (lambda text: [line.replace("1000(0)", "1e999") for line in text], "an impossible gain"),
+    "a gain next to 0": (lambda text: [line.replace("1000(0)", "1e-300") for line in text], "an impossible gain"),
+    "a baseline without end": (lambda text: [line.replace("(0)", "(1e99)") for line in text], "an impossible gain"),
     "words as the gain": (lambda text: [line.replace("1000(0)", "x") for line in text], "states no gain"),
     "no signal": (lambda _: ["rec 0 500 3000"], "lists no signal"),
     "a skew beyond its end": (lambda text: [text[0], text[1].replace(" 16 ", " 16:9000 ", 1), *text[2:]], "shifts"),

@@ -109,7 +109,7 @@ def test_leads_of_several_rates_are_refused(counts, tmp_path, mv):
     (tmp_path / "rec.dat").write_bytes(stored(np.hstack(parts), "16"))
     lines = [line("16", count, lead) for lead, count in zip(LEADS, counts, strict=True)]
     rates = ", ".join(str(125 * count) for count in sorted(set(counts)))
-    with pytest.raises(RecordError, match=f"its leads are sampled at {rates} Hz: give one rate"):
+    with pytest.raises(RecordError, match=f"its leads are sampled at {rates} Hz: export all at one rate"):
         read_record(header(tmp_path, "12 125 0", lines))
 
 
@@ -162,7 +162,7 @@ def test_a_signal_file_that_is_missing_or_empty(length, tmp_path, mv):
 
 def test_samples_without_their_header(tmp_path, mv):
     (tmp_path / "rec.dat").write_bytes(stored(frames(steps_of(mv, "16"), 1), "16"))
-    with pytest.raises(RecordError, match=r"is a signal file without its header rec.hea: put that beside it"):
+    with pytest.raises(RecordError, match=r"is a signal file without its header rec.hea: put the header beside it"):
         read_record(tmp_path / "rec.dat")
 
 

@@ -170,7 +170,7 @@ def test_aecg_origin_in_another_unit(whole, tmp_path):
     ("change", "told"),
     [(('<scale value="2.5" unit="uV"/>', ""), "states no scale"), (('scale value="2.5"', 'scale value=""'), "states no scale"),
      (('scale value="2.5"', 'scale value="0"'), "no usable scale"), (('scale value="2.5"', 'scale value="x"'), "not a number"),
-     (('scale value="2.5" unit="uV"', 'scale value="2.5" unit="mm"'), "no voltage that is known"),
+     (('scale value="2.5" unit="uV"', 'scale value="2.5" unit="mm"'), "not a known unit of voltage"),
      (("<digits>", "<digits>x "), "not numbers"), (("<digits>", "<digits>1 2 3 "), None),
      (("<digits>", "<digits/><other>"), None)],
 )  # fmt: skip
@@ -262,9 +262,9 @@ MUSE_FAULTS = {
     "no rate": (("<SampleBase>500</SampleBase>", ""), "states no SampleBase"),
     "a rate in words": (("<SampleBase>500<", "<SampleBase>fast<"), "SampleBase 'fast' is not a number"),
     "a rate of 0": (("<SampleBase>500<", "<SampleBase>0<"), "SampleBase 0 cannot be"),
-    "an exponent that cannot be": (("<SampleExponent>0<", "<SampleExponent>99<"), "SampleExponent 99 cannot be"),
+    "an exponent that cannot be": (("<SampleExponent>0<", "<SampleExponent>99<"), "SampleExponent 99 is not valid"),
     "no unit": (("<LeadAmplitudeUnits>MICROVOLTS</LeadAmplitudeUnits>", ""), "states no LeadAmplitudeUnits"),
-    "no voltage": (("<LeadAmplitudeUnits>MICROVOLTS<", "<LeadAmplitudeUnits>MMHG<"), "no voltage that is known"),
+    "no voltage": (("<LeadAmplitudeUnits>MICROVOLTS<", "<LeadAmplitudeUnits>MMHG<"), "not a known unit of voltage"),
     "no gain": (("UnitsPerBit>4.88<", "UnitsPerBit>0<"), "states no gain for lead I "),
     "gain in words": (("UnitsPerBit>4.88<", "UnitsPerBit>x<"), "is not a number"),
     "another count": (("CountTotal>1500<", "CountTotal>1499<"), "states 1499 samples in lead I"),
@@ -317,7 +317,7 @@ def test_sierra_beats_alone(tmp_path):
      ("<samplingrate>500</samplingrate>", "", "states no samplingrate"), ('"XLI"', '"ZIP"', "stored as 'ZIP'"),
      ('durationperchannel="3000"', 'durationperchannel="4000"', "another number of samples"),
      ('durationperchannel="3000"', "", "durationperchannel"),
-     ('leadlabels="I II', 'leadlabels="II I', "not those that it states")],
+     ('leadlabels="I II', 'leadlabels="II I', "not the stated ones")],
 )  # fmt: skip
 def test_sierra_faults(old, new, told, whole, tmp_path):
     text = sierra_text(tmp_path, whole)

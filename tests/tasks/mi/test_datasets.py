@@ -80,7 +80,7 @@ FAULTS = {
     ),
     "twice": (
         lambda f: edit(f / "train_gts_final.csv", lambda t: pd.concat([t, t[:1]])),
-        "'b' stands there twice",
+        "'b' is listed twice",
     ),
     "no column": (
         lambda f: edit(f / "train_gts_final.csv", lambda t: t.drop(columns="нижний")),
@@ -313,7 +313,7 @@ def test_template_keeps_its_order(tmp_path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (f"{HEAD}\na{ROW}\na{ROW}\n", "'a' stands there twice"),
+        (f"{HEAD}\na{ROW}\na{ROW}\n", "'a' is listed twice"),
         (f"{HEAD},extra\na{ROW},1\n", "'extra' is not one of the form's"),
         ("record_name,перегородочный\na,0\n", "column 'передний' is missing"),
         (f"{HEAD}\n", "no row"),
