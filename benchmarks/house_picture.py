@@ -62,8 +62,8 @@ ROOMS = (
     Room("utils.py, models.py", "seed, settings, command lines;\nthe networks, torch alone", 14, 48.5, 46, 11.5, BENCH),
 )
 INSIDE_CORE = (
-    ("reading", "sources  records  readers/\nleads  isolation"),
-    ("signals", "signals  windows  beats\nlong_signals  order_statistics"),
+    ("reading", "sources  listing  records\nreaders/  channels  leads\nisolation"),
+    ("signals", "signals  windows  beats\nlong_signals  augment\norder_statistics  simulate"),
     ("trust", "quality/\n(any leads; twelve leads)"),
     ("figures", "folds  metrics\nthresholds  calibration"),
     ("out", "files  paper  tracing\nstored_signals  pipeline"),
