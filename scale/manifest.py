@@ -50,7 +50,7 @@ def _list_store(url: str) -> Iterator[Recording]:
         ) from error
     recordings = stored_recordings(names)
     if not recordings:
-        raise ConfigError(f"{url}: no recording lies in it: check the URL")
+        raise ConfigError(f"{url}: contains no recording: check the URL")
     for path in recordings:
         name = PurePosixPath(path).relative_to(root) if path != root else PurePosixPath(path).name
         yield Recording(fs.unstrip_protocol(path), str(name))

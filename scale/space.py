@@ -26,7 +26,7 @@ def read_space(path: Path, config: str | Path, defaults: str | Path) -> dict[str
     space = {}
     for section, keys in content.items():
         if not isinstance(keys, Mapping):
-            raise ConfigError(f"{path.name}: {section} stands outside a section: put it under one")
+            raise ConfigError(f"{path.name}: {section} is not in a section: move it into one")
         for key, allowed in keys.items():
             name = f"{section}.{key}"
             values = _values(name, allowed)
