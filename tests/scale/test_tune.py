@@ -66,7 +66,7 @@ def test_kinds_of_choices(tmp_path, configs):
         ("[train]\nmixup = { low = 0.5, high = 0.1 }\n", "holds nothing"),
         ("[train]\nmixup = { low = 0.5 }\n", "give a list of choices"),
         ("[train]\nmixup = 0.5\n", "give a list of choices"),
-        ("mixup = [0.5]\n", "outside a section"),
+        ("mixup = [0.5]\n", "is not in a section"),
         ("", "names nothing to search"),
         ("[train\n", "cannot be read as TOML"),
         (f"[train]\nmixup = {5_000 * '['}", "cannot be read as TOML"),
