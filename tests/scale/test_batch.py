@@ -258,7 +258,7 @@ def test_a_manifest_names_rates_and_places(root, tmp_path, signal, detector):
     [
         ("file\na.npy\n", "column 'path' is missing"),
         ("path,record_id\na.npy,x\nb.npy,x\n", "'x' is listed twice"),
-        ("path,fs_hz\na.npy,quick\n", "no number"),
+        ("path,fs_hz\na.npy,quick\n", "is not a number"),
         ("path,record_id\n,x\n", "names no path"),
         ("", "cannot be read as a manifest"),
     ],
