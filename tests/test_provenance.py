@@ -183,7 +183,7 @@ def test_the_seal_is_of_what_the_card_says_not_of_how_it_is_written(bundle, dete
 def test_what_is_no_card_is_one_sentence(content, bundle):
     (bundle / "card.json").write_bytes(content)
     for ask in (inference.Detector.load, bundles.seal_bundle, bundles.bundle_checksum):
-        with pytest.raises(BundleError, match=r"is not JSON|is not an object of JSON"):
+        with pytest.raises(BundleError, match=r"is not JSON|is not a JSON object"):
             ask(bundle)
 
 
