@@ -346,7 +346,7 @@ def test_codes_that_the_reference_cannot_learn_are_refused(root, dataset, tmp_pa
         (["--set", "train.epoch=3"], 2, "did you mean train.epochs"),
         (["--data", "SIMULATED", "--set", "detect.hop=0"], 2, "above 0"),
         (["--data", "SIMULATED", "--set", "localize.pool=median"], 2, "mean, logit_mean, max, top"),
-        (["--data", "SIMULATED", "--set", "signal.high_hz=400"], 2, "half of 100 Hz"),
+        (["--data", "SIMULATED", "--set", "signal.high_hz=400"], 2, "half the sampling rate of 100 Hz"),
         (["--data", "SIMULATED", "--set", "signal.scale=record"], 2, "mV, lead"),
         (["--data", "SIMULATED", "--set", "train.epochs=0"], 2, "train.epochs is 0: give a number from 1"),
         (["--data", "SIMULATED", "--set", "train.members=0"], 2, "train.members is 0"),
