@@ -33,7 +33,7 @@ class Calibration:
         n, values = len(self.parameters), np.array(self.parameters, dtype=float)
         fits = {"none": n == 0, "isotonic": n >= 2 and n % 2 == 0}.get(self.method, n == 3)
         if not fits or not np.isfinite(values).all():
-            raise ConfigError(f"the calibration {self.method!r} does not take {n} parameters")
+            raise ConfigError(f"the {n} parameters of the calibration {self.method!r} are not valid")
         rising = np.diff(values.reshape(2, -1), axis=1) if self.method == "isotonic" else values[:2]
         if (rising < 0).any():
             raise ConfigError(f"the calibration {self.method!r} decreases as the probability rises")

@@ -289,7 +289,7 @@ def test_wfdb_other_signals_may_have_other_units(tmp_path, signal):
 
 
 def test_python_arrays_that_are_none(signal):
-    with pytest.raises(RecordError, match="not of one length"):
+    with pytest.raises(RecordError, match="differ in length"):
         record_from_array([[1.0, 2.0], [1.0]], 500)
     with pytest.raises(RecordError, match="none of the twelve leads"):
         record_from_array(signal, 500, range(12))

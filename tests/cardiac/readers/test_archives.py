@@ -198,8 +198,11 @@ def with_field(content, name, local, central, value):
 BAD_MEMBERS = {
     "damaged": (lambda content: flipped(content, b"bad.npy"), "is damaged or cut short"),
     "encrypted": (lambda content: with_field(content, b"bad.npy", 6, 8, 1), "is encrypted"),
-    "unknown way": (lambda content: with_field(content, b"bad.npy", 8, 10, 99), r"is packed .* not read \(AES\)"),
-    "Deflate64": (lambda content: with_field(content, b"bad.npy", 8, 10, 9), r"is packed .* not read \(Deflate64\)"),
+    "unknown way": (lambda content: with_field(content, b"bad.npy", 8, 10, 99), r"is packed .* not supported \(AES\)"),
+    "Deflate64": (
+        lambda content: with_field(content, b"bad.npy", 8, 10, 9),
+        r"is packed .* not supported \(Deflate64\)",
+    ),
     "another name": (lambda content: content.replace(b"bad.npy", b"sad.npy", 1), "is damaged or cut short"),
 }
 

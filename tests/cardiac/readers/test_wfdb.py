@@ -313,7 +313,10 @@ WRONG = {
     "words as the gain": (lambda text: [line.replace("1000(0)", "x") for line in text], "states no gain"),
     "no signal": (lambda _: ["rec 0 500 3000"], "lists no signal"),
     "a skew beyond its end": (lambda text: [text[0], text[1].replace(" 16 ", " 16:9000 ", 1), *text[2:]], "shifts"),
-    "a frame beyond sense": (lambda text: [line.replace(" 16 ", " 16x999999999999 ", 1) for line in text], "cannot be"),
+    "a frame beyond sense": (
+        lambda text: [line.replace(" 16 ", " 16x999999999999 ", 1) for line in text],
+        "is not valid",
+    ),
     "bytes that are not there": (
         lambda text: [line.replace(" 16 ", " 16+90000 ", 1) for line in text],
         "copy it again",
