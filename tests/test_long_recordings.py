@@ -10,22 +10,12 @@ from cardiac.records import read_record, record_from_array
 from inference import explain_record, predict_record
 from tasks.mi.pictures import draw_ecg
 from tasks.mi.simulate import simulate_record
-from tests.writers import WRITERS
+from tests.writers import WRITERS, twelve_minutes
 
 
 @pytest.fixture(scope="module")
 def minutes(inferior):
-    """Twelve minutes at 250 Hz, drifting, in steps of 5 µV."""
-    signal = np.tile(inferior.record.signal[:, ::2], 72)
-    drift = np.sin(np.arange(signal.shape[1]) / 4_000)[None] * np.linspace(0.1, 0.3, 12)[:, None]
-    signal = ((signal + drift) * 200).round() / 200
-    signal[2:6] = [
-        signal[1] - signal[0],
-        -(signal[0] + signal[1]) / 2,
-        signal[0] - signal[1] / 2,
-        signal[1] - signal[0] / 2,
-    ]
-    return signal
+    return twelve_minutes(inferior.record.signal)
 
 
 def test_in_pieces_as_at_once(minutes, tmp_path, detector, monkeypatch):

@@ -17,7 +17,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 from scipy.io import savemat
 
-from cardiac.leads import LEADS
+from cardiac.leads import INDEPENDENT, LEADS, twelve_leads
 from tests.cardiac.readers.scp_writer import DEFAULT, by_default_table, simple
 
 UV = 1_000
@@ -247,3 +247,11 @@ WRITERS = {
     "edf": edf_of(pyedflib.FILETYPE_EDF), "dicom": dicom, "aecg": aecg, "muse": muse, "sierra": sierra, "scp": scp,
     "matlab": matlab,
 }  # fmt: skip
+
+
+def twelve_minutes(signal: np.ndarray) -> np.ndarray:
+    """Ten seconds at 500 Hz, (12, 5000), as twelve minutes at 250 Hz: drifting, in steps of 5 µV, limb leads that agree."""
+    long = np.tile(signal[:, ::2], 72)
+    drift = np.sin(np.arange(long.shape[1]) / 4_000)[None] * np.linspace(0.1, 0.3, 12)[:, None]
+    stepped = ((long + drift) * 200).round() / 200
+    return twelve_leads(stepped[[LEADS.index(lead) for lead in INDEPENDENT]])

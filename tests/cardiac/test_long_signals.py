@@ -9,24 +9,14 @@ from cardiac.quality.assess import assess_quality, require_usable
 from cardiac.records import Record, read_record, record_from_array
 from cardiac.signals import SignalSpec, prepare_signal
 from cardiac.simulate import simulate_record
-from tests.writers import WRITERS
+from tests.writers import WRITERS, twelve_minutes
 
 SPEC = SignalSpec(100.0, (0.5, 45.0))
 
 
 @pytest.fixture(scope="module")
 def minutes(healthy):
-    """Twelve minutes at 250 Hz, drifting, in steps of 5 µV."""
-    signal = np.tile(healthy.record.signal[:, ::2], 72)
-    drift = np.sin(np.arange(signal.shape[1]) / 4_000)[None] * np.linspace(0.1, 0.3, 12)[:, None]
-    signal = ((signal + drift) * 200).round() / 200
-    signal[2:6] = [
-        signal[1] - signal[0],
-        -(signal[0] + signal[1]) / 2,
-        signal[0] - signal[1] / 2,
-        signal[1] - signal[0] / 2,
-    ]
-    return signal
+    return twelve_minutes(healthy.record.signal)
 
 
 @pytest.mark.parametrize("fs_hz", [250.0, 500.0, 360.0, 257.0])
