@@ -17,9 +17,8 @@ from learning.network import Batch, History, NetworkTraining, Report, seed_of
 from learning.run_folder import side_by_side, stop_without_parent
 from utils import pick_device
 
-Part = tuple[
-    int | None, int
-]  # the fold that a training does not see, None where all records are learnt from; and the member
+# The fold that a training does not see, None where all records are learnt from; and the member.
+Part = tuple[int | None, int]
 
 
 class Training(Protocol):

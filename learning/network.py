@@ -1,4 +1,4 @@
-"""Training that can be stopped and resumed, for every detector: one network's epochs, and the folder of a run.
+"""Training that can be stopped and resumed, for every detector: one network's epochs and its loss.
 
 Knows no waveform and no label.
 """

@@ -16,8 +16,6 @@ from cardiac.files import open_folder, replace_file
 from utils import Config
 
 log = logging.getLogger("train")
-
-
 STATE, RUN, LOG = "state", "run.json", "train.log"  # in a run's folder, the first two until it is whole
 
 
