@@ -4,12 +4,14 @@ import json
 import os
 import stat
 import uuid
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 
 from tests.webapp.builders import at, on_server
 from tests.webapp.conftest import NO_POSTGRES, Site
@@ -157,6 +159,15 @@ def test_a_backup_while_recordings_come_in(tmp_path, npy):
     assert trail.count("made a backup") == 3 and "restored" in run_command(tmp_path / "other 2", "audit")
 
 
+@contextmanager
+def restored(target: Path, data: Path) -> Iterator[Session]:
+    """What a backup holds, in a data folder of its own: a session on the database that it was restored into."""
+    url = Settings(data=data).url
+    restore_backup(target, data, url)
+    with closing(Database(url)) as database, database.reading() as session:
+        yield session
+
+
 def test_a_deletion_while_it_is_made_makes_it_again(lived_in, tmp_path, monkeypatch):
     from webapp import backup
 
@@ -170,8 +181,7 @@ def test_a_deletion_while_it_is_made_makes_it_again(lived_in, tmp_path, monkeypa
     monkeypatch.setattr(backup, "_pieces", deleting)
     target = back_up(lived_in, tmp_path)
     assert done == [302]
-    restore_backup(target, tmp_path / "other", Settings(data=tmp_path / "other").url)
-    with closing(Database(Settings(data=tmp_path / "other").url)) as database, database.reading() as db:
+    with restored(target, tmp_path / "other") as db:
         assert db.scalar(select(func.count()).select_from(Record)) == 0
         assert db.scalars(select(Event.action).order_by(Event.id.desc())).first() == "deleted everything"
 
@@ -188,8 +198,7 @@ def test_an_upload_that_ends_while_its_files_are_listed_makes_it_again(lived_in,
     monkeypatch.setattr(Path, "rglob", ending)
     target = back_up(lived_in, tmp_path)
     assert done == [2]
-    restore_backup(target, tmp_path / "other", Settings(data=tmp_path / "other").url)
-    with closing(Database(Settings(data=tmp_path / "other").url)) as database, database.reading() as db:
+    with restored(target, tmp_path / "other") as db:
         assert db.scalar(select(func.count()).select_from(Record)) == 4
 
 
@@ -209,8 +218,7 @@ def test_an_upload_that_is_half_gone_as_its_files_are_listed_makes_it_again(live
     monkeypatch.setattr(Path, "rglob", ending)
     target = back_up(lived_in, tmp_path)
     assert len(gone) == 1
-    restore_backup(target, tmp_path / "other", Settings(data=tmp_path / "other").url)
-    with closing(Database(Settings(data=tmp_path / "other").url)) as database, database.reading() as db:
+    with restored(target, tmp_path / "other") as db:
         assert db.get(Job, lived_in.unread).state == "cancelled"
 
 
