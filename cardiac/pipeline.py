@@ -21,10 +21,8 @@ from cardiac.quality.assess import Quality
 from cardiac.records import Record, read_record
 from cardiac.sources import Listing, Recording, size_on_disk
 
-MAX_BATCH, MAX_BATCH_SAMPLES = (
-    16,
-    320_000,
-)  # records that the networks read at once, and their samples: more is no faster
+# Records that the networks read at once, and their samples: more is no faster.
+MAX_BATCH, MAX_BATCH_SAMPLES = 16, 320_000
 READ_AHEAD, READ_AHEAD_BYTES = 32, 64 * 2**20  # files that are read before their findings are asked for
 
 
