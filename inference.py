@@ -22,12 +22,12 @@ import numpy as np
 
 from bundles import RUNTIMES, Bundle, load_bundle
 from cardiac import NOTICE
+from cardiac.assessment import Assessment, assess_record
 from cardiac.errors import CardiacError, ConfigError, extra, naming
 from cardiac.files import documents_file, open_folder
 from cardiac.leads import LEADS
 from cardiac.long_signals import prepare, prepare_together
 from cardiac.pipeline import Outcome, predict_listing
-from cardiac.quality.assess import Quality, assess_quality, require_usable
 from cardiac.records import FS_RANGE_HZ, Record, read_record, record_from_array
 from cardiac.signals import SignalSpec
 from cardiac.sources import list_recordings, passed_over_line
@@ -57,12 +57,12 @@ def predict_record(source: str | Path | Record, detector: "Detector", fs_hz: flo
     Raises RecordError where no decision must be made.
     """
     record = read_record(source, fs_hz)  # leads in order, mV
-    quality = detector.assess(record)  # good enough to be decided on
+    assessment = detector.assess(record)  # good enough to be decided on; its beats measured
     with naming(record.record_id):
         signal = prepare(record.signal, record.fs_hz, detector.spec)  # (12, n) at the networks' rate and in their band
         logits = detector.logits(signal)  # windows cut and run: of each stage (networks, windows, outputs)
         probabilities = detector.pool(logits)  # (7,), calibrated
-        return decide(record, probabilities, window_spread(logits[0]), detector.rule, quality)
+        return decide(record, probabilities, window_spread(logits[0]), detector.rule, assessment)
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,10 @@ class Detector:
         """
         return predict_record(record_from_array(signal, fs_hz, leads), self)
 
-    def assess(self, record: Record) -> Quality:
-        """The quality of a tracing that may be decided on. Raises RecordRejected for any other."""
+    def assess(self, record: Record) -> Assessment:
+        """The quality of a tracing that may be decided on, and its measurements. Raises RecordRejected for any other."""
         with naming(record.record_id):
-            return require_usable(assess_quality(record, sought="an infarction"))
+            return assess_record(record, sought="an infarction")
 
     def logits(self, signals: np.ndarray) -> list[np.ndarray]:
         """Logits of each stage's windows of prepared signals, as `runtimes.run_sections` gives them."""
@@ -128,15 +128,15 @@ class Detector:
         pooled = [pool_windows(of_stage, plan) for of_stage, plan in zip(logits, self.plans, strict=True)]
         return self.rule.calibrate(np.concatenate(pooled))
 
-    def predict_batch(self, records: Sequence[Record], qualities: Sequence[Quality]) -> list[Finding]:
+    def predict_batch(self, records: Sequence[Record], assessments: Sequence[Assessment]) -> list[Finding]:
         """As `predict_record` for records of one rate and one length, which the networks read together."""
         with naming(records[0].record_id):
             signals = prepare_together([record.signal for record in records], records[0].fs_hz, self.spec)  # (b, 12, n)
             logits = self.logits(signals)  # of each stage (b, networks, windows, outputs)
         findings = []
-        for record, quality, *own in zip(records, qualities, *logits, strict=True):
+        for record, assessment, *own in zip(records, assessments, *logits, strict=True):
             with naming(record.record_id):
-                findings.append(decide(record, self.pool(own), window_spread(own[0]), self.rule, quality))
+                findings.append(decide(record, self.pool(own), window_spread(own[0]), self.rule, assessment))
         return findings
 
     def explain(self, record: Record, finding: Finding) -> dict[str, Evidence]:

@@ -18,8 +18,10 @@ from tqdm import tqdm
 
 from benchmarks.faults import muscle, sine
 from benchmarks.quality import share_of
+from cardiac.assessment import Assessment
 from cardiac.errors import CardiacError
 from cardiac.leads import LEADS
+from cardiac.measurements.measure import measure_record
 from cardiac.metrics import bootstrap_weights, f1_score
 from cardiac.quality.assess import assess_quality
 from cardiac.records import Record, read_record
@@ -143,7 +145,9 @@ def decide_anyway(records: list[Record], detector: Detector, change: Change) -> 
         changed = replace(record, signal=change(record.signal, record.fs_hz, rng).astype(np.float32))
         quality = assess_quality(changed)
         usable.append(quality.status != "rejected")
-        present.append(detector.predict_batch([changed], [quality])[0].mi.present)
+        present.append(
+            detector.predict_batch([changed], [Assessment(quality, measure_record(changed, quality))])[0].mi.present
+        )
     return np.array(present), np.array(usable)
 
 

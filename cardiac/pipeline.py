@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from cardiac.assessment import Assessment
 from cardiac.errors import RecordError, one_record
 from cardiac.isolation import stop_reading
 from cardiac.long_signals import LongSignal
-from cardiac.quality.assess import Quality
 from cardiac.records import Record, read_record
 from cardiac.sources import Listing, Recording, size_on_disk
 
@@ -29,10 +29,10 @@ READ_AHEAD, READ_AHEAD_BYTES = 32, 64 * 2**20  # files that are read before thei
 class Detector(Protocol):
     """What turns records into findings. Each method raises RecordError where there can be none."""
 
-    def assess(self, record: Record) -> Quality:
-        """The quality of a record that may be decided on."""
+    def assess(self, record: Record) -> Assessment:
+        """The quality and the measurements of a record that may be decided on."""
 
-    def predict_batch(self, records: Sequence[Record], qualities: Sequence[Quality]) -> list[Any]:
+    def predict_batch(self, records: Sequence[Record], assessments: Sequence[Assessment]) -> list[Any]:
         """The findings of records of one rate and one length, in order."""
 
     def explain(self, record: Record, finding: Any) -> Any:
@@ -52,7 +52,7 @@ class Outcome:
     finding: Any = None
     evidence: Any = None
     error: RecordError | None = None
-    quality: Quality | None = None
+    assessment: Assessment | None = None
 
 
 def predict_listing(listing: Listing, detector: Detector, evidence: bool = False) -> Iterator[Outcome]:
@@ -83,12 +83,12 @@ def predict_all(recordings: Sequence[Recording], detector: Detector, evidence: b
 
 
 def _read(recording: Recording, detector: Detector) -> Outcome:
-    """A record with its quality, and no finding yet; or the error."""
+    """A record with its assessment, and no finding yet; or the error."""
     path, name = recording.path, recording.record_id
     try:
         with one_record(name):
             record = read_record(path, recording.fs_hz, name)
-            return Outcome(name, path, record, quality=detector.assess(record))
+            return Outcome(name, path, record, assessment=detector.assess(record))
     except RecordError as error:
         return Outcome(name, path, error=error)
 
@@ -118,7 +118,7 @@ def _predict(batch: Sequence[Outcome], detector: Detector) -> list[Outcome]:
         return [*batch]
     try:
         with one_record(good[0].record_id):
-            findings = iter(detector.predict_batch([each.record for each in good], [each.quality for each in good]))
+            findings = iter(detector.predict_batch([each.record for each in good], [each.assessment for each in good]))
     except RecordError as error:
         if len(batch) == 1:
             return [Outcome(batch[0].record_id, batch[0].path, error=error)]

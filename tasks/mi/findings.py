@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from cardiac.assessment import Assessment
 from cardiac.errors import RecordError
-from cardiac.quality.assess import Quality
 from cardiac.quality.reasons import Reason
 from cardiac.records import Note, Record
 from tasks.mi.labels import OUTPUTS, SITES
@@ -70,6 +70,7 @@ class Finding:
     uncertain : the probability of infarction lies in the rule's band of doubt; the decision stands all the same.
     spread : standard deviation of the probability of infarction over windows and networks, before calibration.
     reasons : why the tracing wants a look.  rate_bpm : heart rate; None where it is not known.
+    measurements : of the beats, as `Measurements.to_dict` gives them; None of findings made before there were any.
     """
 
     record_id: str
@@ -83,6 +84,7 @@ class Finding:
     duration_s: float
     reasons: tuple[Reason, ...] = ()
     rate_bpm: float | None = None
+    measurements: Mapping[str, Any] | None = None
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -116,6 +118,7 @@ class Finding:
             "heart_rate_bpm": None if self.rate_bpm is None else round(self.rate_bpm),
             "fs_hz": self.fs_hz,
             "duration_s": self.duration_s,
+            "measurements": self.measurements,
         }
 
     @classmethod
@@ -136,6 +139,7 @@ class Finding:
             duration_s=document["duration_s"],
             reasons=reasons,
             rate_bpm=document["heart_rate_bpm"],
+            measurements=document.get("measurements"),
         )
 
     def to_row(self) -> dict[str, Any]:
@@ -157,11 +161,11 @@ class Finding:
 
 
 def decide(
-    record: Record, probabilities: np.ndarray, spread: float, rule: Rule, quality: Quality | None = None
+    record: Record, probabilities: np.ndarray, spread: float, rule: Rule, assessment: Assessment | None = None
 ) -> Finding:
     """The Finding from a record's calibrated probabilities (7,): of infarction, and of the six sites given one.
 
-    quality : of the tracing, which changes nothing in the decision and stands beside it.
+    assessment : of the tracing, which stands beside the decision.
 
     A record without an infarction is `norm` and has no site; an infarction has at least one.
     Raises RecordError where a probability is not a number: nothing must be decided on it.
@@ -188,6 +192,7 @@ def decide(
         notes=tuple(notes),
         fs_hz=record.fs_hz,
         duration_s=record.duration_s,
-        reasons=quality.reasons if quality else (),
-        rate_bpm=quality.rate_bpm if quality else None,
+        reasons=assessment.quality.reasons if assessment else (),
+        rate_bpm=assessment.quality.rate_bpm if assessment else None,
+        measurements=assessment.measurements.to_dict() if assessment else None,
     )

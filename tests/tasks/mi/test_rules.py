@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from cardiac.assessment import Assessment
 from cardiac.calibration import Calibration
 from cardiac.errors import ConfigError, RecordError
+from cardiac.measurements.measure import measure_record
 from cardiac.quality.assess import Quality
 from cardiac.records import Note, Record
 from tasks.mi.findings import decide
@@ -212,5 +214,6 @@ def test_the_heart_rate_is_that_of_the_quality(rate_bpm):
     """Not known is no number, whether the quality says so or there is none."""
     rule = Rule(AS_IT_IS, Thresholds(0.5, (0.5,) * 6, (0.5,) * 6), (0.3, 0.7))
     quality = Quality((), np.zeros(0, int), rate_bpm)
-    assert decide(RECORD, np.full(7, 0.2), 0.0, rule, quality).rate_bpm == rate_bpm
+    assessment = Assessment(quality, measure_record(RECORD, quality))
+    assert decide(RECORD, np.full(7, 0.2), 0.0, rule, assessment).rate_bpm == rate_bpm
     assert decide(RECORD, np.full(7, 0.2), 0.0, rule).rate_bpm is None

@@ -1,0 +1,167 @@
+"""From a recording's beats to groups of one shape, aligned, and the median beat of each.
+
+Beats are compared over their QRS in all leads at once, by normalized correlation at the best shift. The group with the
+most beats is the dominant one. Wander is taken out beat by beat, by the straight lines between the levels before the
+QRS (IEC 60601-2-25 measures from there); no filter is run.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from cardiac.order_statistics import median
+
+GRID_HZ = 250.0  # of median beats, whatever the recording's rate
+BEFORE, AFTER = 90, 170  # samples of the grid before and after the reference point: 360 and 680 ms
+QRS_BEFORE, QRS_AFTER = 22, 28  # compared
+SHIFT, STEP = 10, 2  # compared at shifts up to this, at every second
+FINE_SHIFT = 3
+LEVEL = (-22, -16)  # samples from the reference, where the level before the QRS is taken
+ALIKE = 0.9  # correlation from which beats are of one shape (0.9 to 0.95 is usual)
+MOST_GROUPS = 4
+NOISE_STEP = 3  # every third sample tells how noisy the beats are
+MOST_BEATS = 160
+
+
+@dataclass(frozen=True)
+class BeatGroup:
+    """Beats of one shape.
+
+    positions : samples of the recording, float (n_beats,), of the aligned beats' reference points.  indices : which of the
+    recording's beats they are, (n_beats,).  beat : float32 (n_leads, BEFORE + AFTER + 1), mV, their median at GRID_HZ,
+    the reference point at BEFORE.  noise : (n_leads,), mV, how far one beat lies from the median.
+    """
+
+    positions: np.ndarray
+    indices: np.ndarray
+    beat: np.ndarray
+    noise: np.ndarray
+
+
+def group_beats(signal: np.ndarray, fs_hz: float, beats: np.ndarray) -> list[BeatGroup]:
+    """The groups, the one with most beats first; none without whole beats.
+
+    signal : (n_leads, n_samples), mV, finite.  beats : R peaks, samples, in order, (n_beats,).
+    """
+    grid, step = to_grid(signal, fs_hz)
+    at = np.round((beats + 0.5) / step - 0.5).astype(int)
+    margin = QRS_BEFORE + SHIFT + FINE_SHIFT
+    whole = np.flatnonzero((at >= margin) & (at < grid.shape[1] - QRS_AFTER - SHIFT - FINE_SHIFT))[:MOST_BEATS]
+    if len(whole) == 0:
+        return []
+    members, shifts = _alike(_around(grid, at[whole], margin, QRS_AFTER + SHIFT + FINE_SHIFT))
+    return [_group(grid, at, whole[each], shift, step) for each, shift in zip(members, shifts, strict=True)]
+
+
+def to_grid(signal: np.ndarray, fs_hz: float) -> tuple[np.ndarray, float]:
+    """The signal at GRID_HZ, and how many of its samples are one there: means of blocks, and lines between them."""
+    block = max(1, int(fs_hz // GRID_HZ))
+    n_blocks = signal.shape[1] // block
+    slow = np.asarray(signal[:, : n_blocks * block], dtype=np.float32)
+    if block > 1:
+        slow = slow.reshape(len(signal), n_blocks, block) @ np.full(block, 1 / block, dtype=np.float32)
+    step = fs_hz / GRID_HZ
+    if step == block:
+        return slow, step
+    at = (np.arange(int(signal.shape[1] / step)) + 0.5) * step / block - 0.5
+    return _interpolate(slow, at), step
+
+
+def _interpolate(signal: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Cubic (Catmull and Rom) interpolation at fractional samples. (n_leads, n) -> (n_leads, len(at))."""
+    below = np.floor(at).astype(int)
+    u = (at - below).astype(np.float32)
+    weights = (
+        u * (-0.5 + u * (1 - 0.5 * u)),
+        1 + u * u * (1.5 * u - 2.5),
+        u * (0.5 + u * (2 - 1.5 * u)),
+        u * u * (0.5 * u - 0.5),
+    )
+    last = signal.shape[1] - 1
+    return sum(weight * signal[:, np.clip(below + k - 1, 0, last)] for k, weight in enumerate(weights))
+
+
+def _around(grid: np.ndarray, at: np.ndarray, before: int, after: int) -> np.ndarray:
+    """(n_beats, n_leads, before + after + 1)."""
+    return sliding_window_view(grid, before + after + 1, axis=1)[:, at - before].transpose(1, 0, 2)
+
+
+def _alike(around: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Which beats are of one shape, the largest group first, and by how much each is to be shifted to lie on its seed."""
+    n_beats, width = len(around), QRS_BEFORE + QRS_AFTER + 1
+    lags = np.arange(-SHIFT, SHIFT + 1, STEP)
+    segments = sliding_window_view(around, width, axis=2)[:, :, FINE_SHIFT + SHIFT + lags]  # (n, leads, lags, width)
+    segments = np.ascontiguousarray(segments.transpose(0, 2, 1, 3)[..., ::STEP])
+    segments -= segments.mean(axis=-1, keepdims=True)
+    flat = segments.reshape(n_beats * len(lags), -1)
+    flat /= np.sqrt(np.einsum("ij,ij->i", flat, flat) + 1e-9)[:, None]
+    seeds = flat.reshape(n_beats, len(lags), -1)[:, len(lags) // 2]
+    correlation = (seeds @ flat.T).reshape(n_beats, n_beats, len(lags))  # of seed i with beat j shifted
+    best = correlation.max(axis=2)
+    left, members, shifts = np.ones(n_beats, dtype=bool), [], []
+    while left.any() and len(members) < MOST_GROUPS:
+        similar = (best >= ALIKE) & left & left[:, None]
+        seed = int(np.argmax(similar.sum(axis=1) + np.where(similar, best, 0).sum(axis=1) / (n_beats + 1)))
+        group = np.flatnonzero(similar[seed]) if similar[seed].any() else np.flatnonzero(left)[:1]
+        members.append(group)
+        shifts.append(lags[correlation[seed, group].argmax(axis=1)])
+        left[group] = False
+    return members, shifts
+
+
+def _group(grid: np.ndarray, at: np.ndarray, indices: np.ndarray, shifts: np.ndarray, step: float) -> BeatGroup:
+    """The group's beats aligned once more, to their mean, and the median of whole, level beats."""
+    positions = at[indices] + shifts
+    if len(indices) > 1:
+        positions = positions + _fine_shifts(grid, positions)
+    beats = _level_beats(grid, at, indices, positions)
+    beat = median(np.ascontiguousarray(np.moveaxis(beats, 0, -1)))
+    noise = np.full(len(grid), np.nan)
+    if len(beats) > 1:
+        apart = np.abs(beats[:, :, ::NOISE_STEP] - beat[:, ::NOISE_STEP])
+        noise = np.einsum("nlt->l", apart) / (apart.shape[0] * apart.shape[2])
+    return BeatGroup((positions + 0.5) * step - 0.5, indices, beat, noise)
+
+
+def _fine_shifts(grid: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """How each beat is to be shifted to lie best on the group's mean. (n_beats,)."""
+    reach, width = FINE_SHIFT, QRS_BEFORE + QRS_AFTER + 1
+    positions = np.clip(positions, QRS_BEFORE + reach, grid.shape[1] - QRS_AFTER - reach - 1)
+    around = _around(grid, positions, QRS_BEFORE + reach, QRS_AFTER + reach)
+    template = around[:, :, reach:-reach].mean(axis=0)
+    template = template - template.mean(axis=1, keepdims=True)
+    lagged = np.stack([around[:, :, lag : lag + width] for lag in range(2 * reach + 1)], axis=1)
+    return (lagged.reshape(len(around), 2 * reach + 1, -1) @ template.ravel()).argmax(axis=1) - reach
+
+
+def _level_beats(grid: np.ndarray, at: np.ndarray, indices: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """The beats with the lines between the levels before the QRS taken away, (n_beats, n_leads, BEFORE + AFTER + 1).
+
+    What lies outside the recording is as the sample at its edge.
+    """
+    everywhere = at.copy()
+    everywhere[indices] = positions
+    edged = np.concatenate([np.repeat(grid[:, :1], BEFORE, 1), grid, np.repeat(grid[:, -1:], AFTER, 1)], axis=1)
+    everywhere = np.clip(everywhere, 0, grid.shape[1] - 1)
+    levels = _around(edged, everywhere + BEFORE, -LEVEL[0], LEVEL[1] - 1).mean(axis=2).T  # (n_leads, all beats)
+    own = everywhere[indices]
+    samples = own[:, None] + np.arange(-BEFORE, AFTER + 1)
+    return _around(edged, own + BEFORE, BEFORE, AFTER) - _lines(samples, everywhere, levels)
+
+
+def _lines(samples: np.ndarray, centres: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Levels at the samples, by straight lines between the beats' own; beyond the first and last they stay.
+
+    samples : (n, width).  centres : of the levels, (n_beats,).  levels : (n_leads, n_beats).  Returns (n, n_leads, width).
+    """
+    centres = centres + (LEVEL[0] + LEVEL[1] - 1) / 2
+    if len(centres) == 1:
+        return np.broadcast_to(levels[:, 0][None, :, None], (len(samples), len(levels), samples.shape[1]))
+    left = np.clip(np.searchsorted(centres, samples), 1, len(centres) - 1) - 1
+    share = np.clip((samples - centres[left]) / (centres[left + 1] - centres[left]), 0, 1).astype(np.float32)
+    of_beat = np.ascontiguousarray(levels.T)  # (n_beats, n_leads)
+    weights = np.zeros((*samples.shape, len(centres)), dtype=np.float32)
+    np.put_along_axis(weights, left[..., None], 1 - share[..., None], axis=2)
+    np.put_along_axis(weights, left[..., None] + 1, share[..., None], axis=2)
+    return (weights @ of_beat).transpose(0, 2, 1)
