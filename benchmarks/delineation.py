@@ -1,0 +1,174 @@
+"""How well P, QRS and T are delineated, against what cardiologists drew into LUDB's recordings, as tables.
+
+    python -m benchmarks.delineation                            # our own delineator: lead by lead, and global
+    python -m benchmarks.delineation --beside results/neurokit.npz   # ... and another one's waves by the same rule
+    python -m benchmarks.delineation --pictures results/ludb    # the worst ten records, drawn
+
+What stands in the file is made in an environment of its own (requirements-delineation.txt):
+
+    python -m benchmarks.delineation neurokit --out results/neurokit.npz
+
+Found and drawn match within 150 ms in the same lead, one to one, the nearest first. Errors are found minus drawn. Global
+are the earliest quartile of the leads' onsets, the latest of their ends, the median of their peaks; of NeuroKit2, which
+has none, its leads' are put together in this way. Bar: two standard deviations of the CSE working party's referees.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.ludb_truth import (
+    FS_HZ,
+    LEADS,
+    N_SAMPLES,
+    Waves,
+    join_waves,
+    make_waves,
+    read_groups,
+    read_truth,
+    with_overall,
+)
+
+if TYPE_CHECKING:
+    from cardiac.records import Record
+
+ROOT = Path(__file__).resolve().parent.parent
+# Onset, peak and end of P, QRS and T in the delineator's names; it has no onset of T.
+OURS = (("p_onset", "p_peak", "p_end"), ("qrs_onset", "r_peak", "qrs_end"), (None, "t_peak", "t_end"))
+
+
+def waves_from_beats(beats: np.ndarray, names: Sequence[str], lead: int) -> Waves:
+    """The waves of a lead from a delineator's table of beats. beats : (n_beats, n_fiducials), samples or NaN."""
+    samples, kinds = [], []
+    for kind, wanted in enumerate(OURS):
+        columns = [np.full(len(beats), np.nan) if name is None else beats[:, names.index(name)] for name in wanted]
+        samples.append(np.stack(columns, axis=1))
+        kinds.append(np.full(len(beats), kind))
+    stacked = np.concatenate(samples)
+    there = ~np.isnan(stacked).all(axis=1)
+    return make_waves(np.full(there.sum(), lead), np.concatenate(kinds)[there], stacked[there])
+
+
+def read_signal(folder: Path, record_id: str) -> "Record":
+    """A recording as the program reads it, every sample where its annotations have it.
+
+    Raises ValueError where it is not.
+    """
+    from cardiac.records import read_record
+
+    record = read_record(folder / f"{record_id}.hea")
+    if record.signal.shape[1] != N_SAMPLES or [lead.lower() for lead in record.leads] != list(LEADS):
+        raise ValueError(f"{record_id}: was not read sample by sample, lead by lead: its annotations do not fit it")
+    return record
+
+
+def own_waves(folder: Path, record_id: str) -> Waves:
+    """What our own delineator finds, lead by lead and global."""
+    from cardiac.measurements.delineation import FIDUCIALS, delineate
+
+    found = delineate(read_signal(folder, record_id))
+    by_lead = [waves_from_beats(found.by_lead[:, lead], FIDUCIALS, lead) for lead in range(len(LEADS))]
+    return join_waves([*by_lead, waves_from_beats(found.overall, FIDUCIALS, -1)])
+
+
+def write_waves(path: Path, by_record: dict[str, Waves]) -> None:
+    """Waves of recordings as an .npz file: a table a record, rows lead, kind, onset, peak, end."""
+    tables = {name: np.column_stack([each.leads, each.kinds, each.samples]) for name, each in by_record.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, **tables)
+
+
+def read_waves(path: Path) -> dict[str, Waves]:
+    """What `write_waves` wrote."""
+    with np.load(path, allow_pickle=False) as tables:
+        return {name: make_waves(tables[name][:, 0], tables[name][:, 1], tables[name][:, 2:]) for name in tables}
+
+
+def neurokit_waves(folder: Path, record_id: str, method: str) -> Waves:
+    """What NeuroKit2 finds, as its documentation has it done: a lead cleaned, its R peaks, then its waves.
+
+    Global ones are its leads' put together as the truth's are.
+    """
+    import neurokit2 as nk
+    import wfdb
+
+    signal = wfdb.rdrecord(str(folder / record_id)).p_signal.T
+    by_lead = []
+    for lead, trace in enumerate(signal):
+        cleaned = nk.ecg_clean(trace, sampling_rate=FS_HZ)
+        peaks = nk.ecg_peaks(cleaned, sampling_rate=FS_HZ)[1]["ECG_R_Peaks"]
+        _, found = nk.ecg_delineate(cleaned, peaks, sampling_rate=FS_HZ, method=method)
+        for kind, letter in enumerate("PRT"):
+            names = [f"ECG_{letter}_{part}" for part in ("Onsets", "Peaks", "Offsets")]
+            columns = [np.asarray(peaks if name == "ECG_R_Peaks" else found[name], dtype=float) for name in names]
+            samples = np.stack(columns, axis=1)
+            samples = samples[~np.isnan(samples).all(axis=1)]
+            by_lead.append(make_waves(np.full(len(samples), lead), np.full(len(samples), kind), samples))
+    return with_overall(join_waves(by_lead))
+
+
+def print_tables(name: str, drawn: dict[str, Waves], found: dict[str, Waves], groups: dict[str, list[str]]) -> None:
+    """Tables of one delineator: lead by lead and global, of all records and of each group."""
+    from benchmarks.delineation_scores import compare, score_table
+
+    for label, leads in (("lead by lead", tuple(range(len(LEADS)))), ("global", (-1,))):
+        counts = {record: compare(drawn[record], found[record], leads).counts for record in drawn}
+        for group, records in groups.items():
+            chosen = [counts[record] for record in records if record in counts]
+            if chosen:
+                head = f"{name}, {label}, {group}, {len(chosen)} records"
+                print("\n".join(score_table(head, np.stack(chosen))), end="\n\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("delineator", nargs="?", default="own", choices=("own", "neurokit"), help="whose waves (own)")
+    parser.add_argument("--data", type=Path, default=ROOT / "data/ludb", help="folder with the recordings (data/ludb)")
+    parser.add_argument("--method", default="dwt", choices=("dwt", "prominence"), help="NeuroKit2's method (dwt)")
+    parser.add_argument("--out", type=Path, help="write the waves into this .npz file instead of printing tables")
+    parser.add_argument("--beside", type=Path, nargs="+", default=[], help="score the waves in these files, too")
+    parser.add_argument("--only-beside", action="store_true", help="leave our own delineator out")
+    parser.add_argument("--pictures", type=Path, help="folder for pictures of the records with the largest errors")
+    parser.add_argument("--n", type=int, default=10, help="how many pictures (10)")
+    parser.add_argument("--fiducial", help="largest errors of this one alone: 'T end', say")
+    return parser
+
+
+def find_waves(arguments: argparse.Namespace, records: list[str]) -> dict[str, Waves]:
+    """What the chosen delineator finds in each record."""
+    found = {}
+    for number, record in enumerate(records, start=1):
+        if arguments.delineator == "own":
+            found[record] = own_waves(arguments.data, record)
+        else:
+            found[record] = neurokit_waves(arguments.data, record, arguments.method)
+        if sys.stderr.isatty():
+            print(f"\r{number} of {len(records)} records", end="", file=sys.stderr)
+    return found
+
+
+def main() -> None:
+    """Print the tables, or write what a delineator finds."""
+    arguments = _parser().parse_args()
+    groups = read_groups(arguments.data)
+    if arguments.out is not None:
+        write_waves(arguments.out, find_waves(arguments, groups["all"]))
+        return
+    scored = {} if arguments.only_beside else {arguments.delineator: find_waves(arguments, groups["all"])}
+    scored |= {path.stem: read_waves(path) for path in arguments.beside}
+    drawn = {record: read_truth(arguments.data, record) for record in groups["all"]}
+    for name, found in scored.items():
+        print_tables(name, drawn, found, groups)
+    if arguments.pictures is not None and scored:
+        from benchmarks.delineation_pictures import draw_worst
+
+        name, found = next(iter(scored.items()))
+        draw_worst(arguments.pictures, arguments.data, name, drawn, found, arguments.n, arguments.fiducial)
+
+
+if __name__ == "__main__":
+    main()
