@@ -88,24 +88,32 @@ def read_waves(path: Path) -> dict[str, Waves]:
         return {name: make_waves(tables[name][:, 0], tables[name][:, 1], tables[name][:, 2:]) for name in tables}
 
 
-def neurokit_waves(folder: Path, record_id: str, method: str) -> Waves:
+def neurokit_waves(folder: Path, record_id: str, method: str, drawn: Waves | None = None) -> Waves:
     """What NeuroKit2 finds, as its documentation has it done: a lead cleaned, its R peaks, then its waves.
 
-    Global ones are its leads' put together as the truth's are.
+    Global ones are its leads' put together as the truth's are. A lead in which it finds fewer than four R peaks is left
+    without waves, as it breaks off there.  drawn : the R peaks are these waves', instead of those that it finds.
     """
     import neurokit2 as nk
     import wfdb
 
-    signal = wfdb.rdrecord(str(folder / record_id)).p_signal.T
+    signal = wfdb.rdrecord(str(folder / record_id)).p_signal.T  # (n_leads, n_samples), mV
     by_lead = []
     for lead, trace in enumerate(signal):
         cleaned = nk.ecg_clean(trace, sampling_rate=FS_HZ)
-        peaks = nk.ecg_peaks(cleaned, sampling_rate=FS_HZ)[1]["ECG_R_Peaks"]
+        if drawn is None:
+            peaks = nk.ecg_peaks(cleaned, sampling_rate=FS_HZ)[1]["ECG_R_Peaks"]
+        else:
+            peaks = drawn.of_lead(lead).fiducial(1, 1)[0].astype(int)
+        if len(peaks) < 4:
+            continue
         _, found = nk.ecg_delineate(cleaned, peaks, sampling_rate=FS_HZ, method=method)
+        found["ECG_R_Peaks"] = peaks
         for kind, letter in enumerate("PRT"):
-            names = [f"ECG_{letter}_{part}" for part in ("Onsets", "Peaks", "Offsets")]
-            columns = [np.asarray(peaks if name == "ECG_R_Peaks" else found[name], dtype=float) for name in names]
-            samples = np.stack(columns, axis=1)
+            columns = [found[f"ECG_{letter}_{part}"] for part in ("Onsets", "Peaks", "Offsets")]
+            samples = np.full((len(peaks), 3), np.nan)
+            for part, column in enumerate(columns):  # what would lie before the first sample is left out of a column
+                samples[len(peaks) - len(column) :, part] = column
             samples = samples[~np.isnan(samples).all(axis=1)]
             by_lead.append(make_waves(np.full(len(samples), lead), np.full(len(samples), kind), samples))
     return with_overall(join_waves(by_lead))
@@ -129,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("delineator", nargs="?", default="own", choices=("own", "neurokit"), help="whose waves (own)")
     parser.add_argument("--data", type=Path, default=ROOT / "data/ludb", help="folder with the recordings (data/ludb)")
     parser.add_argument("--method", default="dwt", choices=("dwt", "prominence"), help="NeuroKit2's method (dwt)")
+    parser.add_argument("--drawn-peaks", action="store_true", help="give NeuroKit2 the R peaks that were drawn")
     parser.add_argument("--out", type=Path, help="write the waves into this .npz file instead of printing tables")
     parser.add_argument("--beside", type=Path, nargs="+", default=[], help="score the waves in these files, too")
     parser.add_argument("--only-beside", action="store_true", help="leave our own delineator out")
@@ -145,7 +154,8 @@ def find_waves(arguments: argparse.Namespace, records: list[str]) -> dict[str, W
         if arguments.delineator == "own":
             found[record] = own_waves(arguments.data, record)
         else:
-            found[record] = neurokit_waves(arguments.data, record, arguments.method)
+            drawn = read_truth(arguments.data, record) if arguments.drawn_peaks else None
+            found[record] = neurokit_waves(arguments.data, record, arguments.method, drawn)
         if sys.stderr.isatty():
             print(f"\r{number} of {len(records)} records", end="", file=sys.stderr)
     return found
