@@ -120,6 +120,15 @@ def put_together(waves: Waves) -> Waves:
     return Waves(np.full(n, -1), np.array(kinds, dtype=int), np.reshape(rows, (n, 3)), np.reshape(known, (n, 3)))
 
 
+def in_every_lead(waves: Waves) -> Waves:
+    """The waves of all leads together, as if each lead had them."""
+    overall = waves.of_lead(-1)
+    n = len(overall.leads)
+    return join_waves(
+        [Waves(np.full(n, lead), overall.kinds, overall.samples, overall.known) for lead in range(len(LEADS))]
+    )
+
+
 def _in_order(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Waves (n, 3) by their middles, and these (n,): of onset and end where both are there, else of what is there."""
     samples = samples[~np.isnan(samples).all(axis=1)]
