@@ -180,6 +180,10 @@ def main() -> None:
     scored = {} if arguments.only_beside else {arguments.delineator: find_waves(arguments, groups["all"])}
     scored |= {path.stem: read_waves(path) for path in arguments.beside}
     drawn = {record: read_truth(arguments.data, record) for record in groups["all"]}
+    for label, leads in TABLES.items():
+        n = sum((~each.known[np.isin(each.leads, leads)]).sum() for each in drawn.values())
+        print(f"{label}: {n} fiducials of waves that are there were not drawn")
+    print()
     everywhere = {record: in_every_lead(each) for record, each in drawn.items()}
     print_tables("drawn global ones in every lead", drawn, everywhere, {"all": groups["all"]}, ("lead by lead",))
     for name, found in scored.items():

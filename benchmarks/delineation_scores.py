@@ -127,5 +127,6 @@ def _cell(values: np.ndarray, digits: int) -> str:
     """The first value and its interval from the rest; a dash where it cannot be had."""
     if np.isnan(values[0]):
         return "-"
-    low, high = np.nanpercentile(values[1:], [2.5, 97.5])
-    return f"{values[0]:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+    shown = np.round([values[0], *np.nanpercentile(values[1:], [2.5, 97.5])], digits) + 0.0  # no -0.0
+    value, low, high = (f"{each:.{digits}f}" for each in shown)
+    return f"{value} ({low} to {high})"

@@ -16,6 +16,7 @@ from benchmarks.ludb_truth import (
     parse_annotations,
     put_together,
     read_groups,
+    read_truth,
     with_overall,
 )
 
@@ -188,7 +189,7 @@ def test_groups_by_diagnosis(tmp_path, capsys):
     (tmp_path / "labels.csv").write_text(
         "record,diagnoses\n1,Rhythm: Sinus bradycardia; Complete left bundle branch block\n"
         "2,Rhythm: Atrial fibrillation; UNIpolar ventricular pacing\n"
-        "3,Rhythm: Sinus rhythm; Incomplete right bundle branch block\n"
+        "3,Rhythm: Sinus rhythm; Incomplete left bundle branch block; Incomplete right bundle branch block\n"
     )
     groups = read_groups(tmp_path)
     assert groups["all"] == ["1", "2", "3"]
@@ -206,6 +207,18 @@ def test_global_fiducials_in_every_lead_are_off_by_what_the_leads_differ():
     drawn = with_overall(join_waves([drawn_beats(0), drawn_beats(1), moved(drawn_beats(2), QRS, 1, 4)]))
     counts = compare(drawn, in_every_lead(drawn)).counts[list(FIDUCIALS).index("R peak")]
     assert list(counts) == [24, 24, 24, -8 * 8, 8 * 8**2]
+
+
+def test_what_is_drawn_in_a_paced_record(real_data):
+    """95's first QRS stand at the pacing spike, without an onset in II; the later ones have all three."""
+    waves = read_truth(real_data / "ludb", "95")
+    second = waves.of_lead(1)
+    qrs = second.known[second.kinds == QRS]
+    assert qrs.tolist() == [[False, True, True]] * 4 + [[True] * 3] * 5
+    assert not (waves.kinds == P).any()
+    overall = waves.of_lead(-1)
+    assert (overall.kinds == QRS).sum() == 9
+    assert overall.known.all()
 
 
 def test_pictures_of_the_worst(tmp_path):
