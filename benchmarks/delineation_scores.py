@@ -107,18 +107,19 @@ def score_table(head: str, counts: np.ndarray) -> list[str]:
     counts : (n_records, n_fiducials, 5).
     """
     lines = [
-        f"| {head} | sensitivity | predictivity | drawn | matched | mean error, ms | its standard deviation, ms "
+        f"| {head} | sensitivity | predictivity | drawn | matched | false | mean error, ms | its standard deviation, ms "
         "| mean of the records' own, ms | bar, ms | held |",
-        "|" + "---|" * 10,
+        "|" + "---|" * 11,
     ]
     weights = np.vstack([np.ones(len(counts)), bootstrap_weights(np.arange(len(counts)))])
     for row, name in enumerate(FIDUCIALS):
         values = figures(counts[:, row], weights)
         n = counts[:, row].sum(axis=0)
         bar = BARS_MS.get(name)
-        held = "" if bar is None else "yes" if values["sd"][0] <= bar else "no"
-        cells = [_cell(values["sensitivity"], 3), _cell(values["predictivity"], 3), f"{n[N_DRAWN]:,.0f}"]
-        cells += [f"{n[N_HITS]:,.0f}", *(_cell(values[key], 1) for key in ("mean", "sd", "own_sd"))]
+        held = "" if bar is None or n[N_HITS] < 2 else "yes" if values["sd"][0] <= bar else "no"
+        cells = [_cell(values["sensitivity"], 3), _cell(values["predictivity"], 3)]
+        cells += [f"{count:,.0f}" for count in (n[N_DRAWN], n[N_HITS], n[N_COUNTED] - n[N_HITS])]
+        cells += [_cell(values[key], 1) for key in ("mean", "sd", "own_sd")]
         lines.append(f"| {name} | {' | '.join(cells)} | {bar or ''} | {held} |")
     return lines
 

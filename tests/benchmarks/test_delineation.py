@@ -185,6 +185,13 @@ def test_the_table_says_what_holds_the_bar():
         assert next(line for line in lines if line.startswith("| R peak")).endswith("|  |  |")
 
 
+def test_a_table_without_matches_has_dashes_and_counts_what_is_false():
+    drawn = without(drawn_beats(), drawn_beats().kinds == P)
+    lines = score_table("ours", np.stack([compare(drawn, drawn_beats()).counts] * 3))
+    row = next(line for line in lines if line.startswith("| P end"))
+    assert row == "| P end | - | 0.000 (0.000 to 0.000) | 0 | 0 | 21 | - | - | - | 12.7 |  |"
+
+
 def test_groups_by_diagnosis(tmp_path, capsys):
     (tmp_path / "labels.csv").write_text(
         "record,diagnoses\n1,Rhythm: Sinus bradycardia; Complete left bundle branch block\n"
