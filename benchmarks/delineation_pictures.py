@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.delineation_scores import BARS_MS, FIDUCIALS, N_COUNTED, N_DRAWN, N_HITS, Errors, compare
-from benchmarks.ludb_truth import FS_HZ, LEADS, Waves
+from tasks.waves.ludb import FS_HZ, LEADS, Waves
 
 DRAWN, FOUND, INK = "#0b7a3b", "#c2185b", "#1b1b1f"
 STYLES = (":", "-", "--")  # P, QRS, T

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.ludb_truth import FS_HZ, LEADS, Waves
 from cardiac.metrics import bootstrap_weights
+from tasks.waves.ludb import FS_HZ, LEADS, Waves
 
 TOLERANCE_MS = 150.0
 # By name: the kind of wave and which of its onset, peak and end.

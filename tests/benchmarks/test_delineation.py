@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 import wfdb
 
-from benchmarks.delineation import print_tables, read_waves, waves_from_beats, write_waves
+from benchmarks.delineation import in_every_lead, print_tables, read_waves, waves_from_beats, write_waves
 from benchmarks.delineation_pictures import draw_worst
 from benchmarks.delineation_scores import FIDUCIALS, N_COUNTED, N_DRAWN, N_HITS, compare, figures, match, score_table
-from benchmarks.ludb_truth import (
+from tasks.waves.ludb import (
     LEADS,
     Waves,
-    in_every_lead,
     join_waves,
     make_waves,
     parse_annotations,
@@ -21,7 +20,7 @@ from benchmarks.ludb_truth import (
 )
 
 P, QRS, T = 0, 1, 2
-NAMES = ("p_onset", "p_peak", "p_end", "qrs_onset", "r_peak", "qrs_end", "t_peak", "t_end")
+NAMES = ("p_onset", "p_peak", "p_end", "qrs_onset", "qrs_end", "t_peak", "t_end")
 BEATS = np.arange(500.0, 4500.0, 500.0)  # R peaks of eight beats
 
 
@@ -153,14 +152,20 @@ def test_what_two_leads_show_is_not_known_of_the_whole():
 
 
 def test_a_table_of_beats_becomes_waves():
-    """Absent waves are left out, T has no onset."""
+    """Absent waves are left out, T has no onset, and where there is a QRS it has the beat's R peak."""
     beats = np.array(
-        [[400, 420, 440, 475, 500, 525, 620, 660], [np.nan] * 3 + [975, 1000, 1025, 1120, 1160]], dtype=float
+        [
+            [400, 420, 440, 475, 525, 620, 660],
+            [np.nan] * 3 + [975, 1025, 1120, 1160],
+            [np.nan] * 5 + [1620, 1660],
+        ],
+        dtype=float,
     )
-    waves = waves_from_beats(beats, NAMES, 7)
-    assert waves.kinds.tolist() == [P, QRS, QRS, T, T]
+    waves = waves_from_beats(beats, NAMES, np.array([500.0, 1000.0, 1500.0]), 7)
+    assert waves.kinds.tolist() == [P, QRS, QRS, T, T, T]
     assert waves.samples[0].tolist() == [400, 420, 440]
-    assert waves.samples[-1, 1:].tolist() == [1120, 1160]
+    assert waves.samples[waves.kinds == QRS].tolist() == [[475, 500, 525], [975, 1000, 1025]]
+    assert waves.samples[-2, 1:].tolist() == [1120, 1160]
     assert np.isnan(waves.samples[waves.kinds == T, 0]).all()
 
 
