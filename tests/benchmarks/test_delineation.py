@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import wfdb
 
-from benchmarks.delineation import in_every_lead, print_tables, read_waves, waves_from_beats, write_waves
+from benchmarks.delineation import (
+    FOLDS,
+    TABLES,
+    in_every_lead,
+    own_waves,
+    print_tables,
+    read_waves,
+    waves_from_beats,
+    write_waves,
+)
 from benchmarks.delineation_pictures import draw_worst
 from benchmarks.delineation_scores import FIDUCIALS, N_COUNTED, N_DRAWN, N_HITS, compare, figures, match, score_table
 from tasks.waves.ludb import (
@@ -18,6 +27,7 @@ from tasks.waves.ludb import (
     read_truth,
     with_overall,
 )
+from tasks.waves.train import read_fold_networks
 
 P, QRS, T = 0, 1, 2
 NAMES = ("p_onset", "p_peak", "p_end", "qrs_onset", "qrs_end", "t_peak", "t_end")
@@ -231,6 +241,18 @@ def test_what_is_drawn_in_a_paced_record(real_data):
     overall = waves.of_lead(-1)
     assert (overall.kinds == QRS).sum() == 9
     assert overall.known.all()
+
+
+def test_our_delineator_finds_what_is_drawn_in_a_clear_record(real_data):
+    """Every drawn fiducial of record 2 out of fold, its QRS within 40 ms, and nothing else between the drawn ones."""
+    folder = real_data / "ludb"
+    found = own_waves(folder, "2", read_fold_networks(FOLDS)["2"])
+    for leads in TABLES.values():
+        errors = compare(read_truth(folder, "2"), found, leads)
+        assert (errors.counts[:, N_DRAWN] == errors.counts[:, N_HITS]).all()
+        assert (errors.counts[:, N_COUNTED] == errors.counts[:, N_HITS]).all()
+        of_qrs = np.isin(errors.hits[:, 0], [list(FIDUCIALS).index("QRS onset"), list(FIDUCIALS).index("QRS end")])
+        assert np.abs(errors.hits[of_qrs, 3]).max() < 40
 
 
 def test_pictures_of_the_worst(tmp_path):
