@@ -1,0 +1,218 @@
+"""Boosted trees as plain arrays: what they say of a record, and what every feature adds to it. Knows no label, needs no library.
+
+A tree of up to 16 leaves is read without walking through it, as QuickScorer does (Lucchese et al. 2015, SIGIR: 73): every
+split that sends the record right takes the leaves on its left away, and the first leaf that is left over is the one.
+"""
+
+import io
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+MOST_LEAVES = 16
+ALL_LEAVES = np.uint16(0xFFFF)
+FIRST_BIT = np.array([(number & -number).bit_length() - 1 for number in range(1 << MOST_LEAVES)], dtype=np.int8)
+# Gauss and Legendre's points from 0 to 1: exact for the polynomials of degree MOST_LEAVES - 2 that Shapley's mean over orders is.
+POINTS, POINT_WEIGHTS = (each / 2 for each in np.polynomial.legendre.leggauss(MOST_LEAVES // 2))
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Several sums of trees over the same features, one for each output; splits of a tree stand before those under them.
+
+    output : int (n_trees,), which sum a tree belongs to, in order.  feature : int (n_trees, n_splits), -1 in place of a
+    split that a tree does not have.  threshold : float, same shape; a record goes left where its feature is at most this.
+    left, right : uint16, same shape, the leaves on either side as bits, leftmost first.  value : float (n_trees, n_leaves),
+    what each leaf adds.  count : int, same shape, the training records in it.  base : float (n_outputs,), of each sum.
+    """
+
+    output: np.ndarray
+    feature: np.ndarray
+    threshold: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    value: np.ndarray
+    count: np.ndarray
+    base: np.ndarray
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """The sums. (n, n_features), all finite -> (n, n_outputs)."""
+        return np.array([self._sums(row) for row in np.atleast_2d(features)]).reshape(-1, len(self.base))
+
+    def _sums(self, row: np.ndarray) -> np.ndarray:
+        goes_right = row[self.feature] > self.threshold  # an absent split's threshold is infinite
+        masks = np.where(goes_right, self._kept_right, ALL_LEAVES)
+        leaves = FIRST_BIT[np.bitwise_and.reduce(masks, axis=1)]
+        values = self.value[self._every_tree, leaves]
+        return self.base + np.add.reduceat(np.append(values, 0.0), self._firsts) * self._has_trees
+
+    @cached_property
+    def _kept_right(self) -> np.ndarray:
+        """The leaves that are left over where a split sends a record right."""
+        return ~self.left
+
+    @cached_property
+    def _every_tree(self) -> np.ndarray:
+        return np.arange(len(self.output))
+
+    @cached_property
+    def _firsts(self) -> np.ndarray:
+        """Of each output, its first tree."""
+        return np.searchsorted(self.output, np.arange(len(self.base)))
+
+    @cached_property
+    def _has_trees(self) -> np.ndarray:
+        return np.bincount(self.output, minlength=len(self.base)) > 0
+
+    def contributions(self, row: np.ndarray, output: int) -> tuple[np.ndarray, float]:
+        """Shapley values of the features for one output, (n_features,), and its mean over the training records.
+
+        Exact for the trees, with the training records' shares standing for an unknown feature (Lundberg et al. 2020, Nat.
+        Mach. Intell. 2:56, path-dependent): the values and the mean add up to what `__call__` gives. row : (n_features,).
+        """
+        own = self.output == output
+        paths = _Paths.of(self, own)
+        players, values = paths.shapley(row, self.value[own], self.count[own])
+        sums = np.zeros(len(row))
+        np.add.at(sums, players[players >= 0], values[players >= 0])
+        weights = self.count[own] / self.count[own].sum(axis=1, keepdims=True)
+        return sums, float(self.base[output] + (self.value[own] * weights).sum())
+
+    def to_bytes(self) -> bytes:
+        """The arrays as an .npz file."""
+        content = io.BytesIO()
+        np.savez_compressed(content, **{each.name: getattr(self, each.name) for each in fields(self)})
+        return content.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Trees":
+        """The trees that `to_bytes` wrote. Raises ValueError or KeyError for another file."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            trees = cls(**{each.name: file[each.name] for each in fields(cls)})
+        trees.check()
+        return trees
+
+    def check(self) -> None:
+        """Raise ValueError where the arrays do not fit each other, so that no sum could be trusted."""
+        shape, n_trees = self.feature.shape, len(self.output)
+        splits_fit = (
+            all(each.shape == shape for each in (self.threshold, self.left, self.right)) and shape[0] == n_trees
+        )
+        leaves_fit = self.value.shape == self.count.shape == (n_trees, self.value.shape[1])
+        if not (splits_fit and leaves_fit and self.value.shape[1] <= MOST_LEAVES and shape[1] < MOST_LEAVES):
+            raise ValueError("the arrays of the trees do not fit each other")
+        in_order = np.all(np.diff(self.output) >= 0) and (
+            n_trees == 0 or 0 <= self.output[0] <= self.output[-1] < len(self.base)
+        )
+        if not (in_order and np.isfinite(self.value).all() and np.isfinite(self.base).all()):
+            raise ValueError("the outputs of the trees are not in order, or a leaf is no number")
+
+
+@dataclass(frozen=True)
+class _Paths:
+    """How the leaves of some trees are reached. All of (n_trees, n_leaves, n_splits).
+
+    on_path : whether a split is on the way to a leaf.  is_right : and the leaf on its right.  share : of the training records at
+    the split those that go towards the leaf.  player : int (n_trees, n_splits), the first split of the tree that asks for the
+    same feature.
+    """
+
+    feature: np.ndarray
+    threshold: np.ndarray
+    on_path: np.ndarray
+    is_right: np.ndarray
+    share: np.ndarray
+    player: np.ndarray
+
+    @classmethod
+    def of(cls, trees: Trees, own: np.ndarray) -> "_Paths":
+        feature, count = trees.feature[own], trees.count[own].astype(float)
+        n_leaves = count.shape[1]
+        bits = np.left_shift(np.uint16(1), np.arange(n_leaves, dtype=np.uint16))
+        in_left, in_right = ((side[own][:, None, :] & bits[:, None]) > 0 for side in (trees.left, trees.right))
+        to_left, to_right = (np.einsum("tls,tl->ts", side, count)[:, None, :] for side in (in_left, in_right))
+        both = np.maximum(to_left + to_right, 1.0)
+        share = np.where(in_left, to_left / both, np.where(in_right, to_right / both, 1.0))
+        same = (feature[:, :, None] == feature[:, None, :]) & (feature[:, :, None] >= 0)  # (t, split, other)
+        player = np.where(same.any(axis=2), same.argmax(axis=2), np.arange(feature.shape[1]))
+        return cls(feature, trees.threshold[own], in_left | in_right, in_right, share, player)
+
+    def shapley(self, row: np.ndarray, value: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The feature of every split that is the first of its tree to ask for it, else -1; and its Shapley value.
+
+        Both (n_trees, n_splits).
+        """
+        agrees = ~self.on_path | ((row[self.feature] > self.threshold)[:, None, :] == self.is_right)
+        known, unknown = np.ones(self.share.shape), np.ones(self.share.shape)
+        for split in range(self.feature.shape[1]):  # a feature that is asked for several times on a path is one player
+            at = self.player[:, split][:, None, None]
+            index = np.broadcast_to(at, (*self.share.shape[:2], 1))
+            for held, factor in ((known, agrees), (unknown, self.share)):
+                product = np.take_along_axis(held, index, axis=2) * factor[:, :, split, None]
+                np.put_along_axis(held, index, product, axis=2)
+        total = np.zeros(self.feature.shape)
+        for point, weight in zip(0.5 + POINTS, POINT_WEIGHTS, strict=True):
+            mixed = unknown * (1 - point) + known * point
+            others = mixed.prod(axis=2, keepdims=True) / mixed
+            total += weight * np.einsum("tl,tls->ts", value * (count > 0), (known - unknown) * others)
+        first = (self.player == np.arange(self.feature.shape[1])) & (self.feature >= 0)
+        return np.where(first, self.feature, -1), total
+
+
+def trees_of(boosters: list[tuple[int, Any]], base: np.ndarray) -> Trees:
+    """Trees from LightGBM's own account of them, `Booster.dump_model()`, each with the output that its sum belongs to.
+
+    base : (n_outputs,), what each sum starts from. Raises ValueError for a tree of more than MOST_LEAVES leaves, or of
+    splits by anything but a number being at most another.
+    """
+    rows = [
+        (output, _splits(tree["tree_structure"]))
+        for output, dump in sorted(boosters, key=lambda each: each[0])
+        for tree in dump["tree_info"]
+    ]
+    n_splits = max((len(splits) for _, (splits, _) in rows), default=1) or 1
+    n, shape = len(rows), (len(rows), n_splits)
+    trees = Trees(
+        output=np.array([output for output, _ in rows], dtype=np.int16),
+        feature=np.full(shape, -1, dtype=np.int16),
+        threshold=np.full(shape, np.inf),
+        left=np.zeros(shape, dtype=np.uint16),
+        right=np.zeros(shape, dtype=np.uint16),
+        value=np.zeros((n, n_splits + 1)),
+        count=np.zeros((n, n_splits + 1), dtype=np.int32),
+        base=np.asarray(base, dtype=float),
+    )
+    for index, (_, (splits, leaves)) in enumerate(rows):
+        for column, (feature, threshold, left, right) in enumerate(splits):
+            trees.feature[index, column], trees.threshold[index, column] = feature, threshold
+            trees.left[index, column], trees.right[index, column] = left, right
+        for column, (value, count) in enumerate(leaves):
+            trees.value[index, column], trees.count[index, column] = value, count
+    trees.check()
+    return trees
+
+
+def _splits(node: dict[str, Any]) -> tuple[list[tuple[int, float, int, int]], list[tuple[float, int]]]:
+    """The splits of a tree, each before those under it, with its leaves as bits; and the leaves from left to right."""
+    splits: list[tuple[int, float, int, int]] = []
+    leaves: list[tuple[float, int]] = []
+
+    def walk(node: dict[str, Any]) -> int:
+        if "split_feature" not in node:
+            if len(leaves) == MOST_LEAVES:
+                raise ValueError(f"a tree has more than {MOST_LEAVES} leaves")
+            leaves.append((float(node["leaf_value"]), int(node.get("leaf_count", 1))))
+            return 1 << (len(leaves) - 1)
+        if node["decision_type"] != "<=":
+            raise ValueError(f"a split by {node['decision_type']!r} is not known")
+        at = len(splits)
+        splits.append((0, 0.0, 0, 0))
+        left = walk(node["left_child"])
+        right = walk(node["right_child"])
+        splits[at] = (int(node["split_feature"]), float(node["threshold"]), left, right)
+        return left | right
+
+    walk(node)
+    return splits, leaves
