@@ -4,13 +4,15 @@
     python bundles.py seal FOLDER    # after changing card.json on purpose, a threshold say
 
 A bundle's folder holds `card.json`, the weights for torch (`weights.safetensors`) and, once `export.py` has written it,
-the same networks as an ONNX graph, which ONNX Runtime runs in half the time. The card holds the checksums of both and
-one of itself, which is the bundle's. Whatever else lies in the folder is not looked at.
+the same networks as an ONNX graph, which ONNX Runtime runs in half the time; and where trees decide with the networks,
+these as plain arrays (`trees.npz`). The card holds the checksums of all and one of itself, which is the bundle's.
+Whatever else lies in the folder is not looked at.
 """
 
 import argparse
 import hashlib
 import sys
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +22,7 @@ import numpy as np
 
 from cardiac.errors import BundleError, extra, first_line
 from cardiac.files import replace_file
+from cardiac.trees import Trees
 from cardiac.windows import WindowPlan
 from cards import CARD, Card, parse_card, seal_again, sealed_card
 from runtimes import Forward, onnx_forward, rebuild_networks, run_sections, torch_forward, weights_of
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 ROOT = Path(__file__).resolve().parent
-WEIGHTS, GRAPH = "weights.safetensors", "network.onnx"
+WEIGHTS, GRAPH, TREES = "weights.safetensors", "network.onnx", "trees.npz"
 RUNTIMES = ("onnx", "torch")
 
 
@@ -37,13 +40,15 @@ RUNTIMES = ("onnx", "torch")
 class Bundle:
     """The card, and what runs its networks.
 
-    networks : torch's modules, in evaluation mode; empty where ONNX Runtime runs them.
+    networks : torch's modules, in evaluation mode; empty where ONNX Runtime runs them.  trees : that decide with them, or
+    None.
     """
 
     card: Card
     forward: Forward
     runtime: str
     networks: "list[nn.Module]" = field(default_factory=list)
+    trees: Trees | None = None
 
     @property
     def sha256(self) -> str:
@@ -57,7 +62,7 @@ def read_card(folder: str | Path) -> Card:
 
 
 def open_bundle(folder: Path, with_graph: bool = True) -> tuple[Card, dict[str, bytes]]:
-    """The card of a bundle and the contents of the files that it names, WEIGHTS and GRAPH, all checked.
+    """The card of a bundle and the contents of the files that it names, WEIGHTS, TREES and GRAPH, all checked.
 
     with_graph : False leaves the graph aside, for what writes it anew.
     Raises BundleError where one of them is missing or another than when the bundle was made.
@@ -75,6 +80,8 @@ def _card_file(folder: Path) -> bytes:
 
 def _read_files(folder: Path, card: Card, with_graph: bool = True) -> dict[str, bytes]:
     files = {WEIGHTS: _read_file(folder, WEIGHTS, card.weights_sha256, "copy the bundle again")}
+    if card.trees is not None:
+        files[TREES] = _read_file(folder, TREES, card.trees.get("sha256"), "copy the bundle again")
     if card.onnx is None or not with_graph:
         return files
     if card.onnx.get("made_from") != card.networks_sha256:
@@ -116,13 +123,24 @@ def seal_bundle(folder: Path) -> str:
     return bundle_checksum(folder)
 
 
-def save_bundle(folder: str | Path, networks: "Sequence[nn.Module]", card: Card) -> None:
-    """Write weights and card, each file replaced at once; the card is sealed, and names no graph of other weights."""
+def save_bundle(folder: str | Path, networks: "Sequence[nn.Module]", card: Card, trees: Trees | None = None) -> None:
+    """Write weights, trees and card, each file replaced at once; the card is sealed, and names no graph of other weights.
+
+    trees : whose `Card.trees` is without their checksum.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = weights_of(networks)
-    card = replace(card, weights_sha256=hashlib.sha256(weights).hexdigest(), onnx=None)
     replace_file(folder / WEIGHTS, weights)
+    put_trees(folder, replace(card, weights_sha256=hashlib.sha256(weights).hexdigest(), onnx=None), trees)
+
+
+def put_trees(folder: Path, card: Card, trees: Trees | None) -> None:
+    """Write trees beside weights that are there, and the card, sealed, with their checksum; None leaves a card without any."""
+    if trees is not None:
+        content = trees.to_bytes()
+        replace_file(folder / TREES, content)
+        card = replace(card, trees={**(card.trees or {}), "sha256": hashlib.sha256(content).hexdigest()})
     replace_file(folder / CARD, sealed_card(card))
 
 
@@ -136,7 +154,15 @@ def load_bundle(folder: str | Path, runtime: str | None = None, with_graph: bool
     folder = Path(folder)
     card, files = open_bundle(folder, with_graph)
     runtime = runtime or ("onnx" if card.onnx is not None and _has_onnxruntime() else "torch")
-    return (_load_graph if runtime == "onnx" else _load_networks)(folder, card, files)
+    bundle = (_load_graph if runtime == "onnx" else _load_networks)(folder, card, files)
+    return bundle if card.trees is None else replace(bundle, trees=_load_trees(folder, files[TREES]))
+
+
+def _load_trees(folder: Path, content: bytes) -> Trees:
+    try:
+        return Trees.from_bytes(content)
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise BundleError(f"{folder}: {TREES} cannot be used ({first_line(error)}): copy the bundle again") from error
 
 
 def _has_onnxruntime() -> bool:

@@ -16,11 +16,11 @@ from cardiac.signals import SignalSpec
 from cardiac.windows import WindowPlan
 
 CARD = "card.json"
-FORMAT = 1  # of the card's layout: a program refuses every other one
+FORMATS = (1, 2)  # of the card's layout, 2 where trees decide with the networks: a program refuses every other one
 SEAL = "card_sha256"
 KNOWN = {
     "format", "task", "name", "use", "signal", "network", "members", "stages", "decisions", "training", "weights_sha256",
-    "onnx", SEAL,
+    "onnx", "trees", SEAL,
 }  # fmt: skip
 KINDS = {str: "a text", int: "a whole number", float: "a number", list: "a list", dict: "an object"}
 
@@ -40,7 +40,8 @@ class Card:
     signal : what the networks take.  section : how many samples they are run over at once.  network : name and arguments
     of `models.build_model`.  members : how many such networks there are.  use : what it is for, in words.
     decisions, training : plain data, of which the task alone knows more.  task : whose bundle it is, where that is
-    written.  onnx : of the graph, {"sha256", "made_from", "opset"}.  more : what else the file says; it is kept.
+    written.  onnx : of the graph, {"sha256", "made_from", "opset"}.  trees : of the trees beside the networks,
+    {"sha256", "features", "outputs", "measured_by"}; None without.  more : what else the file says; it is kept.
     sha256 : the seal of the file that it was read from, and so the bundle's checksum; of no meaning in a new card.
     Raises ConfigError where stages, section and network do not fit each other.
     """
@@ -56,6 +57,7 @@ class Card:
     training: Mapping[str, Any] = field(default_factory=dict)
     weights_sha256: str = ""
     onnx: Mapping[str, Any] | None = None
+    trees: Mapping[str, Any] | None = None
     task: str | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = field(default="", compare=False)
@@ -107,6 +109,7 @@ class Card:
             training=take(content, "training", dict, default={}),
             weights_sha256=take(content, "weights_sha256", str),
             onnx=None if onnx is None else take(content, "onnx", dict),
+            trees=take(content, "trees", dict, default=None),
             task=take(content, "task", str, default=None),
             more={key: value for key, value in content.items() if key not in KNOWN},
             sha256=take(content, SEAL, str, default=""),
@@ -130,6 +133,7 @@ class Card:
             "training": self.training,
             "weights_sha256": self.weights_sha256,
             "onnx": self.onnx,
+            "trees": self.trees,
             **self.more,
         }
         return {key: value for key, value in content.items() if value is not None}
@@ -211,7 +215,8 @@ def seal_again(content: bytes, folder: Path) -> bytes:
 
 def _sealed(content: Mapping[str, Any]) -> bytes:
     content = {key: value for key, value in content.items() if key not in ("format", SEAL)}
-    content = json.loads(json.dumps({"format": FORMAT, **content}))  # as it will be read
+    layout = FORMATS[1 if content.get("trees") else 0]
+    content = json.loads(json.dumps({"format": layout, **content}))  # as it will be read
     return (json.dumps({**content, SEAL: _checksum(content)}, indent=2, ensure_ascii=False) + "\n").encode()
 
 
@@ -235,10 +240,10 @@ def _parse(content: bytes, folder: Path, changed: bool) -> dict[str, Any]:
             f"{folder}: {CARD} does not state its format: copy the bundle again, or run `python bundles.py seal {folder}` "
             "if an earlier version of this program made it"
         )
-    layout = card.get("format", FORMAT)
-    if type(layout) is not int or layout != FORMAT:
+    layout = card.get("format", FORMATS[0])
+    if type(layout) is not int or layout not in FORMATS:
         raise BundleError(
-            f"{folder}: {CARD} has format {repr(layout)[:20]}, and this program reads only format {FORMAT}: "
+            f"{folder}: {CARD} has format {repr(layout)[:20]}, and this program reads only {FORMATS[0]} and {FORMATS[1]}: "
             "use the version of the program that made the bundle"
         )
     if not changed and card.get(SEAL) != checksum:

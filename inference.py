@@ -27,18 +27,22 @@ from cardiac.errors import CardiacError, ConfigError, extra, naming
 from cardiac.files import documents_file, open_folder
 from cardiac.leads import LEADS
 from cardiac.long_signals import prepare, prepare_together
+from cardiac.measurements.measure import Measurements
+from cardiac.measurements.wave_network import measured_by
 from cardiac.pipeline import Outcome, predict_listing
 from cardiac.records import FS_RANGE_HZ, Record, read_record, record_from_array
 from cardiac.signals import SignalSpec
 from cardiac.sources import list_recordings, passed_over_line
 from cardiac.windows import WindowPlan, pool_windows, window_spread
-from cards import unusable
+from cards import Card, unusable
 from runtimes import run_sections
 from tasks.mi import BUNDLE
 from tasks.mi.documents import error_document, finding_document
 from tasks.mi.evidence import Evidence, gather_evidence, telling_part
+from tasks.mi.features import FEATURES, features_of
 from tasks.mi.findings import Brief, Finding, decide
-from tasks.mi.labels import SITES
+from tasks.mi.joining import Decisions
+from tasks.mi.labels import OUTPUTS, SITES
 from tasks.mi.rules import Rule
 from tasks.mi.submission import find_template, findings_table, write_submission
 from utils import run_command
@@ -61,16 +65,16 @@ def predict_record(source: str | Path | Record, detector: "Detector", fs_hz: flo
     with naming(record.record_id):
         signal = prepare(record.signal, record.fs_hz, detector.spec)  # (12, n) at the networks' rate and in their band
         logits = detector.logits(signal)  # windows cut and run: of each stage (networks, windows, outputs)
-        probabilities = detector.pool(logits)  # (7,), calibrated
-        return decide(record, probabilities, window_spread(logits[0]), detector.rule, assessment)
+        rule, probabilities = detector.join(logits, assessment.measurements)  # (7,), with the trees, calibrated
+        return decide(record, probabilities, window_spread(logits[0]), rule, assessment)
 
 
 @dataclass(frozen=True)
 class Detector:
-    """A bundle made ready: how signals are prepared, the stages' windows, the rule that decides."""
+    """A bundle made ready: how signals are prepared, the stages' windows, the trees, what decides."""
 
     bundle: Bundle
-    rule: Rule
+    decisions: Decisions
 
     @classmethod
     def load(cls, folder: str | Path = BUNDLE, runtime: str | None = None) -> "Detector":
@@ -86,7 +90,8 @@ class Detector:
                 raise ConfigError(f"the outputs {outputs} are not mi and the six sites in order")
             if card.signal.leads != LEADS or card.signal.unit != "mV":
                 raise ConfigError(f"signal.leads are not {', '.join(LEADS)}, or signal.unit is not mV")
-            return cls(bundle, Rule.from_dict(card.decisions))
+            _check_trees(card)
+            return cls(bundle, Decisions.from_dict(card.decisions))
         except ConfigError as error:
             raise unusable(folder, error) from error
 
@@ -123,10 +128,12 @@ class Detector:
         """Logits of each stage's windows of prepared signals, as `runtimes.run_sections` gives them."""
         return run_sections(self.bundle.forward, signals, self.plans, self.bundle.card.section)
 
-    def pool(self, logits: Sequence[np.ndarray]) -> np.ndarray:
-        """A record's calibrated probabilities from its windows' logits by stage: (7,), mi and the six sites."""
+    def join(self, logits: Sequence[np.ndarray], measurements: Measurements) -> tuple[Rule, np.ndarray]:
+        """A record's rule and calibrated probabilities, (7,), from its windows' logits by stage and what is measured of it."""
         pooled = [pool_windows(of_stage, plan) for of_stage, plan in zip(logits, self.plans, strict=True)]
-        return self.rule.calibrate(np.concatenate(pooled))
+        features = features_of(measurements) if self.bundle.trees else None
+        trees = None if features is None else self.bundle.trees(features)[0]
+        return self.decisions.settle(np.concatenate(pooled), trees)
 
     def predict_batch(self, records: Sequence[Record], assessments: Sequence[Assessment]) -> list[Finding]:
         """As `predict_record` for records of one rate and one length, which the networks read together."""
@@ -136,7 +143,8 @@ class Detector:
         findings = []
         for record, assessment, *own in zip(records, assessments, *logits, strict=True):
             with naming(record.record_id):
-                findings.append(decide(record, self.pool(own), window_spread(own[0]), self.rule, assessment))
+                rule, probabilities = self.join(own, assessment.measurements)
+                findings.append(decide(record, probabilities, window_spread(own[0]), rule, assessment))
         return findings
 
     def explain(self, record: Record, finding: Finding) -> dict[str, Evidence]:
@@ -150,6 +158,18 @@ class Detector:
             signal = signal[:, first : first + round(EXPLAINED_S * fs_hz)]
         gathered = gather_evidence(signal, self.logits, self.plans, fs_hz, ("mi", *finding.sites))
         return {name: replace(each, starts_s=each.starts_s + first / fs_hz) for name, each in gathered.items()}
+
+
+def _check_trees(card: Card) -> None:
+    """Raise ConfigError where a card's trees ask for other measurements than this program makes."""
+    if card.trees is None:
+        return
+    if card.trees.get("features") != [*FEATURES] or card.trees.get("outputs") != [*OUTPUTS]:
+        raise ConfigError(
+            "trees.features or trees.outputs are not those of this version: use the one that made the bundle"
+        )
+    if card.trees.get("measured_by") != measured_by():
+        raise ConfigError("trees.measured_by is not the delineator of this version: use the one that made the bundle")
 
 
 def explain_record(record: Record, finding: Finding, detector: Detector) -> dict[str, Evidence]:

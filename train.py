@@ -21,6 +21,7 @@ from bundles import ROOT, load_bundle, save_bundle
 from cardiac.errors import ConfigError
 from cardiac.files import replace_file
 from cardiac.metrics import PROTOCOL, Figures, as_plain
+from cardiac.trees import Trees
 from cards import Card, Stage
 from learning.cross_validate import CrossValidated, cross_validate
 from learning.curves import write_curves
@@ -28,13 +29,13 @@ from learning.network import Report
 from learning.run_folder import code_revision, training_run
 from tasks.mi.datasets import Dataset, read_dataset, read_weak_datasets
 from tasks.mi.evaluate import evaluate, format_figures
-from tasks.mi.labels import SITES
+from tasks.mi.joining import Decisions, fit_decisions
 from tasks.mi.model_card import model_card
 from tasks.mi.out_of_fold import OutOfFold, write_out_of_fold
-from tasks.mi.rules import Rule, fit_rule
 from tasks.mi.settings import check_settings as check_settings  # scale.detectors asks for it here
 from tasks.mi.simulate import simulate_dataset
 from tasks.mi.training import STAGES, InfarctionTraining, Recipe, make_training
+from tasks.mi.trees import fit_trees, trees_entry
 from utils import Config, load_config, run_command, seed_everything
 
 DEFAULTS = ROOT / "configs/mi.toml"  # every setting there is
@@ -75,20 +76,24 @@ def fit(
         training = make_training(config, dataset, out)
         begin(training.data_sha256)
         done = cross_validate(training, out, report, jobs, bundle, partial(make_training, config, dataset, out))
-        out_of_fold = OutOfFold(training.folds, done.predicted[:, 0], done.predicted[:, 1:-1], done.predicted[:, -1])
+        said, trees = fit_trees(dataset, training.folds, config["trees"])
+        out_of_fold = OutOfFold(
+            training.folds, done.predicted[:, 0], done.predicted[:, 1:-1], done.predicted[:, -1], said
+        )
         figures = evaluate(dataset, out_of_fold, config["decide"])
         _write_results(out, dataset, out_of_fold, figures)
         if bundle:
-            rule = fit_rule(out_of_fold.pooled, dataset.infarction, dataset.sites, config["decide"])
-            card = _card(training.recipe, rule, out.name, _provenance(training, done, revision))
-            save_bundle(out, done.networks, card)
+            truth = dataset.infarction, dataset.sites
+            decisions = fit_decisions(out_of_fold.pooled, said, *truth, config["decide"])
+            card = _card(training.recipe, decisions, trees, out.name, _provenance(training, done, revision))
+            save_bundle(out, done.networks, card, trees)
             replace_file(out / "README.md", model_card(card, figures).encode())
             load_bundle(out, "torch")  # what was written can be read, or this says so now
         write_curves(done.histories, out / "curves.png")
     return FitResult(out, figures, done.training_s)
 
 
-def _card(recipe: Recipe, rule: Rule, name: str, training: Mapping[str, Any]) -> Card:
+def _card(recipe: Recipe, decisions: Decisions, trees: Trees | None, name: str, training: Mapping[str, Any]) -> Card:
     """All that inference must know."""
     return Card(
         name=name,
@@ -98,8 +103,9 @@ def _card(recipe: Recipe, rule: Rule, name: str, training: Mapping[str, Any]) ->
         network=recipe.network,
         members=recipe.config["train"]["members"],
         stages={name: Stage(STAGES[name], plan) for name, plan in recipe.plans.items()},
-        decisions=rule.to_dict(),
+        decisions=decisions.to_dict(),
         training=training,
+        trees=None if trees is None else trees_entry(),
     )
 
 
@@ -122,9 +128,7 @@ def _provenance(training: InfarctionTraining, done: CrossValidated, revision: st
 
 def _write_results(out: Path, dataset: Dataset, out_of_fold: OutOfFold, figures: Figures) -> None:
     """metrics.json and out_of_fold.csv."""
-    columns = {"record_id": dataset.table["record_id"], "fold": out_of_fold.fold, "mi": out_of_fold.mi}
-    columns |= dict(zip(SITES, out_of_fold.sites.T, strict=True)) | {"spread": out_of_fold.spread}
-    write_out_of_fold(columns, out / "out_of_fold.csv")
+    write_out_of_fold(dataset.table["record_id"], out_of_fold, out / "out_of_fold.csv")
     metrics = {"protocol": PROTOCOL, "figures": as_plain(figures)}
     replace_file(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
 

@@ -40,11 +40,12 @@ from bundles import ROOT
 from cardiac import metrics
 from cardiac.errors import CardiacError, DatasetError
 from cardiac.windows import sigmoid
+from tasks.mi.cross_fit import cross_fit
 from tasks.mi.datasets import Dataset, read_dataset, read_weak_datasets
 from tasks.mi.evaluate import LEARNABLE
 from tasks.mi.labels import SITES
 from tasks.mi.out_of_fold import OutOfFold, read_out_of_fold
-from tasks.mi.rules import columns, cross_fit
+from tasks.mi.rules import columns
 from utils import Config
 
 RESULTS, WORK = ROOT / "benchmarks/results", Path("runs/ablations")

@@ -5,6 +5,7 @@ For each fiducial it gives a probability over time, and one that the lead shows 
 hand-drawn waves of LUDB (Kalyakulina et al. 2020, IEEE Access 8:186181): `python -m tasks.waves.train`.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -128,6 +129,12 @@ def _places(over_time: np.ndarray, absent: np.ndarray) -> tuple[np.ndarray, np.n
     near = np.take_along_axis(odds, index, axis=2)
     places = (near * TIMES_S[index]).sum(axis=2) / near.sum(axis=2)
     return places, odds_absent / (odds_absent + odds.sum(axis=2))
+
+
+@lru_cache(maxsize=1)
+def measured_by() -> str:
+    """SHA-256 of the shipped network's weights: what is learnt from measurements holds for these alone."""
+    return hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
 
 
 @lru_cache(maxsize=2)

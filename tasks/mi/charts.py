@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from cardiac.metrics import f1_score
+from tasks.mi.cross_fit import CrossFitted
 from tasks.mi.labels import NORM, SITES
-from tasks.mi.rules import CrossFitted, columns
+from tasks.mi.rules import columns
 
 INK, ACCENT, SOFT = "#1b1b1f", "#b3261e", "#9aa0a6"
 

@@ -23,10 +23,11 @@ from cardiac.metrics import PROTOCOL, Figure, Figures, format_rows
 from cardiac.thresholds import MIN_POSITIVES
 from cards import Card
 from tasks.mi import BUNDLE
+from tasks.mi.cross_fit import CrossFitted, cross_fit
 from tasks.mi.datasets import Dataset, read_dataset
 from tasks.mi.labels import NORM, SITES
 from tasks.mi.out_of_fold import OutOfFold, read_out_of_fold
-from tasks.mi.rules import CrossFitted, columns, cross_fit
+from tasks.mi.rules import columns
 from tasks.mi.settings import decide_settings
 from utils import run_command
 
@@ -41,15 +42,21 @@ def evaluate(dataset: Dataset, out_of_fold: OutOfFold, settings: Mapping[str, An
     """
     check_folds(out_of_fold.fold, dataset.patients)
     weights = metrics.bootstrap_weights(dataset.patients)
-    fitted = cross_fit(out_of_fold.pooled, dataset.infarction, dataset.sites, out_of_fold.fold, settings)
+    fitted = cross_fit_all(dataset, out_of_fold, settings)
     return {
-        "infarction": _infarction(out_of_fold.mi, fitted.mi, fitted.present, dataset.infarction, weights),
+        "infarction": _infarction(fitted.scores[:, 0], fitted.mi, fitted.present, dataset.infarction, weights),
         "calibration": _calibration(out_of_fold, dataset, settings, weights),
         "sites on true infarctions": _sites(dataset, fitted.over, weights),
         "end to end": _end_to_end(dataset, fitted, weights),
         "doubt": _doubt(fitted, dataset.infarction, weights),
-        "sub-groups": _subgroups(dataset, out_of_fold.mi, fitted.present, weights),
+        "sub-groups": _subgroups(dataset, fitted.scores[:, 0], fitted.present, weights),
     }
+
+
+def cross_fit_all(dataset: Dataset, out_of_fold: OutOfFold, settings: Mapping[str, Any]) -> CrossFitted:
+    """What the decisions fitted on the other folds make of every record."""
+    truth = (dataset.infarction, dataset.sites)
+    return cross_fit(out_of_fold.pooled, *truth, out_of_fold.fold, settings, out_of_fold.trees)
 
 
 def _macro_f1(present: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
@@ -80,7 +87,7 @@ def _calibration(
     figures, targets = {}, dataset.infarction
     for method in METHODS:
         chosen = {**settings, "calibration": method}
-        mi = cross_fit(out_of_fold.pooled, targets, dataset.sites, out_of_fold.fold, chosen).probabilities[:, 0]
+        mi = cross_fit_all(dataset, out_of_fold, chosen).mi
         measures = {"Brier score": metrics.brier_score, "calibration error": metrics.calibration_error}
         measures["log loss"] = metrics.log_loss
         for name, measure in measures.items():
@@ -205,8 +212,8 @@ def _write_page(
     from tasks.mi.evaluation_page import build_page
 
     open_folder(options.html.parent)
-    fitted = cross_fit(out_of_fold.pooled, dataset.infarction, dataset.sites, out_of_fold.fold, settings)
-    scored = Scored(dataset.infarction, dataset.sites, out_of_fold.mi, out_of_fold.spread, fitted)
+    fitted = cross_fit_all(dataset, out_of_fold, settings)
+    scored = Scored(dataset.infarction, dataset.sites, fitted.scores[:, 0], out_of_fold.spread, fitted)
     bar = partial(tqdm, desc="worst errors", unit="record", disable=None)
     page = build_page(options.bundle.name, dataset, scored, figures, bar, options.errors)
     replace_file(options.html, page.encode())

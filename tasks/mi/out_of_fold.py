@@ -1,6 +1,6 @@
 """Out-of-fold probabilities: what the networks that did not see a patient say, in memory and in out_of_fold.csv."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,24 +11,28 @@ from cardiac.errors import DatasetError
 from cardiac.files import read_table, write_table
 from cardiac.metrics import roc_auc
 from tasks.mi.datasets import Dataset
-from tasks.mi.labels import SITES
+from tasks.mi.labels import OUTPUTS, SITES
+
+TREES = tuple(f"trees_{output}" for output in OUTPUTS)
 
 
 @dataclass(frozen=True)
 class OutOfFold:
     """What the models that did not see a record's patient say of it, before calibration.
 
-    fold : (n,).  mi : (n,).  sites : (n, 6).  spread : (n,), of mi over windows and networks.
+    fold : (n,).  mi : (n,), sites : (n, 6), of the network.  spread : (n,), of mi over windows and networks.
+    trees : logits, (n, 7), NaN rows where nothing could be measured; None of a network alone.
     """
 
     fold: np.ndarray
     mi: np.ndarray
     sites: np.ndarray
     spread: np.ndarray
+    trees: np.ndarray | None = None
 
     @property
     def pooled(self) -> np.ndarray:
-        """Infarction and the six sites side by side, (n, 7)."""
+        """The network's infarction and six sites side by side, (n, 7)."""
         return np.column_stack([self.mi, self.sites])
 
 
@@ -38,17 +42,22 @@ def read_out_of_fold(bundle: Path, dataset: Dataset) -> OutOfFold:
     if table["fold"].isna().any():
         raise DatasetError("out_of_fold.csv: not all labelled records stand in it: take the data it was made from")
     columns_of = (table["fold"].to_numpy(int), table["mi"].to_numpy(), table[list(SITES)].to_numpy())
-    return OutOfFold(*columns_of, table["spread"].to_numpy())
+    trees = table[list(TREES)].to_numpy() if set(TREES) <= set(table) else None
+    return OutOfFold(*columns_of, table["spread"].to_numpy(), trees)
 
 
 def read_out_of_fold_table(path: str | Path) -> pd.DataFrame:
-    """Out-of-fold probabilities by record_id: fold, mi, the six sites and the spread over windows."""
+    """Out-of-fold outputs by record_id: fold, mi, the six sites, the spread over windows, and the trees' logits if any."""
     table = read_table(Path(path), ["record_id", "fold", "mi", *SITES, "spread"], text=["record_id"])
     return table.set_index("record_id")
 
 
-def write_out_of_fold(columns: Mapping[str, Sequence[object]], path: Path) -> None:
-    """out_of_fold.csv as `read_out_of_fold_table` reads it. columns : by name, record_id among them."""
+def write_out_of_fold(record_ids: Sequence[str], out_of_fold: OutOfFold, path: Path) -> None:
+    """out_of_fold.csv as `read_out_of_fold_table` reads it."""
+    columns: dict[str, Sequence[object]] = {"record_id": record_ids, "fold": out_of_fold.fold, "mi": out_of_fold.mi}
+    columns |= dict(zip(SITES, out_of_fold.sites.T, strict=True)) | {"spread": out_of_fold.spread}
+    if out_of_fold.trees is not None:
+        columns |= dict(zip(TREES, out_of_fold.trees.T, strict=True))
     write_table(columns, path, "%.5f")
 
 

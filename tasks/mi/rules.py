@@ -112,68 +112,6 @@ def _calibrate_sites(method: str, pooled: np.ndarray, sites: np.ndarray) -> list
     ]
 
 
-@dataclass(frozen=True)
-class CrossFitted:
-    """For every record what the rule of the other folds makes of it.
-
-    probabilities : (n, 7), calibrated.  mi_threshold : (n,).  site_thresholds : (n, 6).  doubt : (n, 2), low and high.
-    rules : (n,), each record's whole Rule.
-    """
-
-    probabilities: np.ndarray
-    mi_threshold: np.ndarray
-    site_thresholds: np.ndarray
-    doubt: np.ndarray
-    rules: np.ndarray
-
-    @property
-    def mi(self) -> np.ndarray:
-        """Calibrated probability of infarction, (n,)."""
-        return self.probabilities[:, 0]
-
-    @property
-    def sites(self) -> np.ndarray:
-        """Calibrated probabilities of the sites, (n, 6)."""
-        return self.probabilities[:, 1:]
-
-    @property
-    def present(self) -> np.ndarray:
-        """Infarctions found, bool (n,)."""
-        return self.mi >= self.mi_threshold
-
-    @property
-    def over(self) -> np.ndarray:
-        """Sites at or over their thresholds, whether or not an infarction was found, bool (n, 6)."""
-        return self.sites >= self.site_thresholds
-
-    @property
-    def uncertain(self) -> np.ndarray:
-        """Records in the band of doubt, bool (n,)."""
-        return (self.doubt[:, 0] <= self.mi) & (self.mi < self.doubt[:, 1])
-
-    @property
-    def columns(self) -> np.ndarray:
-        """The submission's columns, bool (n, 7)."""
-        return columns(self.present, decide_sites(self.sites, self.site_thresholds, self.site_thresholds))
-
-
-def cross_fit(
-    pooled: np.ndarray, infarction: np.ndarray, sites: np.ndarray, folds: np.ndarray, settings: Mapping[str, Any]
-) -> CrossFitted:
-    """Rules fitted on the other folds alone, applied to each fold. Shapes as in `fit_rule`; folds (n,)."""
-    n = len(folds)
-    probabilities, thresholds, doubt = np.empty(pooled.shape), np.empty(pooled.shape), np.empty((n, 2))
-    rules = np.empty(n, dtype=object)
-    for fold in np.unique(folds):
-        held_out = folds == fold
-        rule = fit_rule(pooled[~held_out], infarction[~held_out], sites[~held_out], settings)
-        probabilities[held_out] = rule.calibrate(pooled[held_out])
-        thresholds[held_out] = [rule.thresholds.mi, *rule.thresholds.sites]
-        doubt[held_out] = rule.doubt
-        rules[held_out] = rule
-    return CrossFitted(probabilities, thresholds[:, 0], thresholds[:, 1:], doubt, rules)
-
-
 def decide_sites(probabilities: np.ndarray, thresholds: np.ndarray, site_scale: np.ndarray) -> np.ndarray:
     """Sites of infarctions, bool (n, 6): those at or over their thresholds, and always the likeliest one.
 

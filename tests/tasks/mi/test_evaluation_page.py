@@ -11,11 +11,11 @@ from cardiac.signals import SignalSpec
 from cardiac.windows import WindowPlan
 from cards import Card, Stage
 from tasks.mi.charts import Scored, abstention_curve, certainty, draw_all
+from tasks.mi.cross_fit import cross_fit
 from tasks.mi.evaluate import evaluate
 from tasks.mi.evaluation_page import build_page, worst_errors
 from tasks.mi.model_card import model_card
 from tasks.mi.out_of_fold import OutOfFold
-from tasks.mi.rules import cross_fit
 from tasks.mi.simulate import simulate_dataset
 
 SETTINGS = {

@@ -13,8 +13,9 @@ from cardiac.errors import ConfigError, RecordError
 from cardiac.measurements.measure import measure_record
 from cardiac.quality.assess import Quality
 from cardiac.records import Note, Record
+from tasks.mi.cross_fit import cross_fit
 from tasks.mi.findings import decide
-from tasks.mi.rules import Rule, Thresholds, columns, cross_fit, decide_sites, fit_rule
+from tasks.mi.rules import Rule, Thresholds, columns, decide_sites, fit_rule
 
 SETTINGS = {
     "calibration": "beta", "site_calibration": "platt", "shrink": 0.0, "site_shrink": 0.0, "npv": 0.95, "ppv": 0.8,

@@ -1,0 +1,81 @@
+"""Boosted trees from a table of features, by LightGBM (Ke et al. 2017, NeurIPS): how they learn. Knows no label."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cardiac.errors import ConfigError, first_line
+from cardiac.trees import Trees, trees_of
+
+LEAST_POSITIVES = 3  # of fewer nothing is learnt
+NOTHING_LEARNT = -6.0  # the logit of an output of which nothing was
+
+
+def fit_trees(
+    features: np.ndarray,
+    targets: Sequence[tuple[np.ndarray, np.ndarray]],
+    settings: Mapping[str, Any],
+    monotone: np.ndarray | None = None,
+) -> Trees:
+    """A sum of trees for each output, whose value is its logit.
+
+    features : (n, n_features), finite.  targets : of each output the rows that it learns from, int (m,), and bool (m,).
+    settings : n_trees, of each of `seeds` models whose mean is taken, n_leaves, learning_rate, min_records, l2, feature_share,
+    seed.  monotone : (n_outputs, n_features), 1 where an output may only rise with a feature, -1 where it may only fall.
+    Raises ConfigError for settings that LightGBM refuses.
+    """
+    boosters, base = [], np.zeros(len(targets))
+    for output, (rows, truth) in enumerate(targets):
+        if min(truth.sum(), (~truth).sum()) < LEAST_POSITIVES:
+            base[output] = NOTHING_LEARNT
+            continue
+        bounds = None if monotone is None else monotone[output]
+        for index in range(settings["seeds"]):
+            model = _booster(features[rows], truth, settings, settings["seed"] + index, bounds)
+            boosters.append((output, _scaled(model.dump_model(), 1 / settings["seeds"])))
+    return trees_of(boosters, base)
+
+
+def _booster(
+    features: np.ndarray, truth: np.ndarray, settings: Mapping[str, Any], seed: int, monotone: np.ndarray | None
+) -> Any:
+    import lightgbm  # slow to import, and needed to learn alone
+
+    parameters = {
+        "objective": "binary",
+        "num_leaves": settings["n_leaves"],
+        "learning_rate": settings["learning_rate"],
+        "min_data_in_leaf": settings["min_records"],
+        "lambda_l2": settings["l2"],
+        "feature_fraction_bynode": settings["feature_share"],
+        "extra_trees": True,  # thresholds at random: as good as the best ones, less of the training records' own noise
+        "max_bin": 63,
+        "seed": seed,
+        "num_threads": 1,  # and deterministic: the same trees everywhere
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+    if monotone is not None:
+        parameters["monotone_constraints"] = [*map(int, monotone)]
+    try:
+        data = lightgbm.Dataset(features, truth.astype(int), params={"verbosity": -1})
+        return lightgbm.train(parameters, data, settings["n_trees"])
+    except lightgbm.basic.LightGBMError as error:
+        raise ConfigError(f"trees cannot be trained by these settings ({first_line(error)}): change them") from error
+
+
+def _scaled(dump: dict[str, Any], factor: float) -> dict[str, Any]:
+    """The model's account of itself with every leaf times a factor."""
+
+    def scale(node: dict[str, Any]) -> None:
+        if "leaf_value" in node:
+            node["leaf_value"] *= factor
+        for side in ("left_child", "right_child"):
+            if side in node:
+                scale(node[side])
+
+    for tree in dump["tree_info"]:
+        scale(tree["tree_structure"])
+    return dump

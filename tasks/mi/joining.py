@@ -1,0 +1,124 @@
+"""Network and trees, one decision: a mean of their logits with shares fitted out of fold, and a rule for each case."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cardiac.calibration import fit_calibration
+from cardiac.errors import ConfigError
+from cardiac.metrics import log_loss
+from cardiac.thresholds import MIN_POSITIVES
+from cardiac.windows import sigmoid
+from cards import take
+from tasks.mi.labels import OUTPUTS
+from tasks.mi.rules import Rule, fit_rule
+
+SHARES = np.linspace(0, 1, 11)  # of the network, that are tried
+LEAST = 1e-6  # a probability this near to 0 or 1 has a logit all the same
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """All that turns a record's pooled probabilities, and what the trees say, into a decision; the card's `decisions`.
+
+    rule : of the joint probabilities, or of the network's where there are no trees.  shares : of the network in the joint logit
+    of each output, (7,); None where there are no trees.  alone : the rule of the network's probabilities, for a record in
+    which nothing could be measured; None where there are no trees.
+    """
+
+    rule: Rule
+    shares: tuple[float, ...] | None = None
+    alone: Rule | None = None
+
+    def __post_init__(self) -> None:
+        if (self.shares is None) != (self.alone is None):
+            raise ConfigError("decisions.network_share and decisions.network_alone: one stands there without the other")
+        if self.shares is not None and not (len(self.shares) == 7 and all(0 <= each <= 1 for each in self.shares)):
+            raise ConfigError(
+                f"decisions.network_share is {self.shares!r}: a number from 0 to 1 is needed for each output"
+            )
+
+    def settle(self, pooled: np.ndarray, trees: np.ndarray | None) -> tuple[Rule, np.ndarray]:
+        """The rule of a record, and its calibrated probabilities, (7,).
+
+        pooled : the network's probabilities, (7,).  trees : their logits, (7,); None where nothing could be measured.
+        """
+        rule = self.rule if self.alone is None or trees is not None else self.alone
+        return rule, rule.calibrate(joint(pooled, trees, self.shares))
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Decisions":
+        """The decisions that a card writes. Raises ConfigError that names the key that is missing or wrong."""
+        if "network_share" not in content and "network_alone" not in content:
+            return cls(Rule.from_dict(content))
+        shares = take(content, "network_share", dict, "decisions")
+        by_output = tuple(take(shares, output, float, "decisions.network_share") for output in OUTPUTS)
+        return cls(
+            Rule.from_dict(content), by_output, Rule.from_dict(take(content, "network_alone", dict, "decisions"))
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The decisions as plain data, as `from_dict` reads them."""
+        if self.shares is None or self.alone is None:
+            return self.rule.to_dict()
+        shares = dict(zip(OUTPUTS, map(float, self.shares), strict=True))
+        return self.rule.to_dict() | {"network_share": shares, "network_alone": self.alone.to_dict()}
+
+
+def joint(pooled: np.ndarray, trees: np.ndarray | None, shares: tuple[float, ...] | None) -> np.ndarray:
+    """Joint probabilities before calibration, (..., 7): the network's where there are no trees, or they say nothing (NaN)."""
+    if trees is None or shares is None:
+        return pooled
+    network = np.clip(pooled, LEAST, 1 - LEAST)
+    share = np.asarray(shares)
+    mixed = sigmoid(share * (np.log(network) - np.log1p(-network)) + (1 - share) * trees)
+    return np.where(np.isnan(trees), pooled, mixed)
+
+
+def fit_decisions(
+    pooled: np.ndarray, trees: np.ndarray | None, infarction: np.ndarray, sites: np.ndarray, settings: Mapping[str, Any]
+) -> Decisions:
+    """The decisions of these records, none of which networks or trees behind their outputs were taught.
+
+    pooled : of the network, (n, 7).  trees : logits, (n, 7), NaN rows where nothing could be measured; None without trees.
+    infarction : bool (n,).  sites : bool (n, 6).  settings : the config's decide section.
+    """
+    alone = fit_rule(pooled, infarction, sites, settings)
+    if trees is None:
+        return Decisions(alone)
+    measured = ~np.isnan(trees).any(axis=1)
+    own = pooled[measured], trees[measured], infarction[measured], sites[measured]
+    shares = fit_shares(*own)
+    rule = fit_rule(joint(*own[:2], shares), *own[2:], settings)
+    return Decisions(rule, shares, alone)
+
+
+def fit_shares(pooled: np.ndarray, trees: np.ndarray, infarction: np.ndarray, sites: np.ndarray) -> tuple[float, ...]:
+    """The network's share in each joint logit, (7,): of SHARES the one of least log loss, once that is calibrated.
+
+    The sites, whose positives are few, have one share together, over true infarctions; one with too few positives for a threshold
+    of its own is the network's alone. Shapes as in `fit_decisions`, no NaN.
+    """
+    mi = _least_loss([(pooled[:, 0], trees[:, 0], infarction)])
+    enough = sites[infarction].sum(axis=0) >= MIN_POSITIVES
+    columns = [
+        (pooled[infarction, 1 + site], trees[infarction, 1 + site], sites[infarction, site])
+        for site in np.flatnonzero(enough)
+    ]
+    of_sites = _least_loss(columns) if columns else 1.0
+    return (mi, *(of_sites if each else 1.0 for each in enough))
+
+
+def _least_loss(columns: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
+    """The share of least log loss, all columns (network's probability, trees' logit, truth) together."""
+
+    def loss(share: float) -> float:
+        total = 0.0
+        for pooled, trees, truth in columns:
+            mixed = joint(pooled[:, None], trees[:, None], (share,))[:, 0]
+            total += log_loss(fit_calibration("platt", mixed, truth)(mixed), truth, np.ones(len(truth)))
+        return total
+
+    return float(min(SHARES, key=loss))
