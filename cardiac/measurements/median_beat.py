@@ -158,10 +158,15 @@ def _lines(samples: np.ndarray, centres: np.ndarray, levels: np.ndarray) -> np.n
     centres = centres + (LEVEL[0] + LEVEL[1] - 1) / 2
     if len(centres) == 1:
         return np.broadcast_to(levels[:, 0][None, :, None], (len(samples), len(levels), samples.shape[1]))
-    left = np.clip(np.searchsorted(centres, samples), 1, len(centres) - 1) - 1
-    share = np.clip((samples - centres[left]) / (centres[left + 1] - centres[left]), 0, 1).astype(np.float32)
+    left = np.searchsorted(
+        centres[1:-1], samples
+    )  # the level on the left; beyond the first and last the nearest line's own
+    share = ((samples - centres[left]) / (centres[left + 1] - centres[left])).astype(np.float32)
+    share = np.minimum(np.maximum(share, 0), 1)
+    n, width = samples.shape
+    weights = np.zeros((n * width, len(centres)), dtype=np.float32)
+    rows = np.arange(n * width)
+    weights[rows, left.ravel()] = 1 - share.ravel()
+    weights[rows, left.ravel() + 1] = share.ravel()
     of_beat = np.ascontiguousarray(levels.T)  # (n_beats, n_leads)
-    weights = np.zeros((*samples.shape, len(centres)), dtype=np.float32)
-    np.put_along_axis(weights, left[..., None], 1 - share[..., None], axis=2)
-    np.put_along_axis(weights, left[..., None] + 1, share[..., None], axis=2)
-    return (weights @ of_beat).transpose(0, 2, 1)
+    return (weights @ of_beat).reshape(n, width, -1).transpose(0, 2, 1)

@@ -51,77 +51,71 @@ def _qrs_waves(qrs: np.ndarray) -> dict[str, np.ndarray]:
     n_leads, n = qrs.shape
     times = np.arange(n)
     up, down = qrs >= WAVE_MV, qrs <= -WAVE_MV
-    r_from = _first(up, np.zeros(n_leads, dtype=int))  # n where there is none
-    s_from = _first(down, r_from)
-    r2_from = _first(up, s_from)
-    end_from = _first(down, r2_from)
-    before_r = times < r_from[:, None]
-    spans = {
-        "q": before_r,
-        "r": (times >= r_from[:, None]) & (times < s_from[:, None]),
-        "s": (times >= s_from[:, None]) & (times < r2_from[:, None]),
-        "r2": (times >= r2_from[:, None]) & (times < end_from[:, None]),
-    }
+    begins = [np.zeros(n_leads, dtype=int)]  # of Q, R, S, R' and what follows; n where there is none
+    for where in (up, down, up, down):
+        begins.append(_first(where & (times >= begins[-1][:, None])))
+    edges = np.stack(begins)  # (5, n_leads)
+    span = (times >= edges[:-1, :, None]) & (times < edges[1:, :, None])  # (4, n_leads, n)
+    signs = np.array([-1, 1, -1, 1])
+    floor = np.maximum(signs[:, None] * qrs[:, -1], 0) * [[0], [0], [1], [1]]
+    amplitudes, durations = _deflections(signs[:, None, None] * qrs, span, floor)
     table = {}
-    for name, span in spans.items():
-        sign = -1 if name in "qs" else 1
-        floor = np.maximum(sign * qrs[:, -1], 0) if name in ("s", "r2") else 0
-        table |= _deflection(name, sign * qrs, span, sign, floor)
-    table["qs"] = (r_from == n) & (table["q_mv"] <= -WAVE_MV)
-    table["qrs_mv"] = np.ptp(qrs, axis=1)
+    for name, sign, amplitude, duration in zip(("q", "r", "s", "r2"), signs, amplitudes, durations, strict=True):
+        table |= {f"{name}_mv": sign * amplitude, f"{name}_ms": duration}
+    table["qs"] = (edges[1] == n) & (table["q_mv"] <= -WAVE_MV)
+    table["qrs_mv"] = qrs.max(axis=1) - qrs.min(axis=1)
     return table
 
 
-def _first(where: np.ndarray, begin: np.ndarray) -> np.ndarray:
-    """First index from `begin` on that is true, or the length. bool (n_leads, n), (n_leads,) -> (n_leads,)."""
-    n = where.shape[1]
-    allowed = where & (np.arange(n) >= begin[:, None])
-    return np.where(allowed.any(axis=1), allowed.argmax(axis=1), n)
+def _first(where: np.ndarray) -> np.ndarray:
+    """First index that is true, or the length. bool (n_leads, n) -> (n_leads,)."""
+    first = where.argmax(axis=1)
+    return np.where(where[np.arange(len(where)), first], first, where.shape[1])
 
 
-def _deflection(
-    name: str, heights: np.ndarray, span: np.ndarray, sign: int, floor: np.ndarray | float
-) -> dict[str, np.ndarray]:
-    """Amplitude and duration of the highest deflection within each lead's span; NaN where none is WAVE_MV over its floor."""
-    inside = np.where(span, heights, -np.inf)
-    peak = inside.argmax(axis=1)
-    rows = np.arange(len(heights))
+def _deflections(heights: np.ndarray, span: np.ndarray, floor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Amplitude and duration, ms, of the highest point within each span; NaN where none is WAVE_MV over its floor.
+
+    heights, span : (k, n_leads, n).  floor : (k, n_leads), mV. Returns both (k, n_leads).
+    """
+    k, n_leads, n = heights.shape
+    inside = np.where(span, heights, -np.inf).reshape(k * n_leads, n)
+    heights = heights.reshape(k * n_leads, n)
+    peak, rows, times = inside.argmax(axis=1), np.arange(k * n_leads), np.arange(n)
     amplitude = inside[rows, peak]
-    exists = amplitude >= WAVE_MV + floor
-    n, times = heights.shape[1], np.arange(heights.shape[1])
     low = heights < ISOELECTRIC_MV
     left = np.where(low & (times < peak[:, None]), times, -1).max(axis=1)
     right = np.where(low & (times > peak[:, None]), times, n).min(axis=1)
-    duration = (_crossing(heights, rows, right, right - 1) - _crossing(heights, rows, left, left + 1)) * SAMPLE_MS
-    return {
-        f"{name}_mv": np.where(exists, sign * amplitude, np.nan),
-        f"{name}_ms": np.where(exists, duration, np.nan),
-    }
+    duration = _crossing(heights, rows, right, right - 1) - _crossing(heights, rows, left, left + 1)
+    exists = amplitude >= WAVE_MV + floor.ravel()
+    found = np.where(exists, [amplitude, duration * SAMPLE_MS], np.nan).reshape(2, k, n_leads)
+    return found[0], found[1]
 
 
 def _crossing(heights: np.ndarray, rows: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Where the straight line from a sample under the isoelectric limit to its neighbour over it crosses it."""
-    n = heights.shape[1]
-    inside = (low >= 0) & (low < n)
-    below, above = heights[rows, np.clip(low, 0, n - 1)], heights[rows, np.clip(high, 0, n - 1)]
-    rise = np.where(above > below, above - below, 1.0)
-    share = np.clip((ISOELECTRIC_MV - below) / rise, 0, 1)
-    return np.where(inside, low + share * (high - low), np.clip(high, 0, n - 1))
+    last = heights.shape[1] - 1
+    at_low, at_high = np.minimum(np.maximum(low, 0), last), np.minimum(np.maximum(high, 0), last)
+    below, above = heights[rows, at_low], heights[rows, at_high]
+    share = np.minimum(np.maximum((ISOELECTRIC_MV - below) / np.where(above > below, above - below, 1.0), 0), 1)
+    return np.where(low == at_low, low + share * (high - low), at_high)
 
 
 def _st(leveled: np.ndarray, j_s: float) -> dict[str, np.ndarray]:
-    at_j = [_value_at(leveled, j_s + after) for after in ST_S]
+    centres = [round((j_s + after) * GRID_HZ) + BEFORE for after in ST_S]
+    at_j = [leveled[:, centre - 1 : centre + 2].mean(axis=1) for centre in centres]
     names = ("st_j_mv", "st_j40_mv", "st_j60_mv", "st_j80_mv")
     return dict(zip(names, at_j, strict=True)) | {"st_slope_mv_per_s": (at_j[-1] - at_j[0]) / ST_S[-1]}
 
 
-def _value_at(leveled: np.ndarray, at_s: float | np.ndarray) -> np.ndarray:
-    """Mean of three samples about a time, one for all leads or one for each; NaN where the time is. (n_leads,)."""
-    at_s = np.broadcast_to(np.asarray(at_s, dtype=float), (len(leveled),))
-    centre = np.round(np.nan_to_num(at_s) * GRID_HZ).astype(int) + BEFORE
-    samples = np.clip(centre[:, None] + np.array([-1, 0, 1]), 0, leveled.shape[1] - 1)
-    values = np.take_along_axis(leveled, samples, axis=1).mean(axis=1)
-    return np.where(np.isnan(at_s), np.nan, values)
+def _values_at(leveled: np.ndarray, at_s: np.ndarray) -> np.ndarray:
+    """Mean of three samples about each lead's own time; NaN where that is. (n_leads,)."""
+    absent = np.isnan(at_s)
+    centre = np.rint(np.where(absent, 0, at_s) * GRID_HZ).astype(int) + BEFORE
+    centre = np.minimum(np.maximum(centre, 1), leveled.shape[1] - 2)
+    rows = np.arange(len(leveled))
+    values = (leveled[rows, centre - 1] + leveled[rows, centre] + leveled[rows, centre + 1]) / 3
+    return np.where(absent, np.nan, values)
 
 
 def _t(leveled: np.ndarray, fiducials: Fiducials) -> dict[str, np.ndarray]:
@@ -132,9 +126,9 @@ def _t(leveled: np.ndarray, fiducials: Fiducials) -> dict[str, np.ndarray]:
         return {"t_mv": nothing, "t_max_mv": nothing, "t_min_mv": nothing}
     begin = round(begin_s * GRID_HZ) + BEFORE
     wave = leveled[:, begin : max(round(end_s * GRID_HZ) + BEFORE, begin + 1) + 1]
-    at_peak = _value_at(leveled, fiducials.lead("t_peak"))
+    at_peak = _values_at(leveled, fiducials.lead("t_peak"))
     return {"t_mv": at_peak, "t_max_mv": wave.max(axis=1), "t_min_mv": wave.min(axis=1)}
 
 
 def _p(leveled: np.ndarray, fiducials: Fiducials) -> dict[str, np.ndarray]:
-    return {"p_mv": _value_at(leveled, fiducials.lead("p_peak"))}
+    return {"p_mv": _values_at(leveled, fiducials.lead("p_peak"))}
