@@ -66,8 +66,13 @@ class Measurements:
         """The values that lie outside their usual range, with it."""
         return outside(self.values, self.sex)
 
-    def criteria(self) -> dict[str, list[str]]:
-        """Leads over the limits of the Fourth Universal Definition of Myocardial Infarction, by name of the limit."""
+    def criteria(self) -> dict[str, list[str]] | None:
+        """Leads over the limits of the Fourth Universal Definition of Myocardial Infarction, by name of the limit.
+
+        None where a pacemaker makes the beats: they do not hold then.
+        """
+        if self.reasons.get("pr_ms") == PACED:
+            return None
         st_j_mv = self.table["st_j_mv"]
         return {
             "pathological_q": [*pathological_q(self.leads, self.table)],
@@ -189,7 +194,7 @@ def _values(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The values in the order of VALUES, and why those that are None could not be measured."""
     r_mv = np.nan_to_num(np.fmax(waves.table["r_mv"], waves.table["r2_mv"]))
-    s_mv = np.nan_to_num(np.fmin(waves.table["s_mv"], np.where(waves.table["qs"], waves.table["q_mv"], 0)))
+    s_mv = np.nan_to_num(np.fmin(waves.table["s_mv"], waves.table["q_mv"]))  # the deepest, before R or after it
     found = {
         **rhythm,
         **_intervals(fiducials, rhythm["heart_rate_bpm"]),
