@@ -1,10 +1,13 @@
-"""What a viewer asks for: a stretch of a record as plain data or as .npy, and a small picture for lists."""
+"""What a viewer asks for: a stretch of a record as plain data or as .npy, its median beat, a small picture for lists."""
 
 import io
 from typing import Any
 
 import numpy as np
 
+from cardiac.beats import find_beats
+from cardiac.measurements.measure import MEASURED_S, beat_document, measure_record
+from cardiac.quality.assess import MARGIN_S, Quality
 from cardiac.records import Record
 
 TRACING_S, TRACING_POINTS = 3.0, 150
@@ -34,6 +37,18 @@ def samples_file(record: Record, start_s: float, length_s: float) -> bytes:
 def _stretch(record: Record, start_s: float, length_s: float) -> np.ndarray:
     first = round(start_s * record.fs_hz)
     return np.asarray(record.signal[:, first : first + round(length_s * record.fs_hz)])
+
+
+def median_beat(record: Record) -> dict[str, Any] | None:
+    """The record's median beat as `beat_document` has it; None where none could be measured.
+
+    Of a long recording no more is read than the minute that is measured, with a margin in which beats are looked for too.
+    """
+    n, fs_hz = record.signal.shape[1], record.fs_hz
+    reach = min(n, round((MEASURED_S + 2 * MARGIN_S) * fs_hz))
+    first = (n - reach) // 2
+    beats = find_beats(np.asarray(record.signal[:, first : first + reach]), fs_hz) + first
+    return beat_document(measure_record(record, Quality((), beats, None)), fs_hz)
 
 
 def small_tracing(record: Record) -> str:

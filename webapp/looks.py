@@ -1,4 +1,4 @@
-"""A stored record as samples and evidence, by the core's own functions."""
+"""A stored record as samples, median beat and evidence, by the core's own functions."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from flask import Response, jsonify
 from cardiac.errors import RecordError
 from cardiac.records import Record
 from cardiac.stored_signals import stored_record
-from cardiac.tracing import samples_document, samples_file
+from cardiac.tracing import median_beat, samples_document, samples_file
 from webapp.storage.files import Files
 from webapp.storage.tables import Record as Row
 
@@ -24,6 +24,11 @@ def samples(files: Files, row: Row, start_s: float, length_s: float) -> dict[str
 def samples_npy(files: Files, row: Row, start_s: float, length_s: float) -> bytes:
     """The same as a .npy file."""
     return samples_file(_record(files, row), start_s, length_s)
+
+
+def beat_of_row(files: Files, row: Row) -> dict[str, Any]:
+    """The record's median beat as plain data; none where none could be measured."""
+    return {"record": row.name, "beat": median_beat(_record(files, row))}
 
 
 def evidence_of_row(row: Row, failed: str | None) -> Any:

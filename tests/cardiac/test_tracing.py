@@ -6,9 +6,12 @@ import re
 
 import numpy as np
 
+from cardiac.assessment import assess_record
 from cardiac.leads import LEADS
+from cardiac.measurements.measure import beat_document
 from cardiac.records import Record
-from cardiac.tracing import samples_document, samples_file, small_tracing
+from cardiac.simulate import simulate_record
+from cardiac.tracing import median_beat, samples_document, samples_file, small_tracing
 
 
 def test_a_stretch_as_plain_data(inferior):
@@ -32,6 +35,27 @@ def test_the_same_stretch_as_a_file(inferior):
 def test_a_stretch_ends_where_the_record_does(inferior):
     assert np.shape(samples_document(inferior.record, 9.9, 5.0)["samples"]) == (12, 50)
     assert np.load(io.BytesIO(samples_file(inferior.record, 12.0, 5.0))).shape == (12, 0)
+
+
+def test_the_median_beat_is_that_which_was_measured():
+    """Also of a recording that is long, of which no more is read than is measured and its margins."""
+    for duration_s in (10.0, 150.0):
+        record = simulate_record(3, duration_s=duration_s).record
+        assert median_beat(record) == beat_document(assess_record(record).measurements, record.fs_hz)
+    read = []
+
+    class Watched(np.ndarray):
+        def __getitem__(self, key):
+            read.append(key[1].stop - key[1].start)
+            return np.asarray(self)[key]
+
+    long = Record("long", record.signal.view(Watched), record.fs_hz)
+    assert median_beat(long) is not None
+    assert max(read) <= 100 * record.fs_hz and len(read) == 2
+
+
+def test_of_a_flat_line_there_is_no_median_beat():
+    assert median_beat(with_waves(10)) is None
 
 
 def points(path: str) -> np.ndarray:

@@ -78,7 +78,7 @@ def test_names_and_comments_are_words(stored):
         assert html.escape(name) in page or name in html.unescape(page)
         [about] = re.findall(r'<script type="application/json" id="about">(.*?)</script>', page, re.DOTALL)
         assert json.loads(about)["record"] == name
-        for rest in ("", "/samples", "/evidence"):
+        for rest in ("", "/samples", "/beat", "/evidence"):
             answer = site.client.get(f"/api/v1/records/{quoted(name)}{rest}")
             assert answer.content_type == "application/json" and answer.headers["X-Content-Type-Options"] == "nosniff"
             assert answer.json.get("record", name) == name
@@ -193,7 +193,8 @@ def test_paths_lead_nowhere(site, npy):
     key = (site.store.files.folder / "secret_key").read_text()
     for path in PATHS:
         for address in ("/patients/{}", "/api/v1/records/{}", "/api/v1/records/{}/samples", "/api/v1/records/{}/samples.npy",
-                        "/api/v1/records/{}/report.pdf", "/api/v1/records/{}/evidence", "/api/v1/jobs/{}", "/static/{}",
+                        "/api/v1/records/{}/report.pdf", "/api/v1/records/{}/beat", "/api/v1/records/{}/evidence",
+                        "/api/v1/jobs/{}", "/static/{}",
                         "/api/docs/{}"):  # fmt: skip
             answer = site.client.get(address.format(path.replace("?", "%3f")))
             assert answer.status_code in (200, 308, 404), (address, path)

@@ -35,7 +35,9 @@ CHANGES = [each[:3] for each in RIGHTS]
 OF_EVERYBODY = {"/login", "/logout", "/language", "/account/password", "/account/sessions/end", "/account/tokens",
                 "/account/tokens/revoke"}  # fmt: skip
 LOOKS = ["/", "/patients", "/patients/own", "/api/docs", "/api/v1/openapi.json", "/api/v1/records", "/api/v1/jobs"]
-LOOKS += [f"/api/v1/records/own{rest}" for rest in ("", "/samples", "/samples.npy", "/evidence", "/picture.png")]
+LOOKS += [
+    f"/api/v1/records/own{rest}" for rest in ("", "/samples", "/samples.npy", "/beat", "/evidence", "/picture.png")
+]
 LOOKS += [f"/api/v1/export{rest}" for rest in (".csv", ".json", ".zip", "/findings.csv", "/labels.csv")]
 
 

@@ -51,7 +51,7 @@ def looked_at_in_every_way(site, npy, name):
     content = FORM + "\n".join(f"{each},,,,,,," for each in ("first", name, KEPT)) + "\n"
     assert site.post("/template", ("form.csv", content.encode())).status_code == 200
     address = f"/api/v1/records/{name}"
-    for rest in ("", "/samples", "/samples.npy", "/evidence", "/picture.png", "/report.pdf"):
+    for rest in ("", "/samples", "/samples.npy", "/beat", "/evidence", "/picture.png", "/report.pdf"):
         assert site.drawn(address + rest).status_code == 200, rest
     for rest in (
         f"/patients/{name}",

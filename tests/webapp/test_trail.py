@@ -46,7 +46,7 @@ def read(site, npy):
     return site
 
 
-@pytest.mark.parametrize("kind", ["samples", "samples.npy", "evidence"])
+@pytest.mark.parametrize("kind", ["samples", "samples.npy", "beat", "evidence"])
 def test_a_first_look_without_the_page_leaves_a_row(read, kind):
     address = f"/api/v1/records/a/{kind}"
     assert added(read, address) == [("saw", "a", kind)]

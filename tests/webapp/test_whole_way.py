@@ -83,7 +83,7 @@ def test_deleted_is_gone(site, npy, archive):
     assert len(site.files()) == 3  # which the twin still needs
     assert site.client.delete("/api/v1/records/twin").status_code == 204
     assert len(site.files()) == 2
-    for rest in ("", "/samples", "/samples.npy", "/evidence", "/report.pdf", "/picture.png"):
+    for rest in ("", "/samples", "/samples.npy", "/beat", "/evidence", "/report.pdf", "/picture.png"):
         assert site.client.get(f"/api/v1/records/healthy{rest}").status_code == 404
     assert site.client.get("/patients/healthy").status_code == 404
     assert "healthy" not in site.client.get("/api/v1/export.csv").text

@@ -7,6 +7,7 @@ from werkzeug.exceptions import BadRequest
 
 from webapp.access import leave_trail, needs, person
 from webapp.api.answers import api_blueprint, json_body, json_stream, problems, sent_json
+from webapp.api.findings import BEAT_EXAMPLE, FindingSchema, MedianBeatSchema
 from webapp.api.schemas import (
     AcceptedSchema,
     FormFileSchema,
@@ -20,7 +21,7 @@ from webapp.api.schemas import (
 )
 from webapp.changes import look_up, remove_record, review_record, the_record
 from webapp.drawings import KINDS, drawing
-from webapp.looks import ask_again, evidence_of_row, samples, samples_npy
+from webapp.looks import ask_again, beat_of_row, evidence_of_row, samples, samples_npy
 from webapp.noted import leave_list, leave_look
 from webapp.samples import MOST_BYTES
 from webapp.storage.jobs import ask_evidence
@@ -90,7 +91,7 @@ def listed(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @records.route("/records/<record>", methods=["GET"])
-@records.response(200, {"type": "object", "description": "an object of findings.json"})
+@records.response(200, FindingSchema, description="an object of findings.json")
 @problems(records, 404)
 def document(record: str) -> Any:
     """A record's finding: the document that stands in findings.json"""
@@ -128,6 +129,16 @@ def samples_as_npy(given: dict[str, float], record: str) -> Response:
     row = _row(record)
     leave_look(row, "samples.npy")
     return Response(samples_npy(store().files, row, **given), content_type="application/octet-stream")
+
+
+@records.route("/records/<record>/beat")
+@records.response(200, MedianBeatSchema, example=BEAT_EXAMPLE)
+@problems(records, 404, 422)
+def beat(record: str) -> Any:
+    """The median beat in all leads, with where its waves begin and end"""
+    row = _row(record)
+    leave_look(row, "beat")
+    return jsonify(beat_of_row(store().files, row))
 
 
 @records.route("/records/<record>/evidence")

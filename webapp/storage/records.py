@@ -95,7 +95,8 @@ class Read:
 def store_record(session: Session, files: Files, workspace: str, name: str, read: Read) -> str:
     """Store a recording under its name; or, where another has it, under the name with a number. Returns that name.
 
-    The same samples under the same name are the same record, which takes the newer finding and keeps its reviews.
+    The same samples under the same name are the same record, which takes the newer finding and keeps its reviews; so does
+    one that was read before anything was measured.
     """
     files.place_signal(session, read.sha256, read.written)
     n = 1
@@ -109,7 +110,7 @@ def store_record(session: Session, files: Files, workspace: str, name: str, read
     if row is None:
         row = Record(workspace=workspace, name=kept, signal=read.sha256, uploaded_at=time.time(), tracing=read.tracing)
         session.add(row)
-    elif row.document["bundle"] == read.document["bundle"]:
+    elif row.document["bundle"] == read.document["bundle"] and _is_measured(row.document, read.document):
         return kept
     else:
         session.execute(delete(Task).where(Task.record_id == row.id))  # explanations of the former finding
@@ -120,6 +121,11 @@ def store_record(session: Session, files: Files, workspace: str, name: str, read
         setattr(row, name, value)
     session.flush()
     return kept
+
+
+def _is_measured(stored: dict[str, Any], read: dict[str, Any]) -> bool:
+    """Whether a stored document has all that reading the recording again would bring."""
+    return bool(stored.get("measurements")) or not read.get("measurements")
 
 
 def get_record(session: Session, workspace: str, name: str) -> Record | None:
