@@ -1,4 +1,4 @@
-"""Why a tracing wants a look, in the page's language: findings.json has the sentences in English."""
+"""Why a tracing wants a look or has no value, in the page's language: findings.json has the sentences in English."""
 
 import re
 from collections.abc import Mapping
@@ -29,6 +29,25 @@ RUSSIAN = {
     "left_arm_leg_exchanged": "электроды левой руки и левой ноги, вероятно, перепутаны: проверьте провода",
     "leg_electrode": "электрод правой ноги, вероятно, перепутан с другим: проверьте провода",
     "chest_order": "порядок грудных отведений необычен: проверьте электроды",
+}
+# Why a value could not be measured, as `cardiac.measurements.measure` says it.
+MEASURED = {
+    "no beats were found": "сокращений не найдено",
+    "fewer than 3 beats of one shape": "меньше трёх комплексов одной формы",
+    "the beats are too noisy": "комплексы слишком зашумлены",
+    "a pacemaker's impulses": "импульсы кардиостимулятора",
+    "no P wave stands out: atrial fibrillation, another rhythm without P, or P within the T wave before": (
+        "зубец P не выделяется: фибрилляция предсердий, другой ритм без P или P на предшествующем T"
+    ),
+    "the end of T cannot be told": "конец зубца T определить нельзя",
+    "the QRS cannot be delimited": "границы QRS определить нельзя",
+    "the leads that it is measured in are not all there, or nothing is left of it in them": (
+        "не хватает нужных отведений, или измерять в них нечего"
+    ),
+    "no two beats follow each other": "нет двух сокращений подряд",
+    "R is lower than S is deep in all chest leads, or not all six are there": (
+        "во всех грудных отведениях R меньше S, или отведений не шесть"
+    ),
 }
 # What was settled on reading a file, as `cardiac` says it.
 NOTES = (
@@ -62,6 +81,11 @@ def translate_reasons(document: Mapping[str, Any], language: str) -> list[dict[s
         texts = [_in_russian(each) for each in details] + [_note_in_russian(each) for each in notes]
     starts = [each["start_s"] for each in details] + [None] * len(notes)
     return [{"text": text, "start_s": start} for text, start in zip(texts, starts, strict=True)]
+
+
+def translate_reason(text: str, language: str) -> str:
+    """Why a value could not be measured; as it is where it is not known."""
+    return MEASURED.get(text, text) if language == "ru" else text
 
 
 def _in_russian(detail: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest
 from webapp.access import leave_trail, needs, person
 from webapp.api.schemas import ReviewSchema
 from webapp.changes import remove_record, review_record, the_record
+from webapp.measured import NOTHING, WAVES, measured
 from webapp.pages.blueprint import pages
 from webapp.pages.patients import asked
 from webapp.problems import validation_sentence
@@ -34,6 +35,9 @@ def record(record: str) -> str:
         item=list_item(row),
         document=row.document,
         reasons=translate_reasons(row.document, language()),
+        measured=measured(row.document),
+        waves=WAVES,
+        nothing=NOTHING,
         reviews=reviews,
         previous=before,
         next=after,

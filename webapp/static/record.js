@@ -1,4 +1,5 @@
 import { readWords } from "./site.js";
+import { beatLoader, showBeats } from "./viewer/beats.js";
 import { Viewer } from "./viewer/viewer.js";
 
 const FIELDS = "input:not([type=radio], [type=checkbox], [type=range]), textarea, select";
@@ -49,6 +50,7 @@ function bindKeys(viewer) {
     ArrowLeft: () => follow("previous"),
     ArrowRight: () => follow("next"),
     e: () => viewer.toggleEvidence(),
+    f: () => viewer.toggleMarks(),
     c: () => viewer.measure(!viewer.calipers.isOn),
     1: () => viewer.choose("layout", "3x4"),
     2: () => viewer.choose("layout", "6x2"),
@@ -111,9 +113,12 @@ function bindDrawings() {
 function start() {
   byId("viewer").hidden = false;
   for (const each of document.querySelectorAll("[data-go-s]")) each.hidden = false;
-  const viewer = new Viewer(JSON.parse(byId("about").textContent), readWords());
+  const [about, words] = [JSON.parse(byId("about").textContent), readWords()];
+  const loadBeat = beatLoader(`${about.api}/beat`);
+  const viewer = new Viewer(about, words, loadBeat);
   viewer.measure(false);
   viewer.show();
+  if (about.measured) showBeats(loadBeat, about.measured, words);
   bindKeys(viewer);
   bindPrint(viewer);
   bindDrawings();

@@ -1,6 +1,7 @@
 import { fill } from "../site.js";
 import { Refused } from "./api.js";
 import { Calipers } from "./calipers.js";
+import { drawMarks, isSeen } from "./marks.js";
 import { drawMoments, drawWeights, fetchEvidence, fillTable, span } from "./overlay.js";
 import { arrange, clock, LAYOUTS, makeRoom, sheetSeconds } from "./paper.js";
 import { drawCalibration, drawFoot, drawGrid, drawNames } from "./paper.js";
@@ -8,7 +9,7 @@ import { Samples } from "./samples.js";
 import { drawTraces, reach, shownLeads } from "./traces.js";
 import { Zoom } from "./zoom.js";
 
-const CHOICES = { layout: Object.keys(LAYOUTS), speed: [25, 50], gain: [5, 10, 20] };
+const CHOICES = { layout: Object.keys(LAYOUTS), speed: [25, 50], gain: [5, 10, 20], marks: [false, true] };
 const REMEMBERED = "viewer";
 const MOST_ROOM_MM = { screen: { above: 40, below: 40 }, print: { above: 5, below: 0 } };
 const SLIDER_WAIT_MS = 120;
@@ -18,7 +19,7 @@ const isStopped = (error) => error.name === "AbortError";
 
 /** The choices of an earlier visit, as far as they are still ones. */
 function remembered() {
-  const choices = { layout: "3x4", speed: 25, gain: 10 };
+  const choices = { layout: "3x4", speed: 25, gain: 10, marks: false };
   try {
     const stored = JSON.parse(localStorage.getItem(REMEMBERED)) ?? {};
     for (const key of Object.keys(choices)) if (CHOICES[key].includes(stored[key])) choices[key] = stored[key];
@@ -28,10 +29,11 @@ function remembered() {
   return choices;
 }
 
-/** The tracing of one record on ECG paper, with its calipers and its evidence. */
+/** The tracing of one record on ECG paper, with its calipers, its evidence and the marks of its waves. */
 export class Viewer {
-  constructor(about, words) {
+  constructor(about, words, loadBeat) {
     Object.assign(this, { about, words, choices: remembered(), startS: 0, isPrint: false });
+    Object.assign(this, { loadBeat, beat: null });
     Object.assign(this, { evidence: null, isEvidenceOn: false, output: "mi", asking: null });
     this.isLong = about.duration_s >= 60;
     this.svg = byId("ecg");
@@ -71,6 +73,8 @@ export class Viewer {
     on("evidence-toggle", "click", () => this.toggleEvidence());
     on("evidence-output", "change", (event) => this.chooseOutput(event.target.value));
     on("evidence-go", "click", () => this.go(span(this.evidence[this.output].windows).startS));
+    byId("marks-toggle")?.addEventListener("click", () => this.toggleMarks());
+    on("marks-go", "click", () => this.go(this.beat.at_s[0] - 1));
     on("samples-again", "click", () => this.show());
     on("earlier", "click", () => this.go(this.startS - this.pageS));
     on("later", "click", () => this.go(this.startS + this.pageS));
@@ -148,6 +152,29 @@ export class Viewer {
     byId("samples-error").hidden = true;
     this.scroller.hidden = false;
     this.draw();
+    if (this.isMarked && !this.beat) this.fetchMarks();
+  }
+
+  get isMarked() {
+    return this.choices.marks && this.about.measured !== null;
+  }
+
+  toggleMarks() {
+    if (this.about.measured) this.choose("marks", !this.choices.marks);
+  }
+
+  async fetchMarks() {
+    let beat = null;
+    try {
+      beat = await this.loadBeat();
+    } catch {
+      // said below
+    }
+    byId("marks-error").hidden = beat !== null;
+    byId("marks-error").textContent = beat === null ? this.words.beat_failed : "";
+    if (beat === null) return;
+    this.beat = beat;
+    this.draw();
   }
 
   fail(error) {
@@ -170,18 +197,32 @@ export class Viewer {
     const most = MOST_ROOM_MM[this.isPrint ? "print" : "screen"];
     makeRoom(sheet, reach(sheet, shown, 0, fsHz).up, reach(sheet, shown, last, fsHz).down, most);
     const evidence = this.isEvidenceOn && this.evidence ? this.evidence[this.output] : null;
-    const layers = [drawGrid(sheet), drawNames(sheet)];
+    const isMarked = this.isMarked && this.beat !== null;
+    const layers = [drawGrid(sheet)];
+    if (isMarked) layers.push(drawMarks(sheet, this.beat, this.about.measured));
+    layers.push(drawNames(sheet));
     if (evidence) layers.push(drawMoments(sheet, evidence.windows), drawWeights(sheet, evidence.leads, words));
     layers.push(drawFoot(sheet, this.isLong), drawCalibration(sheet), drawTraces(sheet, shown, fsHz));
     this.svg.setAttribute("viewBox", `0 0 ${sheet.width} ${sheet.height}`);
     this.svg.replaceChildren(this.title, ...layers);
     this.zoom.size(sheet, this.isPrint ? 1 : this.zoom.value);
     this.calipers.lay(sheet);
-    this.describe(lengthS, evidence);
+    this.describe(lengthS, evidence, isMarked);
+    this.tellMarks(sheet, isMarked);
     this.svg.dataset.drawnMs = (performance.now() - begun).toFixed(1);
   }
 
-  describe(lengthS, evidence) {
+  /** The legend of the marks, and where the beats that have any lie if none is seen. */
+  tellMarks(sheet, isMarked) {
+    byId("marks").hidden = !this.isMarked;
+    byId("marks-toggle")?.setAttribute("aria-pressed", String(this.isMarked));
+    byId("marks-part").hidden = !isMarked || isSeen(sheet, this.beat);
+    if (!isMarked) return;
+    const [from, to] = [this.beat.at_s.at(0), this.beat.at_s.at(-1)].map((time) => clock(time, this.isLong));
+    byId("marks-part-text").textContent = fill(this.words.marks_part, { from, to });
+  }
+
+  describe(lengthS, evidence, isMarked) {
     const { choices, words } = this;
     for (const key of Object.keys(CHOICES)) {
       for (const button of document.querySelectorAll(`[data-${key}]`)) {
@@ -194,6 +235,7 @@ export class Viewer {
     told += `. ${words.headline}.`;
     const [option] = byId("evidence-output").selectedOptions;
     if (evidence) told += ` ${fill(words.seen_evidence, { output: option.textContent })}`;
+    if (isMarked) told += ` ${words.seen_marks}`;
     this.title.textContent = told;
     const settings = `${choices.speed} mm/s, ${choices.gain} mm/mV`;
     byId("paper-settings").textContent = `${settings}, ${fill(words.from_to, { from, to })}`;
