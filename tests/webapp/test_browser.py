@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from cardiac.leads import LEADS
 from inference import main as read_by_command_line
 from tasks.mi.labels import COLUMNS
 from tests.patience import wait_until
@@ -192,6 +194,66 @@ def check_calipers(page) -> None:
     page.locator("#gain-10").click()
 
 
+@pytest.mark.parametrize("page", ["en", "ru"], indirect=True)
+def test_the_median_beat_and_its_marks(page, live, root):
+    """Twelve plots and one of all leads; marks lie where the beats do, at any speed, and stay on or off."""
+    upload(page, live, root / "public_data/test/sim_04.npy")
+    page.goto(f"{live}/patients/sim_04")
+    page.locator("#beats-leads .beat-trace").nth(11).wait_for()
+    assert page.locator("#beats-leads .name").all_text_contents() == [*LEADS]
+    assert page.locator("#beats-overlay .beat-trace").count() == 12
+    document = page.request.get(f"{live}/api/v1/records/sim_04").json()["measurements"]
+    label = page.locator("#beats-overlay svg").get_attribute("aria-label")
+    assert str(document["pr_ms"]) in label and str(document["qt_ms"]) in label
+    assert page.locator("#ecg .mark").count() == 0 and not page.locator("#marks").is_visible()
+    beat = page.request.get(f"{live}/api/v1/records/sim_04/beat").json()["beat"]
+    places = [beat["fiducials_ms"][name] / 1_000 for name in ("qrs_onset", "qrs_end")]
+    edges = [at + place for place in places for at in beat["at_s"]]
+    page.locator("#marks-toggle").click()
+    for speed in (25, 50):
+        page.locator(f"#speed-{speed}").click()
+        page.locator("#ecg .mark-qrs").wait_for(state="attached")
+        assert marked(page, "qrs") == pytest.approx(
+            [15 + edge * speed for edge in edges for _row in range(4)], abs=0.01
+        )
+    page.locator("#speed-25").click()
+    page.reload()
+    page.locator("#ecg .mark-qrs").wait_for(state="attached")  # as it was left
+    assert page.locator("#marks").is_visible()
+    page.keyboard.press("f")
+    page.locator("#ecg .mark-qrs").wait_for(state="detached")
+    page.reload()
+    page.locator("#ecg .trace[data-lead=V6]").wait_for()
+    assert page.locator("#marks-toggle").get_attribute("aria-pressed") == "false"
+    delete_all(page, live)
+
+
+def marked(page, kind) -> list[float]:
+    """Where marks of a kind stand, in millimetres from the left, in every row."""
+    path = page.locator(f"#ecg .mark-{kind}").get_attribute("d")
+    return [float(each) for each in re.findall(r"M([\d.]+)", path)]
+
+
+def test_a_beat_that_cannot_be_fetched_is_said_and_asked_for_again(browser, live, root):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(WAIT_MS)
+    page = context.new_page()
+    upload(page, live, root / "public_data/test/sim_04.npy")
+    page.route("**/beat", lambda route: route.abort())
+    page.goto(f"{live}/patients/sim_04")
+    page.locator("#beats-error").filter(has_text="could not be fetched").wait_for()
+    page.locator("#marks-toggle").click()
+    page.locator("#marks-error").filter(has_text="could not be fetched").wait_for()
+    assert page.locator("#ecg .trace[data-lead=V6]").is_visible()
+    page.unroute("**/beat")
+    page.locator("#marks-toggle").click()
+    page.locator("#marks-toggle").click()
+    page.locator("#ecg .mark-qrs").wait_for(state="attached")
+    assert not page.locator("#marks-error").is_visible()
+    delete_all(page, live)
+    context.close()
+
+
 def seconds_wide(page) -> float:
     """The width of the rhythm strip at 25 mm/s; NaN at a moment when it is being drawn again."""
     box = page.locator("#ecg .trace[data-lead=II]").last.bounding_box()
@@ -223,6 +285,11 @@ def test_everybody_can_use_it(browser, live, root):
                 page.locator("#ecg .trace[data-lead=V6]").wait_for()
                 page.locator("#evidence-toggle").click()
                 page.locator(".weight").first.wait_for()
+                page.locator("#beats-leads .beat-trace").nth(11).wait_for()
+                if page.locator("#marks-toggle").get_attribute("aria-pressed") == "false":
+                    page.locator("#marks-toggle").click()
+                page.locator("#ecg .mark-t").wait_for(state="attached")
+                page.locator(".leads-table summary").click()
             found = axe.run(page)
             assert [each["id"] for each in found.response["violations"]] == [], f"{path} {width} {theme}"
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{path} {width}"
@@ -247,7 +314,7 @@ def test_the_printed_page_is_true_to_the_millimetre(browser, live, root):
     width, height = (float(each) * 25.4 / 72 for each in printed.pages[0].mediabox[2:])
     assert (round(width), round(height)) == (297, 210)
     told = printed.pages[0].extract_text()
-    assert "sim_04" in told and "not a medical device" in told
+    assert "sim_04" in told and "not a medical device" in told and "QTc" in told and "Measurements" not in told
     page.emulate_media(media="print")
     page.locator("#ecg .trace[data-lead=II]").last.wait_for()
     wait_until(lambda: seconds_wide(page) == pytest.approx(10, rel=0.01), WAIT_MS / 1_000)  # drawn again for the paper
