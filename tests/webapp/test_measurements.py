@@ -11,12 +11,17 @@ from sqlalchemy import select
 from cardiac.measurements import measure
 from cardiac.measurements.wave_network import FIDUCIALS
 from cardiac.measurements.waves import COLUMNS
+from tasks.mi.simulate import simulate_record
 from tests.webapp.builders import ONE_DATABASE, npy_bytes
 from tests.webapp.test_injection import HARM, is_harmless
+from webapp import create_app
 from webapp.api.findings import FIDUCIALS as DESCRIBED
 from webapp.api.findings import FindingSchema, MeasurementsSchema, MedianBeatSchema
+from webapp.backup import make_backup
 from webapp.measured import CRITERIA, OVER, SHOWN, WAVES, measured
 from webapp.reasons import MEASURED
+from webapp.restore import restore_backup
+from webapp.settings import Settings
 from webapp.storage.tables import Record
 
 FS_HZ = 500.0
@@ -221,6 +226,22 @@ def test_records_without_measurements_say_so(read):
     told = panel(read, "short")
     assert "No beat could be measured." in told and "QRS – 2" in told and measure.NO_BEATS in told
     assert "Universal Definition" not in told  # of what was not measured nothing is said
+
+
+def test_records_come_back_from_a_backup_with_and_without_measurements(read, tmp_path):
+    read.read(("other.npy", npy_bytes(simulate_record(8, "anterior").record.signal)))
+    forget_measurements(read, "inferior")
+    make_backup(read.store.database, read.store.files, tmp_path / "site.backup")
+    settings = Settings(data=tmp_path / "restored")
+    restore_backup(tmp_path / "site.backup", settings.data, settings.url)
+    app = create_app(settings)
+    client = app.test_client()
+    for name in ("inferior", "other", "short"):
+        for kind in ("", "/beat"):
+            address = f"/api/v1/records/{name}{kind}"
+            assert client.get(address).json == read.client.get(address).json, address
+        assert ('id="not-measured"' in client.get(f"/patients/{name}").text) == (name == "inferior")
+    app.extensions["store"].database.close()
 
 
 @ONE_DATABASE
