@@ -14,8 +14,8 @@ import pytest
 from tasks.mi.labels import COLUMNS, RECORD_COLUMN
 from tests.webapp.builders import ONE_DATABASE, zip_bytes
 
-HARM = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'><svg onload=alert(1)>", "{{7*7}}{% raw %}",
-        "${7*7}", "$\\frac{", "</script><script>alert(1)</script>", "&lt;b&gt;", "javascript:alert(1)", "\u202egpj.npy",
+HARM = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'><svg onload=alert(1)>", "{{191*7919}}{% raw %}",
+        "${191*7919}", "$\\frac{", "</script><script>alert(1)</script>", "&lt;b&gt;", "javascript:alert(1)", "\u202egpj.npy",
         "a\0b", "a\r\nX-Harm: 1", "\x1b[31m", "--></title><b>"]  # fmt: skip
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=HYPERLINK(1)", "\n=1", "＝1", "＠x"]
 SHOWN = ["/", "/patients", "/patients?fragment=1", "/patients?sort=name", "/audit"]
@@ -36,9 +36,7 @@ def stored(site, recordings):
     return site, names
 
 
-ALIVE = re.compile(
-    r"<script>alert|<img src=x|<svg onload|</title><b>|49\{%|\$49|>49<|[\u202a-\u202e\u2066-\u2069\0\x1b]"
-)
+ALIVE = re.compile(r"<script>alert|<img src=x|<svg onload|</title><b>|1512529|[\u202a-\u202e\u2066-\u2069\0\x1b]")
 
 
 class Tags(HTMLParser):
