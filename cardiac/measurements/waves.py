@@ -20,7 +20,7 @@ COLUMNS = (
 WAVE_MV = 0.02
 ISOELECTRIC_MV = 0.01  # a wave begins and ends where the signal crosses this
 SAMPLE_MS = 1000 / GRID_HZ
-LEVEL_SAMPLES = 3  # before the onset of the QRS
+LEVEL_SAMPLES = slice(-5, -1)  # from the onset of the QRS: 20 to 4 ms before it
 ST_S = (0.0, 0.04, 0.06, 0.08)
 P_REACH_S = 0.02
 
@@ -38,12 +38,17 @@ def measure_waves(beat: np.ndarray, fiducials: Fiducials) -> LeadWaves:
     """The waves of every lead. beat : (n_leads, n), mV, at GRID_HZ; its QRS must have been found."""
     onset, end = (round(fiducials[name] * GRID_HZ) + BEFORE for name in ("qrs_onset", "qrs_end"))
     first, end = max(onset - 1, 0), max(min(end + 1, beat.shape[1] - 1), onset + 3)
-    level = beat[:, max(onset - LEVEL_SAMPLES, 0) : onset + 1].mean(axis=1, keepdims=True)
+    level = level_before(beat, onset)[:, None]
     leveled = beat - level
     qrs = leveled[:, first : end + 1]
     table = _qrs_waves(qrs) | _st(leveled, fiducials["qrs_end"]) | _t(leveled, fiducials) | _p(leveled, fiducials)
     net = qrs.sum(axis=1) * SAMPLE_MS
     return LeadWaves({name: table[name] for name in COLUMNS}, level[:, 0], net)
+
+
+def level_before(beat: np.ndarray, onset: int) -> np.ndarray:
+    """The level that amplitudes are measured from, of every lead, mV, (n_leads,). onset : of the QRS, its sample in the beat."""
+    return beat[:, max(onset + LEVEL_SAMPLES.start, 0) : max(onset + LEVEL_SAMPLES.stop, 1)].mean(axis=1)
 
 
 def _qrs_waves(qrs: np.ndarray) -> dict[str, np.ndarray]:

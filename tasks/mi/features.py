@@ -13,6 +13,7 @@ import numpy as np
 from cardiac.leads import LEADS
 from cardiac.measurements.measure import Measurements
 from cardiac.measurements.median_beat import BEFORE, GRID_HZ
+from cardiac.measurements.waves import level_before
 
 CHEST = [LEADS.index(f"V{number}") for number in range(1, 7)]
 TERRITORIES = {
@@ -89,12 +90,7 @@ def _qrs(measurements: Measurements) -> tuple[int, np.ndarray]:
     """Its first sample in the beat, and the QRS of every lead from its level, mV, (12, n)."""
     fiducials, beat = measurements.fiducials, measurements.group.beat
     onset, end = (round(fiducials[name] * GRID_HZ) + BEFORE for name in ("qrs_onset", "qrs_end"))
-    return onset, beat[:, onset : max(end, onset + 3) + 1] - _level(beat, onset)[:, None]
-
-
-def _level(beat: np.ndarray, onset: int) -> np.ndarray:
-    """Of every lead before the QRS, mV, (12,)."""
-    return beat[:, max(onset - 3, 0) : onset + 1].mean(axis=1)
+    return onset, beat[:, onset : max(end, onset + 3) + 1] - level_before(beat, onset)[:, None]
 
 
 def _of_qrs(qrs: np.ndarray) -> dict[str, np.ndarray]:
@@ -137,7 +133,7 @@ def _t_about_its_peak(measurements: Measurements, onset: int) -> np.ndarray:
     if np.isnan(fiducials["t_peak"]):
         return np.zeros(len(beat))
     centre, half = round(fiducials["t_peak"] * GRID_HZ) + BEFORE, round(T_HALF_S * GRID_HZ)
-    return beat[:, max(centre - half, 0) : centre + half + 1].mean(axis=1) - _level(beat, onset)
+    return beat[:, max(centre - half, 0) : centre + half + 1].mean(axis=1) - level_before(beat, onset)
 
 
 def _of_chest(by_lead: Mapping[str, np.ndarray]) -> list[float]:

@@ -61,7 +61,7 @@ def test_amplitudes_and_durations_of_every_lead_are_those_that_were_made(fs_hz):
         own = {name: column[LEADS.index(lead)] for name, column in found.table.items()}
         for name, height in (("q", q), ("r", r), ("s", s)):
             if abs(height) >= 0.05:
-                assert own[f"{name}_mv"] == pytest.approx(height, rel=0.08, abs=0.02), (lead, name)
+                assert own[f"{name}_mv"] == pytest.approx(height, rel=0.1, abs=0.025), (lead, name)
             if abs(height) >= 0.2:
                 length = {"q": truth.q_ms, "r": truth.r_ms, "s": truth.s_ms}[name]
                 assert own[f"{name}_ms"] == pytest.approx(length, abs=6), (lead, name)
@@ -79,7 +79,7 @@ def test_a_qs_is_no_q_and_no_r():
     found = measured(make_record(heights=heights))
     own = {name: column[LEADS.index("V2")] for name, column in found.table.items()}
     assert own["qs"]
-    assert own["q_mv"] == pytest.approx(-1.0, rel=0.08)
+    assert own["q_mv"] == pytest.approx(-1.0, rel=0.1)
     assert np.isnan(own["r_mv"])
     assert found.criteria()["pathological_q"] == ["V2"]
 
@@ -156,7 +156,7 @@ def flat(n: int = 5000) -> Record:
 
 @pytest.mark.parametrize(
     ("record", "why"),
-    [(flat(), NO_BEATS), (make_record(duration_s=2.2), FEW_BEATS)],
+    [(flat(), NO_BEATS), (make_record(Truth(rate_bpm=40), duration_s=4.1), FEW_BEATS)],
     ids=["no beats", "two beats"],
 )
 def test_what_cannot_be_measured_is_none_with_its_reason(record, why):
