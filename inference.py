@@ -3,6 +3,7 @@
     python inference.py public_data                        # a folder: table, results/submission.csv, results/findings.json
     python inference.py a.npy b.hea c.dcm d.zip --plots    # files of many kinds, with a picture of each on ECG paper
     python inference.py a.npy --plots --evidence           # and which leads and moments carried each finding
+    python inference.py public_data --measurements         # intervals, axes and waves of each record as a table
 
 From Python:
 
@@ -12,11 +13,11 @@ From Python:
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from bundles import RUNTIMES, Bundle, load_bundle
 from cardiac import NOTICE
 from cardiac.assessment import Assessment, assess_record
 from cardiac.errors import CardiacError, ConfigError, extra, naming
-from cardiac.files import documents_file, open_folder
+from cardiac.files import documents_file, open_folder, rows_file
 from cardiac.leads import LEADS
 from cardiac.long_signals import prepare, prepare_together
 from cardiac.measurements.measure import Measurements
@@ -37,7 +38,7 @@ from cardiac.windows import WindowPlan, pool_windows, window_spread
 from cards import Card, unusable
 from runtimes import run_sections
 from tasks.mi import BUNDLE
-from tasks.mi.documents import error_document, finding_document
+from tasks.mi.documents import MEASUREMENTS_CSV, error_document, finding_document, measurements_row
 from tasks.mi.evidence import Evidence, gather_evidence, telling_part
 from tasks.mi.features import FEATURES, features_of
 from tasks.mi.findings import Brief, Finding, decide
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LONGEST_EXPLAINED_S, EXPLAINED_S = 60.0, 10.0
-FINDINGS, SUBMISSION = "findings.json", "submission.csv"
+FINDINGS, SUBMISSION, MEASUREMENTS = "findings.json", "submission.csv", "measurements.csv"
 
 
 def predict_record(source: str | Path | Record, detector: "Detector", fs_hz: float | None = None) -> Finding:
@@ -197,11 +198,12 @@ def predict_and_write(options: argparse.Namespace) -> int:
             return 1 if listing.missing else 2
         names = [each.record_id for each in listing.recordings] + [Path(name).stem for name, _ in listing.unread]
         template = find_template(listing.folders, options.template, names)
-        out = _open_output(options.out)
+        out = _open_output(options.out, options.measurements)
         pictures = open_folder(out / "plots") if options.plots else None
         detector = Detector.load(options.bundle, options.runtime)
         outcomes = predict_listing(listing, detector, options.evidence)
-        briefs, errors, status = _write_findings(outcomes, detector.decided_by, out, pictures, len(names))
+        with _documents(out, options.measurements) as write:
+            briefs, errors, status = _write_findings(outcomes, detector.decided_by, write, pictures, len(names))
         _write_table(briefs, out / SUBMISSION, template)
     print(*(f"not read: {error}\n" for error in errors), sep="", end="", file=sys.stderr, flush=True)
     if listing.passed_over:
@@ -209,9 +211,9 @@ def predict_and_write(options: argparse.Namespace) -> int:
     return status or int(bool(errors))
 
 
-def _open_output(folder: Path) -> Path:
+def _open_output(folder: Path, measurements: bool) -> Path:
     out = open_folder(folder)
-    for name in (FINDINGS, SUBMISSION):
+    for name in (FINDINGS, SUBMISSION, *([MEASUREMENTS] if measurements else [])):
         if (out / name).is_dir():
             raise CardiacError(
                 f"{out / name}: is a folder, and a file of this name is to be written: choose another --out"
@@ -219,27 +221,45 @@ def _open_output(folder: Path) -> Path:
     return out
 
 
+@contextmanager
+def _documents(out: Path, measurements: bool) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """findings.json, and measurements.csv where asked for: gives what writes one record's document into both."""
+    with ExitStack() as stack:
+        write = stack.enter_context(documents_file(out / FINDINGS))
+        write_row = stack.enter_context(rows_file(out / MEASUREMENTS, MEASUREMENTS_CSV)) if measurements else None
+
+        def write_both(document: Mapping[str, Any]) -> None:
+            write(document)
+            if write_row:
+                write_row(measurements_row(document))
+
+        yield write_both
+
+
 def _write_findings(
-    outcomes: Iterator[Outcome], decided_by: Mapping[str, str], out: Path, pictures: Path | None, n_named: int
+    outcomes: Iterator[Outcome],
+    decided_by: Mapping[str, str],
+    write: Callable[[Mapping[str, Any]], None],
+    pictures: Path | None,
+    n_named: int,
 ) -> tuple[list[Brief], list[str], int]:
-    """Write findings.json and the pictures as the outcomes come; briefs and sentences for the end, and the status so far."""
+    """Write documents and pictures as the outcomes come; briefs and sentences for the end, and the status so far."""
     briefs, errors, status = [], [], 0
-    with documents_file(out / FINDINGS) as write:
-        try:
-            for outcome in outcomes:
-                if outcome.finding is None:
-                    errors.append(str(outcome.error))  # the error itself would keep the samples, by its traceback
-                    write(error_document(outcome.record_id, outcome.error))
-                    continue
-                briefs.append(outcome.finding.brief)  # and nothing else of it is kept: memory stays flat
-                write(finding_document(outcome.finding, decided_by, outcome.evidence))
-                status = max(status, _draw(outcome, pictures) if pictures else 0)
-                if outcome.error:  # of the evidence
-                    print(outcome.error, file=sys.stderr)
-                    status = max(status, 1)
-        except KeyboardInterrupt:
-            print(f"Stopped after {len(briefs) + len(errors)} of {n_named} records: writing these.", file=sys.stderr)
-            status = 130
+    try:
+        for outcome in outcomes:
+            if outcome.finding is None:
+                errors.append(str(outcome.error))  # the error itself would keep the samples, by its traceback
+                write(error_document(outcome.record_id, outcome.error))
+                continue
+            briefs.append(outcome.finding.brief)  # and nothing else of it is kept: memory stays flat
+            write(finding_document(outcome.finding, decided_by, outcome.evidence))
+            status = max(status, _draw(outcome, pictures) if pictures else 0)
+            if outcome.error:  # of the evidence
+                print(outcome.error, file=sys.stderr)
+                status = max(status, 1)
+    except KeyboardInterrupt:
+        print(f"Stopped after {len(briefs) + len(errors)} of {n_named} records: writing these.", file=sys.stderr)
+        status = 130
     return briefs, errors, status
 
 
@@ -285,6 +305,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fs-hz", type=float, help="sampling rate of files that state none (500)")
     parser.add_argument("--plots", action="store_true", help="draw each record on ECG paper into OUT/plots")
     parser.add_argument("--evidence", action="store_true", help="say which leads and moments carried each finding")
+    parser.add_argument(
+        "--measurements",
+        action="store_true",
+        help="write intervals, axes and waves of each record to OUT/measurements.csv",
+    )
     options = parser.parse_args(arguments)
     if options.fs_hz is not None and not FS_RANGE_HZ[0] <= options.fs_hz <= FS_RANGE_HZ[1]:
         parser.error(f"--fs-hz must lie between {FS_RANGE_HZ[0]:g} and {FS_RANGE_HZ[1]:g}")

@@ -61,21 +61,50 @@ def documents_file(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
 
     Raises CardiacError at the end where the disk was full meanwhile; the old file stays.
     """
-    n_written, failed = 0, None
+    n_written = 0
 
     def write(document: Mapping[str, Any]) -> None:
-        nonlocal n_written, failed
+        nonlocal n_written
         lines = json.dumps(document, ensure_ascii=False, indent=1).replace("\n", "\n ")
-        text = f"{',' if n_written else '['}\n {lines}"
+        append(f"{',' if n_written else '['}\n {lines}")
         n_written += 1
+
+    with _text_file(path) as append:
+        yield write
+        append("\n]\n" if n_written else "[]\n")
+
+
+@contextmanager
+def rows_file(path: Path, columns: Sequence[str]) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """A CSV table, UTF-8, with these columns: gives what writes one row by their names; put in place as `documents_file` does.
+
+    What is None stands as an empty cell. Raises CardiacError as `documents_file`.
+    """
+
+    def write(row: Mapping[str, Any]) -> None:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow([row[name] for name in columns])
+        append(line.getvalue())
+
+    with _text_file(path) as append:
+        write(dict(zip(columns, columns, strict=True)))
+        yield write
+
+
+@contextmanager
+def _text_file(path: Path) -> Iterator[Callable[[str], None]]:
+    """A new file in UTF-8: gives what appends to it. A full disk is said at the end: whoever writes goes on with the rest."""
+    failed = None
+
+    def append(text: str) -> None:
+        nonlocal failed
         try:
             file.write(text.encode("utf-8", "replace"))  # a file's name may hold what is not UTF-8
-        except OSError as error:  # whoever writes goes on to the end, and has the rest of what it gives
+        except OSError as error:
             failed = failed or error
 
     with new_file(path) as file:
-        yield write
-        file.write(b"\n]\n" if n_written else b"[]\n")
+        yield append
         if failed:
             raise failed
 

@@ -45,14 +45,14 @@ def begin(out: Path, settings: Mapping[str, Any], recordings: Iterable[Recording
     settings : what makes two runs the same, as plain data; shard_size : records a shard.
     Raises ConfigError where another kind of run was begun here, or CardiacError where the disk is full.
     """
-    settings = {**settings, "part_size": shard_size}
+    settings = {**settings, "part_size": shard_size, "columns": [*PARQUET]}
     if (out / RUN).is_file():
         try:
             before = json.loads((out / RUN).read_text(encoding="utf-8"))
         except ValueError as error:
             raise ConfigError(f"{out / RUN}: cannot be read: choose another --out") from error
         other = [key for key in settings if before.get(key) != settings[key]]
-        if other and other[0] not in before:
+        if other and (other[0] not in before or other[0] == "columns"):
             raise ConfigError(f"{out}: was begun by another version of this program: choose another --out")
         if other:
             raise ConfigError(

@@ -18,13 +18,14 @@ import inference
 from cardiac import pipeline
 from cardiac.errors import RecordError, SignalTooShort
 from cardiac.leads import LEADS
+from cardiac.measurements.measure import VALUES
 from cardiac.signals import prepare_signal
 from tasks.mi.labels import COLUMNS, SITES
 from tasks.mi.simulate import simulate_record
 
 FIELDS = [
     "record", "mi", "localizations", "norm", "uncertain", "spread", "quality", "heart_rate_bpm", "fs_hz",
-    "duration_s", "bundle",
+    "duration_s", "measurements", "bundle",
 ]  # fmt: skip
 
 
@@ -34,20 +35,21 @@ def probabilities(finding) -> list[float]:
 
 @pytest.fixture(scope="module")
 def findings(root, tmp_path_factory):
-    """findings.json, submission.csv and what was printed for public_data, by the command line."""
+    """findings.json, submission.csv and what was printed for public_data, by the command line; measurements.csv beside them."""
     out = tmp_path_factory.mktemp("out")
-    command = [sys.executable, "inference.py", "public_data", "--out", str(out)]
+    command = [sys.executable, "inference.py", "public_data", "--measurements", "--out", str(out)]
     told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr
     return (
         json.loads((out / "findings.json").read_text(encoding="utf-8")),
         pd.read_csv(out / "submission.csv"),
         told.stdout,
+        out,
     )
 
 
 def test_demonstration_records(findings, root):
-    documents, submission, printed = findings
+    documents, submission, printed, _ = findings
     assert [list(document) for document in documents] == [FIELDS] * 28
     form = pd.read_csv(root / "public_data/sample_submission.csv")
     assert list(submission.columns) == list(form.columns)
@@ -60,7 +62,7 @@ def test_demonstration_records(findings, root):
 
 
 def test_documents_and_submission_say_the_same(findings):
-    documents, submission, printed = findings
+    documents, submission, printed, _ = findings
     rows = submission.set_index("record_name")
     for document in documents:
         told = [int(document["localizations"][site]["present"]) for site in SITES] + [int(document["norm"])]
@@ -68,6 +70,32 @@ def test_documents_and_submission_say_the_same(findings):
         assert document["mi"]["present"] == (document["mi"]["probability"] >= document["mi"]["threshold"])
         assert document["norm"] != document["mi"]["present"]
         assert f"{document['record']}  {document['mi']['probability']:8.3f}" in printed
+
+
+@pytest.fixture(scope="module")
+def measured(findings, root):
+    """measurements.csv of public_data, as pandas reads it without being told anything."""
+    return pd.read_csv(findings[3] / "measurements.csv")
+
+
+def test_measurements_are_those_of_the_documents(findings, measured):
+    """A row a record, in order; whatever is null there is empty here and has its reason."""
+    documents = findings[0]
+    assert list(measured.columns[:4]) == ["record", "heart_rate_bpm", "rr_sd_ms", "p_ms"]
+    assert list(measured["record"]) == [document["record"] for document in documents]
+    assert set(measured) - set(measured.select_dtypes("number")) <= {"record", "r_transition", "reasons"}
+    for document, (_, row) in zip(documents, measured.iterrows(), strict=True):
+        told = document["measurements"]
+        assert told["heart_rate_bpm"] == document["heart_rate_bpm"] == row["heart_rate_bpm"]
+        flat = {name: told[name] for name in VALUES}
+        flat |= {f"{lead}_{name}": value for lead, waves in told["leads"].items() for name, value in waves.items()}
+        for name, value in flat.items():
+            assert (value is None and pd.isna(row[name])) or value == row[name], name
+        assert (row["beats_measured"], row["beats_found"]) == (told["beats"]["measured"], told["beats"]["found"])
+        missing = {name for name in VALUES if told[name] is None}
+        assert missing == set(told["reasons"])
+        assert pd.isna(row["reasons"]) if not missing else all(name in row["reasons"] for name in missing)
+    assert measured["pr_ms"].notna().sum() > 20
 
 
 def test_python_gives_what_the_command_line_gives(findings, detector, root):
@@ -211,9 +239,25 @@ def test_bad_records_stop_none_of_the_others(mixed, tmp_path, capsys):
         assert "\n" not in documents[name]["error"]
     assert documents["turned"]["quality"]["status"] == "warning"
     assert list(pd.read_csv(tmp_path / "out/submission.csv")["record_name"]) == ["good", "turned"]
+    assert not (tmp_path / "out/measurements.csv").exists()
     told = capsys.readouterr().err
     assert sum(line.startswith("not read: ") for line in told.splitlines()) == 4
     assert "Traceback" not in told
+
+
+def test_measurements_where_records_cannot_be_read(mixed, tmp_path):
+    """A row for each all the same, with the sentence and no number."""
+    assert command(mixed, "--measurements", "--out", tmp_path / "out") == 1
+    documents = json.loads((tmp_path / "out/findings.json").read_text(encoding="utf-8"))
+    table = pd.read_csv(tmp_path / "out/measurements.csv")
+    assert list(table["record"]) == [document["record"] for document in documents]
+    for document, (_, row) in zip(documents, table.iterrows(), strict=True):
+        if "error" in document:
+            assert row["reasons"] == document["error"]
+            assert row.drop(["record", "reasons"]).isna().all()
+        else:
+            assert row["qrs_ms"] == document["measurements"]["qrs_ms"]
+            assert row["V2_qs"] in (0, 1)
 
 
 def test_a_record_that_cannot_be_read_is_never_norm(tmp_path, capsys):
@@ -261,9 +305,10 @@ def test_stopped_by_hand_what_was_read_is_written(mixed, tmp_path, capsys, monke
 
     monkeypatch.setattr(pipeline, "MAX_BATCH", 1)
     monkeypatch.setattr(inference.Detector, "predict_batch", stopped)
-    assert command(mixed, "--out", tmp_path / "out") == 130
+    assert command(mixed, "--measurements", "--out", tmp_path / "out") == 130
     assert "Stopped after 2 of 6" in capsys.readouterr().err
     assert len(json.loads((tmp_path / "out/findings.json").read_text(encoding="utf-8"))) == 2
+    assert len(pd.read_csv(tmp_path / "out/measurements.csv")) == 2
 
 
 def write_form(path, records, **changes):
@@ -308,6 +353,9 @@ def test_unwritable_out_and_empty_folder_are_found_before_the_work(mixed, tmp_pa
     (tmp_path / "taken/findings.json").mkdir(parents=True)
     assert command(mixed, "--out", tmp_path / "taken") == 2
     assert "choose another folder" in capsys.readouterr().err
+    (tmp_path / "table/measurements.csv").mkdir(parents=True)
+    assert command(mixed, "--measurements", "--out", tmp_path / "table") == 2
+    assert "measurements.csv: is a folder" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert command(tmp_path / "empty", "--out", tmp_path / "out") == 2
     assert "no recording" in capsys.readouterr().err

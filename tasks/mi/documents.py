@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from cardiac.errors import RecordRejected
+from cardiac.leads import LEADS
+from cardiac.measurements.measure import VALUES
+from cardiac.measurements.waves import COLUMNS
 from tasks.mi.evidence import Evidence, evidence_document
 from tasks.mi.findings import FIELDS, Finding
 from tasks.mi.labels import OUTPUTS
@@ -37,6 +40,15 @@ FINDINGS_CSV = {  # of the site's export
     "duration_s": "duration_s",
     "fs_hz": "fs_hz",
 }
+# measurements.csv: what was measured, why not, of how many beats, and the waves lead by lead, as `III_q_ms`.
+MEASUREMENTS_CSV = (
+    "record",
+    *VALUES,
+    "reasons",
+    "beats_measured",
+    "beats_found",
+    *(f"{lead}_{name}" for lead in LEADS for name in COLUMNS),
+)
 
 
 def table_row(finding: Finding, columns: Mapping[str, str]) -> dict[str, Any]:
@@ -59,3 +71,30 @@ def error_document(record_id: str, error: Exception) -> dict[str, Any]:
         {"quality": {"status": "rejected", "details": error.reasons}} if isinstance(error, RecordRejected) else {}
     )
     return {"record": record_id, "error": str(error)} | rejected
+
+
+def measurements_row(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of measurements.csv from an object of findings.json; `qs` is 0 or 1, what is missing is None.
+
+    Of a record without measurements only the name stands there, and of one that could not be read why.
+    """
+    row = dict.fromkeys(MEASUREMENTS_CSV) | {"record": document["record"], "reasons": document.get("error")}
+    measured = document.get("measurements")
+    if measured is None:
+        return row
+    row |= {name: measured[name] for name in VALUES} | {"reasons": missing_words(measured["reasons"]) or None}
+    row |= {f"beats_{name}": measured["beats"][name] for name in ("measured", "found")}
+    for lead, waves in measured["leads"].items():
+        row |= {
+            f"{lead}_{name}": int(value) if name == "qs" and value is not None else value
+            for name, value in waves.items()
+        }
+    return row
+
+
+def missing_words(reasons: Mapping[str, str]) -> str:
+    """Why values are missing, those of one reason together: "p_ms, pr_ms: no P wave stands out; ..."."""
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        names.setdefault(reason, []).append(name)
+    return "; ".join(f"{', '.join(each)}: {reason}" for reason, each in names.items())

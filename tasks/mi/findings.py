@@ -8,6 +8,7 @@ import numpy as np
 
 from cardiac.assessment import Assessment
 from cardiac.errors import RecordError
+from cardiac.measurements.measure import VALUES
 from cardiac.quality.reasons import Reason
 from cardiac.records import Note, Record
 from tasks.mi.labels import OUTPUTS, SITES
@@ -15,6 +16,7 @@ from tasks.mi.rules import Rule, decide_sites
 
 # The fields of `Finding.to_row` and their types, in order. findings.json (`Finding.to_dict`) is older and has them in
 # objects: record_id is `record`, quality is `quality.status`, remarks are `quality.reasons`; its numbers are rounded.
+MEASURED = tuple(name for name in VALUES if name != "heart_rate_bpm")  # a rate was a field before there were others
 FIELDS: dict[str, Any] = {
     "record_id": str,
     **{
@@ -31,6 +33,7 @@ FIELDS: dict[str, Any] = {
     "heart_rate_bpm": float,
     "fs_hz": float,
     "duration_s": float,
+    **{name: str if name == "r_transition" else float for name in MEASURED},  # whatever could not be measured is None
 }
 
 
@@ -143,7 +146,8 @@ class Finding:
         )
 
     def to_row(self) -> dict[str, Any]:
-        """The finding as one row of a table, with the names and types of `FIELDS`; a rate that is not known is None."""
+        """The finding as one row of a table, with the names and types of `FIELDS`; what is not known is None."""
+        measured = self.measurements or {}
         row: dict[str, Any] = {"record_id": self.record_id}
         for output, judgement in (("mi", self.mi), *self.localizations.items()):
             row |= {f"{output}_{name}": value for name, value in asdict(judgement).items()}
@@ -157,6 +161,7 @@ class Finding:
             "heart_rate_bpm": self.rate_bpm or None,  # earlier versions wrote 0
             "fs_hz": self.fs_hz,
             "duration_s": self.duration_s,
+            **{name: None if measured.get(name) is None else FIELDS[name](measured[name]) for name in MEASURED},
         }
 
 

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from cardiac.errors import CardiacError, DatasetError
-from cardiac.files import documents_file, new_file, open_folder, png, read_table, replace_file, write_table
+from cardiac.files import documents_file, new_file, open_folder, png, read_table, replace_file, rows_file, write_table
 
 
 @contextmanager
@@ -88,6 +88,29 @@ def test_documents_on_a_full_disk_are_an_error_at_the_end(tmp_path):
     assert n_written == 3
     assert path.read_bytes() == b"[]"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_rows_one_by_one(tmp_path):
+    """What stands for nothing, for a line's end and for a name that is not UTF-8."""
+    with rows_file(tmp_path / "a.csv", ["record", "x", "why"]) as write:
+        write({"why": "a, b\nc", "record": "a\udcff", "x": 1.5})
+        write({"record": "b", "x": None, "why": None})
+        assert not (tmp_path / "a.csv").exists()
+    assert (tmp_path / "a.csv").read_bytes() == b'record,x,why\na?,1.5,"a, b\nc"\nb,,\n'
+    with pytest.raises(KeyError), rows_file(tmp_path / "a.csv", ["record", "x"]) as write:
+        write({"record": "c"})
+    assert (tmp_path / "a.csv").read_bytes().startswith(b"record,x,why")
+
+
+def test_rows_on_a_full_disk_are_an_error_at_the_end(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"old")
+    n_written = 0
+    with pytest.raises(CardiacError, match="make room"), rows_file(tmp_path / "a.csv", ["x"]) as write, no_room(10):
+        for _ in range(3):
+            write({"x": "x" * 20_000})
+            n_written += 1
+    assert n_written == 3
+    assert (tmp_path / "a.csv").read_bytes() == b"old"
 
 
 def test_a_table_there_and_back(tmp_path):

@@ -19,6 +19,7 @@ import pyarrow.parquet
 
 from bundles import bundle_checksum
 from cardiac.errors import ConfigError
+from cardiac.measurements.measure import VALUES
 from cardiac.sources import Recording
 from inference import predict_folder
 from scale import batch, shards
@@ -67,13 +68,16 @@ def test_findings_are_those_of_the_command_line(root, source, detector, tmp_path
     assert schema.metadata[b"bundle_sha256"].decode() == detector.bundle.sha256 == bundle_checksum(BUNDLE)
     assert rows["bad.npy"]["error"].startswith("bad.npy: is not a NumPy array")
     assert rows["bad.npy"]["norm"] is None
-    assert rows["bad.npy"]["mi_probability"] is None
+    assert rows["bad.npy"]["mi_probability"] is rows["bad.npy"]["qrs_ms"] is None
     for outcome in predict_folder([source], detector):
         row = rows[outcome.path.relative_to(source).as_posix()]
         if outcome.finding:
             assert row["mi_probability"] == pytest.approx(outcome.finding.mi.probability, abs=1e-6)
             assert tuple(site for site in SITES if row[f"{site}_present"]) == outcome.finding.sites
             assert row["norm"] == outcome.finding.norm
+            assert {name: row[name] for name in VALUES[1:]} == {
+                name: outcome.finding.measurements[name] for name in VALUES[1:]
+            }
     before = {path: path.stat().st_mtime_ns for path in out.glob("part=*/*")}
     shards.shard_file(out, 3).unlink()
     done = run(root, source, "--out", out, "--part-size", 6)
@@ -210,6 +214,10 @@ def test_a_run_goes_on_by_the_same_bundle_alone(source, tmp_path, monkeypatch, c
     assert f"was begun with another bundle_sha256 ('{noted['bundle_sha256']}')" in capsys.readouterr().err
     assert bundle_checksum(out / "_bundle") == noted.pop("bundle_sha256")
     (out / "_run.json").write_text(json.dumps(noted | {"weights_sha256": "0" * 64}))
+    assert batch.main(command) == 2
+    assert "was begun by another version of this program" in capsys.readouterr().err
+    same = {"bundle_sha256": bundle_checksum(bundle), "columns": noted["columns"][:-1]}
+    (out / "_run.json").write_text(json.dumps(noted | same))
     assert batch.main(command) == 2
     assert "was begun by another version of this program" in capsys.readouterr().err
     (bundle / "weights.safetensors").unlink()

@@ -9,6 +9,7 @@ from matplotlib.image import imread
 from cardiac.calibration import Calibration
 from cardiac.errors import RecordError
 from cardiac.leads import LEADS
+from cardiac.measurements.measure import VALUES
 from cardiac.paper import MM_PER_INCH
 from cardiac.quality.reasons import Reason
 from cardiac.records import Note, Record
@@ -36,7 +37,7 @@ def test_document_has_the_agreed_form():
     document = json.loads(json.dumps(finding_document(finding("a"), BUNDLE)))
     assert list(document) == [
         "record", "mi", "localizations", "norm", "uncertain", "spread", "quality", "heart_rate_bpm", "fs_hz",
-        "duration_s", "bundle",
+        "duration_s", "measurements", "bundle",
     ]  # fmt: skip
     assert document["mi"] == {"probability": 0.9, "threshold": 0.4, "present": True}
     assert list(document["localizations"]) == list(SITES)
@@ -47,6 +48,7 @@ def test_document_has_the_agreed_form():
     assert document["bundle"] == BUNDLE
 
 
+MEASURED = dict.fromkeys(VALUES, 0) | {"heart_rate_bpm": 62, "pr_ms": 160, "r_transition": "V4", "reasons": {}}
 REASON = Reason("flat", ("V2",), "warning", "no signal in lead V2: check the electrode", 1.0, 2.5)
 
 
@@ -67,7 +69,7 @@ def test_a_finding_comes_back_from_its_document(notes, reasons, rate_bpm):
 
 
 def test_a_row_has_the_names_and_types_of_its_fields():
-    found = dataclasses.replace(finding("a"), rate_bpm=61.5, reasons=(REASON,))
+    found = dataclasses.replace(finding("a"), rate_bpm=61.5, reasons=(REASON,), measurements=MEASURED)
     row = found.to_row()
     assert list(row) == list(FIELDS)
     for name, kind in FIELDS.items():
@@ -76,6 +78,7 @@ def test_a_row_has_the_names_and_types_of_its_fields():
     assert [site for site in SITES if row[f"{site}_present"]] == row["sites"] == ["inferior"]
     assert (row["quality"], row["remarks"]) == ("warning", [REASON.text, "turned"])
     assert row["heart_rate_bpm"] == 61.5  # as it was measured; findings.json has it in whole beats
+    assert (row["pr_ms"], row["r_transition"]) == (160, "V4")
 
 
 @pytest.mark.parametrize("rate_bpm", [None, 0])
@@ -92,6 +95,8 @@ def test_programs_find_the_columns_they_know():
         "anterior_present", "lateral_probability", "lateral_present", "anterolateral_probability",
         "anterolateral_present", "anteroseptal_probability", "anteroseptal_present", "inferior_probability",
         "inferior_present", "norm", "uncertain", "spread", "quality", "remarks", "heart_rate_bpm", "fs_hz", "duration_s",
+        "rr_sd_ms", "p_ms", "pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "qtc_bazett_ms", "p_axis_deg", "qrs_axis_deg",
+        "t_axis_deg", "qrs_t_angle_deg", "r_transition", "sokolow_lyon_mv", "cornell_mv",
     ]  # fmt: skip
     assert list(FINDINGS_CSV) == [
         "record", "infarction", "sites", "uncertain", "spread", "quality", "reasons", "probability_infarction",
