@@ -27,15 +27,17 @@ from cardiac.paper import (
     draw_calibration,
     draw_grid,
     draw_lead,
+    draw_parts,
     paper_mm,
     shown_part,
 )
+from cardiac.print_out import Part, criteria_line, measured_parts, remark_parts
 from cardiac.records import Record
 from tasks.mi.evidence import Evidence
 from tasks.mi.findings import Finding
 
 FOR, AGAINST = "#b3261e", "#2b5fb8"  # evidence for the finding, and against it
-REMARKS = 200  # letters that fit into a line
+LINE_MM = 3.3  # of the small lines
 BAR_MM = 12.0  # of the lead that speaks most
 
 
@@ -110,21 +112,32 @@ def _draw_moments(axes: Any, evidence: Evidence, start_s: float, length_s: float
 def _draw_text(
     axes: Any, record: Record, finding: Finding | None, evidence: Evidence | None, width: float, height: float
 ) -> None:
-    axes.text(5, height - 6, record.record_id, color=INK, fontsize=12, fontweight="bold", va="center")
+    axes.text(5, height - 5.6, record.record_id, color=INK, fontsize=12, fontweight="bold", va="center")
     if finding is not None:
-        axes.text(5, height - 12, summary(finding), color=INK, fontsize=10.5, va="center")
+        axes.text(5, height - 11.6, summary(finding), color=INK, fontsize=10.5, va="center")
+        _draw_lines(axes, finding, width, height - 17.2)
     settled = f"{record.duration_s:.1f} s at {record.fs_hz:g} Hz"
     if evidence is not None and evidence.starts_s[0] > 0:
         settled = f"from {evidence.starts_s[0]:.1f} s of {settled}"
-    axes.text(width - 5, height - 6, settled, color=INK, fontsize=9, ha="right", va="center")
+    axes.text(width - 5, height - 5.6, settled, color=INK, fontsize=9, ha="right", va="center")
     foot = f"{MM_PER_S:g} mm/s   {MM_PER_MV:g} mm/mV   {NOTICE}"
     if evidence is not None:
         foot += "   Bars: what a lead speaks for (red) or against (blue). Strips: probability at the moment."
     axes.text(5, 4, foot, color=INK, fontsize=7.5, va="center")
-    if finding is not None and finding.remarks:
-        remarks = "; ".join(finding.remarks)
-        shown = remarks if len(remarks) <= REMARKS else f"{remarks[: REMARKS - 3]}..."
-        axes.text(5, height - 16.4, shown, color=INK, fontsize=7, va="center")
+
+
+def _draw_lines(axes: Any, finding: Finding, width: float, base: float) -> None:
+    """What was measured, the leads over the limits, what else is out of its range, and what the tracing wants a look for."""
+    measured = finding.measurements
+    if measured is not None:
+        draw_parts(axes, measured_parts(measured), 5, base, 9.5, width - 10)
+        base -= LINE_MM + 0.4
+    lines = [] if measured is None else [[Part(criteria_line(measured))], remark_parts(measured)]
+    lines.append([Part("; ".join(finding.remarks))])
+    for line in lines:
+        if any(part.text for part in line):
+            draw_parts(axes, line, 5, base, 7.5, width - 10)
+            base -= LINE_MM
 
 
 def summary(finding: Finding) -> str:

@@ -1,7 +1,7 @@
 """One page of A4 about one record: the ECG in true millimetres, and what was concluded in words and bars."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,12 @@ from tasks.mi.labels import COLUMNS
 from tasks.mi.pictures import AGAINST, FOR, plot_paper
 
 A4_MM = (297.0, 210.0)
-LINE_MM = 4.7
+LINE_MM = 4.2
 MUTED = "#5b5b66"
 NOT_A_DEVICE = (
     f'{NOTICE} It must not be used to diagnose or to treat. "No infarction found" means that this program found none.'
 )
-REASONS, LETTERS = 5, 88  # lines of remarks, and letters of a line
+REASONS, LETTERS = 4, 88  # lines of remarks, and letters of a line
 
 
 def draw_report(
@@ -31,14 +31,14 @@ def draw_report(
     width, height = A4_MM
     figure = Figure(figsize=(width / MM_PER_INCH, height / MM_PER_INCH), facecolor="white")
     wide, high = paper_mm()
-    left, bottom = (width - wide) / 2, height - high - 6
+    left, bottom = (width - wide) / 2, height - high - 4
     axes = figure.add_axes((left / width, bottom / height, wide / width, high / height), facecolor=PAPER)
     plot_paper(axes, record, finding, evidence)
     below = figure.add_axes((left / width, 0, wide / width, bottom / height))
     below.set(xlim=(0, wide), ylim=(0, bottom))
     below.axis("off")
-    _draw_bars(below, finding, bottom - 7)
-    _draw_words(below, finding, bundle, 118.0, bottom - 7)
+    _draw_bars(below, finding, bottom - 5)
+    _draw_words(below, finding, bundle, 118.0, bottom - 5)
     below.text(0, 4, NOT_A_DEVICE, fontsize=7, color=MUTED)
     return figure
 
@@ -73,14 +73,20 @@ def _draw_words(axes: Any, finding: Finding, bundle: Mapping[str, str], left: fl
         f"spread over windows {finding.spread:.3f}",
         f"Tracing: {finding.quality}; {finding.duration_s:.1f} s at {finding.fs_hz:g} Hz; "
         + ("heart rate not known" if finding.rate_bpm is None else f"heart rate {finding.rate_bpm:.0f} a minute"),
-        *[f"- {text}" for text in finding.remarks[:REASONS]],
-        *([f"- and {len(finding.remarks) - REASONS} more"] if len(finding.remarks) > REASONS else []),
+        *_remark_lines(finding.remarks),
         f"Bundle {bundle['name']}, sha256 {bundle['sha256'][:16]}",
     ]
     for index, line in enumerate(lines):
         shown = line if len(line) <= LETTERS else f"{line[: LETTERS - 3]}..."
         weight = "bold" if index == 0 else "normal"
         axes.text(left, top - index * LINE_MM, shown, fontsize=8, color=INK, fontweight=weight)
+
+
+def _remark_lines(remarks: Sequence[str]) -> list[str]:
+    """A line a remark, and in place of the last ones how many more there are."""
+    n_shown = len(remarks) if len(remarks) <= REASONS else REASONS - 1
+    more = [f"- and {len(remarks) - n_shown} more"] if n_shown < len(remarks) else []
+    return [*(f"- {text}" for text in remarks[:n_shown]), *more]
 
 
 def ecg_report(

@@ -2,10 +2,24 @@
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from cardiac.leads import LEADS
-from cardiac.paper import LEFT_MM, RHYTHM, ROW_MM, ROWS, draw_calibration, draw_grid, draw_lead, paper_mm, shown_part
+from cardiac.paper import (
+    LEFT_MM,
+    MM_PER_INCH,
+    RHYTHM,
+    ROW_MM,
+    ROWS,
+    draw_calibration,
+    draw_grid,
+    draw_lead,
+    draw_parts,
+    paper_mm,
+    shown_part,
+)
+from cardiac.print_out import Part
 
 
 @pytest.fixture
@@ -62,3 +76,45 @@ def test_ten_seconds_are_shown_or_what_there_is_of_them(begin_s, first, n_sample
     shown = shown_part(inferior.record, begin_s)
     assert np.array_equal(shown.signal, inferior.record.signal[:, first : first + n_samples])
     assert shown.record_id == inferior.record.record_id
+
+
+def shown(axes):
+    FigureCanvasAgg(axes.figure).draw()
+    found = []
+    for text in axes.texts:
+        (left, bottom), (right, _) = axes.transData.inverted().transform(text.get_window_extent().get_points())
+        found.append((text.get_text(), left, right, bottom))
+    return found
+
+
+@pytest.fixture
+def wide_axes():
+    axes = Figure(figsize=(260 / MM_PER_INCH, 20 / MM_PER_INCH)).add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, 260), ylim=(0, 20))
+    return axes
+
+
+def test_parts_follow_one_another_on_one_line(wide_axes):
+    draw_parts(
+        wide_axes, [Part("QRS 131 ms"), Part("(up to 110)", small=True), Part("axis 3", outside=True)], 5, 10, 9, 200
+    )
+    (_, first, end, _), (_, small, small_end, _), (_, last, _, _) = shown(wide_axes)
+    assert first == pytest.approx(5, abs=0.5)
+    assert 0 < small - end < last - small_end < 5
+    sizes = [text.get_fontsize() for text in wide_axes.texts]
+    assert sizes[0] == sizes[2] == 9 > sizes[1]
+    assert [text.get_fontweight() for text in wide_axes.texts] == ["normal", "normal", "bold"]
+
+
+@pytest.mark.parametrize("n_letters", [10, 180, 200, 400, 5000])
+@pytest.mark.parametrize("letter", ["W", "n ", "lead V2; "])
+@pytest.mark.parametrize("dpi", [100, 110, 300])
+def test_a_line_never_runs_off_and_is_cut_only_where_it_must_be(wide_axes, n_letters, letter, dpi):
+    wide_axes.figure.set_dpi(dpi)
+    parts = [Part("Rate 63/min ↑", outside=True), Part(letter * n_letters)]
+    draw_parts(wide_axes, parts, 5, 10, 7.5, 200)
+    (_, _, first_end, _), (text, left, right, _) = shown(wide_axes)
+    assert first_end < left
+    assert right <= 205
+    assert text == parts[1].text or (text.endswith("...") and right > 170)
+    assert wide_axes.texts[0].get_fontsize() >= 6
