@@ -421,7 +421,7 @@ def test_samples_are_not_kept(detector, mixed, tmp_path, monkeypatch):
 
     monkeypatch.setattr(inference.Detector, "assess", watched)
     monkeypatch.setattr(inference, "findings_table", counted)
-    command(mixed, "--out", tmp_path / "out")
+    command(mixed, "--measurements", "--out", tmp_path / "out")
     assert alive == [False] * 3  # turned, good, and the one that is too short for a window
 
 

@@ -61,7 +61,9 @@ def test_a_file_is_not_there_before_it_is_whole(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("documents", [[], [{"record": "a"}], [{"record": "ä", "sites": ["x", "y"]}, {"b": None}]])
+@pytest.mark.parametrize(
+    "documents", [[], [{"record": "a"}], [{"record": "ä", "sites": ["x", {"y": 1}]}, {"b": None}, {}]]
+)
 def test_documents_are_an_array(documents, tmp_path):
     with documents_file(tmp_path / "a.json") as write:
         for document in documents:
