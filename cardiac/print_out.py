@@ -45,7 +45,7 @@ def measured_parts(document: Mapping[str, Any]) -> list[Part]:
 
 def criteria_line(document: Mapping[str, Any]) -> str:
     """The leads over the limits of the Universal Definition: "Q waves over the limit (UDMI 2018): III, aVF"; "" without any."""
-    over = [(CRITERIA[name], ", ".join(leads)) for name, leads in document["criteria"].items() if leads]
+    over = [(CRITERIA[name], ", ".join(leads)) for name, leads in (document["criteria"] or {}).items() if leads]
     if not over:
         return ""
     wide = document["qrs_ms"] is not None and document["qrs_ms"] >= WIDE_QRS_MS

@@ -94,13 +94,15 @@ class Cell:
 @dataclass(frozen=True)
 class Measured:
     """All that the page shows. groups : (title, values).  notes : (labels, reason), in the order of the values' numbers.
-    criteria : sentences; none where no lead is over a limit.  rows : (lead, cells).  n_measured : beats; 0 where none was.
+    criteria : sentences; none where no lead is over a limit.  rows : (lead, cells).  is_held : whether the
+    limits were asked for, which do not hold of paced beats.  n_measured : beats; 0 where none was.
     """
 
     groups: list[tuple[str, list[Value]]]
     notes: list[tuple[str, str]]
     criteria: list[str]
     rows: list[tuple[str, list[Cell]]]
+    is_held: bool
     n_measured: int
     n_found: int
     part_s: tuple[float, float]
@@ -116,6 +118,7 @@ def measured(document: Mapping[str, Any]) -> Measured | None:
     given = document.get("measurements")
     if not given:
         return None
+    over = _over(given)
     texts = list(dict.fromkeys(given["reasons"].get(name, "") for name in SHOWN if given.get(name) is None))
     groups = [
         (_(title), [_value(given, name, _(label), texts) for name, label in names.items()]) for title, names in GROUPS
@@ -126,16 +129,18 @@ def measured(document: Mapping[str, Any]) -> Measured | None:
     return Measured(
         groups,
         [(label, translate_reason(text, language())) for label, text in zip(labels, texts, strict=True)],
-        [
-            _(text, leads=", ".join(given["criteria"][name]))
-            for name, text in CRITERIA.items()
-            if given["criteria"][name]
-        ],
+        [_(text, leads=", ".join(over[name])) for name, text in CRITERIA.items() if over[name]],
         [(lead, _cells(given, lead)) for lead in given["leads"]] if beats["measured"] else [],
+        given["criteria"] is not None,
         beats["measured"],
         beats["found"],
         (beats["from_s"], beats["to_s"]),
     )
+
+
+def _over(given: Mapping[str, Any]) -> Mapping[str, list[str]]:
+    """The leads over each limit; none where they were not held against them."""
+    return given["criteria"] or {name: [] for name in CRITERIA}
 
 
 def _value(given: Mapping[str, Any], name: str, label: str, reasons: list[str]) -> Value:
@@ -180,7 +185,7 @@ def _number(value: float, digits: int) -> str:
 def _cells(given: Mapping[str, Any], lead: str) -> list[Cell]:
     waves, over = (
         given["leads"][lead],
-        {column for name, columns in OVER.items() if lead in given["criteria"][name] for column in columns},
+        {column for name, columns in OVER.items() if lead in _over(given)[name] for column in columns},
     )
     return [Cell(_cell_text(waves, column), column in over) for _title, columns in WAVES for column in columns]
 

@@ -16,6 +16,7 @@ Q_GROUPS = (("I", "aVL"), ("V1", "V2", "V3", "V4", "V5", "V6"), ("II", "III", "a
 Q_ANY_MS, Q_MS, Q_MV = 20.0, 30.0, 0.1
 Q_LEADS = ("I", "II", "aVL", "aVF", "V4", "V5", "V6")
 ST_MV, ST_DEPRESSION_MV, T_INVERSION_MV = 0.1, 0.05, 0.1
+LEVEL_MV_PER_S = 0.3  # ST that rises by no more than 0.024 mV in 80 ms is level
 YOUNG_YEARS = 40.0
 
 
@@ -57,9 +58,10 @@ def raised_st(
     return _with_neighbour(leads, over)
 
 
-def lowered_st(leads: tuple[str, ...], st_j_mv: np.ndarray) -> tuple[str, ...]:
-    """Leads whose ST at J is lowered by 0.05 mV and more together with a neighbour's."""
-    return _with_neighbour(leads, np.nan_to_num(st_j_mv) <= -ST_DEPRESSION_MV)
+def lowered_st(leads: tuple[str, ...], st_j_mv: np.ndarray, st_slope_mv_per_s: np.ndarray) -> tuple[str, ...]:
+    """Leads whose ST at J is lowered by 0.05 mV and more, and then level or falling, together with a neighbour's."""
+    lowered = np.nan_to_num(st_j_mv) <= -ST_DEPRESSION_MV
+    return _with_neighbour(leads, lowered & (np.nan_to_num(st_slope_mv_per_s) <= LEVEL_MV_PER_S))
 
 
 def inverted_t(leads: tuple[str, ...], table: Mapping[str, np.ndarray]) -> tuple[str, ...]:

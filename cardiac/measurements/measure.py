@@ -37,6 +37,8 @@ NO_T = "the end of T cannot be told"
 NO_QRS = "the QRS cannot be delimited"
 NO_LEADS = "the leads that it is measured in are not all there, or nothing is left of it in them"
 NO_RATE = "no two beats follow each other"
+NO_PAIR = "no two measured beats follow each other"
+NO_RHYTHM = {"heart_rate_bpm": NO_RATE, "rr_sd_ms": NO_PAIR}
 NO_TRANSITION = "R is lower than S is deep in all chest leads, or not all six are there"
 
 
@@ -45,7 +47,7 @@ class Measurements:
     """What was measured of a recording; a value that could not be is None, and `reasons` says why.
 
     values : by name, in the order of VALUES; ms, mV, degrees, beats a minute, and the name of a lead.  leads, table : names,
-    and for each of COLUMNS its values, (n_leads,), NaN where a lead has no such wave; empty where no beat was measured.
+    and for each of COLUMNS its values, (n_leads,), NaN where a lead has no such wave or no beat was measured.
     fiducials, group : of the median beat; None where there is none.  n_beats : all that were found.  span_s : measured.
     sex, age_years : of the patient, which ranges and limits ask for; None where not known.
     """
@@ -69,15 +71,15 @@ class Measurements:
     def criteria(self) -> dict[str, list[str]] | None:
         """Leads over the limits of the Fourth Universal Definition of Myocardial Infarction, by name of the limit.
 
-        None where a pacemaker makes the beats: they do not hold then.
+        None where nothing was measured, or a pacemaker makes the beats: the limits do not hold then.
         """
-        if self.reasons.get("pr_ms") == PACED:
+        if self.group is None or self.reasons.get("pr_ms") == PACED:
             return None
         st_j_mv = self.table["st_j_mv"]
         return {
             "pathological_q": [*pathological_q(self.leads, self.table)],
             "st_elevation": [*raised_st(self.leads, st_j_mv, self.sex, self.age_years)],
-            "st_depression": [*lowered_st(self.leads, st_j_mv)],
+            "st_depression": [*lowered_st(self.leads, st_j_mv, self.table["st_slope_mv_per_s"])],
             "t_inversion": [*inverted_t(self.leads, self.table)],
         }
 
@@ -126,9 +128,11 @@ def measure_record(record: Record, quality: Quality) -> Measurements:
     paced = any(reason.kind == "pacemaker" for reason in quality.reasons)
     if why is None:
         group = groups[0]
-        fiducials = find_fiducials(group, middle_intervals(group, beats, record.fs_hz))
+        rr_s = middle_intervals(group, beats, record.fs_hz)
+        fiducials = find_fiducials(group, rr_s)
         if np.isfinite([fiducials["qrs_onset"], fiducials["qrs_end"]]).all():
             waves = measure_waves(group.beat, fiducials)
+            rhythm["rr_s"] = rr_s[0]
             values, reasons = _values(record.leads, group, fiducials, waves, rhythm, paced)
             return Measurements(
                 values,
@@ -181,7 +185,7 @@ def _rhythm(quality: Quality, beats: np.ndarray, groups: list[BeatGroup], fs_hz:
 
 
 def _missing_rhythm(rhythm: Mapping[str, float | None]) -> dict[str, str]:
-    return {name: NO_RATE for name in OF_RHYTHM if rhythm[name] is None}
+    return {name: NO_RHYTHM[name] for name in OF_RHYTHM if rhythm[name] is None}
 
 
 def _values(
@@ -197,7 +201,7 @@ def _values(
     s_mv = np.nan_to_num(np.fmin(waves.table["s_mv"], waves.table["q_mv"]))  # the deepest, before R or after it
     found = {
         **rhythm,
-        **_intervals(fiducials, rhythm["heart_rate_bpm"]),
+        **_intervals(fiducials, rhythm["rr_s"]),
         **_axes(leads, group, fiducials, waves),
         "r_transition": transition(leads, r_mv, s_mv),
         "sokolow_lyon_mv": sokolow_lyon_mv(leads, r_mv, s_mv),
@@ -210,21 +214,23 @@ def _values(
     why = dict.fromkeys(VALUES, NO_LEADS) | dict.fromkeys(OF_PACING, no_p) | {"r_transition": NO_TRANSITION}
     why |= dict.fromkeys(("qt_ms", "t_axis_deg", "qrs_t_angle_deg"), no_t)
     no_qt = NO_T if found["qt_ms"] is None else NO_RATE
-    why |= dict.fromkeys(("qtc_fridericia_ms", "qtc_bazett_ms"), no_qt) | dict.fromkeys(OF_RHYTHM, NO_RATE)
+    why |= dict.fromkeys(("qtc_fridericia_ms", "qtc_bazett_ms"), no_qt) | NO_RHYTHM
     return {name: found[name] for name in VALUES}, {name: why[name] for name in VALUES if found[name] is None}
 
 
-def _intervals(fiducials: Fiducials, rate_bpm: float | None) -> dict[str, float | None]:
-    """P, PR, QRS and QT over all leads, and QT for the rate: Fridericia 1920 (by the cube root of RR), Bazett 1920 (the root)."""
+def _intervals(fiducials: Fiducials, rr_s: float) -> dict[str, float | None]:
+    """P, PR, QRS and QT over all leads, and QT for the rate: Fridericia 1920 (by the cube root of RR), Bazett 1920 (the root).
+
+    rr_s : the middle interval before the measured beats, NaN where unknown.
+    """
     qt_ms = _interval_ms(fiducials, "qrs_onset", "t_end")
-    rr_s = 60 / rate_bpm if rate_bpm else None
     return {
         "p_ms": _interval_ms(fiducials, "p_onset", "p_end"),
         "pr_ms": _interval_ms(fiducials, "p_onset", "qrs_onset"),
         "qrs_ms": _interval_ms(fiducials, "qrs_onset", "qrs_end"),
         "qt_ms": qt_ms,
-        "qtc_fridericia_ms": qt_ms / rr_s ** (1 / 3) if qt_ms and rr_s else None,
-        "qtc_bazett_ms": qt_ms / rr_s**0.5 if qt_ms and rr_s else None,
+        "qtc_fridericia_ms": qt_ms / rr_s ** (1 / 3) if qt_ms and rr_s > 0 else None,
+        "qtc_bazett_ms": qt_ms / rr_s**0.5 if qt_ms and rr_s > 0 else None,
     }
 
 

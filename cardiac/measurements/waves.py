@@ -22,7 +22,6 @@ ISOELECTRIC_MV = 0.01  # a wave begins and ends where the signal crosses this
 SAMPLE_MS = 1000 / GRID_HZ
 LEVEL_SAMPLES = slice(-5, -1)  # from the onset of the QRS: 20 to 4 ms before it
 ST_S = (0.0, 0.04, 0.06, 0.08)
-P_REACH_S = 0.02
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def _measurements() -> dict[str, Any]:
         **{name: _value(name) for name in VALUES},
         "reasons": _by_name(VALUES, TEXT | {"minLength": 1}),
         "outside": _by_name(VALUES, limit),
-        "criteria": _object(dict.fromkeys(CRITERIA, LEAD_NAMES)),
+        "criteria": {"anyOf": [_object(dict.fromkeys(CRITERIA, LEAD_NAMES)), {"type": "null"}]},
         "beats": _object(beats),
         "leads": _object({lead: {"$ref": "#/$defs/waves"} for lead in LEADS}),
     }

@@ -117,7 +117,7 @@ class MeasurementsSchema(ma.Schema):
         required=True,
         metadata={"description": "values outside their usual range, by name, with the range"},
     )
-    criteria = ma.fields.Nested(CriteriaSchema, required=True)
+    criteria = ma.fields.Nested(CriteriaSchema, required=True, allow_none=True)
     beats = ma.fields.Nested(BeatsSchema, required=True)
     leads = ma.fields.Dict(
         ma.fields.String(), ma.fields.Nested(LeadSchema), required=True, metadata={"description": "by lead"}
