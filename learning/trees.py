@@ -15,25 +15,26 @@ NOTHING_LEARNT = -6.0  # the logit of an output of which nothing was
 def fit_trees(
     features: np.ndarray,
     targets: Sequence[tuple[np.ndarray, np.ndarray]],
-    settings: Mapping[str, Any],
+    settings: Sequence[Mapping[str, Any]],
     monotone: np.ndarray | None = None,
 ) -> Trees:
     """A sum of trees for each output, whose value is its logit.
 
     features : (n, n_features), finite.  targets : of each output the rows that it learns from, int (m,), and bool (m,).
-    settings : n_trees, of each of `seeds` models whose mean is taken, n_leaves, learning_rate, min_records, l2, feature_share,
-    seed.  monotone : (n_outputs, n_features), 1 where an output may only rise with a feature, -1 where it may only fall.
+    settings : of each output n_trees, of each of `seeds` models whose mean is taken, n_leaves, learning_rate,
+    min_records, l2, feature_share, seed.  monotone : (n_outputs, n_features), 1 where an output may only rise with a
+    feature, -1 where it may only fall.
     Raises ConfigError for settings that LightGBM refuses.
     """
     boosters, base = [], np.zeros(len(targets))
-    for output, (rows, truth) in enumerate(targets):
+    for output, ((rows, truth), own) in enumerate(zip(targets, settings, strict=True)):
         if min(truth.sum(), (~truth).sum()) < LEAST_POSITIVES:
             base[output] = NOTHING_LEARNT
             continue
         bounds = None if monotone is None else monotone[output]
-        for index in range(settings["seeds"]):
-            model = _booster(features[rows], truth, settings, settings["seed"] + index, bounds)
-            boosters.append((output, _scaled(model.dump_model(), 1 / settings["seeds"])))
+        for index in range(own["seeds"]):
+            model = _booster(features[rows], truth, own, own["seed"] + index, bounds)
+            boosters.append((output, _scaled(model.dump_model(), 1 / own["seeds"])))
     return trees_of(boosters, base)
 
 

@@ -15,7 +15,7 @@ from cardiac.trees import Trees
 from learning.trees import fit_trees as fit_sums
 from tasks.mi.datasets import Dataset
 from tasks.mi.features import FEATURES, features_of
-from tasks.mi.labels import OUTPUTS
+from tasks.mi.labels import OUTPUTS, SITES
 
 # What the textbook says of an infarction anywhere: more Q, less R over the wall, flatter or inverted T.
 RISES = re.compile(r"(I|II|III|aVL|aVF|V[1-6])_(q|q_ms|q_share|qs)|q_(inferior|anterior|lateral)")
@@ -50,7 +50,9 @@ def train_trees(features: np.ndarray, dataset: Dataset, rows: np.ndarray, settin
     every, infarctions = np.flatnonzero(rows), np.flatnonzero(rows & dataset.infarction)
     targets = [(every, dataset.infarction[every])]
     targets += [(infarctions, of_site[infarctions]) for of_site in dataset.sites.T]
-    return fit_sums(features, targets, settings, monotone() if settings["monotone"] else None)
+    of_sites = {**settings, "n_leaves": settings["site_leaves"], "min_records": settings["site_min_records"]}
+    by_output = [settings, *[of_sites] * len(SITES)]
+    return fit_sums(features, targets, by_output, monotone() if settings["monotone"] else None)
 
 
 def fit_trees(
