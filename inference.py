@@ -31,7 +31,7 @@ from cardiac.long_signals import prepare, prepare_together
 from cardiac.measurements.measure import Measurements
 from cardiac.measurements.wave_network import measured_by
 from cardiac.pipeline import Outcome, predict_listing
-from cardiac.records import FS_RANGE_HZ, Record, read_record, record_from_array
+from cardiac.records import FS_RANGE_HZ, Note, Record, read_record, record_from_array
 from cardiac.signals import SignalSpec
 from cardiac.sources import list_recordings, passed_over_line
 from cardiac.windows import WindowPlan, pool_windows, window_spread
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LONGEST_EXPLAINED_S, EXPLAINED_S = 60.0, 10.0
+ALONE = "its beats could not be measured, or are paced: the network alone decided, without the trees"
 FINDINGS, SUBMISSION, MEASUREMENTS = "findings.json", "submission.csv", "measurements.csv"
 
 
@@ -67,7 +68,8 @@ def predict_record(source: str | Path | Record, detector: "Detector", fs_hz: flo
         signal = prepare(record.signal, record.fs_hz, detector.spec)  # (12, n) at the networks' rate and in their band
         logits = detector.logits(signal)  # windows cut and run: of each stage (networks, windows, outputs)
         rule, probabilities = detector.join(logits, assessment.measurements)  # (7,), with the trees, calibrated
-        return decide(record, probabilities, window_spread(logits[0]), rule, assessment)
+        finding = decide(record, probabilities, window_spread(logits[0]), rule, assessment)
+        return detector.remark(finding, rule)
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,12 @@ class Detector:
         trees = None if features is None else self.bundle.trees(features)[0]
         return self.decisions.settle(np.concatenate(pooled), trees)
 
+    def remark(self, finding: Finding, rule: Rule) -> Finding:
+        """The finding, which says so where the trees had nothing to look at."""
+        if rule is not self.decisions.alone:
+            return finding
+        return replace(finding, notes=(*finding.notes, Note("info", ALONE)))
+
     def predict_batch(self, records: Sequence[Record], assessments: Sequence[Assessment]) -> list[Finding]:
         """As `predict_record` for records of one rate and one length, which the networks read together."""
         with naming(records[0].record_id):
@@ -145,7 +153,8 @@ class Detector:
         for record, assessment, *own in zip(records, assessments, *logits, strict=True):
             with naming(record.record_id):
                 rule, probabilities = self.join(own, assessment.measurements)
-                findings.append(decide(record, probabilities, window_spread(own[0]), rule, assessment))
+                finding = decide(record, probabilities, window_spread(own[0]), rule, assessment)
+                findings.append(self.remark(finding, rule))
         return findings
 
     def explain(self, record: Record, finding: Finding) -> dict[str, Evidence]:

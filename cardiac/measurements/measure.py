@@ -64,6 +64,11 @@ class Measurements:
     fiducials: Fiducials | None = None
 
     @property
+    def is_paced(self) -> bool:
+        """Whether a pacemaker makes the beats."""
+        return self.reasons.get("pr_ms") == PACED
+
+    @property
     def outside(self) -> dict[str, Range]:
         """The values that lie outside their usual range, with it."""
         return outside(self.values, self.sex)
@@ -73,7 +78,7 @@ class Measurements:
 
         None where nothing was measured, or a pacemaker makes the beats: the limits do not hold then.
         """
-        if self.group is None or self.reasons.get("pr_ms") == PACED:
+        if self.group is None or self.is_paced:
             return None
         st_j_mv = self.table["st_j_mv"]
         return {

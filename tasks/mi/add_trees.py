@@ -31,10 +31,10 @@ DEFAULTS = ROOT / "configs/mi.toml"
 def add_trees(folder: Path, dataset: Dataset, config: Config) -> Figures:
     """Fit trees out of fold on the bundle's own records, join them with its networks, and write the bundle; the figures.
 
-    config : whose `trees` is used. Raises DatasetError for another data set than the bundle's.
+    config : whose `trees` and `decide.trees_reach` are used. Raises DatasetError for another data set than the bundle's.
     """
     card, before = read_card(folder), read_out_of_fold(folder, dataset)
-    settings = decide_settings(card)
+    settings = {**decide_settings(card), "trees_reach": config["decide"]["trees_reach"]}
     if len(dataset.infarction) != card.training.get("records"):
         raise DatasetError(f"{folder}: its networks learnt from {card.training.get('records')} records: give these")
     begun = time.monotonic()
@@ -44,7 +44,11 @@ def add_trees(folder: Path, dataset: Dataset, config: Config) -> Figures:
     took_s = round(time.monotonic() - begun, 1)
     out_of_fold = replace(before, trees=said)
     decisions = fit_decisions(out_of_fold.pooled, said, dataset.infarction, dataset.sites, settings)
-    trained = {**card.training, "config": {**card.training["config"], "trees": config["trees"]}, "trees_s": took_s}
+    trained = {
+        **card.training,
+        "config": {**card.training["config"], "trees": config["trees"], "decide": settings},
+        "trees_s": took_s,
+    }
     figures = evaluate(dataset, out_of_fold, settings)
     write_out_of_fold(dataset.table["record_id"], out_of_fold, folder / "out_of_fold.csv")
     metrics = {"protocol": PROTOCOL, "figures": as_plain(figures)}

@@ -75,7 +75,7 @@ def cross_fit(
         for row in np.flatnonzero(~learnt):
             own = None if trees is None or np.isnan(trees[row]).any() else trees[row]
             rule, probabilities[row] = decisions.settle(pooled[row], own)
-            scores[row] = joint(pooled[row], own, decisions.shares)
+            scores[row] = joint(pooled[row], own, decisions.shares, decisions.reach)
             thresholds[row] = [rule.thresholds.mi, *rule.thresholds.sites]
             doubt[row], rules[row] = rule.doubt, rule
     return CrossFitted(probabilities, thresholds[:, 0], thresholds[:, 1:], doubt, rules, scores)

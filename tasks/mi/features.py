@@ -47,8 +47,11 @@ FEATURES = (
 
 
 def features_of(measurements: Measurements) -> np.ndarray | None:
-    """The features of a record of the twelve leads, float64 (len(FEATURES),); None where no beat could be measured."""
-    if measurements.group is None or measurements.fiducials is None:
+    """The features of a record of the twelve leads, float64 (len(FEATURES),).
+
+    None where no beat could be measured, or a pacemaker makes them: its beats are no sign of the heart's walls.
+    """
+    if measurements.group is None or measurements.fiducials is None or measurements.is_paced:
         return None
     by_lead = _of_leads(measurements)
     of_record = [_number(measurements.values[name]) for name in OF_RECORD]

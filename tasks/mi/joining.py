@@ -1,5 +1,6 @@
 """Network and trees, one decision: a mean of their logits with shares fitted out of fold, and a rule for each case."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,12 +26,14 @@ class Decisions:
 
     rule : of the joint probabilities, or of the network's where there are no trees.  shares : of the network in the joint logit
     of each output, (7,); None where there are no trees.  alone : the rule of the network's probabilities, for a record in
-    which nothing could be measured; None where there are no trees.
+    which nothing could be measured; None where there are no trees.  reach : by how much the trees may move the logit of
+    infarction at most: on a machine that they do not know they are bounded by it.
     """
 
     rule: Rule
     shares: tuple[float, ...] | None = None
     alone: Rule | None = None
+    reach: float = math.inf
 
     def __post_init__(self) -> None:
         if (self.shares is None) != (self.alone is None):
@@ -46,7 +49,7 @@ class Decisions:
         pooled : the network's probabilities, (7,).  trees : their logits, (7,); None where nothing could be measured.
         """
         rule = self.rule if self.alone is None or trees is not None else self.alone
-        return rule, rule.calibrate(joint(pooled, trees, self.shares))
+        return rule, rule.calibrate(joint(pooled, trees, self.shares, self.reach))
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Decisions":
@@ -55,26 +58,32 @@ class Decisions:
             return cls(Rule.from_dict(content))
         shares = take(content, "network_share", dict, "decisions")
         by_output = tuple(take(shares, output, float, "decisions.network_share") for output in OUTPUTS)
-        return cls(
-            Rule.from_dict(content), by_output, Rule.from_dict(take(content, "network_alone", dict, "decisions"))
-        )
+        alone = Rule.from_dict(take(content, "network_alone", dict, "decisions"))
+        return cls(Rule.from_dict(content), by_output, alone, take(content, "trees_reach", float, "decisions"))
 
     def to_dict(self) -> dict[str, Any]:
         """The decisions as plain data, as `from_dict` reads them."""
         if self.shares is None or self.alone is None:
             return self.rule.to_dict()
         shares = dict(zip(OUTPUTS, map(float, self.shares), strict=True))
-        return self.rule.to_dict() | {"network_share": shares, "network_alone": self.alone.to_dict()}
+        joined = {"network_share": shares, "trees_reach": float(self.reach), "network_alone": self.alone.to_dict()}
+        return self.rule.to_dict() | joined
 
 
-def joint(pooled: np.ndarray, trees: np.ndarray | None, shares: tuple[float, ...] | None) -> np.ndarray:
-    """Joint probabilities before calibration, (..., 7): the network's where there are no trees, or they say nothing (NaN)."""
+def joint(
+    pooled: np.ndarray, trees: np.ndarray | None, shares: tuple[float, ...] | None, reach: float = math.inf
+) -> np.ndarray:
+    """Joint probabilities before calibration, (..., 7): the network's where there are no trees, or they say nothing (NaN).
+
+    reach : as `Decisions` has it, of the first output.
+    """
     if trees is None or shares is None:
         return pooled
     network = np.clip(pooled, LEAST, 1 - LEAST)
-    share = np.asarray(shares)
-    mixed = sigmoid(share * (np.log(network) - np.log1p(-network)) + (1 - share) * trees)
-    return np.where(np.isnan(trees), pooled, mixed)
+    logits = np.log(network) - np.log1p(-network)
+    moved = (1 - np.asarray(shares)) * (trees - logits)
+    moved[..., 0] = np.clip(moved[..., 0], -reach, reach)
+    return np.where(np.isnan(trees), pooled, sigmoid(logits + moved))
 
 
 def fit_decisions(
@@ -90,18 +99,21 @@ def fit_decisions(
         return Decisions(alone)
     measured = ~np.isnan(trees).any(axis=1)
     own = pooled[measured], trees[measured], infarction[measured], sites[measured]
-    shares = fit_shares(*own)
-    rule = fit_rule(joint(*own[:2], shares), *own[2:], settings)
-    return Decisions(rule, shares, alone)
+    reach = settings["trees_reach"]
+    shares = fit_shares(*own, reach)
+    rule = fit_rule(joint(*own[:2], shares, reach), *own[2:], settings)
+    return Decisions(rule, shares, alone, reach)
 
 
-def fit_shares(pooled: np.ndarray, trees: np.ndarray, infarction: np.ndarray, sites: np.ndarray) -> tuple[float, ...]:
+def fit_shares(
+    pooled: np.ndarray, trees: np.ndarray, infarction: np.ndarray, sites: np.ndarray, reach: float = math.inf
+) -> tuple[float, ...]:
     """The network's share in each joint logit, (7,): of SHARES the one of least log loss, once that is calibrated.
 
     The sites, whose positives are few, have one share together, over true infarctions; one with too few positives for a threshold
     of its own is the network's alone. Shapes as in `fit_decisions`, no NaN.
     """
-    mi = _least_loss([(pooled[:, 0], trees[:, 0], infarction)])
+    mi = _least_loss([(pooled[:, 0], trees[:, 0], infarction)], reach)
     enough = sites[infarction].sum(axis=0) >= MIN_POSITIVES
     columns = [
         (pooled[infarction, 1 + site], trees[infarction, 1 + site], sites[infarction, site])
@@ -111,13 +123,13 @@ def fit_shares(pooled: np.ndarray, trees: np.ndarray, infarction: np.ndarray, si
     return (mi, *(of_sites if each else 1.0 for each in enough))
 
 
-def _least_loss(columns: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
+def _least_loss(columns: list[tuple[np.ndarray, np.ndarray, np.ndarray]], reach: float = math.inf) -> float:
     """The share of least log loss, all columns (network's probability, trees' logit, truth) together."""
 
     def loss(share: float) -> float:
         total = 0.0
         for pooled, trees, truth in columns:
-            mixed = joint(pooled[:, None], trees[:, None], (share,))[:, 0]
+            mixed = joint(pooled[:, None], trees[:, None], (share,), reach)[:, 0]
             total += log_loss(fit_calibration("platt", mixed, truth)(mixed), truth, np.ones(len(truth)))
         return total
 

@@ -1,5 +1,6 @@
 """What the settings of a training may be."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "localize.weight": (0, 1_000),
     "decide.shrink": (0, 1),
     "decide.site_shrink": (0, 1),
+    "decide.trees_reach": (0, 100),
     "decide.npv": (0, 1),
     "decide.ppv": (0, 1),
     "train.seed": (0, 2**32 - 1),
@@ -61,4 +63,4 @@ def decide_settings(card: Card) -> Mapping[str, Any]:
         settings = settings.get(key) if isinstance(settings, Mapping) else None
     if not isinstance(settings, Mapping):
         raise DatasetError(f"{card.name}: does not say how its decisions were fitted: give a bundle that was trained")
-    return settings
+    return {"trees_reach": math.inf, **settings}  # earlier versions had no trees
