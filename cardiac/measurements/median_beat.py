@@ -96,8 +96,10 @@ def _alike(around: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
     segments -= segments.mean(axis=-1, keepdims=True)
     flat = segments.reshape(n_beats * len(lags), -1)
     flat /= np.sqrt(np.einsum("ij,ij->i", flat, flat) + 1e-9)[:, None]
-    seeds = flat.reshape(n_beats, len(lags), -1)[:, len(lags) // 2]
-    correlation = (seeds @ flat.T).reshape(n_beats, n_beats, len(lags))  # of seed i with beat j shifted
+    shifted = flat.reshape(n_beats, len(lags), -1).transpose(1, 0, 2)  # (lags, n, features)
+    correlation = (shifted[len(lags) // 2] @ shifted.transpose(0, 2, 1)).transpose(
+        1, 2, 0
+    )  # of seed i with beat j shifted
     best = correlation.max(axis=2)
     left, members, shifts = np.ones(n_beats, dtype=bool), [], []
     while left.any() and len(members) < MOST_GROUPS:
@@ -168,5 +170,4 @@ def _lines(samples: np.ndarray, centres: np.ndarray, levels: np.ndarray) -> np.n
     rows = np.arange(n * width)
     weights[rows, left.ravel()] = 1 - share.ravel()
     weights[rows, left.ravel() + 1] = share.ravel()
-    of_beat = np.ascontiguousarray(levels.T)  # (n_beats, n_leads)
-    return (weights @ of_beat).reshape(n, width, -1).transpose(0, 2, 1)
+    return np.ascontiguousarray(levels) @ weights.reshape(n, width, -1).transpose(0, 2, 1)

@@ -42,19 +42,17 @@ class WaveNetwork:
         beat : (n_leads, BEFORE + AFTER + 1), mV, at GRID_HZ.  rr_s : the intervals before and after it.
         """
         w, n_leads = self.weights, len(beat)
-        hidden = _relu(_stem(channels(beat, rr_s), w["stem"], w["stem_bias"]))  # (c, n_leads, PADDED)
-        hidden += _relu(_convolve(hidden, w["layers"][0], DILATIONS[0], w["layers_bias"][0][:, None, None]))
+        hidden = _relu(_stem(channels(beat, rr_s), w["stem"], w["stem_bias"]))  # (n_leads, c, PADDED)
+        hidden += _relu(_convolve(hidden, w["layers"][0], DILATIONS[0], w["layers_bias"][0][:, None]))
         for layer, dilation in enumerate(DILATIONS[1:], start=1):
-            common = hidden.mean(axis=1, keepdims=True)
-            shared = _convolve(common, w["shared"][layer - 1], dilation, w["layers_bias"][layer][:, None, None])
+            common = hidden.mean(axis=0, keepdims=True)
+            shared = _convolve(common, w["shared"][layer - 1], dilation, w["layers_bias"][layer][:, None])
             hidden += _relu(_convolve(hidden, w["layers"][layer], dilation, shared))
-        common = hidden.mean(axis=1, keepdims=True)
-        shared = _convolve(common, w["shared_head"], 1, w["head_bias"][:, None, None])
-        over_time = _convolve(hidden, w["head"], 1, shared)[:, :, EDGE:-EDGE].transpose(1, 0, 2)
-        greatest = np.concatenate(
-            [hidden.max(axis=2), np.repeat(common.max(axis=2), n_leads, axis=1)]
-        )  # (2 c, n_leads)
-        return _places(over_time, (w["absent"] @ greatest).T + w["absent_bias"])
+        common = hidden.mean(axis=0, keepdims=True)
+        shared = _convolve(common, w["shared_head"], 1, w["head_bias"][:, None])
+        over_time = _convolve(hidden, w["head"], 1, shared)[:, :, EDGE:-EDGE]
+        greatest = np.concatenate([hidden.max(axis=2), np.repeat(common.max(axis=2), n_leads, axis=0)], axis=1)
+        return _places(over_time, greatest @ w["absent"].T + w["absent_bias"])
 
 
 def channels(beat: np.ndarray, rr_s: tuple[float, float]) -> np.ndarray:
@@ -76,43 +74,40 @@ def channels(beat: np.ndarray, rr_s: tuple[float, float]) -> np.ndarray:
 
 
 def _stem(made: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """The first convolution, at every second sample of the beat. (n_leads, n_in, n) -> (c, n_leads, PADDED)."""
+    """The first convolution, at every second sample of the beat. (n_leads, n_in, n) -> (n_leads, c, PADDED)."""
     n_leads, n_in, n = made.shape
     width = weights.shape[2]
-    spread = np.zeros((n_in, n_leads, 2 * PADDED), dtype=np.float32)
-    spread[:, :, 2 * EDGE : 2 * EDGE + n] = made.transpose(1, 0, 2)
-    flat = spread.reshape(n_in, -1)
-    n_columns = n_leads * PADDED - 2 * EDGE
-    begin = 2 * EDGE - width // 2
-    columns = np.empty((width, n_in, n_columns), dtype=np.float32)
+    padded = np.zeros((n_leads, n_in, n + width), dtype=np.float32)
+    padded[:, :, width // 2 : width // 2 + n] = made
+    columns = np.empty((n_leads, width, n_in, N_TIMES), dtype=np.float32)
     for tap in range(width):
-        columns[tap] = flat[:, begin + tap : begin + tap + 2 * n_columns - 1 : 2]
-    return _padded(weights, columns, n_leads, bias[:, None, None])
+        columns[:, tap] = padded[:, :, tap : tap + 2 * N_TIMES - 1 : 2]
+    return _padded(weights, columns, bias[:, None])
 
 
 def _convolve(hidden: np.ndarray, weights: np.ndarray, dilation: int, more: np.ndarray) -> np.ndarray:
-    """Convolution over time and `more`, zeros about it. (n_in, n_leads, PADDED), (n_out, n_in, k) -> (n_out, n_leads, PADDED).
+    """Convolution over time and `more`, zeros about it. (n_leads, n_in, PADDED), (n_out, n_in, k) -> (n_leads, n_out, PADDED).
 
-    more : what is added, (n_out, 1, 1) or (n_out, 1, PADDED).
+    more : what is added, (n_out, 1) or (1, n_out, PADDED).
     """
-    n_in, n_leads, _ = hidden.shape
-    width, flat = weights.shape[2], hidden.reshape(n_in, -1)
-    n_columns, begin = flat.shape[1] - 2 * EDGE, EDGE - width // 2 * dilation
-    columns = np.empty((width, n_in, n_columns), dtype=np.float32)
+    n_leads, n_in, _ = hidden.shape
+    width = weights.shape[2]
+    first = EDGE - width // 2 * dilation
+    columns = np.empty((n_leads, width, n_in, N_TIMES), dtype=np.float32)
     for tap in range(width):
-        columns[tap] = flat[:, begin + tap * dilation : begin + tap * dilation + n_columns]
-    return _padded(weights, columns, n_leads, more)
+        columns[:, tap] = hidden[:, :, first + tap * dilation : first + tap * dilation + N_TIMES]
+    return _padded(weights, columns, more if more.ndim == 2 else more[:, :, EDGE:-EDGE])
 
 
-def _padded(weights: np.ndarray, columns: np.ndarray, n_leads: int, more: np.ndarray) -> np.ndarray:
-    """Weights times columns, and `more`, as (n_out, n_leads, PADDED) with zeros about every lead."""
+def _padded(weights: np.ndarray, columns: np.ndarray, more: np.ndarray) -> np.ndarray:
+    """Weights times columns, and `more`, with zeros about every lead; (n_leads, n_out, PADDED).
+
+    One product a lead: BLAS would share a larger one among threads, which costs many times what it takes.
+    """
     n_out = len(weights)
-    out = np.empty((n_out, n_leads, PADDED), dtype=np.float32)
-    by_tap = weights.transpose(0, 2, 1).reshape(n_out, -1)
-    np.matmul(by_tap, columns.reshape(by_tap.shape[1], -1), out=out.reshape(n_out, -1)[:, EDGE:-EDGE])
-    out[:, :, EDGE:-EDGE] += more if more.shape[2] == 1 else more[:, :, EDGE:-EDGE]
-    out[:, :, :EDGE] = 0
-    out[:, :, -EDGE:] = 0
+    by_tap = np.ascontiguousarray(weights.transpose(0, 2, 1)).reshape(n_out, -1)
+    out = np.zeros((len(columns), n_out, PADDED), dtype=np.float32)
+    np.add(by_tap @ columns.reshape(len(columns), -1, N_TIMES), more, out=out[:, :, EDGE:-EDGE])
     return out
 
 
