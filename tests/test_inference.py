@@ -19,7 +19,9 @@ from cardiac import pipeline
 from cardiac.errors import RecordError, SignalTooShort
 from cardiac.leads import LEADS
 from cardiac.measurements.measure import VALUES
+from cardiac.records import record_from_array
 from cardiac.signals import prepare_signal
+from tasks.mi.features import features_of
 from tasks.mi.labels import COLUMNS, SITES
 from tasks.mi.simulate import simulate_record
 
@@ -131,14 +133,20 @@ def test_the_same_alone_in_a_batch_and_with_one_thread(detector, signal):
 
 
 def test_a_finding_is_what_windows_pooling_and_rule_make_of_it(detector, signal):
+    """The trees' logits are moved towards by the card's shares, within their reach; nothing else stands between."""
     finding = detector.predict(signal, 500)
     logits = detector.logits(prepare_signal(signal, 500, detector.spec))
     assert [each.shape[1:] for each in logits] == [(43, 1), (87, 6)]  # windows of 1.6 s and 1.4 s in ten seconds
     chances = [1 / (1 + np.exp(-each.astype(float))) for each in logits]
     pooled = np.concatenate([each.mean(axis=(0, 1)) for each in chances])
-    assert probabilities(finding) == pytest.approx(detector.rule.calibrate(pooled).tolist(), abs=1e-6)
+    measurements = detector.assess(record_from_array(signal, 500.0)).measurements
+    trees, own = detector.bundle.trees(features_of(measurements))[0], np.log(pooled / (1 - pooled))
+    moved = (1 - np.array(detector.decisions.shares)) * (trees - own)
+    moved[0] = np.clip(moved[0], -detector.decisions.reach, detector.decisions.reach)
+    joined = detector.decisions.rule.calibrate(1 / (1 + np.exp(-(own + moved))))
+    assert probabilities(finding) == pytest.approx(joined.tolist(), abs=1e-6)
     assert finding.spread == pytest.approx(chances[0].std(), abs=1e-6)
-    low, high = detector.rule.doubt
+    low, high = detector.decisions.rule.doubt
     assert finding.uncertain == (low <= finding.mi.probability < high)
 
 

@@ -19,6 +19,7 @@ from learning.cross_validate import network_training
 from learning.network import NetworkTraining
 from learning.run_folder import stop_without_parent
 from tasks.mi.datasets import Dataset
+from tasks.mi.features import FEATURES
 from tasks.mi.labels import AUXILIARY, SITES
 from tasks.mi.simulate import simulate_dataset, simulate_record
 from tasks.mi.training import make_training
@@ -76,7 +77,7 @@ def test_everything_is_written_and_nothing_else(fitted):
     names = {path.name for path in out.iterdir()}
     assert names == {
         "card.json", "weights.safetensors", "metrics.json", "out_of_fold.csv", "folds.csv", "curves.png", "train.log",
-        "README.md",
+        "README.md", "trees.npz",
     }  # fmt: skip
 
 
@@ -89,7 +90,10 @@ def test_card_says_what_inference_must_know(fitted, dataset, small):
     assert card["network"]["windows"] == [160, 140]
     assert card["members"] == 1
     assert card["stages"]["localize"]["outputs"] == list(SITES)
-    assert set(card["decisions"]) == {"calibration", "thresholds", "doubt"}
+    joined = {"network_share", "network_alone", "trees_reach"}
+    assert set(card["decisions"]) == {"calibration", "thresholds", "doubt"} | joined
+    assert card["format"] == 2
+    assert card["trees"]["features"] == [*FEATURES]
     assert card["training"]["infarctions"] == 18
     assert card["training"]["companions"] == {}
     assert card["training"]["config"]["decide"] == small["decide"]
