@@ -15,7 +15,6 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.quality import wilson
 from cardiac.errors import RecordRejected
 from cardiac.files import read_table, replace_file
 from cardiac.long_signals import prepare
@@ -31,6 +29,7 @@ from cardiac.metrics import roc_auc
 from cardiac.records import read_record
 from inference import Detector, predict_record
 from tasks.mi import BUNDLE
+from tasks.mi.elsewhere import ELSEWHERE, elsewhere_table
 from tasks.mi.findings import Finding, decide
 from tasks.mi.joining import Decisions
 from utils import run_command
@@ -42,7 +41,6 @@ ISCHAEMIC = {
 }  # fmt: skip
 PTBXL_ISCHAEMIC = re.compile(r"MI\b|INJ|ISC")
 SOURCES = {"Georgia": "Georgia", "Chapman": "Chapman-Shaoxing, Ningbo", "CPSC": "CPSC", "PTB-XL": "PTB-XL (Challenge)"}
-ELSEWHERE = "elsewhere.json"
 
 
 @dataclass(frozen=True)
@@ -142,34 +140,6 @@ def summary(answers: list[Answer], which: str) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def table(rows: Mapping[str, Mapping[str, Any]], label: str) -> list[str]:
-    """The counts as a Markdown table, with Wilson's 95 % intervals."""
-    lines = [
-        f"| {label} | specificity | false alarms | sensitivity | found | AUC | ischaemia alone, called one | too poor |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for source, row in rows.items():
-        quiet, negatives, found, positives = (
-            row["negatives"] - row["false_alarms"],
-            row["negatives"],
-            row["found"],
-            row["positives"],
-        )
-        auc = "" if row["auc"] is None else f"{row['auc']:.3f}"
-        lines.append(
-            f"| {source} | {_share(quiet, negatives)} | {row['false_alarms']} of {negatives} | {_share(found, positives)} "
-            f"| {found} of {positives} | {auc} | {row['ischaemias_called']} of {row['ischaemias']} | {row['too_poor']} |"
-        )
-    return lines
-
-
-def _share(count: int, of: int) -> str:
-    if of == 0:
-        return ""
-    low, high = wilson(count, of)
-    return f"{count / of:.3f} ({low:.3f} to {high:.3f})"
-
-
 def print_alarms(answers: list[Answer]) -> None:
     """Every false alarm, of the joint detector or the network alone, with its diagnoses."""
     print("\n| false alarm | joint | network | sites | diagnoses |\n|---|---|---|---|---|")
@@ -223,7 +193,7 @@ def main() -> int:
         answers = ask(read_cases(options.data), detector)
         rows = {"joint": summary(answers, "joint"), "alone": summary(answers, "alone")}
         for name, label in (("joint", "network and trees"), ("alone", "the network alone")):
-            print("\n".join(table(rows[name], label)), end="\n\n")
+            print("\n".join(elsewhere_table(rows[name], label)), end="\n\n")
         if options.alarms:
             print_alarms(answers)
         print_diagnostic(options.data / "ptb-diagnostic", detector)

@@ -20,6 +20,7 @@ from bundles import ROOT
 from cardiac.beats import find_beats, heart_rate_bpm
 from cardiac.errors import RecordError
 from cardiac.leads import INDEPENDENT, LEADS
+from cardiac.metrics import wilson
 from cardiac.quality.assess import KINDS, Quality, assess
 from cardiac.quality.limbs import misfit
 from cardiac.quality.measures import Measures, measure
@@ -43,16 +44,6 @@ PLACEMENT = (
 # By which all leads together are off: 200 is a gain of 5 instead of 1000, 5 one of 200.
 GAINS = {"1": 1, "2": 2, "5": 5, "10": 10, "100": 100, "200": 200, "1/2": 1 / 2, "1/5": 1 / 5, "1/10": 1 / 10}
 NOISE = ("baseline_drift", "static_noise", "burst_noise", "electrodes_problems")
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927, J. Am. Stat. Assoc. 22:209); 0 to 1 without any record."""
-    if n == 0:
-        return 0.0, 1.0
-    z, share = 1.96, hits / n
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 
 def share_of(hits: Iterable[bool]) -> str:

@@ -130,3 +130,13 @@ def format_rows(head: str, rows: dict[str, Figure]) -> list[str]:
 def as_plain(figures: Figures) -> dict[str, dict[str, dict[str, float]]]:
     """The figures as plain data for metrics.json."""
     return {group: {name: asdict(figure) for name, figure in rows.items()} for group, rows in figures.items()}
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927, J. Am. Stat. Assoc. 22:209); 0 to 1 without any record."""
+    if n == 0:
+        return 0.0, 1.0
+    z, share = 1.96, hits / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))

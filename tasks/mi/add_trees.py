@@ -17,6 +17,7 @@ from cardiac.errors import DatasetError
 from cardiac.files import replace_file
 from cardiac.metrics import PROTOCOL, Figures, as_plain
 from tasks.mi.datasets import Dataset, read_dataset
+from tasks.mi.elsewhere import read_elsewhere
 from tasks.mi.evaluate import evaluate, format_figures
 from tasks.mi.joining import fit_decisions
 from tasks.mi.model_card import model_card
@@ -54,7 +55,7 @@ def add_trees(folder: Path, dataset: Dataset, config: Config) -> Figures:
     metrics = {"protocol": PROTOCOL, "figures": as_plain(figures)}
     replace_file(folder / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
     put_trees(folder, replace(card, decisions=decisions.to_dict(), training=trained, trees=trees_entry()), trees)
-    replace_file(folder / "README.md", model_card(read_card(folder), figures).encode())
+    replace_file(folder / "README.md", model_card(read_card(folder), figures, read_elsewhere(folder)).encode())
     return figures
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from cardiac.metrics import f1_score
+from cardiac.metrics import f1_score, wilson
 from tasks.mi.cross_fit import CrossFitted
 from tasks.mi.labels import NORM, SITES
 from tasks.mi.rules import columns
@@ -96,7 +96,7 @@ def draw_reliability(scored: Scored, n_bins: int = 10) -> Figure:
         for each in np.unique(bins):
             inside = bins == each
             n, share = inside.sum(), scored.infarction[inside].mean()
-            low, high = _wilson(share, n)
+            low, high = wilson(int(scored.infarction[inside].sum()), int(n))
             at = values[inside].mean() + shift
             axes.plot([at, at], [low, high], color=colour, linewidth=1)
             axes.plot(
@@ -104,13 +104,6 @@ def draw_reliability(scored: Scored, n_bins: int = 10) -> Figure:
             )
     axes.legend(frameon=False, loc="upper left")
     return figure
-
-
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927)."""
-    z = 1.96
-    middle, half = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return (middle - half) / (1 + z**2 / n), (middle + half) / (1 + z**2 / n)
 
 
 def draw_thresholds(scored: Scored) -> Figure:

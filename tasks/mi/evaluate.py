@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from cardiac.metrics import PROTOCOL, Figure, Figures, format_rows
 from cardiac.thresholds import MIN_POSITIVES
 from cards import Card
 from tasks.mi import BUNDLE
+from tasks.mi.beside import calibrated_error, second_reading
 from tasks.mi.cross_fit import CrossFitted, cross_fit
 from tasks.mi.datasets import Dataset, read_dataset
 from tasks.mi.labels import NORM, SITES
@@ -32,6 +34,7 @@ from tasks.mi.settings import decide_settings
 from utils import run_command
 
 LEARNABLE = tuple(site for site in SITES if site != "lateral")  # lateral has two positives
+TREES = "with the trees, less the network alone"
 Measure = Callable[[np.ndarray], float]  # of weights (n,)
 
 
@@ -43,8 +46,11 @@ def evaluate(dataset: Dataset, out_of_fold: OutOfFold, settings: Mapping[str, An
     check_folds(out_of_fold.fold, dataset.patients)
     weights = metrics.bootstrap_weights(dataset.patients)
     fitted = cross_fit_all(dataset, out_of_fold, settings)
+    gained = {} if out_of_fold.trees is None else {TREES: _gained(dataset, out_of_fold, fitted, settings, weights)}
     return {
         "infarction": _infarction(fitted.scores[:, 0], fitted.mi, fitted.present, dataset.infarction, weights),
+        **gained,
+        "beside these": _beside(dataset, out_of_fold, fitted, settings, weights),
         "calibration": _calibration(out_of_fold, dataset, settings, weights),
         "sites on true infarctions": _sites(dataset, fitted.over, weights),
         "end to end": _end_to_end(dataset, fitted, weights),
@@ -78,6 +84,48 @@ def _infarction(
         "F1 of always infarction": partial(metrics.f1_score, np.ones_like(targets), targets),
     }
     return {name: metrics.with_interval(measure, weights, targets) for name, measure in measures.items()}
+
+
+def _beside(
+    dataset: Dataset, out_of_fold: OutOfFold, fitted: CrossFitted, settings: Mapping[str, Any], weights: np.ndarray
+) -> dict[str, Figure]:
+    """The floor of the calibration error, and the ceiling of AUC and F1 where PTB-XL's reading is known."""
+    figures = {"calibration error of a perfectly calibrated model": calibrated_error(fitted.mi)}
+    if dataset.codes is not None and np.isfinite(dataset.codes).any():
+        read = second_reading(dataset, out_of_fold, fitted, settings, weights)
+        figures |= {
+            f"{name} with PTB-XL's reading of the same tracing as an input": each for name, each in read.items()
+        }
+    return figures
+
+
+def _gained(
+    dataset: Dataset, out_of_fold: OutOfFold, fitted: CrossFitted, settings: Mapping[str, Any], weights: np.ndarray
+) -> dict[str, Figure]:
+    """Figures with the trees less those of the network alone, on the same draws of patients."""
+    alone = cross_fit_all(dataset, replace(out_of_fold, trees=None), settings)
+    with_trees, without = (_compared(dataset, each) for each in (fitted, alone))
+
+    def difference(name: str) -> Measure:
+        return lambda own: with_trees[name](own) - without[name](own)
+
+    return {name: metrics.with_interval(difference(name), weights, dataset.infarction) for name in with_trees}
+
+
+def _compared(dataset: Dataset, fitted: CrossFitted) -> dict[str, Measure]:
+    """The figures that detectors are compared by."""
+    true, learnable = dataset.infarction, [SITES.index(site) for site in LEARNABLE]
+    over, sites = fitted.over[true][:, learnable], dataset.sites[true][:, learnable]
+    truth = columns(true, dataset.sites)
+    return {
+        "AUC": partial(metrics.roc_auc, fitted.scores[:, 0], true),
+        "F1": partial(metrics.f1_score, fitted.present, true),
+        "sensitivity": partial(metrics.sensitivity, fitted.present, true),
+        "specificity": partial(metrics.specificity, fitted.present, true),
+        "expected calibration error": partial(metrics.calibration_error, fitted.mi, true),
+        "macro-F1 of five sites on true infarctions": lambda own: _macro_f1(over, sites, own[true]),
+        "macro-F1, seven columns": partial(_macro_f1, fitted.columns, truth),
+    }
 
 
 def _calibration(
@@ -221,9 +269,10 @@ def _write_page(
 
 def _write_model_card(path: Path, card: Card, figures: Figures) -> None:
     from cardiac.files import replace_file
+    from tasks.mi.elsewhere import read_elsewhere
     from tasks.mi.model_card import model_card
 
-    replace_file(path, model_card(card, figures).encode())
+    replace_file(path, model_card(card, figures, read_elsewhere(path.parent)).encode())
 
 
 def _evaluate_bundle(options: argparse.Namespace) -> int:

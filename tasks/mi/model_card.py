@@ -1,7 +1,11 @@
 """The model card of a bundle (Mitchell et al. 2019), from its card.json and its figures. Nothing here touches a file."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from cardiac.metrics import PROTOCOL, Figures, format_rows
 from cards import Card
+from tasks.mi.elsewhere import elsewhere_table
 
 INTENDED = """## Intended use
 
@@ -23,8 +27,8 @@ myocardial infarction, and at which of six sites (septal, anterior, lateral, ant
 CHECKSUM = """## Which bundle decided
 
 The checksum that findings report is `card_sha256` in `card.json`: it covers all that the card says, thresholds and
-calibration among it, and the checksums of `weights.safetensors` and `network.onnx`. `python bundles.py check FOLDER`
-prints it once all three files fit, and else says which does not; after a change of the card on purpose `python bundles.py
+calibration among it, and the checksums of `weights.safetensors`, `network.onnx` and `trees.npz`. `python bundles.py check
+FOLDER` prints it once all files fit, and else says which does not; after a change of the card on purpose `python bundles.py
 seal FOLDER` gives the bundle a checksum of its own.
 """
 
@@ -54,8 +58,29 @@ FAILURES = """## Known failures
 """
 
 
-def model_card(card: Card, figures: Figures) -> str:
-    """The model card in Markdown."""
+ELSEWHERE_INTRO = """## Other hospitals' machines
+
+Recordings that taught it nothing about infarction (`python -m benchmarks.elsewhere`), by their own cardiologists' codes; false
+alarms are among records without a code of infarction, ischaemia or injury. They were looked at for every candidate, so
+they are a validation set, and no untouched test; intervals are Wilson's.
+"""
+
+
+def _trees(card: Card) -> list[str]:
+    """What a line of the card says of the trees, where there are any."""
+    if card.trees is None:
+        return []
+    shares, settings = card.decisions["network_share"], card.training["config"]["trees"]
+    return [
+        f"- trees: {settings['seeds']} times {settings['n_trees']} an output over {len(card.trees['features'])} features of the "
+        f"median beat; the network's share of the joint logit is {shares['mi']:.1f} for infarction, {shares['inferior']:.1f} for "
+        f"the sites, {shares['lateral']:.1f} for lateral; the trees move infarction by {card.decisions['trees_reach']:g} at "
+        "most, and do not look at paced beats"
+    ]
+
+
+def model_card(card: Card, figures: Figures, elsewhere: Mapping[str, Any] | None = None) -> str:
+    """The model card in Markdown. elsewhere : as `read_elsewhere` gives it."""
     training, signal, doubt = card.training, card.signal, card.decisions["doubt"]
     weak = ", ".join(f"{n:,} of {name}" for name, n in training["companions"].items()) or "none"
     windows = [
@@ -66,6 +91,7 @@ def model_card(card: Card, figures: Figures) -> str:
         f"- network: {card.network['name']}, {card.members} of them, averaged over windows and networks",
         f"- signal: {signal.fs_hz:g} Hz, {signal.band_hz[0]:g} to {signal.band_hz[1]:g} Hz, mV",
         f"- {'; '.join(windows)}",
+        *_trees(card),
         f"- threshold of infarction: {card.decisions['thresholds']['mi']:.3f}; uncertain from {doubt['low']:.3f} up to "
         f"under {doubt['high']:.3f}",
         f"- recordings: {training['records']:,}, {training['infarctions']} with an infarction; weakly labelled: {weak}",
@@ -88,4 +114,11 @@ def model_card(card: Card, figures: Figures) -> str:
         failures,
     ]
     parts += [f"## Figures\n\n{PROTOCOL}\n", "\n\n".join(tables)]
+    if elsewhere is not None:
+        of_both = zip(("joint", "alone"), ("network and trees", "the network alone"), strict=True)
+        parts += [
+            "",
+            ELSEWHERE_INTRO,
+            "\n\n".join("\n".join(elsewhere_table(elsewhere[key], label)) for key, label in of_both),
+        ]
     return "\n".join(parts) + "\n"

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.quality import wilson
+from cardiac.metrics import wilson
 
 
 @pytest.mark.parametrize(("hits", "n", "bounds"), [(0, 10, (0.0, 0.278)), (5, 10, (0.237, 0.763)), (0, 0, (0.0, 1.0))])
