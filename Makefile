@@ -9,6 +9,10 @@
 # make evidence   is the evidence true to the detector? (minutes)
 # make quality    what the quality checks catch, and what faults do to the answer (ten minutes)
 # make bench      speeds, profile, scaling, and the site under load, into benchmarks/results (half an hour)
+# make elsewhere   what the detector makes of other hospitals' machines; every false alarm
+# make trees       what each choice about the trees is worth (ten minutes)
+# make waves       trains the delineator on LUDB into runs/waves (six minutes)
+# make delineation its errors against LUDB's hand-drawn waves, beside NeuroKit2's (set up in an environment of its own)
 # make export     writes the bundle's networks as an ONNX graph (BUNDLE=checkpoints/mi/hybrid)
 # make scale      sets up what scale/ needs
 # make reproduce  from the unpacked recordings to the whole report: trains into runs/mi, then reports on it
@@ -21,6 +25,7 @@ BIN := $(VENV)/bin
 SIDE_BY_SIDE := -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: run web test test-slow lint train figures report evidence quality reproduce ablations bench export scale clean
+.PHONY: elsewhere trees waves delineation
 
 run: $(VENV)/.run
 	$(BIN)/python inference.py public_data
@@ -51,6 +56,19 @@ report: $(VENV)/.run
 
 evidence: $(VENV)/.run
 	$(BIN)/python -m benchmarks.evidence $(ARGS)
+
+elsewhere: $(VENV)/.run
+	$(BIN)/python -m benchmarks.elsewhere --alarms $(ARGS)
+
+trees: $(VENV)/.run
+	$(BIN)/python -m benchmarks.trees $(ARGS)
+
+waves: $(VENV)/.run
+	$(BIN)/python -m tasks.waves.train --jobs 2 $(ARGS)
+
+delineation: $(VENV)/.run $(VENV)/.delineation
+	$(VENV)/delineation/bin/python -m benchmarks.delineation neurokit --out results/neurokit_dwt.npz
+	$(BIN)/python -m benchmarks.delineation --beside results/neurokit_dwt.npz
 
 quality: $(VENV)/.run
 	$(BIN)/python -m benchmarks.quality
@@ -90,6 +108,11 @@ $(VENV)/.scale: $(VENV)/.run requirements-scale.txt
 
 $(VENV)/.export: $(VENV)/.run requirements-export.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-export.txt
+	touch $@
+
+$(VENV)/.delineation: $(VENV)/.run requirements-delineation.txt
+	$(PYTHON) -m venv $(VENV)/delineation
+	$(VENV)/delineation/bin/pip install --quiet --disable-pip-version-check -r requirements-delineation.txt
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.scale requirements-bench.txt

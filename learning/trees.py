@@ -41,7 +41,7 @@ def fit_trees(
 def _booster(
     features: np.ndarray, truth: np.ndarray, settings: Mapping[str, Any], seed: int, monotone: np.ndarray | None
 ) -> Any:
-    import lightgbm  # slow to import, and needed to learn alone
+    lightgbm = _library()
 
     parameters = {
         "objective": "binary",
@@ -65,6 +65,18 @@ def _booster(
         return lightgbm.train(parameters, data, settings["n_trees"])
     except lightgbm.basic.LightGBMError as error:
         raise ConfigError(f"trees cannot be trained by these settings ({first_line(error)}): change them") from error
+
+
+def _library() -> Any:
+    """LightGBM, which is slow to import and needed to learn alone. Raises ConfigError where it cannot be loaded."""
+    try:
+        import lightgbm
+    except (ImportError, OSError) as error:
+        raise ConfigError(
+            f"trees are trained by LightGBM, which cannot be loaded ({first_line(error)}): install requirements.txt and the "
+            "system's OpenMP library (libgomp1), or train the networks alone with --set trees.n_trees=0"
+        ) from error
+    return lightgbm
 
 
 def _scaled(dump: dict[str, Any], factor: float) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def _gained(
 ) -> dict[str, Figure]:
     """Figures with the trees less those of the network alone, on the same draws of patients."""
     alone = cross_fit_all(dataset, replace(out_of_fold, trees=None), settings)
-    with_trees, without = (_compared(dataset, each) for each in (fitted, alone))
+    with_trees, without = (macro_figures(dataset, each) for each in (fitted, alone))
 
     def difference(name: str) -> Measure:
         return lambda own: with_trees[name](own) - without[name](own)
@@ -112,7 +112,7 @@ def _gained(
     return {name: metrics.with_interval(difference(name), weights, dataset.infarction) for name in with_trees}
 
 
-def _compared(dataset: Dataset, fitted: CrossFitted) -> dict[str, Measure]:
+def macro_figures(dataset: Dataset, fitted: CrossFitted) -> dict[str, Measure]:
     """The figures that detectors are compared by."""
     true, learnable = dataset.infarction, [SITES.index(site) for site in LEARNABLE]
     over, sites = fitted.over[true][:, learnable], dataset.sites[true][:, learnable]

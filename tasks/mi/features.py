@@ -46,14 +46,15 @@ FEATURES = (
 )  # fmt: skip
 
 
-def features_of(measurements: Measurements) -> np.ndarray | None:
+def features_of(measurements: Measurements, by_size: bool = True) -> np.ndarray | None:
     """The features of a record of the twelve leads, float64 (len(FEATURES),).
 
     None where no beat could be measured, or a pacemaker makes them: its beats are no sign of the heart's walls.
+    by_size : False leaves amplitudes in mV, to see what that is worth.
     """
     if measurements.group is None or measurements.fiducials is None or measurements.is_paced:
         return None
-    by_lead = _of_leads(measurements)
+    by_lead = _of_leads(measurements, by_size)
     of_record = [_number(measurements.values[name]) for name in OF_RECORD]
     table = np.stack([by_lead[name] for name in OF_LEAD], axis=1)  # (12, n)
     voltages = [
@@ -68,10 +69,10 @@ def _number(value: float | str | None) -> float:
     return 0.0 if value is None else float(value)
 
 
-def _of_leads(measurements: Measurements) -> dict[str, np.ndarray]:
+def _of_leads(measurements: Measurements, by_size: bool) -> dict[str, np.ndarray]:
     """OF_LEAD, (12,) each: amplitudes in units of the leads' size, downward ones positive, times in ms."""
     heights = np.asarray(measurements.table["qrs_mv"], dtype=float)
-    size = np.where(LIMB, heights[LIMB].mean(), heights[~LIMB].mean()).clip(SMALLEST_MV)
+    size = np.where(LIMB, heights[LIMB].mean(), heights[~LIMB].mean()).clip(SMALLEST_MV) if by_size else 1.0
     onset, qrs = _qrs(measurements)
     of_qrs = _of_qrs(qrs)
     scaled = {name: each if name in UNSCALED else each / size for name, each in of_qrs.items()}
