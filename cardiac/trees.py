@@ -5,6 +5,7 @@ split that sends the record right takes the leaves on its left away, and the fir
 """
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -14,8 +15,6 @@ import numpy as np
 MOST_LEAVES = 16
 ALL_LEAVES = np.uint16(0xFFFF)
 FIRST_BIT = np.array([(number & -number).bit_length() - 1 for number in range(1 << MOST_LEAVES)], dtype=np.int8)
-# Gauss and Legendre's points from 0 to 1: exact for the polynomials of degree MOST_LEAVES - 2 that Shapley's mean over orders is.
-POINTS, POINT_WEIGHTS = (each / 2 for each in np.polynomial.legendre.leggauss(MOST_LEAVES // 2))
 
 
 @dataclass(frozen=True)
@@ -72,13 +71,18 @@ class Trees:
         Exact for the trees, with the training records' shares standing for an unknown feature (Lundberg et al. 2020, Nat.
         Mach. Intell. 2:56, path-dependent): the values and the mean add up to what `__call__` gives. row : (n_features,).
         """
-        own = self.output == output
-        paths = _Paths.of(self, own)
-        players, values = paths.shapley(row, self.value[own], self.count[own])
+        if output not in self._paths:
+            self._paths[output] = _paths_of(self, output)
+        paths = self._paths[output]
         sums = np.zeros(len(row))
-        np.add.at(sums, players[players >= 0], values[players >= 0])
-        weights = self.count[own] / self.count[own].sum(axis=1, keepdims=True)
-        return sums, float(self.base[output] + (self.value[own] * weights).sum())
+        for of_depth in paths.by_depth:
+            sums += of_depth.shapley(row)
+        return sums, paths.mean
+
+    @cached_property
+    def _paths(self) -> "dict[int, _Paths]":
+        """By output, once it was asked for: what is the same for all records."""
+        return {}
 
     def to_bytes(self) -> bytes:
         """The arrays as an .npz file."""
@@ -112,53 +116,86 @@ class Trees:
 
 @dataclass(frozen=True)
 class _Paths:
-    """How the leaves of some trees are reached. All of (n_trees, n_leaves, n_splits).
+    """How the leaves of one output's trees are reached, and the mean of their sum over the training records."""
 
-    on_path : whether a split is on the way to a leaf.  is_right : and the leaf on its right.  share : of the training records at
-    the split those that go towards the leaf.  player : int (n_trees, n_splits), the first split of the tree that asks for the
-    same feature.
+    by_depth: "tuple[_PathsOfDepth, ...]"
+    mean: float
+
+
+@dataclass(frozen=True)
+class _PathsOfDepth:
+    """Leaves whose way asks for the same number of features; all (n_leaves, depth), but value and points.
+
+    A record agrees with a way at a feature that is over `low` and at most `high`.  share : of the training records at the
+    splits those that go towards the leaf.  value : (n_leaves,).  points, weights : (n_points,), just enough to be exact.
     """
 
     feature: np.ndarray
-    threshold: np.ndarray
-    on_path: np.ndarray
-    is_right: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     share: np.ndarray
-    player: np.ndarray
+    value: np.ndarray
+    points: np.ndarray
+    weights: np.ndarray
 
-    @classmethod
-    def of(cls, trees: Trees, own: np.ndarray) -> "_Paths":
-        feature, count = trees.feature[own], trees.count[own].astype(float)
-        n_leaves = count.shape[1]
-        bits = np.left_shift(np.uint16(1), np.arange(n_leaves, dtype=np.uint16))
-        in_left, in_right = ((side[own][:, None, :] & bits[:, None]) > 0 for side in (trees.left, trees.right))
-        to_left, to_right = (np.einsum("tls,tl->ts", side, count)[:, None, :] for side in (in_left, in_right))
-        both = np.maximum(to_left + to_right, 1.0)
-        share = np.where(in_left, to_left / both, np.where(in_right, to_right / both, 1.0))
-        same = (feature[:, :, None] == feature[:, None, :]) & (feature[:, :, None] >= 0)  # (t, split, other)
-        player = np.where(same.any(axis=2), same.argmax(axis=2), np.arange(feature.shape[1]))
-        return cls(feature, trees.threshold[own], in_left | in_right, in_right, share, player)
+    def shapley(self, row: np.ndarray) -> np.ndarray:
+        """What these leaves give to every feature, (n_features,)."""
+        asked = row[self.feature]
+        known = ((asked > self.low) & (asked <= self.high)).astype(float)
+        mean = np.zeros(known.shape)
+        for point, weight in zip(self.points, self.weights, strict=True):
+            mixed = self.share * (1 - point) + known * point
+            mean += weight * mixed.prod(axis=1, keepdims=True) / mixed  # of the other features
+        values = self.value[:, None] * (known - self.share) * mean
+        return np.bincount(self.feature.ravel(), values.ravel(), minlength=len(row))
 
-    def shapley(self, row: np.ndarray, value: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The feature of every split that is the first of its tree to ask for it, else -1; and its Shapley value.
 
-        Both (n_trees, n_splits).
-        """
-        agrees = ~self.on_path | ((row[self.feature] > self.threshold)[:, None, :] == self.is_right)
-        known, unknown = np.ones(self.share.shape), np.ones(self.share.shape)
-        for split in range(self.feature.shape[1]):  # a feature that is asked for several times on a path is one player
-            at = self.player[:, split][:, None, None]
-            index = np.broadcast_to(at, (*self.share.shape[:2], 1))
-            for held, factor in ((known, agrees), (unknown, self.share)):
-                product = np.take_along_axis(held, index, axis=2) * factor[:, :, split, None]
-                np.put_along_axis(held, index, product, axis=2)
-        total = np.zeros(self.feature.shape)
-        for point, weight in zip(0.5 + POINTS, POINT_WEIGHTS, strict=True):
-            mixed = unknown * (1 - point) + known * point
-            others = mixed.prod(axis=2, keepdims=True) / mixed
-            total += weight * np.einsum("tl,tls->ts", value * (count > 0), (known - unknown) * others)
-        first = (self.player == np.arange(self.feature.shape[1])) & (self.feature >= 0)
-        return np.where(first, self.feature, -1), total
+def _paths_of(trees: Trees, output: int) -> _Paths:
+    """The ways to the leaves of an output's trees. A feature that is asked for several times on a way stands there once."""
+    own = trees.output == output
+    feature, count, value = trees.feature[own], trees.count[own].astype(float), trees.value[own]
+    n_trees, n_splits = feature.shape
+    weights = count / count.sum(axis=1, keepdims=True)
+    mean = float(trees.base[output] + (value * weights).sum())
+    if n_trees == 0:
+        return _Paths((), mean)
+    bits = np.left_shift(np.uint16(1), np.arange(count.shape[1], dtype=np.uint16))
+    in_left, in_right = ((side[own][:, None, :] & bits[:, None]) > 0 for side in (trees.left, trees.right))
+    to_left, to_right = (np.einsum("tls,tl->ts", side, count)[:, None, :] for side in (in_left, in_right))
+    both = np.maximum(to_left + to_right, 1.0)
+    shares = np.where(in_left, to_left / both, np.where(in_right, to_right / both, 1.0))
+    same = (feature[:, :, None] == feature[:, None, :]) & (feature[:, :, None] >= 0)  # (t, split, other)
+    first = np.where(
+        same.any(axis=2), same.argmax(axis=2), np.arange(n_splits)
+    )  # split that asks for the feature first
+    shape = (n_trees, count.shape[1], n_splits)
+    low, high, share, asked = np.full(shape, -np.inf), np.full(shape, np.inf), np.ones(shape), np.zeros(shape, bool)
+    every = np.arange(n_trees)
+    for split in range(n_splits):
+        at, threshold = first[:, split], trees.threshold[own][:, split, None]
+        left, right = in_left[:, :, split], in_right[:, :, split]
+        low[every, :, at] = np.maximum(low[every, :, at], np.where(right, threshold, -np.inf))
+        high[every, :, at] = np.minimum(high[every, :, at], np.where(left, threshold, np.inf))
+        share[every, :, at] *= shares[:, :, split]
+        asked[every, :, at] |= left | right
+    of_ways = np.broadcast_to(feature[:, None], shape), low, high, share
+    return _Paths(_by_depth(of_ways, asked & (count > 0)[:, :, None], value), mean)
+
+
+def _by_depth(of_ways: Iterable[np.ndarray], asked: np.ndarray, value: np.ndarray) -> tuple[_PathsOfDepth, ...]:
+    """The leaves by how many features their ways ask for.
+
+    of_ways : feature, low, high and share, (n_trees, n_leaves, n_splits).  asked : same shape, where they count.
+    value : (n_trees, n_leaves).
+    """
+    depth = asked.sum(axis=2)
+    groups = []
+    for n_asked in range(1, depth.max() + 1):
+        leaves = depth == n_asked
+        own = (each[leaves][asked[leaves]].reshape(-1, n_asked) for each in of_ways)
+        points, weights = (each / 2 for each in np.polynomial.legendre.leggauss((n_asked + 1) // 2))
+        groups.append(_PathsOfDepth(*own, value[leaves], 0.5 + points, weights))
+    return tuple(groups)
 
 
 def trees_of(boosters: list[tuple[int, Any]], base: np.ndarray) -> Trees:
