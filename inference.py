@@ -28,9 +28,10 @@ from cardiac.errors import CardiacError, ConfigError, extra, naming
 from cardiac.files import documents_file, open_folder, rows_file
 from cardiac.leads import LEADS
 from cardiac.long_signals import prepare, prepare_together
-from cardiac.measurements.measure import Measurements
+from cardiac.measurements.measure import Measurements, measure_record
 from cardiac.measurements.wave_network import measured_by
 from cardiac.pipeline import Outcome, predict_listing
+from cardiac.quality.assess import assess_quality
 from cardiac.records import FS_RANGE_HZ, Note, Record, read_record, record_from_array
 from cardiac.signals import SignalSpec
 from cardiac.sources import list_recordings, passed_over_line
@@ -39,7 +40,7 @@ from cards import Card, unusable
 from runtimes import run_sections
 from tasks.mi import BUNDLE
 from tasks.mi.documents import MEASUREMENTS_CSV, error_document, finding_document, measurements_row
-from tasks.mi.evidence import Evidence, gather_evidence, telling_part
+from tasks.mi.evidence import BesideNetwork, Evidence, gather_evidence, telling_part
 from tasks.mi.features import FEATURES, features_of
 from tasks.mi.findings import Brief, Finding, decide
 from tasks.mi.joining import Decisions
@@ -158,16 +159,28 @@ class Detector:
         return findings
 
     def explain(self, record: Record, finding: Finding) -> dict[str, Evidence]:
-        """Which leads and moments carried the finding: for `mi`, and for every site that was found.
+        """Which leads, moments and measurements carried the finding: for `mi`, and for every site that was found.
 
-        Of a recording longer than a minute those ten seconds are explained that the windows name first.
+        Of a recording longer than a minute those ten seconds are explained that the windows name first, and what was measured
+        of the recording.
         """
         signal, fs_hz, first = prepare(record.signal, record.fs_hz, self.spec), self.spec.fs_hz, 0
         if signal.shape[1] > LONGEST_EXPLAINED_S * fs_hz:
             first = telling_part(self.logits(signal)[0], self.plans[0], round(EXPLAINED_S * fs_hz))
             signal = signal[:, first : first + round(EXPLAINED_S * fs_hz)]
-        gathered = gather_evidence(signal, self.logits, self.plans, fs_hz, ("mi", *finding.sites))
+        outputs = ("mi", *finding.sites)
+        gathered = gather_evidence(signal, self.logits, self.plans, fs_hz, outputs, self._beside_network(record))
         return {name: replace(each, starts_s=each.starts_s + first / fs_hz) for name, each in gathered.items()}
+
+    def _beside_network(self, record: Record) -> BesideNetwork | None:
+        """The trees and what they see of a record; None where there are none, or nothing can be measured."""
+        if not self.bundle.trees:
+            return None
+        measurements = measure_record(record, assess_quality(record))
+        features = features_of(measurements)
+        if features is None:
+            return None
+        return BesideNetwork(self.bundle.trees, self.decisions.shares, measurements, features)
 
 
 def _check_trees(card: Card) -> None:

@@ -1,23 +1,56 @@
-"""Which leads and which moments carried a finding.
+"""Which leads, moments and measurements carried a finding.
 
 Leads: each lead's Shapley value for the logit of the pooled probability, a lead that is taken away being flat, as the
 networks met it in training (Strumbelj and Kononenko 2014, over a few fixed orders and their reverses). The values sum
 to the logit with all leads less that with none. Moments: the probability that each window gives by itself.
+
+Where trees stand beside the network, the values are of the joint logit before calibration: the network's values of a lead
+by its share, and the trees' exact contributions of the lead's features by theirs. What features of the whole record give
+(axes, intervals, progression of R, how many leads have a Q) is of no lead and stands apart. For `mi` all of it adds up:
+base + leads + record = the joint logit.
+
+For a site the logit is that of P(infarction) P(site | infarction), each of them joint. What moves the two logits, m and s,
+is taken apart as for `mi`, exactly; the product's logit is not their sum, so their parts are weighted by the mean slopes of
+it in m and in s along the straight line from the bases (no lead, nothing measured) to the record (Aumann and Shapley 1974;
+Sundararajan et al. 2017, ICML: 3319). So these add up too; it is linear within each of m and s alone that is exact.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from cardiac.leads import LEADS
+from cardiac.measurements.measure import Measurements
+from cardiac.trees import Trees
 from cardiac.windows import WindowPlan, pool_windows, sigmoid, window_starts
+from tasks.mi.features import FEATURES
+from tasks.mi.joining import LEAST
 from tasks.mi.labels import OUTPUTS, SITES
+from tasks.mi.signs import Sign, name_signs
 
 # signals (b, 12, n) -> of each stage logits (b, networks, windows, outputs)
 LogitsOf = Callable[[np.ndarray], list[np.ndarray]]
 N_ORDERS = 4  # orders of the leads, every second one the reverse of that before
+LEAD_OF = np.array(  # of each feature; after the last one for what is of the record
+    [LEADS.index(name.split("_")[0]) if name.split("_")[0] in LEADS else len(LEADS) for name in FEATURES]
+)
+# Gauss and Legendre's points from 0 to 1: the slopes' mean to 1e-9 where logits are within 20
+LINE, LINE_WEIGHTS = (each / 2 for each in np.polynomial.legendre.leggauss(64))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A joint logit before calibration: base + network + trees + record, (12,) each by lead, the others one number.
+
+    base : where no lead is there and nothing is measured.  record : of the trees, what is of no lead.
+    """
+
+    base: float
+    network: np.ndarray
+    trees: np.ndarray
+    record: float
 
 
 @dataclass(frozen=True)
@@ -26,7 +59,8 @@ class Evidence:
 
     leads : (12,), in the order of `leads.LEADS`; above 0 speaks for the output.  starts_s, probabilities :
     (n_windows,).  window_s : length of a window.  Probabilities are the networks' own, before calibration; a site's
-    are given an infarction.
+    are given an infarction.  parts, signs : of the joint logit, in numbers and in words; None and empty where the network
+    decided alone.
     """
 
     output: str
@@ -34,6 +68,31 @@ class Evidence:
     starts_s: np.ndarray
     window_s: float
     probabilities: np.ndarray
+    parts: Parts | None = None
+    signs: tuple[Sign, ...] = ()
+
+
+@dataclass(frozen=True)
+class BesideNetwork:
+    """The trees that stand beside the network, its share in each joint logit, (7,), and what is measured of a record."""
+
+    trees: Trees
+    shares: Sequence[float]
+    measurements: Measurements
+    features: np.ndarray
+
+
+@dataclass(frozen=True)
+class LogitParts:
+    """A joint logit taken apart: base + the network's leads, (12,), + the trees' features, (n_features,)."""
+
+    base: float
+    leads: np.ndarray
+    features: np.ndarray
+
+    @property
+    def logit(self) -> float:
+        return float(self.base + self.leads.sum() + self.features.sum())
 
 
 def lead_orders(n_orders: int, seed: int = 0) -> np.ndarray:
@@ -44,11 +103,16 @@ def lead_orders(n_orders: int, seed: int = 0) -> np.ndarray:
 
 
 def lead_values(
-    signal: np.ndarray, logits_of: LogitsOf, plans: Sequence[WindowPlan], n_orders: int = N_ORDERS
+    signal: np.ndarray,
+    logits_of: LogitsOf,
+    plans: Sequence[WindowPlan],
+    n_orders: int = N_ORDERS,
+    together: bool = True,
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Shapley value of every lead for every output's logit, (7, 12), and what the networks say of all leads.
 
-    signal : prepared, (12, n). The second, of each stage: logits (networks, windows, outputs).
+    signal : prepared, (12, n).  together : as `output_logits` has it. The second, of each stage: logits (networks,
+    windows, outputs).
     """
     orders = lead_orders(n_orders)
     kept = np.ones((n_orders, len(LEADS) + 1, len(LEADS)), dtype=bool)  # before any lead goes, after the first, ...
@@ -57,7 +121,7 @@ def lead_values(
             kept[order_index, gone + 1 :, lead] = False
     coalitions, index = np.unique(kept.reshape(-1, len(LEADS)), axis=0, return_inverse=True)
     stage_logits = logits_of(signal * coalitions[:, :, None].astype(signal.dtype))
-    logits = output_logits(stage_logits, plans)
+    logits = output_logits(stage_logits, plans, together)
     steps = -np.diff(logits[index.ravel()].reshape(n_orders, len(LEADS) + 1, -1), axis=1)  # (orders, 12, 7)
     values = np.zeros((len(OUTPUTS), len(LEADS)))
     for order, step in zip(orders, steps, strict=True):
@@ -65,33 +129,96 @@ def lead_values(
     return values, [each[index.ravel()[0]] for each in stage_logits]  # the first coalition of an order is all leads
 
 
-def output_logits(stage_logits: Sequence[np.ndarray], plans: Sequence[WindowPlan]) -> np.ndarray:
+def output_logits(stage_logits: Sequence[np.ndarray], plans: Sequence[WindowPlan], together: bool = True) -> np.ndarray:
     """Logits of the pooled probabilities of an infarction, and of an infarction at each site. Returns (b, 7).
 
     stage_logits : as `LogitsOf` gives it. The second stage's probability is that of the site given an infarction, for
     which a healthy chest lead would speak as loudly as a sick inferior one; times that of an infarction it is what is
-    asked.
+    asked. Not `together`, it stays that of the site given an infarction, as it is joined with the trees.
     """
     p = np.concatenate([pool_windows(*each) for each in zip(stage_logits, plans, strict=True)], axis=1)
-    p[:, 1:] *= p[:, :1]
-    p = np.clip(p, 1e-7, 1 - 1e-7)
+    if together:
+        p[:, 1:] *= p[:, :1]
+    least = 1e-7 if together else LEAST
+    p = np.clip(p, least, 1 - least)
     return np.log(p) - np.log1p(-p)
 
 
+def joint_parts(
+    values: np.ndarray, whole: np.ndarray, beside: BesideNetwork, outputs: Sequence[str]
+) -> dict[str, LogitParts]:
+    """The joint logits of the named outputs taken apart, a site's as that of an infarction there.
+
+    values : of the leads, (7, 12), whole : the logits of all leads, (7,), both not `together`.
+    """
+
+    def parts(output: int) -> LogitParts:
+        contributions, mean = beside.trees.contributions(beside.features, output)
+        share = beside.shares[output]
+        base = share * (whole[output] - values[output].sum()) + (1 - share) * mean
+        return LogitParts(float(base), share * values[output], (1 - share) * contributions)
+
+    mi = parts(0)
+    return {name: mi if name == "mi" else product_parts(mi, parts(OUTPUTS.index(name))) for name in outputs}
+
+
+def product_parts(mi: LogitParts, site: LogitParts) -> LogitParts:
+    """The logit of the product of two probabilities, from the parts of their logits, weighted by its mean slopes."""
+    begin, end = np.array([mi.base, site.base]), np.array([mi.logit, site.logit])
+    along = begin + np.outer(0.5 + LINE, end - begin)  # (n_points, 2)
+    first, second = LINE_WEIGHTS @ (sigmoid(-along) / _without_product(along)[:, None])
+    return LogitParts(
+        float(np.log(sigmoid(begin)).sum() - np.log(_without_product(begin))),
+        first * mi.leads + second * site.leads,
+        first * mi.features + second * site.features,
+    )
+
+
+def _without_product(logits: np.ndarray) -> np.ndarray:
+    """One less the product of two probabilities, from their logits, (..., 2), without cancellation."""
+    return sigmoid(-logits[..., 0]) + sigmoid(logits[..., 0]) * sigmoid(-logits[..., 1])
+
+
 def gather_evidence(
-    signal: np.ndarray, logits_of: LogitsOf, plans: Sequence[WindowPlan], fs_hz: float, outputs: Sequence[str]
+    signal: np.ndarray,
+    logits_of: LogitsOf,
+    plans: Sequence[WindowPlan],
+    fs_hz: float,
+    outputs: Sequence[str],
+    beside: BesideNetwork | None = None,
 ) -> dict[str, Evidence]:
-    """Evidence for the named outputs of a prepared signal (12, n) at fs_hz."""
-    values, whole = lead_values(signal, logits_of, plans)
-    of_windows = [sigmoid(logits).mean(axis=0) for logits in whole]  # (windows, outputs) a stage
-    gathered = {}
-    for name in outputs:
-        stage, column = (0, 0) if name == "mi" else (1, SITES.index(name))
-        starts_s = window_starts(signal.shape[1], plans[stage]) / fs_hz
-        gathered[name] = Evidence(
-            name, values[OUTPUTS.index(name)], starts_s, plans[stage].window / fs_hz, of_windows[stage][:, column]
-        )
-    return gathered
+    """Evidence for the named outputs of a prepared signal (12, n) at fs_hz; of the joint logit where there are trees."""
+    values, whole = lead_values(signal, logits_of, plans, together=beside is None)
+    gathered = {
+        name: Evidence(name, values[OUTPUTS.index(name)], *_moments(name, whole, plans, signal.shape[1], fs_hz))
+        for name in outputs
+    }
+    if beside is None:
+        return gathered
+    logits = output_logits([each[None] for each in whole], plans, together=False)[0]
+    taken_apart = joint_parts(values, logits, beside, outputs)
+    return {name: _with_trees(each, taken_apart[name], beside) for name, each in gathered.items()}
+
+
+def _moments(
+    name: str, whole: Sequence[np.ndarray], plans: Sequence[WindowPlan], n_samples: int, fs_hz: float
+) -> tuple[np.ndarray, float, np.ndarray]:
+    """Where the windows of an output begin, s, how long they are, and their probabilities."""
+    stage, column = (0, 0) if name == "mi" else (1, SITES.index(name))
+    plan = plans[stage]
+    return window_starts(n_samples, plan) / fs_hz, plan.window / fs_hz, sigmoid(whole[stage]).mean(axis=0)[:, column]
+
+
+def _with_trees(evidence: Evidence, taken_apart: LogitParts, beside: BesideNetwork) -> Evidence:
+    """The evidence of the joint logit in place of the network's."""
+    by_lead = np.bincount(LEAD_OF, taken_apart.features, minlength=len(LEADS) + 1)
+    trees, record = by_lead[:-1], float(by_lead[-1])
+    return replace(
+        evidence,
+        leads=taken_apart.leads + trees,
+        parts=Parts(taken_apart.base, taken_apart.leads, trees, record),
+        signs=name_signs(beside.measurements, beside.features, taken_apart.features),
+    )
 
 
 def telling_part(logits: np.ndarray, plan: WindowPlan, length: int) -> int:
@@ -109,26 +236,51 @@ def evidence_document(gathered: Mapping[str, Evidence]) -> dict[str, object]:
     """The evidence as plain data for findings.json."""
     return {
         name: {
-            "leads": {lead: round(float(value), 4) for lead, value in zip(LEADS, evidence.leads, strict=True)},
+            "leads": _by_lead(evidence.leads),
             "windows": {
                 "start_s": [round(float(start), 3) for start in evidence.starts_s],
                 "length_s": round(evidence.window_s, 3),
                 "probability": [round(float(probability), 4) for probability in evidence.probabilities],
             },
         }
+        | _parts_document(evidence)
         for name, evidence in gathered.items()
     }
 
 
+def _parts_document(evidence: Evidence) -> dict[str, object]:
+    """What the trees add to the document."""
+    parts = evidence.parts
+    if parts is None:
+        return {}
+    numbers = {"base": round(parts.base, 4), "record": round(parts.record, 4)}
+    by_lead = {"network": _by_lead(parts.network), "trees": _by_lead(parts.trees)}
+    return numbers | by_lead | {"measurements": [sign.to_dict() for sign in evidence.signs]}
+
+
+def _by_lead(values: np.ndarray) -> dict[str, float]:
+    return {lead: round(float(value), 4) for lead, value in zip(LEADS, values, strict=True)}
+
+
 def evidence_of(document: Mapping[str, Mapping[str, Any]]) -> dict[str, Evidence]:
-    """The evidence that `evidence_document` wrote as plain data."""
+    """The evidence that `evidence_document` wrote as plain data, in this version or before there were trees."""
     return {
         name: Evidence(
             name,
-            np.array([each["leads"][lead] for lead in LEADS]),
+            _lead_array(each["leads"]),
             np.array(each["windows"]["start_s"]),
             each["windows"]["length_s"],
             np.array(each["windows"]["probability"]),
+            _parts_of(each) if "base" in each else None,
+            tuple(map(Sign.from_dict, each.get("measurements", ()))),
         )
         for name, each in document.items()
     }
+
+
+def _parts_of(document: Mapping[str, Any]) -> Parts:
+    return Parts(document["base"], _lead_array(document["network"]), _lead_array(document["trees"]), document["record"])
+
+
+def _lead_array(by_lead: Mapping[str, float]) -> np.ndarray:
+    return np.array([by_lead[lead] for lead in LEADS])

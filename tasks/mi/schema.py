@@ -11,6 +11,7 @@ from cardiac.leads import LEADS
 from cardiac.measurements.measure import VALUES
 from cardiac.measurements.waves import COLUMNS
 from tasks.mi.labels import OUTPUTS, SITES
+from tasks.mi.sign_words import MESSAGES
 
 CRITERIA = ("pathological_q", "st_elevation", "st_depression", "t_inversion")
 WHOLE = ("_bpm", "_ms", "_deg")  # what is written in whole numbers ends so
@@ -83,9 +84,26 @@ def _reason() -> dict[str, Any]:
 
 
 def _evidence() -> dict[str, Any]:
+    """The schema of the evidence for one output; of a joint logit its parts and signs, of a network's alone none of them."""
     numbers = {"type": "array", "items": NUMBER}
     windows = {"start_s": numbers, "length_s": NUMBER, "probability": {"type": "array", "items": PROBABILITY}}
-    return _object({"leads": _object(dict.fromkeys(LEADS, NUMBER)), "windows": _object(windows)})
+    by_lead = _object(dict.fromkeys(LEADS, NUMBER))
+    sign = {
+        "sign": {"enum": [*MESSAGES]},
+        "leads": LEAD_NAMES,
+        "text": TEXT | {"minLength": 1},
+        "value": NUMBER,
+        "arguments": {"type": "object", "additionalProperties": {"anyOf": [NUMBER, numbers]}},
+    }
+    joint = {
+        "base": NUMBER,
+        "record": NUMBER,
+        "network": by_lead,
+        "trees": by_lead,
+        "measurements": {"type": "array", "items": _object(sign)},
+    }
+    evidence = _object({"leads": by_lead, "windows": _object(windows), **joint}, optional=joint)
+    return evidence | {"dependentRequired": {name: [*joint] for name in joint}}
 
 
 def _measurements() -> dict[str, Any]:
