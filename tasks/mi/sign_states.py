@@ -109,7 +109,7 @@ class LeadStates:
         later = row["st_j80_mv"]
         if abs(later) >= 2 * LEVEL_ST_MV:
             return State("st_rising" if later > 0 else "st_falling", lead, {"st_j80_mv": _mv(abs(later))})
-        return State("st_level", lead, {"st_j_mv": _mv(at_j)})
+        return State("st_level", lead, {"st_j_mv": _within(at_j, LEVEL_ST_MV)})
 
 
 def _t(lead: str, row: Mapping[str, float]) -> State | None:
@@ -118,7 +118,7 @@ def _t(lead: str, row: Mapping[str, float]) -> State | None:
         return None
     low = t_mv < LOW_T_SHARE * r_mv
     message = "t_inverted" if t_mv <= -FLAT_T_MV else "t_flat" if t_mv < FLAT_T_MV else "t_low" if low else "t_upright"
-    return State(message, lead, {"t_mv": _mv(t_mv)})
+    return State(message, lead, {"t_mv": _within(t_mv, FLAT_T_MV) if message == "t_flat" else _mv(t_mv)})
 
 
 def _r(lead: str, row: Mapping[str, float]) -> State:
@@ -166,3 +166,8 @@ def _under(value: float, limit: float, digits: int) -> float:
     """A value as it is said: one that is under its limit is said to be so."""
     shown, step = round(float(value), digits), 10.0**-digits
     return round(shown - step, digits) if value < limit <= shown else shown
+
+
+def _within(value: float, limit: float) -> float:
+    """Millivolts that are nearer to 0 than a limit, as they are said."""
+    return math.copysign(_under(abs(value), limit, 2), value) + 0.0

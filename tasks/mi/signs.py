@@ -93,7 +93,7 @@ def _sign(spoken: Iterable[tuple[State, float]], way: int) -> Sign | None:
     kept = [(state, value) for state, value in own if abs(value) >= SMALL * strongest]
     if kept and any(name.endswith("_in") for name in kept[0][0].values):
         kept = sorted(kept, key=lambda each: -abs(each[1]))[:MOST_LEADS]
-    total = sum(value for _, value in kept)
+    total = float(sum(value for _, value in kept))
     if abs(total) < LEAST:
         return None
     states = sorted((state for state, _ in kept), key=lambda state: LEADS.index(state.lead) if state.lead else 0)
