@@ -180,7 +180,8 @@ class Detector:
         features = features_of(measurements)
         if features is None:
             return None
-        return BesideNetwork(self.bundle.trees, self.decisions.shares, measurements, features)
+        decisions = self.decisions
+        return BesideNetwork(self.bundle.trees, decisions.shares, decisions.reach, measurements, features)
 
 
 def _check_trees(card: Card) -> None:

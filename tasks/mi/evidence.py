@@ -6,15 +6,19 @@ to the logit with all leads less that with none. Moments: the probability that e
 
 Where trees stand beside the network, the values are of the joint logit before calibration: the network's values of a lead
 by its share, and the trees' exact contributions of the lead's features by theirs. What features of the whole record give
-(axes, intervals, progression of R, how many leads have a Q) is of no lead and stands apart. For `mi` all of it adds up:
-base + leads + record = the joint logit.
+(axes, intervals, progression of R, how many leads have a Q) is of no lead and stands apart. All of it adds up:
+base + leads + record = the joint logit, exactly.
 
-For a site the logit is that of P(infarction) P(site | infarction), each of them joint. What moves the two logits, m and s,
-is taken apart as for `mi`, exactly; the product's logit is not their sum, so their parts are weighted by the mean slopes of
-it in m and in s along the straight line from the bases (no lead, nothing measured) to the record (Aumann and Shapley 1974;
-Sundararajan et al. 2017, ICML: 3319). So these add up too; it is linear within each of m and s alone that is exact.
+Where the trees would move the network's logit of infarction beyond their reach, their share is the one with which they move
+it by just the reach: of the record's own logit this is exact too, though a little more or less of a sign would change nothing.
+
+For a site the logit is that of P(infarction) P(site | infarction), each of them joint. It is no sum of their logits: the
+parts of both are weighted by the mean slopes of the product's logit along the straight line from the bases (no lead, nothing
+measured) to the record (Aumann and Shapley 1974; Sundararajan et al. 2017, ICML: 3319). What is added up stays exact; that
+all of an output's parts have one weight is what is linear in it.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -44,7 +48,7 @@ LINE, LINE_WEIGHTS = (each / 2 for each in np.polynomial.legendre.leggauss(64))
 class Parts:
     """A joint logit before calibration: base + network + trees + record, (12,) each by lead, the others one number.
 
-    base : where no lead is there and nothing is measured.  record : of the trees, what is of no lead.
+    base : of no lead and nothing measured, in the shares that the record has.  record : of the trees, what is of no lead.
     """
 
     base: float
@@ -74,10 +78,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class BesideNetwork:
-    """The trees that stand beside the network, its share in each joint logit, (7,), and what is measured of a record."""
+    """The trees that stand beside the network, and what is measured of a record. shares, reach : as `Decisions` has them."""
 
     trees: Trees
     shares: Sequence[float]
+    reach: float
     measurements: Measurements
     features: np.ndarray
 
@@ -154,12 +159,22 @@ def joint_parts(
 
     def parts(output: int) -> LogitParts:
         contributions, mean = beside.trees.contributions(beside.features, output)
-        share = beside.shares[output]
-        base = share * (whole[output] - values[output].sum()) + (1 - share) * mean
-        return LogitParts(float(base), share * values[output], (1 - share) * contributions)
+        network = LogitParts(float(whole[output] - values[output].sum()), values[output], np.zeros(0))
+        trees = LogitParts(mean, np.zeros(0), contributions)
+        return joined_parts(network, trees, beside.shares[output], beside.reach if output == 0 else math.inf)
 
     mi = parts(0)
     return {name: mi if name == "mi" else product_parts(mi, parts(OUTPUTS.index(name))) for name in outputs}
+
+
+def joined_parts(network: LogitParts, trees: LogitParts, share: float, reach: float) -> LogitParts:
+    """The parts of a joint logit: network + (1 - share) (trees - network), the second of which is `reach` at most."""
+    of_trees = 1 - share
+    moved = of_trees * (trees.logit - network.logit)
+    if abs(moved) > reach:
+        of_trees *= reach / abs(moved)
+    base = (1 - of_trees) * network.base + of_trees * trees.base
+    return LogitParts(base, (1 - of_trees) * network.leads, of_trees * trees.features)
 
 
 def product_parts(mi: LogitParts, site: LogitParts) -> LogitParts:

@@ -80,7 +80,8 @@ class LeadStates:
         """Q against table 3 of the Universal Definition, which has no limit for V1."""
         q_ms, q_mv = row["q_ms"], -row["q_mv"]
         if self.criteria is None or lead in ("V1", "aVR"):
-            return State("q", lead, {"q_ms": round(q_ms), "q_mv": _mv(q_mv)})
+            is_small = q_ms < Q_MS or q_mv < Q_MV
+            return State("q_small" if is_small else "q", lead, {"q_ms": round(q_ms), "q_mv": _mv(q_mv)})
         if lead in ("V2", "V3"):
             over = q_ms > Q_ANY_MS
             shown = {"q_ms": max(round(q_ms), round(Q_ANY_MS) + 1) if over else round(q_ms), "q_mv": _mv(q_mv)}

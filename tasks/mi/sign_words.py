@@ -9,6 +9,7 @@ from cardiac.leads import LEADS
 # numbers; of all else there may be a least and a greatest.
 MESSAGES = {
     "q": "Q {q_ms} ms wide and {q_mv} mV deep in {leads}",
+    "q_small": "small Q, {q_ms} ms wide and {q_mv} mV deep, in {leads}",
     "q_over": "Q {q_ms} ms wide and {q_mv} mV deep in {leads} (counts from {limit_ms} ms and {limit_mv} mV)",
     "q_alone": "Q {q_ms} ms wide and {q_mv} mV deep in {leads} (counts from {limit_ms} ms and {limit_mv} mV in two leads "
     "side by side)",

@@ -1,6 +1,7 @@
 """Evidence of network and trees together: it adds up to the joint logit, and each takes part by its share."""
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from tasks.mi.evidence import (
     evidence_document,
     evidence_of,
     gather_evidence,
+    joined_parts,
     lead_values,
     product_parts,
 )
@@ -65,7 +67,7 @@ def trees() -> Trees:
 @pytest.fixture(scope="module")
 def beside(trees, inferior) -> BesideNetwork:
     measurements = assess_record(inferior.record).measurements
-    return BesideNetwork(trees, SHARES, measurements, features_of(measurements))
+    return BesideNetwork(trees, SHARES, math.inf, measurements, features_of(measurements))
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +78,13 @@ def gathered(beside):
 def joint_probabilities(signal: np.ndarray, beside: BesideNetwork) -> np.ndarray:
     """(7,), as the decision takes them before calibration."""
     pooled = np.concatenate([pool_windows(*each) for each in zip(entangled(signal[None]), PLANS, strict=True)], axis=1)
-    return joint(pooled[0], beside.trees(beside.features)[0], beside.shares)
+    return joint(pooled[0], beside.trees(beside.features)[0], beside.shares, beside.reach)
 
 
-def test_leads_and_record_and_base_are_the_joint_logit(gathered, beside):
+@pytest.mark.parametrize("reach", [math.inf, 1.5, 0.3, 0.01, 0.0])
+def test_leads_and_record_and_base_are_the_joint_logit(beside, reach):
+    beside = replace(beside, reach=reach)
+    gathered = gather_evidence(SIGNAL, entangled, PLANS, 100.0, OUTPUTS, beside)
     p = joint_probabilities(SIGNAL, beside)
     for index, (name, evidence) in enumerate(gathered.items()):
         whole = evidence.parts.base + evidence.leads.sum() + evidence.parts.record
@@ -119,6 +124,23 @@ def test_moments_are_the_network_s(gathered):
         assert np.array_equal(evidence.probabilities, alone[name].probabilities)
         assert np.array_equal(evidence.starts_s, alone[name].starts_s)
         assert alone[name].parts is None
+
+
+def test_within_their_reach_trees_have_their_share_and_beyond_it_less():
+    network = LogitParts(-1.0, np.full(12, 0.25), np.zeros(0))  # up to 2
+    inside = joined_parts(network, LogitParts(-2.0, np.zeros(0), np.full(4, 1.5)), 0.5, 1.5)  # to 4: moves it by 1
+    assert np.allclose(inside.leads, 0.125)
+    assert np.allclose(inside.features, 0.75)
+    assert inside.base == -1.5
+    beyond = joined_parts(
+        network, LogitParts(-1.0, np.zeros(0), np.full(4, 2.25)), 0.5, 1.5
+    )  # to 8: would move it by 3
+    assert np.allclose(beyond.features, 0.25 * 2.25)
+    assert np.allclose(beyond.leads, 0.75 * 0.25)
+    assert beyond.logit == pytest.approx(2.0 + 1.5)
+    downwards = joined_parts(network, LogitParts(-9.0, np.zeros(0), np.full(4, 0.75)), 0.5, 1.5)  # to -6: by -4
+    assert downwards.logit == pytest.approx(2.0 - 1.5)
+    assert np.allclose(downwards.features, 0.5 * 1.5 / 4 * 0.75)
 
 
 @pytest.mark.parametrize("begin", [(-6.0, -4.0), (0.0, 3.0), (9.0, -9.0)])
@@ -167,7 +189,7 @@ def test_a_document_of_a_network_alone_is_as_before():
 def with_trees(detector, trees) -> Detector:
     """The shipped networks with trees that know nothing beside them."""
     rule = detector.decisions.rule
-    return Detector(replace(detector.bundle, trees=trees), Decisions(rule, SHARES, rule))
+    return Detector(replace(detector.bundle, trees=trees), Decisions(rule, SHARES, rule, 2.0))
 
 
 def test_the_detector_explains_what_it_joins(with_trees, inferior):

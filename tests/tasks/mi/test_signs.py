@@ -80,6 +80,11 @@ def test_a_q_counts_where_the_definition_has_it(healthy):
 def test_limits_are_left_out_where_the_qrs_is_wide(healthy):
     wide = replace(with_q(healthy, "III", 44, -0.3), values={**healthy.values, "qrs_ms": 120.0})
     assert texts(wide, III_q=0.4) == ["Q 44 ms wide and 0.30 mV deep in III"]
+    small = with_q(wide, "V2", 12, -0.05)
+    assert texts(small, III_q=0.4, V2_q=0.3) == [
+        "Q 44 ms wide and 0.30 mV deep in III",
+        "small Q, 12 ms wide and 0.05 mV deep, in V2",
+    ]
     raised = replace(with_table(wide, "V2", st_j_mv=0.31), values=wide.values)
     assert texts(raised, V2_st_j=0.4) == ["ST raised by 0.31 mV at J in V2"]
 
