@@ -169,10 +169,10 @@ class Detector:
             first = telling_part(self.logits(signal)[0], self.plans[0], round(EXPLAINED_S * fs_hz))
             signal = signal[:, first : first + round(EXPLAINED_S * fs_hz)]
         outputs = ("mi", *finding.sites)
-        gathered = gather_evidence(signal, self.logits, self.plans, fs_hz, outputs, self._beside_network(record))
+        gathered = gather_evidence(signal, self.logits, self.plans, fs_hz, outputs, self.beside_network(record))
         return {name: replace(each, starts_s=each.starts_s + first / fs_hz) for name, each in gathered.items()}
 
-    def _beside_network(self, record: Record) -> BesideNetwork | None:
+    def beside_network(self, record: Record) -> BesideNetwork | None:
         """The trees and what they see of a record; None where there are none, or nothing can be measured."""
         if not self.bundle.trees:
             return None

@@ -1,15 +1,18 @@
-"""Is the evidence true to the detector? Leads taken away by it and at random, moments read alone, leads of each site.
+"""Is the evidence true to the detector? Leads taken away by it and at random, moments read alone, leads and signs of each site.
 
-    python -m benchmarks.evidence --data data/aiijc
+    python -m benchmarks.evidence --data data/aiijc                     # ten minutes of one core
+    python -m benchmarks.evidence --data data/aiijc --records 100
 
-Over all true infarctions of the training part, which the shipped networks were taught: this asks whether the evidence
-says what the networks look at, not whether they are right.
+Over the true infarctions of the training part, which the shipped detector was taught: this asks whether the evidence says
+what the detector looks at, not whether it is right. A lead that is taken away is flat for the networks, and for the trees
+the record is measured again with that lead flat.
 """
 
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,37 +20,123 @@ from tqdm import tqdm
 
 from cardiac.errors import CardiacError
 from cardiac.leads import LEADS
+from cardiac.measurements.measure import measure_record
 from cardiac.metrics import bootstrap_weights, with_interval
-from cardiac.records import read_record
+from cardiac.quality.assess import Quality, assess_quality
+from cardiac.records import Record, read_record
 from cardiac.signals import prepare_signal
 from cardiac.windows import pool_windows, sigmoid, window_starts
 from inference import Detector
 from tasks.mi import BUNDLE
 from tasks.mi.datasets import Dataset, read_dataset
-from tasks.mi.evidence import lead_values, output_logits
-from tasks.mi.labels import SITES
+from tasks.mi.evidence import (
+    BesideNetwork,
+    gather_evidence,
+    joint_parts,
+    lead_values,
+    leads_of_features,
+    output_logits,
+)
+from tasks.mi.features import features_of
+from tasks.mi.joining import joint
+from tasks.mi.labels import OUTPUTS, SITES
+from tasks.mi.signs import Sign
 
 TAKEN = (1, 2, 3, 4, 6)  # leads taken away
 PIECE_S = 2.5  # of a recording, read by itself
+N_ORDERS = (2, 4, 16)
 EXPECTED = {"inferior": ("II", "III", "aVF"), "anteroseptal": ("V1", "V2", "V3", "V4")}
+TERRITORY = {
+    **EXPECTED,
+    "septal": ("V1", "V2"),
+    "anterior": ("V2", "V3", "V4"),
+    "lateral": ("I", "aVL", "V5", "V6"),
+    "anterolateral": ("I", "aVL", "V3", "V4", "V5", "V6"),
+}
+NAMED = {  # by limit of the definition, the messages that say so
+    "pathological_q": ("q", "q_over", "q_wide", "q_alone", "qs"),
+    "t_inversion": ("t_inverted",),
+    "st_elevation": ("st_raised", "st_raised_alone", "st_raised_free"),
+}
+LESSER = ("q_small", "q_under", "q_narrow", "q_alone", "q", "qs", "r_hardly", "r_low", "r_poor", "q_over_r", "s_over_r")
 
 
-def occlusion_values(signal: np.ndarray, detector: Detector) -> np.ndarray:
+@dataclass(frozen=True)
+class FlatLeads:
+    """What a detector says of a record of which some leads are flat. signal : prepared, (12, n).  quality : of the whole."""
+
+    detector: Detector
+    record: Record
+    signal: np.ndarray
+    quality: Quality
+
+    def probabilities(self, kept: np.ndarray) -> np.ndarray:
+        """Joint probabilities before calibration, (n, 7). kept : bool (n, 12)."""
+        stage_logits = self.detector.logits(self.signal * kept[:, :, None].astype(np.float32))
+        pooled = [pool_windows(*each) for each in zip(stage_logits, self.detector.plans, strict=True)]
+        decisions, trees = self.detector.decisions, None
+        if self.detector.bundle.trees:
+            trees = np.array([self._trees(each) for each in kept])
+        return joint(np.concatenate(pooled, axis=1), trees, decisions.shares, decisions.reach)
+
+    def _trees(self, kept: np.ndarray) -> np.ndarray:
+        """What the trees say, (7,); NaN where nothing is left to be measured."""
+        flat = replace(self.record, signal=self.record.signal * kept[:, None].astype(np.float32))
+        features = features_of(measure_record(flat, self.quality))
+        return np.full(1 + len(SITES), np.nan) if features is None else self.detector.bundle.trees(features)[0]
+
+    def logits(self, kept: np.ndarray) -> np.ndarray:
+        """Joint logits of an infarction and of one at each site, (n, 7)."""
+        p = self.probabilities(kept)
+        p[:, 1:] *= p[:, :1]
+        return np.log(p) - np.log1p(-p)
+
+
+@dataclass(frozen=True)
+class SiteSigns:
+    """The signs named for an infarction at a labelled site, and the record's leads over each limit of the definition."""
+
+    row: int
+    site: str
+    signs: tuple[Sign, ...]
+    criteria: Mapping[str, Sequence[str]]
+
+    def is_over(self, limit: str) -> bool:
+        """Whether a lead of the site's territory is over the limit."""
+        return bool({*self.criteria[limit]} & {*TERRITORY[self.site]})
+
+    def is_named(self, messages: Sequence[str]) -> bool:
+        """Whether one of these speaks for the site, in a lead of its territory."""
+        return any(
+            sign.value > 0 and sign.message in messages and ({*sign.leads} & {*TERRITORY[self.site]} or not sign.leads)
+            for sign in self.signs
+        )
+
+
+def occlusion_values(leads: FlatLeads) -> np.ndarray:
     """Logit with all leads less that without each one alone, (7, 12)."""
-    plans = detector.plans
-    kept = np.concatenate([np.ones((1, 12)), 1 - np.eye(12)])
-    logits = output_logits(detector.logits(signal * kept[:, :, None].astype(np.float32)), plans)
+    logits = leads.logits(np.concatenate([np.ones((1, 12), bool), ~np.eye(12, dtype=bool)]))
     return (logits[:1] - logits[1:]).T
 
 
-def probability_without(signal: np.ndarray, orders: np.ndarray, detector: Detector) -> np.ndarray:
+def shapley_values(leads: FlatLeads, beside: BesideNetwork | None, n_orders: int) -> np.ndarray:
+    """The leads' values as `Detector.explain` gives them, over so many orders, (7, 12)."""
+    detector = leads.detector
+    values, whole = lead_values(leads.signal, detector.logits, detector.plans, n_orders, together=beside is None)
+    if beside is None:
+        return values
+    logits = output_logits([each[None] for each in whole], detector.plans, together=False)[0]
+    taken_apart = joint_parts(values, logits, beside, OUTPUTS)
+    return np.array([each.leads + leads_of_features(each.features)[0] for each in taken_apart.values()])
+
+
+def probability_without(orders: np.ndarray, leads: FlatLeads) -> np.ndarray:
     """Probability of infarction after the first 1, 2, 3, 4 and 6 leads of each order are flat, (n_orders, 5)."""
-    kept = np.ones((len(orders), len(TAKEN), 12), np.float32)
+    kept = np.ones((len(orders), len(TAKEN), 12), bool)
     for index, order in enumerate(orders):
         for step, count in enumerate(TAKEN):
-            kept[index, step, order[:count]] = 0
-    outputs = detector.logits(signal * kept.reshape(-1, 12, 1))
-    return sigmoid(output_logits(outputs, detector.plans)[:, 0]).reshape(len(orders), len(TAKEN))
+            kept[index, step, order[:count]] = False
+    return leads.probabilities(kept.reshape(-1, 12))[:, 0].reshape(len(orders), len(TAKEN))
 
 
 def probability_of_pieces(signal: np.ndarray, detector: Detector) -> np.ndarray:
@@ -61,39 +150,54 @@ def probability_of_pieces(signal: np.ndarray, detector: Detector) -> np.ndarray:
     return np.array([in_whole, [pool_windows(each, plan)[0] for each in detector.logits(pieces)[0]]])
 
 
-def measure(
-    dataset: Dataset, detector: Detector, n_random: int
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Of true infarctions: by way of choosing leads the loss of probability (n, 5) and the leads' values (n, 7, 12),
-    and by way of choosing 2.5 s their probability when read alone (n,).
+@dataclass
+class Measured:
+    """Of true infarctions, by way of choosing: leads' loss of probability (n, 5) and values (n, 7, 12), and the probability of
+    2.5 s read alone (n,); and of each record the signs by labelled site, with the leads over the limits.
     """
-    ways: dict[str, list[np.ndarray]] = {}
-    values: dict[str, list[np.ndarray]] = {}
-    alone: dict[str, list[np.ndarray]] = {"that the windows name": [], "at random": [], "that they name last": []}
-    plans = detector.plans
-    rng = np.random.default_rng(0)
-    for source in tqdm(
-        [dataset.sources[row] for row in np.flatnonzero(dataset.infarction)], unit="record", disable=None
-    ):
-        record = read_record(source)
+
+    ways: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    values: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    alone: dict[str, list[np.ndarray]] = field(
+        default_factory=lambda: {"that the windows name": [], "at random": [], "that they name last": []}
+    )
+    signs: list[SiteSigns] = field(default_factory=list)
+
+
+def measure(dataset: Dataset, rows: np.ndarray, detector: Detector, n_random: int) -> Measured:
+    """All of it, of these rows."""
+    measured, rng = Measured(), np.random.default_rng(0)
+    for row in tqdm(rows, unit="record", disable=None):
+        record = read_record(dataset.sources[row])
         signal = prepare_signal(record.signal, record.fs_hz, detector.spec)
-        orders = {f"Shapley, {n} orders": lead_values(signal, detector.logits, plans, n)[0] for n in (2, 4, 16)}
-        orders["occlusion of single leads"] = occlusion_values(signal, detector)
-        for name, each in orders.items():
-            values.setdefault(name, []).append(each)
-        chosen = [np.argsort(-each[0]) for each in orders.values()]
-        drawn = [rng.permutation(12) for _ in range(n_random)]
-        whole = probability_without(signal, np.zeros((1, 0), int), detector)[0, 0]
-        lost = whole - probability_without(signal, np.array([*chosen, *drawn]), detector)
-        for name, each in zip(orders, lost, strict=False):
-            ways.setdefault(name, []).append(each)
-        ways.setdefault("at random", []).append(lost[len(orders) :].mean(axis=0))
+        leads, beside = FlatLeads(detector, record, signal, assess_quality(record)), detector.beside_network(record)
+        values = {f"Shapley, {n} orders": shapley_values(leads, beside, n) for n in N_ORDERS}
+        values["occlusion of single leads"] = occlusion_values(leads)
+        orders = [np.argsort(-each[0]) for each in values.values()] + [rng.permutation(12) for _ in range(n_random)]
+        whole = leads.probabilities(np.ones((1, 12), bool))[0, 0]
+        lost = whole - probability_without(np.array(orders), leads)
+        for name, own, loss in zip(values, values.values(), lost, strict=False):
+            measured.values.setdefault(name, []).append(own)
+            measured.ways.setdefault(name, []).append(loss)
+        measured.ways.setdefault("at random", []).append(lost[len(values) :].mean(axis=0))
         in_whole, read = probability_of_pieces(signal, detector)
-        for each, probability in zip(
-            alone.values(), (read[in_whole.argmax()], read.mean(), read[in_whole.argmin()]), strict=True
-        ):
+        told = (read[in_whole.argmax()], read.mean(), read[in_whole.argmin()])
+        for each, probability in zip(measured.alone.values(), told, strict=True):
             each.append(probability)
-    return tuple({name: np.stack(each) for name, each in measured.items()} for measured in (ways, values, alone))
+        labelled = [site for site, is_there in zip(SITES, dataset.sites[row], strict=True) if is_there]
+        measured.signs += site_signs(int(row), signal, detector, beside, labelled)
+    return measured
+
+
+def site_signs(
+    row: int, signal: np.ndarray, detector: Detector, beside: BesideNetwork | None, sites: Sequence[str]
+) -> list[SiteSigns]:
+    """The signs of an infarction at each of these sites; none where the network alone was asked."""
+    criteria = beside.measurements.criteria() if beside else None
+    if criteria is None or not sites:
+        return []
+    gathered = gather_evidence(signal, detector.logits, detector.plans, detector.spec.fs_hz, sites, beside)
+    return [SiteSigns(row, site, each.signs, criteria) for site, each in gathered.items()]
 
 
 def means_with_interval(patients: np.ndarray) -> Callable[[np.ndarray], str]:
@@ -138,6 +242,9 @@ def print_lead_weights(values: np.ndarray, sites: np.ndarray) -> None:
     print("| site | records | " + " | ".join(LEADS) + " | three strongest |")
     print("|---" * (3 + len(LEADS)) + "|")
     for index, site in enumerate(SITES):
+        if not sites[:, index].any():
+            print(f"| {site} | 0 |" + " |" * (1 + len(LEADS)))
+            continue
         mean = values[sites[:, index], 1 + index].mean(axis=0)
         share = np.maximum(mean, 0) / max(np.maximum(mean, 0).sum(), 1e-9)
         strongest = ", ".join(LEADS[lead] for lead in np.argsort(-mean)[:3])
@@ -148,31 +255,68 @@ def print_lead_weights(values: np.ndarray, sites: np.ndarray) -> None:
             print(f"| {site}: {', '.join(EXPECTED[site])} together | | {together:.2f}" + " |" * (1 + len(LEADS)))
 
 
+def print_signs(found: Sequence[SiteSigns], patients: np.ndarray) -> None:
+    """Of each site, how often what is over a limit in its territory is named for it, and what is named where nothing is."""
+    heads = [
+        "Q over the limit there", "and named", "no Q over it", "but a smaller Q, or R that is lost", "T inverted there",
+        "and named", "ST raised there", "and named",
+    ]  # fmt: skip
+    print(f"| site | records | {' | '.join(heads)} |")
+    print("|---" * (2 + len(heads)) + "|")
+
+    def share(of: Sequence[SiteSigns], messages: Sequence[str]) -> str:
+        if not of:
+            return ""
+        cell = means_with_interval(patients[[each.row for each in of]])
+        return cell(np.array([each.is_named(messages) for each in of], dtype=float))
+
+    for site in SITES:
+        own = [each for each in found if each.site == site]
+        over = {limit: [each for each in own if each.is_over(limit)] for limit in NAMED}
+        cells = [len(over["pathological_q"]), share(over["pathological_q"], NAMED["pathological_q"])]
+        rest = [each for each in own if not each.is_over("pathological_q")]
+        cells += [len(rest), share(rest, LESSER)]
+        for limit in ("t_inversion", "st_elevation"):
+            cells += [len(over[limit]), share(over[limit], NAMED[limit])]
+        print(f"| {site} | {len(own)} | {' | '.join(map(str, cells))} |")
+
+
 def main() -> int:
     """Print the tables. 0, or 1 with a sentence on standard error."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = Path(os.environ.get("ECG_DATA", "data")) / "aiijc"
     parser.add_argument("--data", type=Path, default=default, help="the data set's folder (%(default)s)")
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help="folder of the weights and their card")
+    parser.add_argument("--records", type=int, help="so many of the infarctions, drawn at random (all)")
     parser.add_argument("--random", type=int, default=10, help="random orders a record (%(default)s)")
     options = parser.parse_args()
     try:
         dataset, detector = read_dataset(options.data), Detector.load(options.bundle)
-        ways, values, alone = measure(dataset, detector, options.random)
+        rows = np.flatnonzero(dataset.infarction)
+        if options.records and options.records < len(rows):
+            rows = np.sort(np.random.default_rng(0).choice(rows, options.records, replace=False))
+        measured = measure(dataset, rows, detector, options.random)
     except CardiacError as error:
         print(error, file=sys.stderr)
         return 1
-    true = dataset.infarction
-    print(
-        f"Mean loss of the probability of infarction over {true.sum()} true infarctions, 95 % intervals over patients.\n"
+    ways, alone, values = (
+        {name: np.stack(each) for name, each in of.items()} for of in (measured.ways, measured.alone, measured.values)
     )
-    cell = means_with_interval(dataset.patients[true])
+    print(
+        f"Mean loss of the probability of infarction over {len(rows)} true infarctions, 95 % intervals over patients.\n"
+    )
+    cell = means_with_interval(dataset.patients[rows])
     print_faithfulness(ways, cell)
-    print("\nMean probability of infarction of 2.5 s of each of these recordings, read alone.\n")
+    print("\nMean probability of infarction of 2.5 s of each of these recordings, read alone by the networks.\n")
     print_moments(alone, cell)
     for name in ("Shapley, 16 orders", "occlusion of single leads"):
         print(f"\nShare of each lead in what speaks for a site, over the infarctions there ({name}).\n")
-        print_lead_weights(values[name], dataset.sites[true])
+        print_lead_weights(values[name], dataset.sites[rows])
+    if measured.signs:
+        print(
+            "\nWhat is over a limit of the Universal Definition in a site's territory, and what the signs say of it there.\n"
+        )
+        print_signs(measured.signs, dataset.patients)
     return 0
 
 

@@ -226,14 +226,19 @@ def _moments(
 
 def _with_trees(evidence: Evidence, taken_apart: LogitParts, beside: BesideNetwork) -> Evidence:
     """The evidence of the joint logit in place of the network's."""
-    by_lead = np.bincount(LEAD_OF, taken_apart.features, minlength=len(LEADS) + 1)
-    trees, record = by_lead[:-1], float(by_lead[-1])
+    trees, record = leads_of_features(taken_apart.features)
     return replace(
         evidence,
         leads=taken_apart.leads + trees,
         parts=Parts(taken_apart.base, taken_apart.leads, trees, record),
         signs=name_signs(beside.measurements, beside.features, taken_apart.features),
     )
+
+
+def leads_of_features(values: np.ndarray) -> tuple[np.ndarray, float]:
+    """Sums of the features' values by lead, (12,), and of those that are of no lead."""
+    by_lead = np.bincount(LEAD_OF, values, minlength=len(LEADS) + 1)
+    return by_lead[:-1], float(by_lead[-1])
 
 
 def telling_part(logits: np.ndarray, plan: WindowPlan, length: int) -> int:
