@@ -70,7 +70,7 @@ class LeadStates:
             return State("r2", lead, {"r2_mv": _mv(row["r2_mv"])}) if row["r2_mv"] > 0 else None
         if not row["r_mv"] > 0:
             return None
-        if row["r_mv"] <= min(HARDLY_R_MV, -row["s_mv"]) and not row["q_mv"] < 0:
+        if row["r_mv"] <= HARDLY_R_MV and row["s_mv"] <= -row["r_mv"] and not row["q_mv"] < 0:
             return State("r_hardly", lead, {"r_mv": _mv(row["r_mv"])})
         if wave == "Q":
             return State("q_none", lead)
@@ -114,7 +114,7 @@ class LeadStates:
 
 
 def _t(lead: str, row: Mapping[str, float]) -> State | None:
-    t_mv, r_mv = row["t_mv"], np.fmax(row["r_mv"], row["r2_mv"])
+    t_mv, r_mv = row["t_mv"], _highest_r(row)
     if math.isnan(t_mv):
         return None
     low = t_mv < LOW_T_SHARE * r_mv
@@ -129,8 +129,8 @@ def _r(lead: str, row: Mapping[str, float]) -> State:
 
 def _qrs(lead: str, row: Mapping[str, float]) -> State:
     """Which of R and what goes downwards is the greater."""
-    r_mv = np.fmax(row["r_mv"], row["r2_mv"])
-    s_mv, q_mv = (np.nan_to_num(-row[name]) for name in ("s_mv", "q_mv"))
+    r_mv = _highest_r(row)
+    s_mv, q_mv = (-row[name] if row[name] < 0 else 0.0 for name in ("s_mv", "q_mv"))
     if max(s_mv, q_mv) > r_mv:
         deeper = {"s_mv": _mv(s_mv)} if s_mv >= q_mv else {"q_mv": _mv(q_mv)}
         return State("s_over_r" if s_mv >= q_mv else "q_over_r", lead, {**deeper, "r_mv": _mv(r_mv)})
@@ -157,6 +157,11 @@ def state_of_progression(measurements: Measurements) -> State:
     r_mv = [_mv(each) for each in np.nan_to_num(measurements.table["r_mv"][rows])]
     grows = "r_grows" if (np.diff(r_mv) > 0).all() else "r_does_not_grow"
     return State("r_poor" if r_mv[PROGRESSION.index("V3")] <= LOW_R_MV else grows, "", {"each_mv": r_mv})
+
+
+def _highest_r(row: Mapping[str, float]) -> float:
+    """The higher of R and R', 0 where there is neither."""
+    return max(each if each > 0 else 0.0 for each in (row["r_mv"], row["r2_mv"]))
 
 
 def _mv(value: float) -> float:

@@ -133,8 +133,7 @@ def _spoken(
             of_record[None if name in OF_CHEST else VOLTAGES.get(name, name)] += value
     for (lead, wave), value in of_wave.items():
         state = states.of(lead, wave) if wave else None
-        dips = features[FEATURES.index(f"{lead}_q")] > 0
-        if state and not (state.message == "q_none" and wave == "Q" and dips and value > 0):
+        if state and not (state.message == "q_none" and value > 0 and features[FEATURES.index(f"{lead}_q")] > 0):
             yield state, value
     for name, value in of_record.items():
         state = state_of_record(measurements, name) if name else state_of_progression(measurements)

@@ -106,6 +106,8 @@ def test_qs_and_next_to_it(healthy):
     assert texts(chest, V1_q=0.3, V2_r=0.3, V3_initial_40=0.3) == ["QS in V1 to V3"]
     hardly = with_table(healthy, "V2", qs=False, q_mv=NOTHING, r_mv=0.041, s_mv=-1.2)
     assert texts(hardly, V2_r=0.3, V2_qs=0.4) == ["hardly any R before S in V2 (0.04 mV)"]
+    assert texts(with_table(hardly, "V2", s_mv=NOTHING), V2_r=0.3) == ["R only 0.04 mV in V2"]
+    assert texts(with_table(hardly, "V2", s_mv=-0.03), V2_r=0.3) == ["R only 0.04 mV in V2"]
 
 
 def test_r_is_said_of_each_lead(healthy):
