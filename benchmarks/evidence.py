@@ -11,7 +11,7 @@ the record is measured again with that lead flat.
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -58,7 +58,7 @@ NAMED = {  # by limit of the definition, the messages that say so
     "t_inversion": ("t_inverted",),
     "st_elevation": ("st_raised", "st_raised_alone", "st_raised_free"),
 }
-LESSER = ("q_small", "q_under", "q_narrow", "q_alone", "q", "qs", "r_hardly", "r_low", "r_poor", "q_over_r", "s_over_r")
+LESSER = ("q_small", "q_under", "q_narrow", "q_alone", "r_hardly", "r_low", "r_poor")
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,14 @@ class SiteSigns:
             sign.value > 0 and sign.message in messages and ({*sign.leads} & {*TERRITORY[self.site]} or not sign.leads)
             for sign in self.signs
         )
+
+    @property
+    def is_strongest_there(self) -> bool:
+        """Whether what speaks most for the site is in its territory, by at least half of the leads that it names."""
+        if not self.signs or self.signs[0].value <= 0:
+            return False
+        leads = self.signs[0].leads
+        return len({*leads} & {*TERRITORY[self.site]}) * 2 >= max(len(leads), 1)
 
 
 def occlusion_values(leads: FlatLeads) -> np.ndarray:
@@ -258,22 +266,23 @@ def print_lead_weights(values: np.ndarray, sites: np.ndarray) -> None:
 def print_signs(found: Sequence[SiteSigns], patients: np.ndarray) -> None:
     """Of each site, how often what is over a limit in its territory is named for it, and what is named where nothing is."""
     heads = [
-        "Q over the limit there", "and named", "no Q over it", "but a smaller Q, or R that is lost", "T inverted there",
-        "and named", "ST raised there", "and named",
+        "strongest sign there", "Q over the limit there", "and named", "no Q over it", "but a smaller Q, or R that is lost",
+        "T inverted there", "and named", "ST raised there", "and named",
     ]  # fmt: skip
     print(f"| site | records | {' | '.join(heads)} |")
     print("|---" * (2 + len(heads)) + "|")
 
+    def mean(of: Sequence[SiteSigns], flags: Iterable[bool]) -> str:
+        return means_with_interval(patients[[each.row for each in of]])(np.array([*flags], dtype=float)) if of else ""
+
     def share(of: Sequence[SiteSigns], messages: Sequence[str]) -> str:
-        if not of:
-            return ""
-        cell = means_with_interval(patients[[each.row for each in of]])
-        return cell(np.array([each.is_named(messages) for each in of], dtype=float))
+        return mean(of, (each.is_named(messages) for each in of))
 
     for site in SITES:
         own = [each for each in found if each.site == site]
         over = {limit: [each for each in own if each.is_over(limit)] for limit in NAMED}
-        cells = [len(over["pathological_q"]), share(over["pathological_q"], NAMED["pathological_q"])]
+        cells: list[int | str] = [mean(own, (each.is_strongest_there for each in own))]
+        cells += [len(over["pathological_q"]), share(over["pathological_q"], NAMED["pathological_q"])]
         rest = [each for each in own if not each.is_over("pathological_q")]
         cells += [len(rest), share(rest, LESSER)]
         for limit in ("t_inversion", "st_elevation"):

@@ -124,6 +124,21 @@ def test_a_sign_is_named_for_a_site_in_its_territory(sign, is_named):
     assert replace(of, site="anterior").is_over("t_inversion")
 
 
+@pytest.mark.parametrize(
+    ("signs", "is_there"),
+    [
+        ((Q,), True),
+        ((replace(Q, leads=("II", "V4")), Q), True),
+        ((replace(Q, leads=("II", "V4", "V5")), Q), False),  # most of it elsewhere
+        ((replace(Q, leads=()), Q), False),  # of the record
+        ((replace(Q, value=-0.5),), False),
+        ((), False),
+    ],
+)
+def test_the_strongest_sign_is_where_the_infarction_is(signs, is_there):
+    assert SiteSigns(0, "inferior", signs, CRITERIA).is_strongest_there == is_there
+
+
 def test_signs_of_each_site_are_counted(capsys):
     signs = [
         SiteSigns(0, "inferior", (Q,), CRITERIA),
@@ -132,8 +147,10 @@ def test_signs_of_each_site_are_counted(capsys):
     ]
     evidence.print_signs(signs, np.array([10, 11, 12]))
     rows = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]}
-    assert rows["inferior"][1:3] == ["2", "2"]
-    assert rows["inferior"][3].startswith("0.500 ")
-    assert rows["septal"][1:5] == ["1", "0", "", "1"]
-    assert rows["septal"][5].startswith("1.000 ")
+    assert [rows["inferior"][1], rows["inferior"][3]] == ["2", "2"]
+    assert rows["inferior"][2].startswith("0.500 ")
+    assert rows["inferior"][4].startswith("0.500 ")
+    assert [rows["septal"][1], *rows["septal"][3:6]] == ["1", "0", "", "1"]
+    assert rows["septal"][2].startswith("1.000 ")
+    assert rows["septal"][6].startswith("1.000 ")
     assert rows["lateral"][1] == "0"
