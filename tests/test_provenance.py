@@ -71,7 +71,7 @@ def test_a_changed_card_is_refused(case, runtime, bundle):
 
 
 @EACH_RUNTIME
-@pytest.mark.parametrize("name", ["weights.safetensors", "network.onnx"])
+@pytest.mark.parametrize("name", ["weights.safetensors", "network.onnx", "trees.npz"])
 def test_a_missing_file_is_refused(name, runtime, bundle, root, capsys):
     """By the runtime that does not run it as well: the checksum speaks of both."""
     (bundle / name).unlink()
@@ -104,10 +104,10 @@ def test_other_weights_are_refused(runtime, bundle, detector):
 
 
 @EACH_RUNTIME
-@pytest.mark.parametrize("layout", [0, 2, 1.5, "1", True, None, [1]])
+@pytest.mark.parametrize("layout", [0, 3, 1.5, "1", True, None, [1]])
 def test_an_unknown_format_is_refused(layout, runtime, bundle):
     change_card(bundle, lambda card: card.update(format=layout))
-    assert "and this program reads only format 1: use the version of the program that made" in refused(bundle, runtime)
+    assert "and this program reads only 1 and 2: use the version of the program that made" in refused(bundle, runtime)
 
 
 @EACH_RUNTIME
@@ -126,6 +126,7 @@ def test_runtimes_and_hand_agree_on_the_checksum(root, capsys):
     for name, sha256 in (
         ("weights.safetensors", card["weights_sha256"]),
         ("network.onnx", card["onnx"]["sha256"]),
+        ("trees.npz", card["trees"]["sha256"]),
     ):
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha256
     assert bundles.main(["check", str(folder)]) == 0
@@ -153,7 +154,7 @@ def test_findings_carry_the_checksum_of_a_sealed_card(runtime, bundle, root, tmp
         assert document["mi"]["threshold"] == 0.25
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "network.onnx"])
+@pytest.mark.parametrize("name", ["weights.safetensors", "network.onnx", "trees.npz"])
 def test_what_does_not_fit_its_card_is_not_sealed(name, bundle, capsys):
     change_card(bundle, set_threshold, seal=False)
     before = (bundle / "card.json").read_bytes()
@@ -164,9 +165,9 @@ def test_what_does_not_fit_its_card_is_not_sealed(name, bundle, capsys):
     (bundle / name).unlink()
     assert bundles.main(["seal", str(bundle)]) == 2
     assert (bundle / "card.json").read_bytes() == before
-    change_card(bundle, lambda card: card.update(format=2))
+    change_card(bundle, lambda card: card.update(format=3))
     assert bundles.main(["seal", str(bundle)]) == 2
-    assert "has format 2" in capsys.readouterr().err
+    assert "has format 3" in capsys.readouterr().err
 
 
 def test_the_seal_is_of_what_the_card_says_not_of_how_it_is_written(bundle, detector):

@@ -115,7 +115,7 @@ def _draw_text(
     axes.text(5, height - 5.6, record.record_id, color=INK, fontsize=12, fontweight="bold", va="center")
     if finding is not None:
         axes.text(5, height - 11.6, summary(finding), color=INK, fontsize=10.5, va="center")
-        _draw_lines(axes, finding, width, height - 17.2)
+        _draw_lines(axes, finding, evidence, width, height - 17.2)
     settled = f"{record.duration_s:.1f} s at {record.fs_hz:g} Hz"
     if evidence is not None and evidence.starts_s[0] > 0:
         settled = f"from {evidence.starts_s[0]:.1f} s of {settled}"
@@ -126,18 +126,29 @@ def _draw_text(
     axes.text(5, 4, foot, color=INK, fontsize=7.5, va="center")
 
 
-def _draw_lines(axes: Any, finding: Finding, width: float, base: float) -> None:
-    """What was measured, the leads over the limits, what else is out of its range, and what the tracing wants a look for."""
+def _draw_lines(axes: Any, finding: Finding, evidence: Evidence | None, width: float, base: float) -> None:
+    """What was measured, which of it spoke, the leads over the limits, what else is out of range, and what wants a look."""
     measured = finding.measurements
     if measured is not None:
         draw_parts(axes, measured_parts(measured), 5, base, 9.5, width - 10)
         base -= LINE_MM + 0.4
     lines = [] if measured is None else [[Part(criteria_line(measured))], remark_parts(measured)]
+    if evidence is not None and evidence.signs:  # there is room for three lines
+        lines = [[Part(signs_line(evidence))], [part for line in lines for part in line if part.text]]
     lines.append([Part("; ".join(finding.remarks))])
     for line in lines:
         if any(part.text for part in line):
             draw_parts(axes, line, 5, base, 7.5, width - 10)
             base -= LINE_MM
+
+
+def signs_line(evidence: Evidence) -> str:
+    """What was measured that spoke for an infarction, and against it, the strongest first; "" where nothing did."""
+    of_both = (
+        ("For", [each for each in evidence.signs if each.value > 0]),
+        ("Against", [each for each in evidence.signs if each.value < 0]),
+    )
+    return "   ".join(f"{word}: {'; '.join(each.text for each in signs)}" for word, signs in of_both if signs)
 
 
 def summary(finding: Finding) -> str:
