@@ -17,6 +17,7 @@ def fit_trees(
     targets: Sequence[tuple[np.ndarray, np.ndarray]],
     settings: Sequence[Mapping[str, Any]],
     monotone: np.ndarray | None = None,
+    begin_at: Sequence[np.ndarray | None] | None = None,
 ) -> Trees:
     """A sum of trees for each output, whose value is its logit.
 
@@ -24,22 +25,29 @@ def fit_trees(
     settings : of each output n_trees, of each of `seeds` models whose mean is taken, n_leaves, learning_rate,
     min_records, l2, feature_share, seed.  monotone : (n_outputs, n_features), 1 where an output may only rise with a
     feature, -1 where it may only fall.
+    begin_at : of each output logits of its rows, (m,), whose errors alone the trees learn: their sum is then to be added.
     Raises ConfigError for settings that LightGBM refuses.
     """
     boosters, base = [], np.zeros(len(targets))
     for output, ((rows, truth), own) in enumerate(zip(targets, settings, strict=True)):
         if min(truth.sum(), (~truth).sum()) < LEAST_POSITIVES:
-            base[output] = NOTHING_LEARNT
+            base[output] = NOTHING_LEARNT if begin_at is None or begin_at[output] is None else 0.0
             continue
         bounds = None if monotone is None else monotone[output]
         for index in range(own["seeds"]):
-            model = _booster(features[rows], truth, own, own["seed"] + index, bounds)
+            start = None if begin_at is None else begin_at[output]
+            model = _booster(features[rows], truth, own, own["seed"] + index, bounds, start)
             boosters.append((output, _scaled(model.dump_model(), 1 / own["seeds"])))
     return trees_of(boosters, base)
 
 
 def _booster(
-    features: np.ndarray, truth: np.ndarray, settings: Mapping[str, Any], seed: int, monotone: np.ndarray | None
+    features: np.ndarray,
+    truth: np.ndarray,
+    settings: Mapping[str, Any],
+    seed: int,
+    monotone: np.ndarray | None,
+    start: np.ndarray | None,
 ) -> Any:
     lightgbm = _library()
 
@@ -57,11 +65,12 @@ def _booster(
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
+        "boost_from_average": start is None,
     }
     if monotone is not None:
         parameters["monotone_constraints"] = [*map(int, monotone)]
     try:
-        data = lightgbm.Dataset(features, truth.astype(int), params={"verbosity": -1})
+        data = lightgbm.Dataset(features, truth.astype(int), init_score=start, params={"verbosity": -1})
         return lightgbm.train(parameters, data, settings["n_trees"])
     except lightgbm.basic.LightGBMError as error:
         raise ConfigError(f"trees cannot be trained by these settings ({first_line(error)}): change them") from error

@@ -4,7 +4,7 @@ import ast
 import os
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pandas as pd
 from cardiac.errors import DatasetError, first_line
 from cardiac.files import read_table
 from cardiac.leads import LEADS
-from cardiac.listing import PTBXL_INDEX
+from cardiac.listing import PTBXL_INDEX, Listing
 from cardiac.records import Record
 from tasks.mi.gains import restore_gains
 from tasks.mi.labels import (
@@ -41,7 +41,7 @@ class Dataset:
     table : one row a record: record_id, patient_id, age (years, NaN), sex (0 male, 1 female, NaN), noisy (bool, PTB-XL
         flags noise), ptbxl_infarction (1, 0 or NaN), strat_fold (1 to 10 or NaN).
     sources : a path, or a Record in memory, for each.  infarction : bool (n,).  sites : bool (n, 6).
-    layout : "task", "ptb-xl", "ptb-xl-filtered" or "simulated".  codes : float32 (n, n_auxiliary), PTB-XL's word on
+    layout : "task", "ptb-xl", "ptb-xl-filtered", "labels" or "simulated".  codes : float32 (n, n_auxiliary), PTB-XL's word on
     `labels.AUXILIARY`; NaN where there is none.  weak_datasets : records beside these with weaker labels, to learn from alone.
     """
 
@@ -85,6 +85,90 @@ def read_dataset(folder: str | Path, min_likelihood: float = 50.0) -> Dataset:
     )
 
 
+def read_labels(path: str | Path, listing: Listing) -> tuple[Dataset, list[str]]:
+    """The records of a table of labels, as the site exports it, that lie among recordings; and sentences on all others.
+
+    The table has record_name and the task's seven columns, and may have patient_id (without it, or where it is empty, a
+    record is a patient of its own) and verdict, of which "unreadable" leaves a record out. Every row that is not used, and
+    every recording without a row, is counted in a sentence that names the first.
+    Raises DatasetError for what is no such table, a name that stands in it twice, or recordings of which none has a label.
+    """
+    path = Path(path)
+    table = read_table(path, [RECORD_COLUMN, *COLUMNS.values()], text=[RECORD_COLUMN])
+    names, by_name = table[RECORD_COLUMN].to_list(), {each.record_id: Path(each.path) for each in listing.recordings}
+    found = [
+        name if name in by_name else name.removeprefix("'") for name in names
+    ]  # put before what looks like a formula
+    faults = [
+        fault or ("no recording" if name not in by_name else "")
+        for name, fault in zip(found, map(_label_fault, table.to_dict("records")), strict=True)
+    ]
+    used = np.array([not fault for fault in faults], dtype=bool)
+    sentences = [*_sentences(names, faults), *(sentence for _, sentence in listing.unread)]
+    if unlabelled := sorted(set(by_name) - set(found)):
+        sentences.append(f"{_count(unlabelled, 'recording has', 'recordings have')} no label: left out")
+    if not used.any():
+        raise DatasetError(
+            f"{path.name}: none of its {len(table)} rows is a label of one of {len(by_name)} recordings: "
+            f"give their folder with --data{''.join(f' ({each})' for each in sentences[:1])}"
+        )
+    patients, said = _patients(table, found)
+    kept = table[used]
+    about = pd.DataFrame({"record_id": np.array(found, dtype=object)[used], "patient_id": patients[used]})
+    about = about.assign(age=np.nan, sex=np.nan, noisy=False, ptbxl_infarction=np.nan, strat_fold=np.nan)
+    sites = kept[[COLUMNS[site] for site in SITES]].to_numpy(dtype=float) == 1
+    sources = [by_name[name] for name in about["record_id"]]
+    return Dataset(about, sources, sites.any(axis=1), sites, "labels"), [*sentences, said]
+
+
+LABEL_FAULTS = {
+    "no recording": ("row has", "rows have", "no recording"),
+    "unreadable": ("review says", "reviews say", "unreadable"),
+    "empty": ("row has", "rows have", "no label"),
+    "odd": ("row has", "rows have", "a cell that is not 0 or 1"),
+    "torn": ("row has", "rows have", "both a site and норма, or neither"),
+}
+
+
+def _label_fault(row: Mapping[str, object]) -> str:
+    """Why the label in a row cannot be used, a key of LABEL_FAULTS; "" where it can."""
+    if str(row.get("verdict", "")).strip().lower() == "unreadable":
+        return "unreadable"
+    cells = [pd.to_numeric(str(row[column]), errors="coerce") for column in COLUMNS.values()]
+    if all(pd.isna(row[column]) for column in COLUMNS.values()):
+        return "empty"
+    if any(cell not in (0, 1) for cell in cells):
+        return "odd"
+    has_site, is_norm = any(cells[: len(SITES)]), bool(cells[-1])
+    return "torn" if has_site == is_norm else ""
+
+
+def _sentences(names: Sequence[str], faults: Sequence[str]) -> list[str]:
+    """One for each kind of row that is left out."""
+    by_fault = {key: [name for name, fault in zip(names, faults, strict=True) if fault == key] for key in LABEL_FAULTS}
+    return [
+        f"{_count(by_fault[key], one, many)} {what}: left out"
+        for key, (one, many, what) in LABEL_FAULTS.items()
+        if by_fault[key]
+    ]
+
+
+def _count(names: Sequence[str], one: str, many: str) -> str:
+    return f"{len(names)} {one if len(names) == 1 else many} (first {names[0]!r})"
+
+
+def _patients(table: pd.DataFrame, names: Sequence[str]) -> tuple[np.ndarray, str]:
+    """Whose each row is, text (n,), and a sentence on it; a record whose patient is not known is its own."""
+    alone = np.array([f"record {name}" for name in names], dtype=object)
+    if "patient_id" not in table:
+        return alone, "No column patient_id: every record is taken for a patient of its own."
+    stated = table["patient_id"]
+    patients = np.where(stated.isna(), alone, stated.astype(str))
+    n_patients = stated.nunique()
+    missing = f"; {int(stated.isna().sum())} records without one are their own" if stated.isna().any() else ""
+    return patients, f"{n_patients} patients by patient_id{missing}."
+
+
 def read_weak_datasets(dataset: Dataset, folders: Sequence[str | Path]) -> Dataset:
     """The data set with weak ones beside it: PTB-XL's records in these folders, without those that it holds already.
 
@@ -97,12 +181,12 @@ def read_weak_datasets(dataset: Dataset, folders: Sequence[str | Path]) -> Datas
         filtered = (folder / "signals.npz").is_file()
         weak = _read_filtered(folder) if filtered else _read_ptbxl(folder, min_likelihood=0.0)
         new = ~weak.table["record_id"].isin(known).to_numpy()
-        weak_datasets.append(_rows(weak, new))
+        weak_datasets.append(some_rows(weak, new))
         known |= set(weak.table["record_id"])
     return replace(dataset, weak_datasets=tuple(weak_datasets))
 
 
-def _rows(dataset: Dataset, kept: np.ndarray) -> Dataset:
+def some_rows(dataset: Dataset, kept: np.ndarray) -> Dataset:
     """These records of a data set alone. kept : bool (n,)."""
     return replace(
         dataset,
