@@ -3,6 +3,7 @@
 python train.py --data data/aiijc                     # the infarction detector, into runs/mi
 python train.py --data data/aiijc --out DIR --resume  # go on where a stopped run left off
 python train.py --set train.epochs=10 --seed 2        # change a setting
+python train.py --labels labels.csv --data recordings # go on from the shipped detector with your own labels, by steps
 python train.py                                       # without data: a small demonstration on simulated records
 """
 
@@ -12,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,17 +23,19 @@ from bundles import ROOT, load_bundle, save_bundle
 from cardiac.errors import ConfigError
 from cardiac.files import replace_file
 from cardiac.metrics import PROTOCOL, Figures, as_plain
+from cardiac.sources import list_recordings
 from cardiac.trees import Trees
 from cards import Card, Stage
 from learning.cross_validate import CrossValidated, cross_validate
 from learning.curves import write_curves
 from learning.network import Report
 from learning.run_folder import code_revision, training_run
-from tasks.mi.datasets import Dataset, read_dataset, read_weak_datasets
+from tasks.mi.datasets import Dataset, read_dataset, read_labels, read_weak_datasets
 from tasks.mi.evaluate import evaluate, format_figures
 from tasks.mi.joining import Decisions, fit_decisions
 from tasks.mi.model_card import model_card
 from tasks.mi.out_of_fold import OutOfFold, write_out_of_fold
+from tasks.mi.second_looks import STEPS, learn_from_labels
 from tasks.mi.settings import check_settings as check_settings  # scale.detectors asks for it here
 from tasks.mi.simulate import simulate_dataset
 from tasks.mi.training import STAGES, InfarctionTraining, Recipe, make_training
@@ -40,6 +44,9 @@ from utils import Config, load_config, run_command, seed_everything
 
 DEFAULTS = ROOT / "configs/mi.toml"  # every setting there is
 DEMO = ROOT / "configs/demo.toml"  # what `demonstration` is trained by
+SECOND_LOOKS = (
+    ROOT / "configs/second_looks.toml"
+)  # what changes where a bundle is gone on from with a hospital's labels
 SPACE = ROOT / "scale/search.toml"  # what a search may choose
 EVALUATE = "tasks.mi.evaluate"
 
@@ -167,13 +174,33 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="the same as --set train.seed=N")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once, each in a process (%(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was stopped in --out")
+    parser.add_argument("--labels", type=Path, help="a table of labels as the site exports it (docs/second_looks.md)")
+    parser.add_argument("--up-to", choices=STEPS, default="trees", help="with --labels: the last step (%(default)s)")
+    parser.add_argument("--anyway", action="store_true", help="with --labels: write a bundle that is not better too")
     options = parser.parse_args(arguments)
     stopped = "Stopped after the last whole epoch: the same command with --resume goes on."
-    return run_command(lambda: _train_and_report(options), bad_data=1, stopped=stopped, written_to="--out")
+    work = _learn_and_report if options.labels else _train_and_report
+    return run_command(lambda: work(options), bad_data=1, stopped=stopped, written_to="--out")
+
+
+def _settings(options: argparse.Namespace) -> list[str]:
+    return options.set + ([] if options.seed is None else [f"train.seed={options.seed}"])
+
+
+def _learn_and_report(options: argparse.Namespace) -> int:
+    """Go on from a bundle with labels of one's own."""
+    config = load_config(options.config or SECOND_LOOKS, _settings(options), DEFAULTS)
+    with ExitStack() as stack:
+        listing = list_recordings([options.data or options.labels.parent], stack)
+        dataset, sentences = read_labels(options.labels, listing)
+        print(*sentences, sep="\n")
+        out = options.out or Path("runs") / SECOND_LOOKS.stem
+        learn_from_labels(config, dataset, out, options.up_to, options.resume, options.anyway)
+    return 0
 
 
 def _train_and_report(options: argparse.Namespace) -> int:
-    settings = options.set + ([] if options.seed is None else [f"train.seed={options.seed}"])
+    settings = _settings(options)
     path = options.config or DEFAULTS
     config = load_config(path, settings, DEFAULTS)
     dataset = open_data(options.data, config)

@@ -28,6 +28,7 @@ from tasks.mi import BUNDLE
 from tasks.mi.compare import F1, LOSS, compare, is_better, measures
 from tasks.mi.datasets import Dataset, read_dataset, read_weak_datasets, some_rows
 from tasks.mi.joining import Decisions
+from tasks.mi.labels import SITES
 from tasks.mi.ladder import (
     AddTrees,
     Decided,
@@ -101,7 +102,7 @@ def go_through(looks: Looks, rows: np.ndarray, held_out: np.ndarray, shipped: De
     by_step["chosen"] = decide_shipped(shipped, looks, held_out) if taken is None else by_step[taken.name]
     decided, _ = nested(steps_of(drawn, shipped, config), drawn, shipped, config["decide"])
     before = decide_all(shipped, drawn.pooled, drawn.trees)
-    offered = is_better(compare(before, decided, drawn.patients, drawn.infarction, drawn.sites))
+    offered = is_better(compare(before, decided, drawn))
     return Drawn(by_step, "as shipped" if taken is None else taken.name, taken is not None and offered)
 
 
@@ -156,7 +157,8 @@ def third_of(looks: Looks) -> np.ndarray:
 
 def scores(decided: Decided, infarction: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """SHOWN for every row of weights, (n_rows, n_measures)."""
-    named = measures(decided, infarction, np.zeros((len(infarction), 6), dtype=bool))
+    no_sites, one_fold = np.zeros((len(infarction), len(SITES)), dtype=bool), np.zeros(len(infarction), dtype=int)
+    named = measures(decided, infarction, no_sites, one_fold)
     return np.array([[named[name][0](each) for name in SHOWN] for each in weights])
 
 

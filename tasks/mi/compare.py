@@ -10,7 +10,7 @@ from cardiac import metrics
 from cardiac.metrics import Figure
 from cardiac.thresholds import MIN_POSITIVES
 from tasks.mi.labels import SITES
-from tasks.mi.ladder import Decided
+from tasks.mi.ladder import Decided, Looks
 
 LOSS, F1, SITES_F1 = "log loss", "F1", "sites' F1"
 RULE = (
@@ -29,7 +29,22 @@ class Compared:
     difference: Figure
 
 
-def measures(decided: Decided, infarction: np.ndarray, sites: np.ndarray) -> dict[str, tuple[Measure, np.ndarray]]:
+def auc_within_folds(scores: np.ndarray, targets: np.ndarray, folds: np.ndarray, weights: np.ndarray) -> float:
+    """The area under the ROC curve over pairs of records of one fold, whose probabilities one calibration gave.
+
+    Pairs of two folds would measure how alike their calibrations are. (n,), bool (n,), int (n,), (n,).
+    """
+    areas, pairs = [], []
+    for fold in np.unique(folds):
+        own = folds == fold
+        areas.append(metrics.roc_auc(scores[own], targets[own], weights[own]))
+        pairs.append((weights[own] @ targets[own]) * (weights[own] @ ~targets[own]))
+    return float(np.dot(areas, pairs) / max(sum(pairs), 1.0))
+
+
+def measures(
+    decided: Decided, infarction: np.ndarray, sites: np.ndarray, folds: np.ndarray
+) -> dict[str, tuple[Measure, np.ndarray]]:
     """By name what is measured of decisions on records, as a function of weights (n,), and what counts as positive.
 
     Of the sites the mean F1 on true infarctions over those with at least MIN_POSITIVES; none of them is left out in silence
@@ -37,7 +52,7 @@ def measures(decided: Decided, infarction: np.ndarray, sites: np.ndarray) -> dic
     """
     chances, present = decided.probabilities[:, 0], decided.present
     found = {
-        "AUC": partial(metrics.roc_auc, chances, infarction),
+        "AUC": partial(auc_within_folds, chances, infarction, folds),
         F1: partial(metrics.f1_score, present, infarction),
         "sensitivity": partial(metrics.sensitivity, present, infarction),
         "specificity": partial(metrics.specificity, present, infarction),
@@ -55,12 +70,10 @@ def measures(decided: Decided, infarction: np.ndarray, sites: np.ndarray) -> dic
     return named
 
 
-def compare(
-    shipped: Decided, new: Decided, patients: np.ndarray, infarction: np.ndarray, sites: np.ndarray
-) -> dict[str, Compared]:
+def compare(shipped: Decided, new: Decided, looks: Looks) -> dict[str, Compared]:
     """Every measure of both, with 95 % intervals over draws of patients, the same draws for both."""
-    weights = metrics.bootstrap_weights(patients)
-    before, after = (measures(each, infarction, sites) for each in (shipped, new))
+    weights = metrics.bootstrap_weights(looks.patients)
+    before, after = (measures(each, looks.infarction, looks.sites, looks.folds) for each in (shipped, new))
     compared = {}
     for name, (measure, positives) in before.items():
         own = after[name][0]
