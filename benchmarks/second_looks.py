@@ -30,6 +30,7 @@ from tasks.mi.datasets import Dataset, read_dataset, read_weak_datasets, some_ro
 from tasks.mi.joining import Decisions
 from tasks.mi.labels import SITES
 from tasks.mi.ladder import (
+    AS_SHIPPED,
     AddTrees,
     Decided,
     KeepModels,
@@ -103,7 +104,7 @@ def go_through(looks: Looks, rows: np.ndarray, held_out: np.ndarray, shipped: De
     decided, _ = nested(steps_of(drawn, shipped, config), drawn, shipped, config["decide"])
     before = decide_all(shipped, drawn.pooled, drawn.trees)
     offered = is_better(compare(before, decided, drawn))
-    return Drawn(by_step, "as shipped" if taken is None else taken.name, taken is not None and offered)
+    return Drawn(by_step, AS_SHIPPED if taken is None else taken.name, taken is not None and offered)
 
 
 def decide_shipped(shipped: Decisions, looks: Looks, rows: np.ndarray) -> Decided:
@@ -143,7 +144,7 @@ def curve(prepared: Prepared, shipped: Decisions, config: Config, sizes: Sequenc
         n_positive = np.mean([looks.infarction[drawn].sum() for drawn in rows])
         for step in done[0].held_out:
             by_draw = np.stack([scores(each.held_out[step], truth, weights) - before for each in done])
-            taken = sum(step in (each.taken, "chosen") and each.taken != "as shipped" for each in done)
+            taken = sum(step in (each.taken, "chosen") and each.taken != AS_SHIPPED for each in done)
             offered = f"{sum(each.offered for each in done)}" if step == "chosen" else ""
             lines.append(row(min(size, pool), n_positive, step, by_draw, taken, offered))
     return lines

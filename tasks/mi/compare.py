@@ -70,20 +70,22 @@ def measures(
     return named
 
 
-def compare(shipped: Decided, new: Decided, looks: Looks) -> dict[str, Compared]:
+def compare(shipped: Decided, new: Decided, looks: Looks, n_draws: int = metrics.N_DRAWS) -> dict[str, Compared]:
     """Every measure of both, with 95 % intervals over draws of patients, the same draws for both."""
-    weights = metrics.bootstrap_weights(looks.patients)
+    weights = np.vstack([np.ones(len(looks.folds)), metrics.bootstrap_weights(looks.patients, n_draws)])
     before, after = (measures(each, looks.infarction, looks.sites, looks.folds) for each in (shipped, new))
     compared = {}
     for name, (measure, positives) in before.items():
-        own = after[name][0]
-        by = partial(_difference, measure, own)
-        compared[name] = Compared(*(metrics.with_interval(each, weights, positives) for each in (measure, own, by)))
+        values = np.array([[measure(draw), after[name][0](draw)] for draw in weights]).T
+        figures = (_figure(each, positives) for each in (*values, values[1] - values[0]))
+        compared[name] = Compared(*figures)
     return compared
 
 
-def _difference(before: Measure, after: Measure, weights: np.ndarray) -> float:
-    return after(weights) - before(weights)
+def _figure(values: np.ndarray, positives: np.ndarray) -> Figure:
+    """values : of the records as they are, and of every draw, (1 + n_draws,)."""
+    low, high = np.percentile(values[1:], [2.5, 97.5])
+    return Figure(float(values[0]), float(low), float(high), len(positives), int(positives.sum()))
 
 
 def is_better(compared: dict[str, Compared]) -> bool:

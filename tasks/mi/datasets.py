@@ -4,7 +4,7 @@ import ast
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -96,9 +96,7 @@ def read_labels(path: str | Path, listing: Listing) -> tuple[Dataset, list[str]]
     path = Path(path)
     table = read_table(path, [RECORD_COLUMN, *COLUMNS.values()], text=[RECORD_COLUMN])
     names, by_name = table[RECORD_COLUMN].to_list(), {each.record_id: Path(each.path) for each in listing.recordings}
-    found = [
-        name if name in by_name else name.removeprefix("'") for name in names
-    ]  # put before what looks like a formula
+    found = [_as_recording(name, by_name) for name in names]
     faults = [
         fault or ("no recording" if name not in by_name else "")
         for name, fault in zip(found, map(_label_fault, table.to_dict("records")), strict=True)
@@ -106,7 +104,7 @@ def read_labels(path: str | Path, listing: Listing) -> tuple[Dataset, list[str]]
     used = np.array([not fault for fault in faults], dtype=bool)
     sentences = [*_sentences(names, faults), *(sentence for _, sentence in listing.unread)]
     if unlabelled := sorted(set(by_name) - set(found)):
-        sentences.append(f"{_count(unlabelled, 'recording has', 'recordings have')} no label: left out")
+        sentences.append(_left_out(unlabelled, ("recording has", "recordings have", "no label")))
     if not used.any():
         raise DatasetError(
             f"{path.name}: none of its {len(table)} rows is a label of one of {len(by_name)} recordings: "
@@ -130,6 +128,13 @@ LABEL_FAULTS = {
 }
 
 
+def _as_recording(name: str, known: Container[str]) -> str:
+    """A record's name in the site's tables as its file is called: without the mark against formulas, and percent-encoded."""
+    plain = name.removeprefix("'")
+    encoded = plain.replace("%", "%25").replace("/", "%2F").replace(":", "%3A")
+    return next((each for each in (name, plain, encoded) if each in known), name)
+
+
 def _label_fault(row: Mapping[str, object]) -> str:
     """Why the label in a row cannot be used, a key of LABEL_FAULTS; "" where it can."""
     if str(row.get("verdict", "")).strip().lower() == "unreadable":
@@ -146,15 +151,13 @@ def _label_fault(row: Mapping[str, object]) -> str:
 def _sentences(names: Sequence[str], faults: Sequence[str]) -> list[str]:
     """One for each kind of row that is left out."""
     by_fault = {key: [name for name, fault in zip(names, faults, strict=True) if fault == key] for key in LABEL_FAULTS}
-    return [
-        f"{_count(by_fault[key], one, many)} {what}: left out"
-        for key, (one, many, what) in LABEL_FAULTS.items()
-        if by_fault[key]
-    ]
+    return [_left_out(by_fault[key], words) for key, words in LABEL_FAULTS.items() if by_fault[key]]
 
 
-def _count(names: Sequence[str], one: str, many: str) -> str:
-    return f"{len(names)} {one if len(names) == 1 else many} (first {names[0]!r})"
+def _left_out(names: Sequence[str], words: tuple[str, str, str]) -> str:
+    """How many were left out, why, and the first. words : subject and verb of one and of many, and the rest."""
+    one, many, what = words
+    return f"{len(names)} {one if len(names) == 1 else many} {what}: left out (first {names[0]!r})."
 
 
 def _patients(table: pd.DataFrame, names: Sequence[str]) -> tuple[np.ndarray, str]:

@@ -78,7 +78,7 @@ def prepare_looks(dataset: Dataset, bundle: Bundle, known: set[str] | None, seed
         kept[row] = True
         signals.append(np.asarray(signal[:, :MOST_SAMPLES]))
     if refused:
-        sentences.append(f"{len(refused)} recordings cannot be decided on: left out (first: {refused[0]})")
+        sentences.append(f"{len(refused)} recordings cannot be decided on: left out (first: {refused[0]}).")
     dataset = some_rows(dataset, kept)
     require_enough(dataset)
     folds = draw_folds(np.column_stack([dataset.infarction, dataset.sites]), dataset.patients, N_FOLDS, seed)
@@ -117,7 +117,7 @@ def _without_known(dataset: Dataset, known: set[str] | None) -> tuple[Dataset, l
         return dataset, []
     n, first = int((~new).sum()), dataset.table["record_id"][~new].iloc[0]
     have = "record has" if n == 1 else "records have"
-    return some_rows(dataset, new), [f"{n} {have} taught the shipped network already (first {first!r}): left out"]
+    return some_rows(dataset, new), [f"{n} {have} taught the shipped network already: left out (first {first!r})."]
 
 
 def require_enough(dataset: Dataset) -> None:

@@ -25,7 +25,18 @@ from tasks.mi.compare import LOSS, RULE, Compared, compare, format_compared, is_
 from tasks.mi.datasets import Dataset
 from tasks.mi.go_on import GoOn, as_parent, make_go_on
 from tasks.mi.joining import Decisions
-from tasks.mi.ladder import AddTrees, KeepModels, Looks, Step, choose_step, decide_all, fit_step, nested, out_of_fold
+from tasks.mi.ladder import (
+    AS_SHIPPED,
+    AddTrees,
+    KeepModels,
+    Looks,
+    Step,
+    choose_step,
+    decide_all,
+    fit_step,
+    nested,
+    out_of_fold,
+)
 from tasks.mi.looks import Prepared, known_records, prepare_looks, require_enough
 from tasks.mi.model_card import model_card
 from tasks.mi.out_of_fold import OutOfFold, write_out_of_fold
@@ -139,8 +150,7 @@ def _report(learnt: Learnt, prepared: Prepared) -> list[str]:
     by_step = ", ".join(f"{name} in {n}" for name, n in Counter(learnt.taken).items())
     return [
         f"{LOSS} of infarction, out of fold: {losses}.".capitalize(),
-        f"Chosen: {learnt.step or 'the bundle as it is shipped'} (a step is taken where it lowers the log loss by more than "
-        f"one standard error). Of the {len(learnt.taken)} folds: {by_step}.",
+        f"Chosen, as of least loss: {learnt.step or AS_SHIPPED}. Without each of the {len(learnt.taken)} folds: {by_step}.",
         "",
         *format_compared(dict(learnt.compared), len(looks.infarction), n_patients),
         "",
