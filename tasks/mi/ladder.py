@@ -22,6 +22,7 @@ from tasks.mi.trees import monotone
 
 LeftOut = frozenset[int]  # folds
 AS_SHIPPED = "as shipped"
+NO_BOUND = 100.0  # of what trees may add to a logit, in a card, whose numbers are finite
 
 
 @dataclass(frozen=True)
@@ -115,18 +116,19 @@ class AddTrees:
         """Trees that start from the joint logit as these records recalibrate it, and what all then say together."""
         looks = self.looks
         before = straight(self.shipped.rule.calibrations[0])
-        scores = joint(looks.pooled, looks.trees, self.shipped.shares)[rows, 0]
+        scores = joint(looks.pooled, looks.trees, self.shipped.shares, self.shipped.reach)[rows, 0]
         slope, _, offset = recalibrate(before, scores, looks.infarction[rows]).parameters
         targets, begin_at = [(np.flatnonzero(rows), looks.infarction[rows])], [slope * logit(scores) + offset]
-        new = fit_trees(looks.features, targets, self.settings, monotone()[:1], begin_at)
+        new = fit_trees(looks.features, targets, [self.settings], monotone()[:1], begin_at)
         new = scaled(new, 1 / (slope * (1 - self.shipped.shares[0]) if self._goes_on else slope))
         return new, self._join(new, before)
 
     def _join(self, new: Trees, before: Calibration) -> Said:
         """What the shipped trees say with the new ones among them, and how it is joined with the network.
 
-        Where the shipped trees have no say on infarction, the new ones stand beside the network with half of the joint logit
-        each, which the calibration doubles.
+        Old and new trees together move the network's logit no further than the shipped ones may. Where these have no say on
+        infarction, the new ones stand beside the network with half of the joint logit each, which the calibration doubles, and
+        without such a bound.
         """
         looks, shipped = self.looks, self.shipped
         said = np.zeros(looks.pooled.shape) if looks.trees is None else looks.trees.copy()
@@ -138,8 +140,8 @@ class AddTrees:
         calibrations = (Calibration("platt", (slope, slope, offset)), *shipped.rule.calibrations[1:])
         of_sites = (shipped.shares or (1.0,) * len(OUTPUTS))[1:]
         shares = (shipped.shares[0] if self._goes_on else 0.5, *of_sites)
-        rule = replace(shipped.rule, calibrations=calibrations)
-        return Said(looks.pooled, said, Decisions(rule, shares, shipped.alone or shipped.rule))
+        rule, reach = replace(shipped.rule, calibrations=calibrations), shipped.reach if self._goes_on else NO_BOUND
+        return Said(looks.pooled, said, Decisions(rule, shares, shipped.alone or shipped.rule, reach))
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def decide_all(decisions: Decisions, pooled: np.ndarray, trees: np.ndarray | Non
     """What decisions make of records. Shapes as in `Looks`."""
     probabilities, thresholds = np.empty(pooled.shape), np.empty(pooled.shape)
     measured = np.zeros(len(pooled), bool) if trees is None else ~np.isnan(trees).any(axis=1)
-    scores = joint(pooled, trees, decisions.shares)
+    scores = joint(pooled, trees, decisions.shares, decisions.reach)
     for rows, rule in ((measured, decisions.rule), (~measured, decisions.alone or decisions.rule)):
         probabilities[rows] = rule.calibrate(scores[rows])
         thresholds[rows] = [rule.thresholds.mi, *rule.thresholds.sites]

@@ -103,6 +103,6 @@ def refit_decisions(
     if trees is None or before.alone is None:
         return Decisions(refit_rule(before.rule, pooled, infarction, sites, settings))
     measured = ~np.isnan(trees).any(axis=1)
-    scores = joint(pooled[measured], trees[measured], before.shares)
+    scores = joint(pooled[measured], trees[measured], before.shares, before.reach)
     rule = refit_rule(before.rule, scores, infarction[measured], sites[measured], settings)
     return replace(before, rule=rule, alone=refit_rule(before.alone, pooled, infarction, sites, settings))

@@ -31,7 +31,7 @@ from utils import load_config
 N, N_SITES, DRAWS = 400, 6, 200
 PLAIN = Rule((Calibration("none"),) * 7, Thresholds(0.4, (0.3,) * 6, (0.3,) * 6), (0.1, 0.9))
 ALONE = Decisions(PLAIN)
-WITH_TREES = Decisions(PLAIN, (0.3, *(0.5,) * 6), PLAIN)
+WITH_TREES = Decisions(PLAIN, (0.3, *(0.5,) * 6), PLAIN, reach=1.5)
 TREES_OF_SITES = Decisions(PLAIN, (1.0, *(0.5,) * 6), PLAIN)
 
 
@@ -57,7 +57,7 @@ def shipped_trees(features, seed=1):
     rng = np.random.default_rng(seed)
     targets = [(rows, features[rows, output] + rng.normal(size=len(rows)) > 0) for output in range(7)]
     small = {"n_trees": 5, "seeds": 1, "n_leaves": 4, "learning_rate": 0.2, "min_records": 15, "l2": 1.0}
-    return fit_trees(features, targets, small | {"feature_share": 0.5, "seed": 1})
+    return fit_trees(features, targets, [small | {"feature_share": 0.5, "seed": 1}] * 7)
 
 
 def with_trees(looks, trees):
@@ -180,8 +180,8 @@ def test_the_bundles_trees_say_what_the_step_said(settings, shipped):
     of_bundle = step.bundle_trees(before)(looks.features[measured])
     assert np.allclose(of_bundle, said.trees[measured])
     assert np.isnan(said.trees[~measured]).all()
-    scores = joint(looks.pooled, said.trees, said.before.shares)
-    sites_before = joint(looks.pooled, looks.trees, shipped.shares)[:, 1:]
+    scores = joint(looks.pooled, said.trees, said.before.shares, said.before.reach)
+    sites_before = joint(looks.pooled, looks.trees, shipped.shares, shipped.reach)[:, 1:]
     assert np.allclose(scores[:, 1:], sites_before)  # the sites are as they were
     ranked = [
         auc_within_folds(each[:, 0], looks.infarction, looks.folds, np.ones(N)) for each in (scores, looks.pooled)
