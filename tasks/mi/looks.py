@@ -78,7 +78,8 @@ def prepare_looks(dataset: Dataset, bundle: Bundle, known: set[str] | None, seed
         kept[row] = True
         signals.append(np.asarray(signal[:, :MOST_SAMPLES]))
     if refused:
-        sentences.append(f"{len(refused)} recordings cannot be decided on: left out (first: {refused[0]}).")
+        noun = "recording" if len(refused) == 1 else "recordings"
+        sentences.append(f"{len(refused)} {noun} cannot be decided on: left out (first: {refused[0]}).")
     dataset = some_rows(dataset, kept)
     require_enough(dataset)
     folds = draw_folds(np.column_stack([dataset.infarction, dataset.sites]), dataset.patients, N_FOLDS, seed)
