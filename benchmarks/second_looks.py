@@ -25,10 +25,9 @@ from bundles import ROOT, load_bundle
 from cardiac import metrics
 from cardiac.folds import draw_folds
 from tasks.mi import BUNDLE
-from tasks.mi.compare import F1, LOSS, compare, is_better, measures
+from tasks.mi.compare import F1, LOSS, SITES_F1, compare, is_better, measures
 from tasks.mi.datasets import Dataset, read_dataset, read_weak_datasets, some_rows
 from tasks.mi.joining import Decisions
-from tasks.mi.labels import SITES
 from tasks.mi.ladder import (
     AS_SHIPPED,
     AddTrees,
@@ -49,7 +48,7 @@ SIZES = (50, 100, 200, 400, 800)
 N_DRAWS = 10
 HELD_OUT = -1  # the fold of the records that only score
 TAUGHT = ("ptb-xl", "ptb-xl-filtered")  # beside the task's own records
-SHOWN = (LOSS, "calibration error", "AUC", F1, "sensitivity", "specificity")
+SHOWN = (LOSS, "calibration error", "AUC", F1, "sensitivity", "specificity", SITES_F1)
 
 
 @dataclass(frozen=True)
@@ -128,9 +127,9 @@ def curve(prepared: Prepared, shipped: Decisions, config: Config, sizes: Sequenc
     """The lines of the table: a row a size and step."""
     looks = prepared.looks
     held_out = third_of(looks)
-    truth = looks.infarction[held_out]
-    weights = np.vstack([np.ones(len(truth)), metrics.bootstrap_weights(looks.patients[held_out])])
-    before = scores(decide_shipped(shipped, looks, held_out), truth, weights)
+    truth = looks.infarction[held_out], looks.sites[held_out]
+    weights = np.vstack([np.ones(len(truth[0])), metrics.bootstrap_weights(looks.patients[held_out])])
+    before = scores(decide_shipped(shipped, looks, held_out), *truth, weights)
     pool = int((~held_out).sum())
     lines = [*head(looks, held_out, before), ""]
     lines += [
@@ -143,7 +142,7 @@ def curve(prepared: Prepared, shipped: Decisions, config: Config, sizes: Sequenc
         done = [go_through(looks, drawn, held_out, shipped, config) for drawn in bar]
         n_positive = np.mean([looks.infarction[drawn].sum() for drawn in rows])
         for step in done[0].held_out:
-            by_draw = np.stack([scores(each.held_out[step], truth, weights) - before for each in done])
+            by_draw = np.stack([scores(each.held_out[step], *truth, weights) - before for each in done])
             taken = sum(step in (each.taken, "chosen") and each.taken != AS_SHIPPED for each in done)
             offered = f"{sum(each.offered for each in done)}" if step == "chosen" else ""
             lines.append(row(min(size, pool), n_positive, step, by_draw, taken, offered))
@@ -156,10 +155,9 @@ def third_of(looks: Looks) -> np.ndarray:
     return draw_folds(truth, looks.patients, n_folds=3, seed=2) == 0
 
 
-def scores(decided: Decided, infarction: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def scores(decided: Decided, infarction: np.ndarray, sites: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """SHOWN for every row of weights, (n_rows, n_measures)."""
-    no_sites, one_fold = np.zeros((len(infarction), len(SITES)), dtype=bool), np.zeros(len(infarction), dtype=int)
-    named = measures(decided, infarction, no_sites, one_fold)
+    named = measures(decided, infarction, sites, np.zeros(len(infarction), dtype=int))
     return np.array([[named[name][0](each) for name in SHOWN] for each in weights])
 
 

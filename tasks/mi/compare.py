@@ -14,8 +14,8 @@ from tasks.mi.ladder import Decided, Looks
 
 LOSS, F1, SITES_F1 = "log loss", "F1", "sites' F1"
 RULE = (
-    f"Better means: the whole interval of the difference in {LOSS} lies under 0, and neither {F1} nor {SITES_F1} is lower by "
-    "more than chance."
+    f"Better means: the whole interval of the difference in {LOSS} lies under 0, or that in {SITES_F1} over 0, and none of "
+    f"{LOSS}, {F1} and {SITES_F1} is worse by more than chance."
 )
 Measure = Callable[[np.ndarray], float]  # of weights (n,)
 
@@ -90,8 +90,12 @@ def _figure(values: np.ndarray, positives: np.ndarray) -> Figure:
 
 def is_better(compared: dict[str, Compared]) -> bool:
     """Whether the new detector is better, as RULE has it."""
-    worse = [name for name in (F1, SITES_F1) if name in compared and compared[name].difference.high < 0]
-    return compared[LOSS].difference.high < 0 and not worse
+    differences = {name: each.difference for name, each in compared.items()}
+    worse = differences[LOSS].low > 0 or any(
+        differences[name].high < 0 for name in (F1, SITES_F1) if name in differences
+    )
+    sites_better = SITES_F1 in differences and differences[SITES_F1].low > 0
+    return (differences[LOSS].high < 0 or sites_better) and not worse
 
 
 def format_compared(compared: dict[str, Compared], n_records: int, n_patients: int) -> list[str]:

@@ -10,14 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from cardiac.calibration import Calibration
+from cardiac.calibration import LEAST, Calibration
+from cardiac.metrics import bootstrap_weights, f1_score
 from cardiac.thresholds import MIN_POSITIVES, expected_threshold, fit_doubt, shrunk_threshold
+from cardiac.windows import sigmoid
 from tasks.mi.joining import Decisions, joint
 from tasks.mi.rules import Rule, Thresholds
 
 SLOPE_SD, OFFSET_SD = 0.5, 2.0  # of the prior: an offset of 2 is a sevenfold change of the odds
 LEAST_SLOPE = 0.05
 ENOUGH_POSITIVES = 100  # from here on the threshold of best F1 counts for something beside the expected one
+N_DRAWS, SURE = 200, 0.95
 IDENTITY = (1.0, 1.0, 0.0)
 
 
@@ -56,9 +59,12 @@ def straight(calibration: Calibration) -> Calibration:
 
 def recalibrate(calibration: Calibration, scores: np.ndarray, targets: np.ndarray) -> Calibration:
     """The calibration as these records move it. scores : (n,), before any calibration.  targets : bool (n,)."""
-    before = around(calibration, 1.0, 0.0)
-    chances = before(scores)
-    return around(before, *slope_and_offset(np.log(chances) - np.log1p(-chances), targets))
+    return around(calibration, *_moved(calibration, scores, targets))
+
+
+def _moved(calibration: Calibration, scores: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
+    """Slope and offset that these records put around a calibration."""
+    return slope_and_offset(_logit(around(calibration, 1.0, 0.0)(scores)), targets)
 
 
 def refit_rule(
@@ -69,26 +75,44 @@ def refit_rule(
     A site with fewer than MIN_POSITIVES infarctions there, or elsewhere, keeps calibration and threshold of before.
     scores : (n, 7).  infarction : bool (n,).  sites : bool (n, 6).  settings : the config's decide section.
     """
-    mi = recalibrate(rule.calibrations[0], scores[:, 0], infarction)
-    chances = mi(scores[:, 0])
-    threshold = _threshold(chances, infarction, settings["shrink"])
+    before = rule.calibrations[0], rule.thresholds.mi
+    mi, threshold = _refit(*before, scores[:, 0], infarction, settings["shrink"])
     calibrations, thresholds, scale = [mi], [*rule.thresholds.sites], [*rule.thresholds.site_scale]
-    for site, before in enumerate(rule.calibrations[1:]):
+    for site, calibration in enumerate(rule.calibrations[1:]):
         own, truth = scores[infarction, 1 + site], sites[infarction, site]
-        if min(truth.sum(), (~truth).sum()) < MIN_POSITIVES:
-            calibrations.append(before)
-            continue
-        calibrations.append(recalibrate(before, own, truth))
-        thresholds[site] = scale[site] = _threshold(calibrations[-1](own), truth, settings["site_shrink"])
-    doubt = fit_doubt(chances, infarction, threshold, settings["npv"], settings["ppv"])
+        if min(truth.sum(), (~truth).sum()) >= MIN_POSITIVES:
+            calibration, thresholds[site] = _refit(calibration, thresholds[site], own, truth, settings["site_shrink"])
+            scale[site] = thresholds[site]
+        calibrations.append(calibration)
+    doubt = fit_doubt(mi(scores[:, 0]), infarction, threshold, settings["npv"], settings["ppv"])
     return Rule((*calibrations,), Thresholds(threshold, (*thresholds,), (*scale,)), doubt)
 
 
-def _threshold(chances: np.ndarray, targets: np.ndarray, shrink: float) -> float:
-    """What calibrated probabilities make one expect; with many positives drawn towards the best of these records."""
-    if targets.sum() < ENOUGH_POSITIVES:
-        return expected_threshold(chances)
-    return shrunk_threshold(chances, targets, shrink)
+def _refit(
+    calibration: Calibration, threshold: float, scores: np.ndarray, targets: np.ndarray, shrink: float
+) -> tuple[Calibration, float]:
+    """A calibration and its threshold as these records move them.
+
+    The threshold goes along with the calibration, so that the same records lie over it, and leaves them only where another
+    one has a better F1 in SURE of the bootstrap draws: what the records' own best threshold gains is mostly chance.
+    """
+    slope, offset = _moved(calibration, scores, targets)
+    moved = around(calibration, slope, offset)
+    chances = moved(scores)
+    own = expected_threshold(chances)
+    if targets.sum() >= ENOUGH_POSITIVES:
+        own = shrunk_threshold(chances, targets, shrink)
+    if calibration.method == "isotonic":  # which was left aside, and its threshold with it
+        return moved, own
+    same = float(np.clip(sigmoid(slope * _logit(np.array(threshold)) + offset), LEAST, 1.0))
+    drawn = np.vstack([np.ones(len(targets)), bootstrap_weights(np.arange(len(targets)), N_DRAWS)])
+    gained = [f1_score(chances >= own, targets, each) - f1_score(chances >= same, targets, each) for each in drawn]
+    return moved, own if np.mean(np.array(gained) > 0) >= SURE else same
+
+
+def _logit(probabilities: np.ndarray) -> np.ndarray:
+    p = np.clip(probabilities, LEAST, 1 - LEAST)
+    return np.log(p) - np.log1p(-p)
 
 
 def refit_decisions(

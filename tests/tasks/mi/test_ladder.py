@@ -227,3 +227,17 @@ def test_nothing_is_chosen_where_every_step_loses(settings):
     step, losses = choose_step(steps_of(looks, ALONE, settings), looks, ALONE, settings["decide"])
     best = min(losses, key=losses.get)
     assert (AS_SHIPPED if step is None else step.name) == best
+
+
+def test_thresholds_stay_where_they_are_on_the_scores_until_another_one_is_surely_better(settings):
+    """Shipped for these readers, the threshold keeps the same records over it; for others it moves, and finds more of them."""
+    looks = make_looks(n=300, seed=2)
+    fitted = refit_rule(PLAIN, looks.pooled, looks.infarction, looks.sites, settings["decide"])
+    over = fitted.calibrate(looks.pooled)[:, 0] >= fitted.thresholds.mi
+    assert fitted.calibrations[0] != PLAIN.calibrations[0]
+    assert np.array_equal(over, looks.pooled[:, 0] >= 0.4)
+    strict = replace(PLAIN, thresholds=replace(PLAIN.thresholds, mi=0.95))
+    moved = refit_rule(strict, looks.pooled, looks.infarction, looks.sites, settings["decide"])
+    assert (moved.calibrate(looks.pooled)[:, 0] >= moved.thresholds.mi).mean() > (
+        looks.pooled[:, 0] >= 0.95
+    ).mean() + 0.1
