@@ -1,7 +1,7 @@
 """When are a hospital's own labels worth a second training? A learning curve on recordings that taught the detector nothing.
 
-    python -m benchmarks.second_looks                     # the table, an hour's quarter on one core
-    python -m benchmarks.second_looks --network 200 800   # ... with the step in which the network goes on, at these sizes
+    python -m benchmarks.second_looks                     # the table, five minutes on one core
+    python -m benchmarks.second_looks --network 200 800   # one draw of these sizes with the network's own step, twenty minutes
 
 `ptb-xl-100hz` stands for the hospital: PTB-XL's own labels (a code of likelihood 50 or more), by other readers than those of the
 shipped detector, without the patients of any record that taught it. A third of the patients is held out once and for all; of
@@ -14,19 +14,20 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from bundles import ROOT, load_bundle
+from bundles import ROOT, Bundle, load_bundle
 from cardiac import metrics
 from cardiac.folds import draw_folds
 from tasks.mi import BUNDLE
 from tasks.mi.compare import F1, LOSS, SITES_F1, compare, is_better, measures
 from tasks.mi.datasets import Dataset, read_dataset, read_weak_datasets, some_rows
+from tasks.mi.go_on import as_parent, make_go_on
 from tasks.mi.joining import Decisions
 from tasks.mi.ladder import (
     AS_SHIPPED,
@@ -52,15 +53,55 @@ SHOWN = (LOSS, "calibration error", "AUC", F1, "sensitivity", "specificity", SIT
 
 
 @dataclass(frozen=True)
+class Hospital:
+    """The records, which of them are held out, bool (n,), and the bundle that is gone on from, in its folder."""
+
+    prepared: Prepared
+    held_out: np.ndarray
+    folder: Path
+    bundle: Bundle
+    config: Config
+
+    @property
+    def looks(self) -> Looks:
+        return self.prepared.looks
+
+    @property
+    def shipped(self) -> Decisions:
+        return Decisions.from_dict(self.bundle.card.decisions)
+
+    def steps(self, looks: Looks) -> list[Step]:
+        """The steps that need no training of networks."""
+        return [KeepModels(looks, self.shipped), AddTrees(looks, self.shipped, self.config["trees"])]
+
+    def network_step(self, looks: Looks, rows: np.ndarray, out: Path) -> Step:
+        """The step in which the network goes on. looks : of these rows, in their order."""
+        whole = self.prepared.dataset
+        dataset = replace(
+            whole,
+            table=whole.table.iloc[rows].reset_index(drop=True),
+            sources=[whole.sources[row] for row in rows],
+            infarction=whole.infarction[rows],
+            sites=whole.sites[rows],
+            codes=None,
+        )
+        signals = [self.prepared.signals[row] for row in rows]
+        some = replace(self.prepared, dataset=dataset, signals=signals, looks=looks, spread=self.prepared.spread[rows])
+        config = as_parent(self.config, self.bundle.card)
+        config = config | {"train": config["train"] | {"init_from": str(self.folder)}}
+        return make_go_on(config, some, self.shipped, out)
+
+
+@dataclass(frozen=True)
 class Drawn:
     """What one draw of records came to. held_out : by step, "chosen" among them.  taken : the chosen step.
 
-    offered : whether the command would have written a bundle, by the records drawn alone.
+    offered : whether the command would have written a bundle, by the records drawn alone; None where it was not asked.
     """
 
     held_out: dict[str, Decided]
     taken: str
-    offered: bool
+    offered: bool | None
 
 
 def other_hospital(root: Path) -> Dataset:
@@ -89,30 +130,34 @@ def draws(looks: Looks, held_out: np.ndarray, size: int, seed: int) -> Iterator[
         yield rows[np.argsort([rank[looks.patients[row]] for row in rows], kind="stable")][:size]
 
 
-def go_through(looks: Looks, rows: np.ndarray, held_out: np.ndarray, shipped: Decisions, config: Config) -> Drawn:
-    """Every step and the chosen one, fitted on a draw and scored on the records held out."""
+def go_through(hospital: Hospital, rows: np.ndarray, out: Path | None = None) -> Drawn:
+    """Every step and the chosen one, fitted on a draw and scored on the records held out.
+
+    out : a folder for networks; with one their step is among the others, and it is not asked what would be offered.
+    """
+    looks, shipped, settings = hospital.looks, hospital.shipped, hospital.config["decide"]
     truth = np.column_stack([looks.infarction, looks.sites])[rows]
     folds = draw_folds(truth, looks.patients[rows], N_FOLDS, seed=1)
-    scored = np.flatnonzero(held_out)
-    both = some_looks(looks, np.r_[rows, scored], np.r_[folds, np.full(len(scored), HELD_OUT)])
-    drawn = some_looks(looks, rows, folds)
-    steps, left_out = steps_of(both, shipped, config), frozenset({HELD_OUT})
-    taken, _ = choose_step(steps, both, shipped, config["decide"], left_out)
-    by_step = {step.name: scored_by(step, both, config) for step in steps}
-    by_step["chosen"] = decide_shipped(shipped, looks, held_out) if taken is None else by_step[taken.name]
-    decided, _ = nested(steps_of(drawn, shipped, config), drawn, shipped, config["decide"])
-    before = decide_all(shipped, drawn.pooled, drawn.trees)
-    offered = is_better(compare(before, decided, drawn))
-    return Drawn(by_step, AS_SHIPPED if taken is None else taken.name, taken is not None and offered)
+    every = np.r_[rows, np.flatnonzero(hospital.held_out)]
+    both = some_looks(looks, every, np.r_[folds, np.full(len(every) - len(rows), HELD_OUT)])
+    steps = [*hospital.steps(both), *([hospital.network_step(both, every, out)] if out else [])]
+    taken, _ = choose_step(steps, both, shipped, settings, frozenset({HELD_OUT}))
+    by_step = {step.name: scored_by(step, both, hospital.config) for step in steps}
+    by_step["chosen"] = decide_shipped(hospital) if taken is None else by_step[taken.name]
+    offered = None if out else taken is not None and would_be_offered(hospital, some_looks(looks, rows, folds))
+    return Drawn(by_step, AS_SHIPPED if taken is None else taken.name, offered)
 
 
-def decide_shipped(shipped: Decisions, looks: Looks, rows: np.ndarray) -> Decided:
-    """What the shipped decisions make of these records. rows : bool (n,)."""
-    return decide_all(shipped, looks.pooled[rows], None if looks.trees is None else looks.trees[rows])
+def would_be_offered(hospital: Hospital, drawn: Looks) -> bool:
+    """Whether the nested comparison on the records drawn says better."""
+    decided, _ = nested(hospital.steps(drawn), drawn, hospital.shipped, hospital.config["decide"])
+    return is_better(compare(decide_all(hospital.shipped, drawn.pooled, drawn.trees), decided, drawn))
 
 
-def steps_of(looks: Looks, shipped: Decisions, config: Config) -> list[Step]:
-    return [KeepModels(looks, shipped), AddTrees(looks, shipped, config["trees"])]
+def decide_shipped(hospital: Hospital) -> Decided:
+    """What the shipped decisions make of the records held out."""
+    looks, own = hospital.looks, hospital.held_out
+    return decide_all(hospital.shipped, looks.pooled[own], None if looks.trees is None else looks.trees[own])
 
 
 def scored_by(step: Step, looks: Looks, config: Config) -> Decided:
@@ -123,29 +168,24 @@ def scored_by(step: Step, looks: Looks, config: Config) -> Decided:
     return decide_all(decisions, said.pooled[own], None if said.trees is None else said.trees[own])
 
 
-def curve(prepared: Prepared, shipped: Decisions, config: Config, sizes: Sequence[int]) -> list[str]:
-    """The lines of the table: a row a size and step."""
-    looks = prepared.looks
-    held_out = third_of(looks)
+def curve(hospital: Hospital, sizes: Sequence[int], out: Path | None = None) -> list[str]:
+    """The lines of the table: a row a size and step. out : as in `go_through`; then of one draw a size."""
+    looks, held_out = hospital.looks, hospital.held_out
     truth = looks.infarction[held_out], looks.sites[held_out]
     weights = np.vstack([np.ones(len(truth[0])), metrics.bootstrap_weights(looks.patients[held_out])])
-    before = scores(decide_shipped(shipped, looks, held_out), *truth, weights)
-    pool = int((~held_out).sum())
+    before = scores(decide_shipped(hospital), *truth, weights)
     lines = [*head(looks, held_out, before), ""]
-    lines += [
-        "| records | infarctions | step | " + " | ".join(SHOWN) + " | log loss lower in | taken in | offered in |"
-    ]
-    lines += ["|---" * (6 + len(SHOWN)) + "|"]
+    columns = ["records", "infarctions", "step", *SHOWN, "log loss lower in", "taken in", "offered in"]
+    lines += ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     for size in sizes:
-        rows = [*draws(looks, held_out, min(size, pool), seed=1)]
-        bar = tqdm(rows, desc=f"{size} records", unit="draw", disable=None)
-        done = [go_through(looks, drawn, held_out, shipped, config) for drawn in bar]
-        n_positive = np.mean([looks.infarction[drawn].sum() for drawn in rows])
+        size = min(size, int((~held_out).sum()))
+        drawn = [*draws(looks, held_out, size, seed=1)][: 1 if out else N_DRAWS]
+        bar = tqdm(drawn, desc=f"{size} records", unit="draw", disable=None)
+        done = [go_through(hospital, rows, out and out / f"{size}") for rows in bar]
+        n_positive = np.mean([looks.infarction[rows].sum() for rows in drawn])
         for step in done[0].held_out:
             by_draw = np.stack([scores(each.held_out[step], *truth, weights) - before for each in done])
-            taken = sum(step in (each.taken, "chosen") and each.taken != AS_SHIPPED for each in done)
-            offered = f"{sum(each.offered for each in done)}" if step == "chosen" else ""
-            lines.append(row(min(size, pool), n_positive, step, by_draw, taken, offered))
+            lines.append(row(size, n_positive, step, by_draw, done))
     return lines
 
 
@@ -158,7 +198,8 @@ def third_of(looks: Looks) -> np.ndarray:
 def scores(decided: Decided, infarction: np.ndarray, sites: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """SHOWN for every row of weights, (n_rows, n_measures)."""
     named = measures(decided, infarction, sites, np.zeros(len(infarction), dtype=int))
-    return np.array([[named[name][0](each) for name in SHOWN] for each in weights])
+    missing = (lambda _: float("nan"), None)  # of sites, where none has enough positives
+    return np.array([[named.get(name, missing)[0](each) for name in SHOWN] for each in weights])
 
 
 def head(looks: Looks, held_out: np.ndarray, before: np.ndarray) -> list[str]:
@@ -176,13 +217,17 @@ def head(looks: Looks, held_out: np.ndarray, before: np.ndarray) -> list[str]:
     return lines + [f"| {name} | {value:.3f} | {low:.3f} to {high:.3f} |" for name, value, low, high in named]
 
 
-def row(size: int, n_positive: float, step: str, by_draw: np.ndarray, taken: int, offered: str) -> str:
+def row(size: int, n_positive: float, step: str, by_draw: np.ndarray, done: Sequence[Drawn]) -> str:
     """Mean differences to the shipped detector with their intervals. by_draw : (n_draws, 1 + n_bootstraps, n_measures)."""
     mean, n_draws = by_draw.mean(axis=0), len(by_draw)
     bounds = np.percentile(mean[1:], [2.5, 97.5], axis=0)
     cells = [f"{by:+.3f} ({low:+.3f} to {high:+.3f})" for by, low, high in zip(mean[0], *bounds, strict=True)]
     lower = int((by_draw[:, 0, SHOWN.index(LOSS)] < 0).sum())
-    counts = [f"{lower} of {n_draws}", f"{taken} of {n_draws}", f"{offered} of {n_draws}" if offered else ""]
+    is_chosen = step == "chosen"
+    taken = sum(each.taken == step or (is_chosen and each.taken != AS_SHIPPED) for each in done)
+    counts = [f"{lower} of {n_draws}", f"{taken} of {n_draws}"]
+    asked = is_chosen and done[0].offered is not None
+    counts.append(f"{sum(bool(each.offered) for each in done)} of {n_draws}" if asked else "")
     return "| " + " | ".join([str(size), f"{n_positive:.0f}", step, *cells, *counts]) + " |"
 
 
@@ -191,16 +236,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"the shipped bundle ({BUNDLE.relative_to(ROOT)})")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of records (%(default)s)")
+    parser.add_argument("--network", type=int, nargs="+", metavar="SIZE", help="with the networks, one draw of each")
+    parser.add_argument("--out", type=Path, default=Path("runs/second_looks_curve"), help="for networks (%(default)s)")
     options = parser.parse_args(arguments)
     return run_command(partial(print_curve, options))
 
 
 def print_curve(options: argparse.Namespace) -> int:
     config = load_config(ROOT / "configs/second_looks.toml", (), ROOT / "configs/mi.toml")
-    bundle = load_bundle(options.bundle)
+    bundle = load_bundle(options.bundle, "torch")
     dataset = other_hospital(Path(os.environ.get("ECG_DATA", "data")))
-    prepared = prepare_looks(dataset, bundle, None, seed=1)
-    print(*curve(prepared, Decisions.from_dict(bundle.card.decisions), config, options.sizes), sep="\n")
+    prepared = prepare_looks(dataset, bundle, set(), seed=1)
+    hospital = Hospital(prepared, third_of(prepared.looks), options.bundle, bundle, config)
+    lines = curve(hospital, options.network, options.out) if options.network else curve(hospital, options.sizes)
+    print(*lines, sep="\n")
     return 0
 
 

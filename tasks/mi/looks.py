@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from bundles import Bundle
+from bundles import Bundle, run_networks
 from cardiac.assessment import Assessment, assess_record
 from cardiac.errors import ConfigError, DatasetError, RecordError, one_record
 from cardiac.folds import draw_folds
@@ -17,7 +17,6 @@ from cardiac.long_signals import prepare
 from cardiac.measurements.wave_network import measured_by
 from cardiac.records import read_record
 from cardiac.windows import pool_windows, window_spread
-from runtimes import run_sections
 from tasks.mi.datasets import Dataset, some_rows
 from tasks.mi.features import FEATURES, features_of
 from tasks.mi.labels import OUTPUTS
@@ -57,7 +56,7 @@ def known_records(folder: Path) -> set[str] | None:
 def prepare_looks(dataset: Dataset, bundle: Bundle, known: set[str] | None, seed: int) -> Prepared:
     """Read, measure and run the shipped network over a data set's records, those left out that could not be read.
 
-    known : names that taught the bundle, which are left out.  seed : of the folds.
+    bundle : as torch runs it.  known : names that taught the bundle, which are left out.  seed : of the folds.
     Raises DatasetError where too few records are left, ConfigError for a bundle whose trees ask for other
     measurements than this program makes.
     """
@@ -94,7 +93,7 @@ def prepare_looks(dataset: Dataset, bundle: Bundle, known: set[str] | None, seed
 
 def _look(signal: np.ndarray, assessment: Assessment, bundle: Bundle) -> tuple[np.ndarray, float, np.ndarray]:
     """Pooled probabilities (7,), the spread over windows, and the features, NaN where nothing could be measured."""
-    logits = run_sections(bundle.forward, signal, bundle.card.plans, bundle.card.section)
+    logits = run_networks(bundle.networks, signal, bundle.card.plans, bundle.card.section)
     pooled = [pool_windows(each, plan) for each, plan in zip(logits, bundle.card.plans, strict=True)]
     features = features_of(assessment.measurements)
     missing = np.full(len(FEATURES), np.nan)

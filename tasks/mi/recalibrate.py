@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cardiac.calibration import LEAST, Calibration
-from cardiac.metrics import bootstrap_weights, f1_score
+from cardiac.metrics import bootstrap_weights
 from cardiac.thresholds import MIN_POSITIVES, expected_threshold, fit_doubt, shrunk_threshold
 from cardiac.windows import sigmoid
 from tasks.mi.joining import Decisions, joint
@@ -105,9 +105,18 @@ def _refit(
     if calibration.method == "isotonic":  # which was left aside, and its threshold with it
         return moved, own
     same = float(np.clip(sigmoid(slope * _logit(np.array(threshold)) + offset), LEAST, 1.0))
-    drawn = np.vstack([np.ones(len(targets)), bootstrap_weights(np.arange(len(targets)), N_DRAWS)])
-    gained = [f1_score(chances >= own, targets, each) - f1_score(chances >= same, targets, each) for each in drawn]
-    return moved, own if np.mean(np.array(gained) > 0) >= SURE else same
+    return moved, own if _surely_better(chances >= own, chances >= same, targets) else same
+
+
+def _surely_better(one: np.ndarray, other: np.ndarray, targets: np.ndarray) -> bool:
+    """Whether the first decisions have a better F1 than the second in SURE of the draws of records. All bool (n,)."""
+    if np.array_equal(one, other):
+        return False
+    drawn = bootstrap_weights(np.arange(len(targets)), N_DRAWS)
+    first, second = (
+        drawn @ (found & targets) / np.maximum(drawn @ (found.astype(float) + targets), 1) for found in (one, other)
+    )
+    return bool(np.mean(first > second) >= SURE)
 
 
 def _logit(probabilities: np.ndarray) -> np.ndarray:

@@ -82,7 +82,7 @@ def learn_from_labels(
         raise ConfigError(f"--up-to {up_to} is no step: give one of {', '.join(STEPS)}")
     begun, folder = time.monotonic(), Path(config["train"]["init_from"] or BUNDLE)
     require_enough(dataset)
-    bundle = load_bundle(folder)
+    bundle = load_bundle(folder, "torch")
     config = as_parent(config, bundle.card)
     config = config | {"train": config["train"] | {"init_from": str(folder)}}
     with _gone_if_empty(out), training_run(config, out, resume) as begin:

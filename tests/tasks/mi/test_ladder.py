@@ -127,6 +127,7 @@ def test_labels_that_are_rarer_than_at_home_move_calibration_and_threshold_alone
 
 def test_what_the_network_cannot_see_is_learnt_by_trees(settings):
     looks = make_looks(by_feature=2.5)
+    settings = settings | {"trees": settings["trees"] | {"seeds": 1}}
     step, _ = choose_step(steps_of(looks, ALONE, settings), looks, ALONE, settings["decide"])
     assert step.name == "trees"
     decided, taken = nested(steps_of(looks, ALONE, settings), looks, ALONE, settings["decide"])
@@ -151,6 +152,7 @@ def test_where_nothing_is_wrong_nothing_is_better(settings):
 def test_no_records_own_label_changes_what_is_said_about_it(settings, shipped):
     """Nor that of another record of its fold; of the other folds' records much changes."""
     looks = make_looks(by_feature=1.5, n=150)
+    settings = settings | {"trees": settings["trees"] | {"n_trees": 20, "seeds": 1, "learning_rate": 0.2}}
     if shipped.shares is not None:
         looks = with_trees(looks, shipped_trees(looks.features))
     infarction, sites, row = looks.infarction.copy(), looks.sites.copy(), 8
@@ -236,8 +238,8 @@ def test_thresholds_stay_where_they_are_on_the_scores_until_another_one_is_surel
     over = fitted.calibrate(looks.pooled)[:, 0] >= fitted.thresholds.mi
     assert fitted.calibrations[0] != PLAIN.calibrations[0]
     assert np.array_equal(over, looks.pooled[:, 0] >= 0.4)
-    strict = replace(PLAIN, thresholds=replace(PLAIN.thresholds, mi=0.95))
+    strict = replace(PLAIN, thresholds=replace(PLAIN.thresholds, mi=0.9))
     moved = refit_rule(strict, looks.pooled, looks.infarction, looks.sites, settings["decide"])
     assert (moved.calibrate(looks.pooled)[:, 0] >= moved.thresholds.mi).mean() > (
-        looks.pooled[:, 0] >= 0.95
+        looks.pooled[:, 0] >= 0.9
     ).mean() + 0.1
