@@ -95,6 +95,8 @@ def read_labels(path: str | Path, listing: Listing) -> tuple[Dataset, list[str]]
     """
     path = Path(path)
     table = read_table(path, [RECORD_COLUMN, *COLUMNS.values()], text=[RECORD_COLUMN])
+    if listing.unread and not listing.recordings:
+        raise DatasetError(listing.unread[0][1])
     names, by_name = table[RECORD_COLUMN].to_list(), {each.record_id: Path(each.path) for each in listing.recordings}
     found = [_as_recording(name, by_name) for name in names]
     faults = [

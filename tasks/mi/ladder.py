@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
+from tqdm import tqdm
 
 from cardiac.calibration import Calibration
 from cardiac.trees import Trees
@@ -236,7 +237,7 @@ def nested(
     """What the whole procedure says of each record without having seen its fold; and the step it took, fold by fold."""
     probabilities, thresholds = np.full((2, *looks.pooled.shape), np.nan)
     taken = []
-    for fold in np.unique(looks.folds):
+    for fold in tqdm(np.unique(looks.folds), desc="choosing and scoring", unit="fold", disable=None, leave=False):
         left_out, own = frozenset({int(fold)}), looks.folds == fold
         step, _ = choose_step(steps, looks, shipped, settings, left_out)
         said = Said(looks.pooled, looks.trees, shipped) if step is None else step.said(left_out)

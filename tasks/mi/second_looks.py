@@ -219,6 +219,8 @@ def _figures(learnt: Learnt) -> Figures:
 def _provenance(bundle: Bundle, step: Step, prepared: Prepared, config: Config, seconds: float) -> dict[str, Any]:
     """Where the bundle comes from: the one before it, the records, the step."""
     looks: Looks = prepared.looks
+    trained: Mapping[str, Any] = bundle.card.training["config"]  # `as_parent` has seen it
+    added = {"added_trees": config["trees"]} if isinstance(step, AddTrees) else {}
     return {
         "code_revision": code_revision(ROOT),
         "parent_sha256": bundle.sha256,
@@ -229,7 +231,8 @@ def _provenance(bundle: Bundle, step: Step, prepared: Prepared, config: Config, 
         "companions": {},
         "data_sha256": prepared.sha256,
         "folds_sha256": hashlib.sha256(looks.folds.astype("<i8").tobytes()).hexdigest(),
-        "config": config,
+        "config": config | {"trees": trained.get("trees", config["trees"])},
+        **added,
         "torch": torch.__version__,
         "device": str(pick_device()),
         "threads": torch.get_num_threads(),

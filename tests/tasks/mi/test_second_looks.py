@@ -202,15 +202,24 @@ def test_a_recording_that_cannot_be_read_is_counted(hospital, tmp_path, capsys):
     ("arguments", "status", "told"),
     [
         (["--labels", "nowhere.csv"], 1, "cannot be read as a CSV table"),
+        (["--data", "nowhere"], 1, "nowhere: there is no such file"),
         (["--set", "trees.n_tree=3"], 2, "did you mean trees.n_trees"),
         (["--set", "train.init_from=nowhere"], 1, "card.json is missing"),
     ],
 )
 def test_refusals(hospital, tmp_path, capsys, arguments, status, told):
-    base = [] if "--labels" in arguments else ["--labels", str(hospital / "labels.csv")]
-    assert train.main([*base, "--data", str(hospital), "--out", str(tmp_path / "new"), *arguments]) == status
+    base = ["--labels", str(hospital / "labels.csv"), "--data", str(hospital), "--out", str(tmp_path / "new")]
+    assert train.main([*base, *arguments]) == status  # the last of an option counts
     assert told in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--anyway"], ["--up-to", "trees"], ["--labels", "labels.csv", "--jobs", "2"]])
+def test_options_that_do_not_go_together(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        train.main(arguments)
+    assert stopped.value.code == 2
+    assert "--labels" in capsys.readouterr().err
 
 
 def test_a_finished_bundle_is_not_overwritten(hospital, capsys, small_bundle):
