@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.second_looks import Hospital, curve, draws, go_through, third_of
 from bundles import ROOT
+from cardiac.metrics import bootstrap_weights
 from cardiac.windows import sigmoid
 from tasks.mi.features import FEATURES
 from tasks.mi.labels import SITES
@@ -63,6 +64,7 @@ def test_the_labels_held_out_change_nothing_that_is_said(looks):
 
 def test_the_table_has_a_row_for_every_size_and_step(looks, monkeypatch):
     monkeypatch.setattr("benchmarks.second_looks.N_DRAWS", 2)
+    monkeypatch.setattr("cardiac.metrics.bootstrap_weights", lambda patients, *_: bootstrap_weights(patients, 50))
     lines = curve(hospital_of(looks, third_of(looks)), [60, 100])
     rows = [line.split(" | ")[:3] for line in lines if line.startswith(("| 60 ", "| 100 "))]
     assert [(size.strip("| "), step) for size, _, step in rows] == [

@@ -1,6 +1,7 @@
 """Going on from a detector with labelled recordings, by the command line, on simulated records."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from bundles import bundle_checksum, load_bundle
 from inference import Detector
 from learning.network import NetworkTraining
 from tasks.mi import BUNDLE
-from tasks.mi.compare import LOSS
+from tasks.mi.compare import LOSS, compare
 from tasks.mi.labels import COLUMNS, NORM, RECORD_COLUMN, SITES
 from tasks.mi.simulate import simulate_dataset
 from utils import load_config
@@ -34,6 +35,11 @@ def write_hospital(folder, seed, wrong=1):
     table.insert(0, RECORD_COLUMN, [record.record_id for record in dataset.sources])
     table.to_csv(folder / "labels.csv", index=False)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch):
+    monkeypatch.setattr("tasks.mi.second_looks.compare", partial(compare, n_draws=100))
 
 
 @pytest.fixture(scope="module")
