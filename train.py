@@ -175,7 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once, each in a process (%(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was stopped in --out")
     parser.add_argument("--labels", type=Path, help="a table of labels as the site exports it (docs/second_looks.md)")
-    parser.add_argument("--up-to", choices=STEPS, help="with --labels: the last step that is tried (trees)")
+    parser.add_argument("--up-to", choices=STEPS, help="with --labels: the last step that is tried (network)")
     parser.add_argument("--anyway", action="store_true", help="with --labels: write a bundle that is not better too")
     options = parser.parse_args(arguments)
     if options.labels is None and (options.anyway or options.up_to):
@@ -199,7 +199,7 @@ def _learn_and_report(options: argparse.Namespace) -> int:
         dataset, sentences = read_labels(options.labels, listing)
         print(*sentences, sep="\n")
         out = options.out or Path("runs") / SECOND_LOOKS.stem
-        learn_from_labels(config, dataset, out, options.up_to or "trees", options.resume, options.anyway)
+        learn_from_labels(config, dataset, out, options.up_to or STEPS[-1], options.resume, options.anyway)
     return 0
 
 

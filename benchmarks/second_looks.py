@@ -1,7 +1,7 @@
 """When are a hospital's own labels worth a second training? A learning curve on recordings that taught the detector nothing.
 
-    python -m benchmarks.second_looks                     # the table, five minutes on one core
-    python -m benchmarks.second_looks --network 200 800   # one draw of these sizes with the network's own step, twenty minutes
+    python -m benchmarks.second_looks                     # the table, six minutes on one core
+    python -m benchmarks.second_looks --network 200 800   # one draw of these sizes with the network's own step, four minutes
 
 `ptb-xl-100hz` stands for the hospital: PTB-XL's own labels (a code of likelihood 50 or more), by other readers than those of the
 shipped detector, without the patients of any record that taught it. A third of the patients is held out once and for all; of
@@ -25,7 +25,7 @@ from bundles import ROOT, Bundle, load_bundle
 from cardiac import metrics
 from cardiac.folds import draw_folds
 from tasks.mi import BUNDLE
-from tasks.mi.compare import F1, LOSS, SITES_F1, compare, is_better, measures
+from tasks.mi.compare import F1, LOSS, SITES_F1, Compared, compare, format_compared, is_better, measures
 from tasks.mi.datasets import Dataset, read_dataset, read_weak_datasets, some_rows
 from tasks.mi.go_on import as_parent, make_go_on
 from tasks.mi.joining import Decisions
@@ -96,12 +96,17 @@ class Hospital:
 class Drawn:
     """What one draw of records came to. held_out : by step, "chosen" among them.  taken : the chosen step.
 
-    offered : whether the command would have written a bundle, by the records drawn alone; None where it was not asked.
+    own : what the command says of the records drawn, nested; None where it was not asked.
     """
 
     held_out: dict[str, Decided]
     taken: str
-    offered: bool | None
+    own: dict[str, Compared] | None
+
+    @property
+    def offered(self) -> bool:
+        """Whether the command would have written a bundle."""
+        return self.taken != AS_SHIPPED and self.own is not None and is_better(self.own)
 
 
 def other_hospital(root: Path) -> Dataset:
@@ -144,14 +149,14 @@ def go_through(hospital: Hospital, rows: np.ndarray, out: Path | None = None) ->
     taken, _ = choose_step(steps, both, shipped, settings, frozenset({HELD_OUT}))
     by_step = {step.name: scored_by(step, both, hospital.config) for step in steps}
     by_step["chosen"] = decide_shipped(hospital) if taken is None else by_step[taken.name]
-    offered = None if out else taken is not None and would_be_offered(hospital, some_looks(looks, rows, folds))
-    return Drawn(by_step, AS_SHIPPED if taken is None else taken.name, offered)
+    own = None if out else compare_drawn(hospital, some_looks(looks, rows, folds))
+    return Drawn(by_step, AS_SHIPPED if taken is None else taken.name, own)
 
 
-def would_be_offered(hospital: Hospital, drawn: Looks) -> bool:
-    """Whether the nested comparison on the records drawn says better."""
+def compare_drawn(hospital: Hospital, drawn: Looks) -> dict[str, Compared]:
+    """The nested comparison on the records drawn, as the command prints it."""
     decided, _ = nested(hospital.steps(drawn), drawn, hospital.shipped, hospital.config["decide"])
-    return is_better(compare(decide_all(hospital.shipped, drawn.pooled, drawn.trees), decided, drawn))
+    return compare(decide_all(hospital.shipped, drawn.pooled, drawn.trees), decided, drawn)
 
 
 def decide_shipped(hospital: Hospital) -> Decided:
@@ -186,6 +191,10 @@ def curve(hospital: Hospital, sizes: Sequence[int], out: Path | None = None) -> 
         for step in done[0].held_out:
             by_draw = np.stack([scores(each.held_out[step], *truth, weights) - before for each in done])
             lines.append(row(size, n_positive, step, by_draw, done))
+    if (own := done[0].own) is not None:
+        n_patients = len(np.unique(looks.patients[drawn[0]]))
+        lines += ["", "What the command says of the first draw of the last size:", ""]
+        lines += format_compared(own, size, n_patients)
     return lines
 
 
@@ -226,8 +235,8 @@ def row(size: int, n_positive: float, step: str, by_draw: np.ndarray, done: Sequ
     is_chosen = step == "chosen"
     taken = sum(each.taken == step or (is_chosen and each.taken != AS_SHIPPED) for each in done)
     counts = [f"{lower} of {n_draws}", f"{taken} of {n_draws}"]
-    asked = is_chosen and done[0].offered is not None
-    counts.append(f"{sum(bool(each.offered) for each in done)} of {n_draws}" if asked else "")
+    asked = is_chosen and done[0].own is not None
+    counts.append(f"{sum(each.offered for each in done)} of {n_draws}" if asked else "")
     return "| " + " | ".join([str(size), f"{n_positive:.0f}", step, *cells, *counts]) + " |"
 
 

@@ -67,7 +67,7 @@ def learn_from_labels(
     config: Config,
     dataset: Dataset,
     out: Path,
-    up_to: str = "trees",
+    up_to: str = STEPS[-1],
     resume: bool = False,
     anyway: bool = False,
     tell: Tell = print,

@@ -66,7 +66,7 @@ def test_the_table_has_a_row_for_every_size_and_step(looks, monkeypatch):
     monkeypatch.setattr("benchmarks.second_looks.N_DRAWS", 2)
     monkeypatch.setattr("cardiac.metrics.bootstrap_weights", lambda patients, *_: bootstrap_weights(patients, 50))
     lines = curve(hospital_of(looks, third_of(looks)), [60, 100])
-    rows = [line.split(" | ")[:3] for line in lines if line.startswith(("| 60 ", "| 100 "))]
+    rows = [line.split(" | ")[:3] for line in lines if line.startswith(("| 60 |", "| 100 |"))]
     assert [(size.strip("| "), step) for size, _, step in rows] == [
         (size, step) for size in ("60", "100") for step in ("decisions", "trees", "chosen")
     ]

@@ -126,12 +126,13 @@ def test_the_records_of_the_bundle_itself_are_refused(hospital, tmp_path, capsys
 def test_the_network_goes_on_and_a_stopped_run_is_gone_on_with(hospital, small_bundle, tmp_path, monkeypatch, capsys):
     """Fifteen trainings to choose by, and one for the bundle; a kill in the eighth loses none of the seven before it."""
     more = ["--up-to", "network", "--anyway", *from_small(small_bundle)]
-    learnt, epoch = [], NetworkTraining._epoch
+    learnt, rows, epoch = [], {}, NetworkTraining._epoch
 
     def counted(self, number):
         if len(learnt) == stop_at:
             raise KeyboardInterrupt
         learnt.append(self.part)
+        rows[self.part] = self.rows
         return epoch(self, number)
 
     monkeypatch.setattr(NetworkTraining, "_epoch", counted)
@@ -145,6 +146,11 @@ def test_the_network_goes_on_and_a_stopped_run_is_gone_on_with(hospital, small_b
     assert len(learnt) == len(set(learnt)) == 15 + (told_step(tmp_path / "new") == "network")
     pairs = {f"without-{one}-{other}" for one in range(5) for other in range(one + 1, 5)}
     assert set(learnt) - {"all"} == pairs | {f"without-{fold}" for fold in range(5)}
+    folds = pd.read_csv(tmp_path / "new/out_of_fold.csv").set_index("record_id")["fold"]
+    folds = folds.loc[pd.read_csv(hospital / "labels.csv")[RECORD_COLUMN]].to_numpy()
+    for part in pairs:
+        left_out = [int(fold) for fold in part.split("-")[1:]]
+        assert set(rows[part]) == set(np.flatnonzero(~np.isin(folds, left_out)))
     assert "network 0." in capsys.readouterr().out.split("out of fold: ")[1].splitlines()[0]
 
 
