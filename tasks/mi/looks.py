@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from bundles import Bundle, run_networks
 from cardiac.assessment import Assessment, assess_record
-from cardiac.errors import ConfigError, DatasetError, RecordError, one_record
+from cardiac.errors import ConfigError, DatasetError, RecordError, naming, one_record
 from cardiac.folds import draw_folds
 from cardiac.long_signals import prepare
 from cardiac.measurements.wave_network import measured_by
@@ -70,7 +70,8 @@ def prepare_looks(dataset: Dataset, bundle: Bundle, known: set[str] | None, seed
             with one_record(name):
                 record = read_record(source)
                 signal = prepare(record.signal, record.fs_hz, bundle.card.signal)
-                rows.append(_look(signal, assess_record(record, sought="an infarction"), bundle))
+                with naming(name):
+                    rows.append(_look(signal, assess_record(record, sought="an infarction"), bundle))
         except RecordError as error:
             refused.append(str(error))
             continue

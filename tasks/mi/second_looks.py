@@ -168,7 +168,17 @@ def _ending(learnt: Learnt, out: Path, seconds: float) -> list[str]:
         said = f"Not better than the shipped detector on these records, {loss}. Written anyway into {out}."
     else:
         said = f"Not better than the shipped detector on these records, {loss}: no bundle was written (--anyway writes it)."
-    return [said, f"It took {seconds / 60:.1f} minutes."]
+    return [said, *_warning(learnt), f"It took {seconds / 60:.1f} minutes."]
+
+
+def _warning(learnt: Learnt) -> list[str]:
+    """A sentence where the new detector finds fewer infarctions by more than chance, which the rule does not look at."""
+    by = learnt.compared["sensitivity"].difference
+    if by.high >= 0:
+        return []
+    return [
+        f"It finds fewer infarctions: sensitivity {by.value:+.3f} ({by.low:+.3f} to {by.high:+.3f}). Look at that first."
+    ]
 
 
 def _write_bundle(

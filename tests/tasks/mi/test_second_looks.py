@@ -9,11 +9,13 @@ import pytest
 
 import train
 from bundles import bundle_checksum, load_bundle
-from inference import Detector
+from cardiac.records import read_record
+from inference import Detector, predict_record
 from learning.network import NetworkTraining
 from tasks.mi import BUNDLE
 from tasks.mi.compare import LOSS, compare
 from tasks.mi.labels import COLUMNS, NORM, RECORD_COLUMN, SITES
+from tasks.mi.ladder import decide_all
 from tasks.mi.simulate import simulate_dataset
 from utils import load_config
 
@@ -158,13 +160,25 @@ def told_step(out):
     return json.loads((out / "card.json").read_text(encoding="utf-8"))["training"]["step"]
 
 
-def test_trees_are_put_beside_a_network_that_had_none(hospital, small_bundle, tmp_path):
-    """And the bundle says of a recording what its own trees and network say."""
+def test_trees_are_put_beside_a_network_that_had_none(hospital, small_bundle, tmp_path, monkeypatch):
+    """And the bundle says of a recording what the step said: read, decided and explained as by any other."""
+    taken = {}
+
+    def take_trees(steps, looks, *_):
+        taken["said"], taken["looks"] = steps[1].said(frozenset()), looks
+        return steps[1], {step.name: 0.0 for step in steps}
+
+    monkeypatch.setattr("tasks.mi.second_looks.choose_step", take_trees)
     assert run(hospital, tmp_path / "new", "--anyway", *from_small(small_bundle)) == 0
-    if told_step(tmp_path / "new") == "trees":
-        assert Detector.load(tmp_path / "new").bundle.trees is not None
-    finding = Detector.load(tmp_path / "new").predict(simulate_dataset(2, seed=8).sources[1].signal, 500)
-    assert 0 < finding.mi.probability < 1
+    assert told_step(tmp_path / "new") == "trees"
+    detector = Detector.load(tmp_path / "new")
+    said, decisions = taken["said"], detector.decisions
+    expected = decide_all(decisions, said.pooled, said.trees).probabilities[:2, 0]
+    for name, probability in zip(pd.read_csv(hospital / "labels.csv")[RECORD_COLUMN], expected, strict=False):
+        record = read_record(hospital / f"{name}.npy")
+        finding = predict_record(record, detector)
+        assert finding.mi.probability == pytest.approx(probability, abs=1e-4)
+    assert "mi" in detector.explain(record, finding)
 
 
 def test_records_that_taught_the_network_are_left_out_and_too_few_are_refused(hospital, tmp_path, capsys):
@@ -203,7 +217,9 @@ def test_a_recording_that_cannot_be_read_is_counted(hospital, tmp_path, capsys):
         (folder / path.name).symlink_to(path)
     first = pd.read_csv(hospital / "labels.csv")[RECORD_COLUMN][0]
     (folder / f"{first}.npy").unlink()
-    np.save(folder / f"{first}.npy", np.zeros((12, 5000), np.float32))
+    np.save(
+        folder / f"{first}.npy", np.random.default_rng(1).normal(0, 0.2, (12, 5000)).astype(np.float32)
+    )  # noise alone
     assert run(folder, tmp_path / "new", "--up-to", "decisions") == 0
     told = capsys.readouterr().out
     assert f"1 recording cannot be decided on: left out (first: {first}" in told
