@@ -57,9 +57,8 @@ def small_bundle(root, tmp_path_factory):
 
 
 def run(hospital, out, *arguments, labels=None):
-    return train.main(
-        ["--labels", str(labels or hospital / "labels.csv"), "--data", str(hospital), "--out", str(out), *arguments]
-    )
+    where = ["--labels", str(labels or hospital / "labels.csv"), "--data", str(hospital), "--out", str(out)]
+    return train.main([*where, "--up-to", "trees", *arguments])  # the last of an option counts
 
 
 def from_small(small_bundle):
@@ -237,7 +236,7 @@ def test_a_recording_that_cannot_be_read_is_counted(hospital, tmp_path, capsys):
 )
 def test_refusals(hospital, tmp_path, capsys, arguments, status, told):
     base = ["--labels", str(hospital / "labels.csv"), "--data", str(hospital), "--out", str(tmp_path / "new")]
-    assert train.main([*base, *arguments]) == status  # the last of an option counts
+    assert train.main([*base, *arguments]) == status
     assert told in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
