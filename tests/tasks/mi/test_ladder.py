@@ -24,6 +24,7 @@ from tasks.mi.ladder import (
     nested,
     out_of_fold,
 )
+from tasks.mi.more_trees import scaled, together, without_output
 from tasks.mi.recalibrate import around, recalibrate, refit_rule, slope_and_offset
 from tasks.mi.rules import Rule, Thresholds
 from utils import load_config
@@ -243,3 +244,47 @@ def test_thresholds_stay_where_they_are_on_the_scores_until_another_one_is_surel
     assert (moved.calibrate(looks.pooled)[:, 0] >= moved.thresholds.mi).mean() > (
         looks.pooled[:, 0] >= 0.9
     ).mean() + 0.1
+
+
+def test_the_choice_without_a_fold_does_not_look_at_its_labels(settings):
+    looks = make_looks(by_feature=1.5, n=150)
+    own = looks.folds == 2
+    changed = replace(looks, infarction=looks.infarction ^ own, sites=looks.sites & ~own[:, None])
+    steps = [{"trees": settings["trees"] | {"n_trees": 5}}] * 2
+    one, other = (
+        choose_step(steps_of(each, ALONE, trees), each, ALONE, settings["decide"], frozenset({2}))[1]
+        for each, trees in zip((looks, changed), steps, strict=True)
+    )
+    assert one == other
+    assert one != choose_step(steps_of(looks, ALONE, steps[0]), looks, ALONE, settings["decide"])[1]
+
+
+def test_the_procedure_chooses_without_the_fold_that_it_scores(settings, monkeypatch):
+    asked = []
+
+    def watched(steps, looks, shipped, settings, left_out=frozenset()):
+        asked.append(left_out)
+        return None, {}
+
+    monkeypatch.setattr("tasks.mi.ladder.choose_step", watched)
+    nested([], make_looks(), ALONE, settings["decide"])
+    assert asked == [frozenset({fold}) for fold in range(5)]
+
+
+def test_sums_of_trees_put_together_are_added():
+    """Of trees with fewer splits and one output to those of seven; an output of which nothing was learnt has a base."""
+    looks = make_looks()
+    features = looks.features[looks.measured]
+    first, rows = shipped_trees(looks.features), np.flatnonzero(looks.measured)
+    rare = np.zeros(len(rows), bool)
+    small = {"n_trees": 3, "seeds": 1, "n_leaves": 2, "learning_rate": 0.2, "min_records": 15, "l2": 1.0}
+    small |= {"feature_share": 0.5, "seed": 1}
+    more = [fit_trees(looks.features, [(rows, truth)], [small]) for truth in (looks.infarction[rows], rare)]
+    for each in more:
+        expected = first(features)
+        expected[:, 0] += each(features)[:, 0]
+        assert np.allclose(together(first, each)(features), expected)
+    bare = without_output(first, 0)
+    assert np.array_equal(bare(features)[:, 0], np.zeros(len(features)))
+    assert np.allclose(bare(features)[:, 1:], first(features)[:, 1:])
+    assert np.allclose(scaled(first, -2.0)(features), -2 * first(features))
