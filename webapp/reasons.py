@@ -45,6 +45,7 @@ MEASURED = {
         "не хватает нужных отведений, или измерять в них нечего"
     ),
     "no two beats follow each other": "нет двух сокращений подряд",
+    "no two measured beats follow each other": "нет двух измеренных сокращений подряд",
     "R is lower than S is deep in all chest leads, or not all six are there": (
         "во всех грудных отведениях R меньше S, или отведений не шесть"
     ),
