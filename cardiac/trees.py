@@ -14,7 +14,8 @@ import numpy as np
 
 MOST_LEAVES = 16
 ALL_LEAVES = np.uint16(0xFFFF)
-FIRST_BIT = np.array([(number & -number).bit_length() - 1 for number in range(1 << MOST_LEAVES)], dtype=np.int8)
+_NUMBERS = np.arange(1 << MOST_LEAVES)
+FIRST_BIT = (np.frexp((_NUMBERS & -_NUMBERS).astype(float))[1] - 1).astype(np.int8)  # of every number; -1 of 0
 
 
 @dataclass(frozen=True)

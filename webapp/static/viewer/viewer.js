@@ -6,6 +6,7 @@ import { drawMoments, drawWeights, fetchEvidence, fillTable, span } from "./over
 import { arrange, clock, LAYOUTS, makeRoom, sheetSeconds } from "./paper.js";
 import { drawCalibration, drawFoot, drawGrid, drawNames } from "./paper.js";
 import { Samples } from "./samples.js";
+import { fillSigns } from "./signs.js";
 import { drawTraces, reach, shownLeads } from "./traces.js";
 import { Zoom } from "./zoom.js";
 
@@ -291,8 +292,9 @@ export class Viewer {
     this.output = output;
     byId("evidence-output").value = output;
     byId("evidence-shown").hidden = false;
-    const { leads, windows } = this.evidence[output];
+    const { leads, windows, measurements } = this.evidence[output];
     fillTable(byId("evidence-rows"), leads, words);
+    fillSigns(byId("evidence-signs"), byId("signs"), measurements, words);
     const { startS, endS, most, least } = span(windows);
     const filled = {
       high: most.probability.toFixed(2),
