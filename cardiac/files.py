@@ -141,12 +141,14 @@ def read_table(path: Path, needed: Sequence[str], text: Sequence[str] = (), blan
     if missing:
         raise DatasetError(f"{path.name}: column {missing[0]!r} is missing: the table needs {', '.join(needed)}")
     for name in text:
-        empty = table[name].isna() | (table[name] == "")
-        if empty.any():
-            raise DatasetError(f"{path.name}: row {int(empty.argmax()) + 2} names no record: fill in {name}")
-        if table[name].duplicated().any():
-            twice = table[name][table[name].duplicated()].iloc[0]
-            raise DatasetError(f"{path.name}: record {twice!r} is listed twice: keep one row")
+        values, seen = table[name].tolist(), set()  # pandas' own checks of texts take megabytes
+        for row, value in enumerate(values, start=2):
+            if not (isinstance(value, str) and value):
+                raise DatasetError(f"{path.name}: row {row} names no record: fill in {name}")
+        for value in values:
+            if value in seen:
+                raise DatasetError(f"{path.name}: record {value!r} is listed twice: keep one row")
+            seen.add(value)
     return table
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from cardiac.errors import RecordError
 from cardiac.stored_signals import stored_record
-from tasks.mi.evidence import evidence_of
 from tasks.mi.findings import Finding
 from webapp.storage.files import Files
 from webapp.storage.jobs import ask_drawing
@@ -65,7 +64,8 @@ def _ask(store: Store, row: Record, kind: str) -> None:
 
 def draw(files: Files, row: Record, kind: str) -> bytes:
     """A drawing as PNG or PDF, with the evidence where it was gathered. Raises RecordError."""
-    from tasks.mi.pictures import ecg_picture  # slow to import, and no part of the server
+    from tasks.mi.evidence import evidence_of  # slow to import, as the others, and no part of the server
+    from tasks.mi.pictures import ecg_picture
     from tasks.mi.report_page import ecg_report
 
     record = stored_record(files.signal(row.signal), row.name, row.document["fs_hz"])

@@ -67,7 +67,8 @@ def _read_form_rows(path: Path) -> tuple[list[str], list[list[Any]]]:
 
     _check_form(path)
     table = read_template(path)
-    return list(table.columns), table.astype(object).values.tolist()
+    columns = [table[name].tolist() for name in table.columns]
+    return list(table.columns), [list(row) for row in zip(*columns, strict=True)]
 
 
 def _check_form(path: Path) -> None:

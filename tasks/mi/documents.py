@@ -1,15 +1,17 @@
 """The objects of findings.json, and the names under which other outputs have the fields of a Finding."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cardiac.errors import RecordRejected
 from cardiac.leads import LEADS
 from cardiac.measurements.measure import VALUES
 from cardiac.measurements.waves import COLUMNS
-from tasks.mi.evidence import Evidence, evidence_document
 from tasks.mi.findings import FIELDS, Finding
 from tasks.mi.labels import OUTPUTS
+
+if TYPE_CHECKING:
+    from tasks.mi.evidence import Evidence
 
 # What each table has of a Finding: its columns, each with the field of `Finding.to_row` that stands there. Some names are
 # older than the fields' own, and programs read them, so they stay; a new table takes the fields' names.
@@ -58,11 +60,15 @@ def table_row(finding: Finding, columns: Mapping[str, str]) -> dict[str, Any]:
 
 
 def finding_document(
-    finding: Finding, bundle: Mapping[str, str], evidence: Mapping[str, Evidence] | None = None
+    finding: Finding, bundle: Mapping[str, str], evidence: "Mapping[str, Evidence] | None" = None
 ) -> dict[str, Any]:
     """One object of findings.json. bundle : name and sha256 of what decided.  evidence : by output, where asked for."""
     document = finding.to_dict() | {"bundle": dict(bundle)}
-    return document | ({"evidence": evidence_document(evidence)} if evidence else {})
+    if not evidence:
+        return document
+    from tasks.mi.evidence import evidence_document  # what lists and exports findings has no need of it
+
+    return document | {"evidence": evidence_document(evidence)}
 
 
 def error_document(record_id: str, error: Exception) -> dict[str, Any]:

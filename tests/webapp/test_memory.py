@@ -15,7 +15,7 @@ from tests.webapp.servers import running, started_command
 from webapp.samples import read_samples
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is looked up in /proc")
-MOST_MIB, AT_ONCE = 320, 4
+MOST_MIB, AT_ONCE = 300, 4
 JSON, PLAIN, PARTS = "application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
 MB = 2**20
 SAMPLES, TEMPLATE = "/api/v1/records", "/api/v1/template"
