@@ -29,22 +29,21 @@ from cardiac.files import documents_file, open_folder, rows_file
 from cardiac.leads import LEADS
 from cardiac.long_signals import prepare, prepare_together
 from cardiac.measurements.measure import Measurements, measure_record
-from cardiac.measurements.wave_network import measured_by
 from cardiac.pipeline import Outcome, predict_listing
 from cardiac.quality.assess import assess_quality
 from cardiac.records import FS_RANGE_HZ, Note, Record, read_record, record_from_array
 from cardiac.signals import SignalSpec
 from cardiac.sources import list_recordings, passed_over_line
 from cardiac.windows import WindowPlan, pool_windows, window_spread
-from cards import Card, unusable
+from cards import unusable
 from runtimes import run_sections
 from tasks.mi import BUNDLE
 from tasks.mi.documents import MEASUREMENTS_CSV, error_document, finding_document, measurements_row
 from tasks.mi.evidence import BesideNetwork, Evidence, gather_evidence, telling_part
-from tasks.mi.features import FEATURES, features_of
+from tasks.mi.features import check_trees, features_of
 from tasks.mi.findings import Brief, Finding, decide
 from tasks.mi.joining import Decisions
-from tasks.mi.labels import OUTPUTS, SITES
+from tasks.mi.labels import SITES
 from tasks.mi.rules import Rule
 from tasks.mi.submission import find_template, findings_table, write_submission
 from utils import run_command
@@ -94,7 +93,7 @@ class Detector:
                 raise ConfigError(f"the outputs {outputs} are not mi and the six sites in order")
             if card.signal.leads != LEADS or card.signal.unit != "mV":
                 raise ConfigError(f"signal.leads are not {', '.join(LEADS)}, or signal.unit is not mV")
-            _check_trees(card)
+            check_trees(card.trees)
             return cls(bundle, Decisions.from_dict(card.decisions))
         except ConfigError as error:
             raise unusable(folder, error) from error
@@ -158,42 +157,32 @@ class Detector:
                 findings.append(self.remark(finding, rule))
         return findings
 
-    def explain(self, record: Record, finding: Finding) -> dict[str, Evidence]:
+    def explain(self, record: Record, finding: Finding, assessment: Assessment | None = None) -> dict[str, Evidence]:
         """Which leads, moments and measurements carried the finding: for `mi`, and for every site that was found.
 
         Of a recording longer than a minute those ten seconds are explained that the windows name first, and what was measured
-        of the recording.
+        of the recording.  assessment : of the record, where it is at hand; else it is made again.
         """
         signal, fs_hz, first = prepare(record.signal, record.fs_hz, self.spec), self.spec.fs_hz, 0
         if signal.shape[1] > LONGEST_EXPLAINED_S * fs_hz:
             first = telling_part(self.logits(signal)[0], self.plans[0], round(EXPLAINED_S * fs_hz))
             signal = signal[:, first : first + round(EXPLAINED_S * fs_hz)]
         outputs = ("mi", *finding.sites)
-        gathered = gather_evidence(signal, self.logits, self.plans, fs_hz, outputs, self.beside_network(record))
+        gathered = gather_evidence(
+            signal, self.logits, self.plans, fs_hz, outputs, self.beside_network(record, assessment)
+        )
         return {name: replace(each, starts_s=each.starts_s + first / fs_hz) for name, each in gathered.items()}
 
-    def beside_network(self, record: Record) -> BesideNetwork | None:
+    def beside_network(self, record: Record, assessment: Assessment | None = None) -> BesideNetwork | None:
         """The trees and what they see of a record; None where there are none, or nothing can be measured."""
         if not self.bundle.trees:
             return None
-        measurements = measure_record(record, assess_quality(record))
+        measurements = assessment.measurements if assessment else measure_record(record, assess_quality(record))
         features = features_of(measurements)
         if features is None:
             return None
         decisions = self.decisions
         return BesideNetwork(self.bundle.trees, decisions.shares, decisions.reach, measurements, features)
-
-
-def _check_trees(card: Card) -> None:
-    """Raise ConfigError where a card's trees ask for other measurements than this program makes."""
-    if card.trees is None:
-        return
-    if card.trees.get("features") != [*FEATURES] or card.trees.get("outputs") != [*OUTPUTS]:
-        raise ConfigError(
-            "trees.features or trees.outputs are not those of this version: use the one that made the bundle"
-        )
-    if card.trees.get("measured_by") != measured_by():
-        raise ConfigError("trees.measured_by is not the delineator of this version: use the one that made the bundle")
 
 
 def explain_record(record: Record, finding: Finding, detector: Detector) -> dict[str, Evidence]:

@@ -35,8 +35,8 @@ class Detector(Protocol):
     def predict_batch(self, records: Sequence[Record], assessments: Sequence[Assessment]) -> list[Any]:
         """The findings of records of one rate and one length, in order."""
 
-    def explain(self, record: Record, finding: Any) -> Any:
-        """What carried a finding."""
+    def explain(self, record: Record, finding: Any, assessment: Assessment) -> Any:
+        """What carried a finding. assessment : of the record, as `assess` gave it."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _explain(outcome: Outcome, detector: Detector) -> Outcome:
         return outcome
     try:
         with one_record(outcome.record_id, "explaining"):
-            return replace(outcome, evidence=detector.explain(outcome.record, outcome.finding))
+            return replace(outcome, evidence=detector.explain(outcome.record, outcome.finding, outcome.assessment))
     except RecordError as error:
         return replace(outcome, error=error)
 

@@ -31,7 +31,7 @@ class Counter:
                 raise RecordError(f"{record.record_id}: is odd")
         return [record.signal.shape[1] for record in records]
 
-    def explain(self, record, finding):
+    def explain(self, record, finding, assessment):
         if finding == 1_000:
             raise RecordError(f"{record.record_id}: is not explained")
         return f"{record.record_id} has {finding}"
