@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent
 WEIGHTS, GRAPH, TREES = "weights.safetensors", "network.onnx", "trees.npz"
+FILES = (CARD, WEIGHTS, TREES, GRAPH)  # all that a bundle is made of, as far as it has them
 RUNTIMES = ("onnx", "torch")
 
 

@@ -9,7 +9,6 @@ python train.py                                       # without data: a small de
 
 import argparse
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from typing import Any
 from bundles import ROOT, load_bundle, save_bundle
 from cardiac.errors import ConfigError
 from cardiac.files import replace_file
-from cardiac.metrics import PROTOCOL, Figures, as_plain
+from cardiac.metrics import Figures
 from cardiac.sources import list_recordings
 from cardiac.trees import Trees
 from cards import Card, Stage
@@ -31,15 +30,16 @@ from learning.curves import write_curves
 from learning.network import Report
 from learning.run_folder import code_revision, training_run
 from tasks.mi.datasets import Dataset, read_dataset, read_labels, read_weak_datasets
-from tasks.mi.evaluate import evaluate, format_figures
+from tasks.mi.evaluate import evaluate, format_figures, write_results
+from tasks.mi.features import trees_entry
 from tasks.mi.joining import Decisions, fit_decisions
 from tasks.mi.model_card import model_card
-from tasks.mi.out_of_fold import OutOfFold, write_out_of_fold
+from tasks.mi.out_of_fold import OutOfFold
 from tasks.mi.second_looks import STEPS, learn_from_labels
 from tasks.mi.settings import check_settings as check_settings  # scale.detectors asks for it here
 from tasks.mi.simulate import simulate_dataset
 from tasks.mi.training import STAGES, InfarctionTraining, Recipe, make_training
-from tasks.mi.trees import fit_trees, trees_entry
+from tasks.mi.trees import fit_trees
 from utils import Config, load_config, run_command, seed_everything
 
 DEFAULTS = ROOT / "configs/mi.toml"  # every setting there is
@@ -88,7 +88,7 @@ def fit(
             training.folds, done.predicted[:, 0], done.predicted[:, 1:-1], done.predicted[:, -1], said
         )
         figures = evaluate(dataset, out_of_fold, config["decide"])
-        _write_results(out, dataset, out_of_fold, figures)
+        write_results(out, dataset, out_of_fold, figures)
         if bundle:
             truth = dataset.infarction, dataset.sites
             decisions = fit_decisions(out_of_fold.pooled, said, *truth, config["decide"])
@@ -131,13 +131,6 @@ def _provenance(training: InfarctionTraining, done: CrossValidated, revision: st
         "config": training.recipe.config,
         **done.machine(),
     }
-
-
-def _write_results(out: Path, dataset: Dataset, out_of_fold: OutOfFold, figures: Figures) -> None:
-    """metrics.json and out_of_fold.csv."""
-    write_out_of_fold(dataset.table["record_id"], out_of_fold, out / "out_of_fold.csv")
-    metrics = {"protocol": PROTOCOL, "figures": as_plain(figures)}
-    replace_file(out / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
 
 
 def open_data(folder: Path | None, config: Config) -> Dataset | None:

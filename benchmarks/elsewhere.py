@@ -15,6 +15,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,12 @@ from tqdm import tqdm
 
 from bundles import read_card
 from cardiac import metrics
+from cardiac.assessment import Assessment
 from cardiac.errors import RecordRejected
 from cardiac.files import read_table, replace_file
 from cardiac.long_signals import prepare
 from cardiac.metrics import roc_auc
-from cardiac.records import read_record
+from cardiac.records import Record, read_record
 from inference import Detector, predict_record
 from tasks.mi import BUNDLE
 from tasks.mi.datasets import Dataset, read_dataset
@@ -100,19 +102,29 @@ class Answer:
     alone: Finding | None
 
 
+def read_accepted(
+    cases: list[Case], detector: Detector
+) -> Iterator[tuple[Case, Record, Assessment | None, list[np.ndarray]]]:
+    """Every case with its recording, assessment and logits by stage; without the last two where its tracing is too poor."""
+    for case in tqdm(cases, desc="away", unit="record", disable=None):
+        record = read_record(case.path)
+        try:
+            assessment = detector.assess(record)
+        except RecordRejected:
+            yield case, record, None, []
+            continue
+        yield case, record, assessment, detector.logits(prepare(record.signal, record.fs_hz, detector.spec))
+
+
 def ask(cases: list[Case], detector: Detector) -> list[Answer]:
     """The findings of all cases, by the detector and by its network alone."""
     alone = detector.decisions.alone or detector.decisions.rule
     network = replace(detector, decisions=Decisions(alone), bundle=replace(detector.bundle, trees=None))
     answers = []
-    for case in tqdm(cases, unit="record", disable=None):
-        record = read_record(case.path)
-        try:
-            assessment = detector.assess(record)
-        except RecordRejected:
+    for case, record, assessment, logits in read_accepted(cases, detector):
+        if assessment is None:
             answers.append(Answer(case, None, None))
             continue
-        logits = detector.logits(prepare(record.signal, record.fs_hz, detector.spec))
         found = []
         for each in (detector, network):
             rule, probabilities = each.join(logits, assessment.measurements)

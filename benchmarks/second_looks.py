@@ -76,15 +76,7 @@ class Hospital:
 
     def network_step(self, looks: Looks, rows: np.ndarray, out: Path) -> Step:
         """The step in which the network goes on. looks : of these rows, in their order."""
-        whole = self.prepared.dataset
-        dataset = replace(
-            whole,
-            table=whole.table.iloc[rows].reset_index(drop=True),
-            sources=[whole.sources[row] for row in rows],
-            infarction=whole.infarction[rows],
-            sites=whole.sites[rows],
-            codes=None,
-        )
+        dataset = replace(some_rows(self.prepared.dataset, rows), codes=None)
         signals = [self.prepared.signals[row] for row in rows]
         some = replace(self.prepared, dataset=dataset, signals=signals, looks=looks, spread=self.prepared.spread[rows])
         config = as_parent(self.config, self.bundle.card)

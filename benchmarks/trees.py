@@ -19,10 +19,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.elsewhere import Case, read_cases
+from benchmarks.elsewhere import Case, read_accepted, read_cases
 from cardiac import metrics
-from cardiac.errors import RecordRejected
-from cardiac.long_signals import prepare
 from cardiac.measurements.measure import Measurements, measure_record
 from cardiac.quality.assess import assess_quality
 from cardiac.records import read_record
@@ -86,13 +84,10 @@ def _table(measured: Sequence[Measurements], by_size: bool) -> np.ndarray:
 def _away(cases: Sequence[Case], detector: Detector) -> tuple[np.ndarray, np.ndarray, list[Measurements]]:
     """Truth (n,) of the accepted cases that are infarctions or clear of all that resembles one, and what is known of them."""
     truth, pooled, measured = [], [], []
-    for case in tqdm([each for each in cases if each.infarction is not None], desc="away", unit="record", disable=None):
-        record = read_record(case.path)
-        try:
-            assessment = detector.assess(record)
-        except RecordRejected:
+    known = [each for each in cases if each.infarction is not None]
+    for case, _, assessment, logits in read_accepted(known, detector):
+        if assessment is None:
             continue
-        logits = detector.logits(prepare(record.signal, record.fs_hz, detector.spec))
         pooled.append(
             np.concatenate([pool_windows(each, plan) for each, plan in zip(logits, detector.plans, strict=True)])
         )

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cardiac.errors import ConfigError
-from cardiac.windows import sigmoid
+from cardiac.windows import LEAST, logit, sigmoid
 
 METHODS = ("none", "temperature", "platt", "beta", "isotonic")
-LEAST = 1e-6  # probabilities are kept this far from 0 and 1
 
 
 @dataclass(frozen=True)
@@ -63,13 +62,12 @@ def fit_calibration(method: str, probabilities: np.ndarray, targets: np.ndarray)
 
         fitted = IsotonicRegression(y_min=LEAST, y_max=1 - LEAST, out_of_bounds="clip").fit(p, targets)
         return Calibration(method, (*map(float, fitted.X_thresholds_), *map(float, fitted.y_thresholds_)))
-    logits = np.log(p) - np.log1p(-p)
     if method == "beta":
         a, b, c = _logistic(np.column_stack([np.log(p), -np.log1p(-p)]), targets)
         if min(a, b) >= 0:
             return Calibration(method, (a, b, c))
         method = "platt"  # the likeliest beta map would fall somewhere: its symmetric kin does not
-    slope, intercept = _logistic(logits[:, None], targets, method == "platt")
+    slope, intercept = _logistic(logit(p)[:, None], targets, method == "platt")
     if slope < 0:
         return Calibration("none")
     return Calibration(method, (slope, slope, intercept))

@@ -7,7 +7,7 @@ split that sends the record right takes the leaves on its left away, and the fir
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -194,9 +194,15 @@ def _by_depth(of_ways: Iterable[np.ndarray], asked: np.ndarray, value: np.ndarra
     for n_asked in range(1, depth.max() + 1):
         leaves = depth == n_asked
         own = (each[leaves][asked[leaves]].reshape(-1, n_asked) for each in of_ways)
-        points, weights = (each / 2 for each in np.polynomial.legendre.leggauss((n_asked + 1) // 2))
-        groups.append(_PathsOfDepth(*own, value[leaves], 0.5 + points, weights))
+        groups.append(_PathsOfDepth(*own, value[leaves], *unit_quadrature((n_asked + 1) // 2)))
     return tuple(groups)
+
+
+@cache
+def unit_quadrature(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss and Legendre's n points from 0 to 1 and their weights, (n,) each: exact for polynomials of degree 2 n - 1."""
+    points, weights = np.polynomial.legendre.leggauss(n)
+    return 0.5 + points / 2, weights / 2
 
 
 def trees_of(boosters: list[tuple[int, Any]], base: np.ndarray) -> Trees:

@@ -11,6 +11,7 @@ from cardiac.long_signals import LongSignal
 
 TAILS = ("shift", "drop")
 POOLS = ("mean", "logit_mean", "max", "top")
+LEAST = 1e-6  # probabilities are kept this far from 0 and 1 where their logit is asked for
 PIECE = 300_000  # samples of a long recording that are read together
 
 
@@ -132,6 +133,12 @@ def pool_windows(logits: np.ndarray, plan: WindowPlan) -> np.ndarray:
 def window_spread(logits: np.ndarray) -> float:
     """Standard deviation of the first output's probability over networks and windows. (n_networks, n_windows, ...)."""
     return float(sigmoid(logits[..., 0]).std())
+
+
+def logit(probabilities: np.ndarray, least: float = LEAST) -> np.ndarray:
+    """Logits of probabilities, float64, which are kept `least` from 0 and 1 so that each has one."""
+    p = np.clip(np.asarray(probabilities, dtype=np.float64), least, 1 - least)
+    return np.log(p) - np.log1p(-p)
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

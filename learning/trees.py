@@ -1,6 +1,7 @@
 """Boosted trees from a table of features, by LightGBM (Ke et al. 2017, NeurIPS): how they learn. Knows no label."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,10 @@ def fit_trees(
         for index in range(own["seeds"]):
             start = None if begin_at is None else begin_at[output]
             model = _booster(features[rows], truth, own, own["seed"] + index, bounds, start)
-            boosters.append((output, _scaled(model.dump_model(), 1 / own["seeds"])))
-    return trees_of(boosters, base)
+            boosters.append((output, model.dump_model()))
+    trees = trees_of(boosters, base)
+    shares = np.array([1 / own["seeds"] for own in settings])  # of each model in its output's mean
+    return replace(trees, value=trees.value * shares[trees.output][:, None])
 
 
 def _booster(
@@ -86,18 +89,3 @@ def _library() -> Any:
             "system's OpenMP library (libgomp1), or train the networks alone with --set trees.n_trees=0"
         ) from error
     return lightgbm
-
-
-def _scaled(dump: dict[str, Any], factor: float) -> dict[str, Any]:
-    """The model's account of itself with every leaf times a factor."""
-
-    def scale(node: dict[str, Any]) -> None:
-        if "leaf_value" in node:
-            node["leaf_value"] *= factor
-        for side in ("left_child", "right_child"):
-            if side in node:
-                scale(node[side])
-
-    for tree in dump["tree_info"]:
-        scale(tree["tree_structure"])
-    return dump

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from bundles import CARD, GRAPH, TREES, WEIGHTS
+from bundles import FILES
 from cardiac.errors import ConfigError, extra
 from cardiac.files import open_folder, replace_file
 from cardiac.sources import Recording
@@ -74,7 +74,7 @@ def keep_bundle(out: Path, bundle: Path) -> Path:
     """A copy of the bundle's files in the output folder, where every worker finds it."""
     kept = out / BUNDLE
     kept.mkdir(exist_ok=True)
-    for name in (CARD, GRAPH, TREES, WEIGHTS):
+    for name in FILES:
         if (bundle / name).is_file():
             replace_file(kept / name, (bundle / name).read_bytes())
     return kept

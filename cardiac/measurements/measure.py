@@ -13,7 +13,7 @@ from cardiac.measurements.delineation import middle_intervals
 from cardiac.measurements.fiducials import Fiducials, find_fiducials
 from cardiac.measurements.limits import Range, outside
 from cardiac.measurements.median_beat import BEFORE, GRID_HZ, BeatGroup, group_beats
-from cardiac.measurements.wave_network import FIDUCIALS
+from cardiac.measurements.wave_network import FIDUCIALS, QRS
 from cardiac.measurements.waves import COLUMNS, SAMPLE_MS, LeadWaves, measure_waves
 from cardiac.quality.assess import Quality
 from cardiac.records import Record
@@ -103,13 +103,6 @@ class Measurements:
             "leads": by_lead,
         }
 
-    def to_row(self) -> dict[str, Any]:
-        """The measurements as one row of a table: the values, then every lead's columns as `III_q_ms`."""
-        row = {name: _rounded(name, value) for name, value in self.values.items()}
-        for index, lead in enumerate(self.leads):
-            row |= {f"{lead}_{name}": _rounded(name, column[index]) for name, column in self.table.items()}
-        return row
-
 
 def _rounded(name: str, value: Any) -> Any:
     """A value as it is written: None for what is not a number, whole ms, degrees and beats, and mV to the microvolt."""
@@ -137,8 +130,8 @@ def measure_record(record: Record, quality: Quality) -> Measurements:
         fiducials = find_fiducials(group, rr_s)
         if np.isfinite([fiducials["qrs_onset"], fiducials["qrs_end"]]).all():
             waves = measure_waves(group.beat, fiducials)
-            rhythm["rr_s"] = rr_s[0]
-            values, reasons = _values(record.leads, group, fiducials, waves, rhythm, paced)
+            measured = rhythm | _intervals(fiducials, rr_s[0])
+            values, reasons = _values(record.leads, group, fiducials, waves, measured, paced)
             return Measurements(
                 values,
                 reasons,
@@ -174,7 +167,7 @@ def _why_not(beats: np.ndarray, groups: list[BeatGroup]) -> str | None:
     group = groups[0]
     if len(group.indices) < LEAST_BEATS:
         return FEW_BEATS
-    heights = np.ptp(group.beat[:, BEFORE - 20 : BEFORE + 25], axis=1)
+    heights = np.ptp(group.beat[:, QRS], axis=1)
     noise = group.noise / np.sqrt(len(group.indices))
     return NOISY if np.median(noise) > NOISE_SHARE * max(np.median(heights), 1e-6) else None
 
@@ -198,15 +191,17 @@ def _values(
     group: BeatGroup,
     fiducials: Fiducials,
     waves: LeadWaves,
-    rhythm: Mapping[str, float | None],
+    measured: Mapping[str, float | None],
     paced: bool,
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The values in the order of VALUES, and why those that are None could not be measured."""
+    """The values in the order of VALUES, and why those that are None could not be measured.
+
+    measured : rhythm and intervals.
+    """
     r_mv = np.nan_to_num(np.fmax(waves.table["r_mv"], waves.table["r2_mv"]))
     s_mv = np.nan_to_num(np.fmin(waves.table["s_mv"], waves.table["q_mv"]))  # the deepest, before R or after it
     found = {
-        **rhythm,
-        **_intervals(fiducials, rhythm["rr_s"]),
+        **measured,
         **_axes(leads, group, fiducials, waves),
         "r_transition": transition(leads, r_mv, s_mv),
         "sokolow_lyon_mv": sokolow_lyon_mv(leads, r_mv, s_mv),

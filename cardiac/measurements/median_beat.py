@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from cardiac.beats import average_blocks
 from cardiac.order_statistics import median
 
 GRID_HZ = 250.0  # of median beats, whatever the recording's rate
@@ -57,10 +58,7 @@ def group_beats(signal: np.ndarray, fs_hz: float, beats: np.ndarray) -> list[Bea
 def to_grid(signal: np.ndarray, fs_hz: float) -> tuple[np.ndarray, float]:
     """The signal at GRID_HZ, and how many of its samples are one there: means of blocks, and lines between them."""
     block = max(1, int(fs_hz // GRID_HZ))
-    n_blocks = signal.shape[1] // block
-    slow = np.asarray(signal[:, : n_blocks * block], dtype=np.float32)
-    if block > 1:
-        slow = slow.reshape(len(signal), n_blocks, block) @ np.full(block, 1 / block, dtype=np.float32)
+    slow = average_blocks(np.asarray(signal, dtype=np.float32), block)
     step = fs_hz / GRID_HZ
     if step == block:
         return slow, step

@@ -4,7 +4,6 @@ python -m tasks.mi.add_trees --bundle runs/mi          # three minutes; `train.p
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -15,15 +14,16 @@ from pathlib import Path
 from bundles import ROOT, put_trees, read_card
 from cardiac.errors import DatasetError
 from cardiac.files import replace_file
-from cardiac.metrics import PROTOCOL, Figures, as_plain
+from cardiac.metrics import Figures
 from tasks.mi.datasets import Dataset, read_dataset
 from tasks.mi.elsewhere import read_elsewhere
-from tasks.mi.evaluate import evaluate, format_figures
+from tasks.mi.evaluate import evaluate, format_figures, write_results
+from tasks.mi.features import trees_entry
 from tasks.mi.joining import fit_decisions
 from tasks.mi.model_card import model_card
-from tasks.mi.out_of_fold import read_out_of_fold, write_out_of_fold
+from tasks.mi.out_of_fold import read_out_of_fold
 from tasks.mi.settings import decide_settings
-from tasks.mi.trees import fit_trees, trees_entry
+from tasks.mi.trees import fit_trees
 from utils import Config, load_config, run_command
 
 DEFAULTS = ROOT / "configs/mi.toml"
@@ -51,9 +51,7 @@ def add_trees(folder: Path, dataset: Dataset, config: Config) -> Figures:
         "trees_s": took_s,
     }
     figures = evaluate(dataset, out_of_fold, settings)
-    write_out_of_fold(dataset.table["record_id"], out_of_fold, folder / "out_of_fold.csv")
-    metrics = {"protocol": PROTOCOL, "figures": as_plain(figures)}
-    replace_file(folder / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
+    write_results(folder, dataset, out_of_fold, figures)
     put_trees(folder, replace(card, decisions=decisions.to_dict(), training=trained, trees=trees_entry()), trees)
     replace_file(folder / "README.md", model_card(read_card(folder), figures, read_elsewhere(folder)).encode())
     return figures

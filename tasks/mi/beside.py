@@ -9,6 +9,7 @@ import numpy as np
 
 from cardiac import metrics
 from cardiac.metrics import Figure
+from cardiac.windows import logit
 from tasks.mi.cross_fit import CrossFitted, cross_fit
 from tasks.mi.datasets import Dataset
 from tasks.mi.out_of_fold import OutOfFold
@@ -39,9 +40,8 @@ def second_reading(
     """
     from sklearn.linear_model import LogisticRegression  # slow to import
 
-    own = np.clip(fitted.scores[:, 0], 1e-6, 1 - 1e-6)
-    inputs = np.column_stack([np.log(own / (1 - own)), np.nan_to_num(dataset.codes)])
-    mi, true = np.empty(len(own)), dataset.infarction
+    inputs = np.column_stack([logit(fitted.scores[:, 0]), np.nan_to_num(dataset.codes)])
+    mi, true = np.empty(len(inputs)), dataset.infarction
     for fold in np.unique(out_of_fold.fold):
         held_out = out_of_fold.fold == fold
         model = LogisticRegression(C=0.3, max_iter=2000).fit(inputs[~held_out], true[~held_out])

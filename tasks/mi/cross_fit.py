@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.mi.joining import fit_decisions, joint
+from tasks.mi.joining import fit_decisions
 from tasks.mi.rules import columns, decide_sites
 
 
@@ -72,10 +72,11 @@ def cross_fit(
         learnt = folds != fold
         of_learnt = None if trees is None else trees[learnt]
         decisions = fit_decisions(pooled[learnt], of_learnt, infarction[learnt], sites[learnt], settings)
-        for row in np.flatnonzero(~learnt):
-            own = None if trees is None or np.isnan(trees[row]).any() else trees[row]
-            rule, probabilities[row] = decisions.settle(pooled[row], own)
-            scores[row] = joint(pooled[row], own, decisions.shares, decisions.reach)
-            thresholds[row] = [rule.thresholds.mi, *rule.thresholds.sites]
-            doubt[row], rules[row] = rule.doubt, rule
+        held_out = np.flatnonzero(~learnt)
+        own = None if trees is None else trees[held_out]
+        scores[held_out], probabilities[held_out], by_rule = decisions.settle_all(pooled[held_out], own)
+        for members, rule in by_rule:
+            rows = held_out[members]
+            thresholds[rows] = [rule.thresholds.mi, *rule.thresholds.sites]
+            doubt[rows], rules[rows] = rule.doubt, rule
     return CrossFitted(probabilities, thresholds[:, 0], thresholds[:, 1:], doubt, rules, scores)

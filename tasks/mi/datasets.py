@@ -192,14 +192,15 @@ def read_weak_datasets(dataset: Dataset, folders: Sequence[str | Path]) -> Datas
 
 
 def some_rows(dataset: Dataset, kept: np.ndarray) -> Dataset:
-    """These records of a data set alone. kept : bool (n,)."""
+    """These records of a data set alone. kept : bool (n,), or the records' indices in the order that is wanted."""
+    rows = np.arange(len(dataset.infarction))[kept]
     return replace(
         dataset,
-        table=dataset.table[kept].reset_index(drop=True),
-        sources=[source for source, keep in zip(dataset.sources, kept, strict=True) if keep],
-        infarction=dataset.infarction[kept],
-        sites=dataset.sites[kept],
-        codes=None if dataset.codes is None else dataset.codes[kept],
+        table=dataset.table.iloc[rows].reset_index(drop=True),
+        sources=[dataset.sources[row] for row in rows],
+        infarction=dataset.infarction[rows],
+        sites=dataset.sites[rows],
+        codes=None if dataset.codes is None else dataset.codes[rows],
     )
 
 

@@ -5,6 +5,7 @@ python -m tasks.mi.evaluate --html results/report.html             # and writes 
 """
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -19,8 +20,9 @@ from tqdm import tqdm
 from bundles import ROOT, read_card
 from cardiac import metrics
 from cardiac.calibration import METHODS
+from cardiac.files import open_folder, replace_file
 from cardiac.folds import check_folds
-from cardiac.metrics import PROTOCOL, Figure, Figures, format_rows
+from cardiac.metrics import PROTOCOL, Figure, Figures, as_plain, format_rows
 from cardiac.thresholds import MIN_POSITIVES
 from cards import Card
 from tasks.mi import BUNDLE
@@ -28,7 +30,7 @@ from tasks.mi.beside import calibrated_error, second_reading
 from tasks.mi.cross_fit import CrossFitted, cross_fit
 from tasks.mi.datasets import Dataset, read_dataset
 from tasks.mi.labels import NORM, SITES
-from tasks.mi.out_of_fold import OutOfFold, read_out_of_fold
+from tasks.mi.out_of_fold import OutOfFold, read_out_of_fold, write_out_of_fold
 from tasks.mi.rules import columns
 from tasks.mi.settings import decide_settings
 from utils import run_command
@@ -252,10 +254,16 @@ def format_figures(figures: Figures) -> str:
     return "\n".join(lines)
 
 
+def write_results(folder: Path, dataset: Dataset, out_of_fold: OutOfFold, figures: Figures) -> None:
+    """A bundle's metrics.json and out_of_fold.csv. Raises CardiacError where they cannot be written."""
+    write_out_of_fold(dataset.table["record_id"], out_of_fold, folder / "out_of_fold.csv")
+    metrics = {"protocol": PROTOCOL, "figures": as_plain(figures)}
+    replace_file(folder / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
+
+
 def _write_page(
     options: argparse.Namespace, dataset: Dataset, out_of_fold: OutOfFold, settings: Mapping[str, Any], figures: Figures
 ) -> None:
-    from cardiac.files import open_folder, replace_file
     from tasks.mi.charts import Scored  # matplotlib is slow to import and only the page needs it
     from tasks.mi.evaluation_page import build_page
 
@@ -268,7 +276,6 @@ def _write_page(
 
 
 def _write_model_card(path: Path, card: Card, figures: Figures) -> None:
-    from cardiac.files import replace_file
     from tasks.mi.elsewhere import read_elsewhere
     from tasks.mi.model_card import model_card
 

@@ -27,10 +27,9 @@ import numpy as np
 
 from cardiac.leads import LEADS
 from cardiac.measurements.measure import Measurements
-from cardiac.trees import Trees
-from cardiac.windows import WindowPlan, pool_windows, sigmoid, window_starts
+from cardiac.trees import Trees, unit_quadrature
+from cardiac.windows import LEAST, WindowPlan, logit, pool_windows, sigmoid, window_starts
 from tasks.mi.features import FEATURES
-from tasks.mi.joining import LEAST
 from tasks.mi.labels import OUTPUTS, SITES
 from tasks.mi.signs import Sign, name_signs
 
@@ -40,8 +39,7 @@ N_ORDERS = 4  # orders of the leads, every second one the reverse of that before
 LEAD_OF = np.array(  # of each feature; after the last one for what is of the record
     [LEADS.index(name.split("_")[0]) if name.split("_")[0] in LEADS else len(LEADS) for name in FEATURES]
 )
-# Gauss and Legendre's points from 0 to 1: the slopes' mean to 1e-9 where logits are within 20
-LINE, LINE_WEIGHTS = (each / 2 for each in np.polynomial.legendre.leggauss(64))
+N_ALONG = 64  # points along a line: the slopes' mean to 1e-9 where logits are within 20
 
 
 @dataclass(frozen=True)
@@ -144,9 +142,7 @@ def output_logits(stage_logits: Sequence[np.ndarray], plans: Sequence[WindowPlan
     p = np.concatenate([pool_windows(*each) for each in zip(stage_logits, plans, strict=True)], axis=1)
     if together:
         p[:, 1:] *= p[:, :1]
-    least = 1e-7 if together else LEAST
-    p = np.clip(p, least, 1 - least)
-    return np.log(p) - np.log1p(-p)
+    return logit(p, 1e-7 if together else LEAST)
 
 
 def joint_parts(
@@ -180,8 +176,9 @@ def joined_parts(network: LogitParts, trees: LogitParts, share: float, reach: fl
 def product_parts(mi: LogitParts, site: LogitParts) -> LogitParts:
     """The logit of the product of two probabilities, from the parts of their logits, weighted by its mean slopes."""
     begin, end = np.array([mi.base, site.base]), np.array([mi.logit, site.logit])
-    along = begin + np.outer(0.5 + LINE, end - begin)  # (n_points, 2)
-    first, second = LINE_WEIGHTS @ (sigmoid(-along) / _without_product(along)[:, None])
+    points, weights = unit_quadrature(N_ALONG)
+    along = begin + np.outer(points, end - begin)  # (n_points, 2)
+    first, second = weights @ (sigmoid(-along) / _without_product(along)[:, None])
     return LogitParts(
         float(np.log(sigmoid(begin)).sum() - np.log(_without_product(begin))),
         first * mi.leads + second * site.leads,

@@ -7,13 +7,17 @@ lead lacks has amplitude and duration 0.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from cardiac.errors import ConfigError
 from cardiac.leads import LEADS
 from cardiac.measurements.measure import Measurements
 from cardiac.measurements.median_beat import BEFORE, GRID_HZ
+from cardiac.measurements.wave_network import measured_by
 from cardiac.measurements.waves import level_before
+from tasks.mi.labels import OUTPUTS
 
 CHEST = [LEADS.index(f"V{number}") for number in range(1, 7)]
 TERRITORIES = {
@@ -44,6 +48,24 @@ FEATURES = (
     *OF_RECORD, *(f"{lead}_{name}" for lead in LEADS for name in OF_LEAD), *OF_CHEST, *COUNTS,
     "inferior_r", "cornell", "sokolow_lyon",
 )  # fmt: skip
+
+
+def trees_entry() -> dict[str, Any]:
+    """What a card says of its trees, but for their checksum."""
+    return {"features": [*FEATURES], "outputs": [*OUTPUTS], "measured_by": measured_by()}
+
+
+def check_trees(entry: Mapping[str, Any] | None) -> None:
+    """Raise ConfigError where a card's trees ask for other measurements than this program makes."""
+    if entry is None:
+        return
+    own = trees_entry()
+    if any(entry.get(key) != own[key] for key in ("features", "outputs")):
+        raise ConfigError(
+            "trees.features or trees.outputs are not those of this version: use the one that made the bundle"
+        )
+    if entry.get("measured_by") != own["measured_by"]:
+        raise ConfigError("trees.measured_by is not the delineator of this version: use the one that made the bundle")
 
 
 def features_of(measurements: Measurements, by_size: bool = True) -> np.ndarray | None:

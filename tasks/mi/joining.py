@@ -11,13 +11,12 @@ from cardiac.calibration import fit_calibration
 from cardiac.errors import ConfigError
 from cardiac.metrics import log_loss
 from cardiac.thresholds import MIN_POSITIVES
-from cardiac.windows import sigmoid
+from cardiac.windows import logit, sigmoid
 from cards import take
 from tasks.mi.labels import OUTPUTS
 from tasks.mi.rules import Rule, fit_rule
 
 SHARES = np.linspace(0, 1, 11)  # of the network, that are tried
-LEAST = 1e-6  # a probability this near to 0 or 1 has a logit all the same
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,20 @@ class Decisions:
         rule = self.rule if self.alone is None or trees is not None else self.alone
         return rule, rule.calibrate(joint(pooled, trees, self.shares, self.reach))
 
+    def settle_all(
+        self, pooled: np.ndarray, trees: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, Rule]]]:
+        """Of many records the joint scores and the calibrated probabilities, both (n, 7), and who is decided by which rule.
+
+        pooled : (n, 7).  trees : (n, 7), NaN rows where nothing could be measured, or None. The last: bool (n,) and its rule.
+        """
+        scores, probabilities = joint(pooled, trees, self.shares, self.reach), np.empty(pooled.shape)
+        measured = np.zeros(len(pooled), bool) if trees is None else ~np.isnan(trees).any(axis=1)
+        by_rule = [(measured, self.rule), (~measured, self.alone or self.rule)]
+        for rows, rule in by_rule:
+            probabilities[rows] = rule.calibrate(scores[rows])
+        return scores, probabilities, by_rule
+
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Decisions":
         """The decisions that a card writes. Raises ConfigError that names the key that is missing or wrong."""
@@ -79,8 +92,7 @@ def joint(
     """
     if trees is None or shares is None:
         return pooled
-    network = np.clip(pooled, LEAST, 1 - LEAST)
-    logits = np.log(network) - np.log1p(-network)
+    logits = logit(pooled)
     moved = (1 - np.asarray(shares)) * (trees - logits)
     moved[..., 0] = np.clip(moved[..., 0], -reach, reach)
     return np.where(np.isnan(trees), pooled, sigmoid(logits + moved))

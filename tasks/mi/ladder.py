@@ -14,8 +14,9 @@ from tqdm import tqdm
 
 from cardiac.calibration import Calibration
 from cardiac.trees import Trees
+from cardiac.windows import logit
 from learning.trees import fit_trees
-from tasks.mi.joining import LEAST, Decisions, joint
+from tasks.mi.joining import Decisions, joint
 from tasks.mi.labels import OUTPUTS
 from tasks.mi.more_trees import scaled, together, without_output
 from tasks.mi.recalibrate import recalibrate, refit_decisions, straight
@@ -170,11 +171,9 @@ class Decided:
 
 def decide_all(decisions: Decisions, pooled: np.ndarray, trees: np.ndarray | None) -> Decided:
     """What decisions make of records. Shapes as in `Looks`."""
-    probabilities, thresholds = np.empty(pooled.shape), np.empty(pooled.shape)
-    measured = np.zeros(len(pooled), bool) if trees is None else ~np.isnan(trees).any(axis=1)
-    scores = joint(pooled, trees, decisions.shares, decisions.reach)
-    for rows, rule in ((measured, decisions.rule), (~measured, decisions.alone or decisions.rule)):
-        probabilities[rows] = rule.calibrate(scores[rows])
+    _, probabilities, by_rule = decisions.settle_all(pooled, trees)
+    thresholds = np.empty(pooled.shape)
+    for rows, rule in by_rule:
         thresholds[rows] = [rule.thresholds.mi, *rule.thresholds.sites]
     return Decided(probabilities, thresholds)
 
@@ -248,9 +247,3 @@ def nested(
         probabilities[own], thresholds[own] = decided.probabilities, decided.thresholds
         taken.append(AS_SHIPPED if step is None else step.name)
     return Decided(probabilities, thresholds), taken
-
-
-def logit(probabilities: np.ndarray) -> np.ndarray:
-    """Log odds of probabilities, which are kept off 0 and 1 as `joint` does."""
-    p = np.clip(probabilities, LEAST, 1 - LEAST)
-    return np.log(p) - np.log1p(-p)

@@ -14,11 +14,10 @@ from cardiac.assessment import Assessment, assess_record
 from cardiac.errors import ConfigError, DatasetError, RecordError, naming, one_record
 from cardiac.folds import draw_folds
 from cardiac.long_signals import prepare
-from cardiac.measurements.wave_network import measured_by
 from cardiac.records import read_record
 from cardiac.windows import pool_windows, window_spread
 from tasks.mi.datasets import Dataset, some_rows
-from tasks.mi.features import FEATURES, features_of
+from tasks.mi.features import FEATURES, check_trees, features_of
 from tasks.mi.labels import OUTPUTS
 from tasks.mi.ladder import Looks
 from tasks.mi.out_of_fold import read_out_of_fold_table
@@ -60,7 +59,12 @@ def prepare_looks(dataset: Dataset, bundle: Bundle, known: set[str] | None, seed
     Raises DatasetError where too few records are left, ConfigError for a bundle whose trees ask for other
     measurements than this program makes.
     """
-    _check_trees(bundle)
+    try:
+        check_trees(bundle.card.trees)
+    except ConfigError as error:
+        raise ConfigError(
+            "train.init_from: its trees ask for measurements of another version: use the one that made it"
+        ) from error
     dataset, sentences = _without_known(dataset, known)
     kept, refused, signals, rows = np.zeros(len(dataset.infarction), bool), [], [], []
     bar = tqdm(dataset.sources, desc="reading", unit="record", disable=None)
@@ -99,14 +103,6 @@ def _look(signal: np.ndarray, assessment: Assessment, bundle: Bundle) -> tuple[n
     features = features_of(assessment.measurements)
     missing = np.full(len(FEATURES), np.nan)
     return np.concatenate(pooled), float(window_spread(logits[0])), missing if features is None else features
-
-
-def _check_trees(bundle: Bundle) -> None:
-    trees = bundle.card.trees
-    if trees is not None and (trees.get("features") != [*FEATURES] or trees.get("measured_by") != measured_by()):
-        raise ConfigError(
-            "train.init_from: its trees ask for measurements of another version: use the one that made it"
-        )
 
 
 def _without_known(dataset: Dataset, known: set[str] | None) -> tuple[Dataset, list[str]]:

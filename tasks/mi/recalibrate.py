@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from cardiac.calibration import LEAST, Calibration
+from cardiac.calibration import Calibration
 from cardiac.metrics import bootstrap_weights
 from cardiac.thresholds import MIN_POSITIVES, expected_threshold, fit_doubt, shrunk_threshold
-from cardiac.windows import sigmoid
+from cardiac.windows import LEAST, logit, sigmoid
 from tasks.mi.joining import Decisions, joint
 from tasks.mi.rules import Rule, Thresholds
 
@@ -64,7 +64,7 @@ def recalibrate(calibration: Calibration, scores: np.ndarray, targets: np.ndarra
 
 def _moved(calibration: Calibration, scores: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
     """Slope and offset that these records put around a calibration."""
-    return slope_and_offset(_logit(around(calibration, 1.0, 0.0)(scores)), targets)
+    return slope_and_offset(logit(around(calibration, 1.0, 0.0)(scores)), targets)
 
 
 def refit_rule(
@@ -104,7 +104,7 @@ def _refit(
         own = shrunk_threshold(chances, targets, shrink)
     if calibration.method == "isotonic":  # which was left aside, and its threshold with it
         return moved, own
-    same = float(np.clip(sigmoid(slope * _logit(np.array(threshold)) + offset), LEAST, 1.0))
+    same = float(np.clip(sigmoid(slope * logit(np.array(threshold)) + offset), LEAST, 1.0))
     return moved, own if _surely_better(chances >= own, chances >= same, targets) else same
 
 
@@ -117,11 +117,6 @@ def _surely_better(one: np.ndarray, other: np.ndarray, targets: np.ndarray) -> b
         drawn @ (found & targets) / np.maximum(drawn @ (found.astype(float) + targets), 1) for found in (one, other)
     )
     return bool(np.mean(first > second) >= SURE)
-
-
-def _logit(probabilities: np.ndarray) -> np.ndarray:
-    p = np.clip(probabilities, LEAST, 1 - LEAST)
-    return np.log(p) - np.log1p(-p)
 
 
 def refit_decisions(

@@ -23,6 +23,7 @@ from learning.run_folder import code_revision, training_run
 from tasks.mi import BUNDLE
 from tasks.mi.compare import LOSS, RULE, Compared, compare, format_compared, is_better, sites_line
 from tasks.mi.datasets import Dataset
+from tasks.mi.features import trees_entry
 from tasks.mi.go_on import GoOn, as_parent, make_go_on
 from tasks.mi.joining import Decisions
 from tasks.mi.ladder import (
@@ -40,7 +41,6 @@ from tasks.mi.ladder import (
 from tasks.mi.looks import Prepared, known_records, prepare_looks, require_enough
 from tasks.mi.model_card import model_card
 from tasks.mi.out_of_fold import OutOfFold, write_out_of_fold
-from tasks.mi.trees import trees_entry
 from utils import Config, pick_device
 
 STEPS = ("decisions", "trees", "network")

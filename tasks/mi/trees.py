@@ -8,7 +8,6 @@ import numpy as np
 from tqdm import tqdm
 
 from cardiac.measurements.measure import measure_record
-from cardiac.measurements.wave_network import measured_by
 from cardiac.quality.assess import assess_quality
 from cardiac.records import read_record
 from cardiac.trees import Trees
@@ -62,11 +61,6 @@ def fit_trees(
     if settings["n_trees"] == 0:
         return None, None
     return cross_validate_trees(read_features(dataset), dataset, folds, settings)
-
-
-def trees_entry() -> dict[str, Any]:
-    """What a card says of the trees, but for their checksum."""
-    return {"features": [*FEATURES], "outputs": [*OUTPUTS], "measured_by": measured_by()}
 
 
 def cross_validate_trees(
