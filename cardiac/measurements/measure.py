@@ -15,6 +15,7 @@ from cardiac.measurements.limits import Range, outside
 from cardiac.measurements.median_beat import BEFORE, GRID_HZ, BeatGroup, group_beats
 from cardiac.measurements.wave_network import FIDUCIALS, QRS
 from cardiac.measurements.waves import COLUMNS, SAMPLE_MS, LeadWaves, measure_waves
+from cardiac.order_statistics import median
 from cardiac.quality.assess import Quality
 from cardiac.records import Record
 
@@ -93,7 +94,7 @@ class Measurements:
         document: dict[str, Any] = {name: _rounded(name, value) for name, value in self.values.items()}
         ranges = {name: {"low": each.low, "high": each.high} for name, each in self.outside.items()}
         measured = {"measured": len(self.group.indices) if self.group else 0, "found": self.n_beats}
-        rows = zip(*([_rounded(name, value) for value in self.table[name]] for name in self.table), strict=True)
+        rows = zip(*(_rounded_column(name, values) for name, values in self.table.items()), strict=True)
         by_lead = {lead: dict(zip(self.table, row, strict=True)) for lead, row in zip(self.leads, rows, strict=False)}
         return document | {
             "reasons": dict(self.reasons),
@@ -116,11 +117,20 @@ def _rounded(name: str, value: Any) -> Any:
     return round(float(value), digits) if digits else round(float(value))
 
 
+def _rounded_column(name: str, values: np.ndarray) -> list[Any]:
+    """A column of the table by lead, as `_rounded` has each of its values."""
+    if values.dtype == bool:
+        return values.tolist()
+    digits = DIGITS.get(name.rsplit("_", 1)[-1], 0)
+    rounded = np.round(values.astype(float), digits).tolist()
+    return [None if each != each else each if digits else int(each) for each in rounded]
+
+
 def measure_record(record: Record, quality: Quality) -> Measurements:
     """The measurements of a recording of any leads whose quality is known; of a long one, of a minute in its middle."""
     signal, beats, first = _measured_part(record, quality.beats)
     span_s = (first / record.fs_hz, first / record.fs_hz + signal.shape[1] / record.fs_hz)
-    groups = group_beats(signal, record.fs_hz, beats)
+    groups = group_beats(signal, record.fs_hz, beats, most=1)
     rhythm = _rhythm(quality, beats, groups, record.fs_hz)
     why = _why_not(beats, groups)
     paced = any(reason.kind == "pacemaker" for reason in quality.reasons)
@@ -169,7 +179,7 @@ def _why_not(beats: np.ndarray, groups: list[BeatGroup]) -> str | None:
         return FEW_BEATS
     heights = np.ptp(group.beat[:, QRS], axis=1)
     noise = group.noise / np.sqrt(len(group.indices))
-    return NOISY if np.median(noise) > NOISE_SHARE * max(np.median(heights), 1e-6) else None
+    return NOISY if median(noise) > NOISE_SHARE * max(median(heights), 1e-6) else None
 
 
 def _rhythm(quality: Quality, beats: np.ndarray, groups: list[BeatGroup], fs_hz: float) -> dict[str, float | None]:

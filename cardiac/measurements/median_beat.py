@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from cardiac.beats import average_blocks
-from cardiac.order_statistics import median
+from cardiac.order_statistics import median_of_few
 
 GRID_HZ = 250.0  # of median beats, whatever the recording's rate
 BEFORE, AFTER = 90, 170  # samples of the grid before and after the reference point: 360 and 680 ms
@@ -40,8 +40,8 @@ class BeatGroup:
     noise: np.ndarray
 
 
-def group_beats(signal: np.ndarray, fs_hz: float, beats: np.ndarray) -> list[BeatGroup]:
-    """The groups, the one with most beats first; none without whole beats.
+def group_beats(signal: np.ndarray, fs_hz: float, beats: np.ndarray, most: int = MOST_GROUPS) -> list[BeatGroup]:
+    """The groups, the one with most beats first, `most` of them; none without whole beats.
 
     signal : (n_leads, n_samples), mV, finite.  beats : R peaks, samples, in order, (n_beats,).
     """
@@ -52,7 +52,7 @@ def group_beats(signal: np.ndarray, fs_hz: float, beats: np.ndarray) -> list[Bea
     if len(whole) == 0:
         return []
     members, shifts = _alike(_around(grid, at[whole], margin, QRS_AFTER + SHIFT + FINE_SHIFT))
-    return [_group(grid, at, whole[each], shift, step) for each, shift in zip(members, shifts, strict=True)]
+    return [_group(grid, at, whole[each], shift, step) for each, shift in zip(members[:most], shifts, strict=False)]
 
 
 def to_grid(signal: np.ndarray, fs_hz: float) -> tuple[np.ndarray, float]:
@@ -116,7 +116,7 @@ def _group(grid: np.ndarray, at: np.ndarray, indices: np.ndarray, shifts: np.nda
     if len(indices) > 1:
         positions = positions + _fine_shifts(grid, positions)
     beats = _level_beats(grid, at, indices, positions)
-    beat = median(np.ascontiguousarray(np.moveaxis(beats, 0, -1)))
+    beat = median_of_few(beats)
     noise = np.full(len(grid), np.nan)
     if len(beats) > 1:
         apart = np.abs(beats[:, :, ::NOISE_STEP] - beat[:, ::NOISE_STEP])
@@ -142,30 +142,23 @@ def _level_beats(grid: np.ndarray, at: np.ndarray, indices: np.ndarray, position
     """
     everywhere = at.copy()
     everywhere[indices] = positions
+    everywhere = np.minimum(np.maximum(everywhere, 0), grid.shape[1] - 1)
     edged = np.concatenate([np.repeat(grid[:, :1], BEFORE, 1), grid, np.repeat(grid[:, -1:], AFTER, 1)], axis=1)
-    everywhere = np.clip(everywhere, 0, grid.shape[1] - 1)
     levels = _around(edged, everywhere + BEFORE, -LEVEL[0], LEVEL[1] - 1).mean(axis=2).T  # (n_leads, all beats)
-    own = everywhere[indices]
-    samples = own[:, None] + np.arange(-BEFORE, AFTER + 1)
-    return _around(edged, own + BEFORE, BEFORE, AFTER) - _lines(samples, everywhere, levels)
+    edged -= _lines(everywhere + BEFORE + (LEVEL[0] + LEVEL[1] - 1) / 2, levels, edged.shape[1])
+    return _around(edged, everywhere[indices] + BEFORE, BEFORE, AFTER)
 
 
-def _lines(samples: np.ndarray, centres: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Levels at the samples, by straight lines between the beats' own; beyond the first and last they stay.
+def _lines(centres: np.ndarray, levels: np.ndarray, n: int) -> np.ndarray:
+    """Levels at every sample, by straight lines between the beats' own; before the first and after the last they stay.
 
-    samples : (n, width).  centres : of the levels, (n_beats,).  levels : (n_leads, n_beats).  Returns (n, n_leads, width).
+    centres : of the levels, in order, (n_beats,).  levels : (n_leads, n_beats).  Returns (n_leads, n).
     """
-    centres = centres + (LEVEL[0] + LEVEL[1] - 1) / 2
-    if len(centres) == 1:
-        return np.broadcast_to(levels[:, 0][None, :, None], (len(samples), len(levels), samples.shape[1]))
-    left = np.searchsorted(
-        centres[1:-1], samples
-    )  # the level on the left; beyond the first and last the nearest line's own
-    share = ((samples - centres[left]) / (centres[left + 1] - centres[left])).astype(np.float32)
-    share = np.minimum(np.maximum(share, 0), 1)
-    n, width = samples.shape
-    weights = np.zeros((n * width, len(centres)), dtype=np.float32)
-    rows = np.arange(n * width)
-    weights[rows, left.ravel()] = 1 - share.ravel()
-    weights[rows, left.ravel() + 1] = share.ravel()
-    return np.ascontiguousarray(levels) @ weights.reshape(n, width, -1).transpose(0, 2, 1)
+    centres = np.maximum.accumulate(centres)
+    edges = np.minimum(np.maximum(np.ceil(centres).astype(int), 0), n)
+    counts = np.diff(edges, prepend=0, append=n)  # samples before the first centre, between each two, after the last
+    begin = np.concatenate([levels[:, :1], levels], axis=1)
+    slope = np.zeros(begin.shape)
+    slope[:, 1:-1] = np.diff(levels, axis=1) / np.maximum(np.diff(centres), 1)
+    since = np.arange(n) - np.repeat(np.concatenate([[0.0], centres]), counts)
+    return np.repeat(begin, counts, axis=1) + np.repeat(slope.astype(np.float32), counts, axis=1) * since.astype(np.float32)

@@ -8,8 +8,9 @@ hand-drawn waves of LUDB (Kalyakulina et al. 2020, IEEE Access 8:186181): `pytho
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,8 @@ EDGE = 12  # zeros on either side of every lead: as far as the widest of the con
 PADDED = N_TIMES + 2 * EDGE
 TIMES_S = ((2 * np.arange(N_TIMES) - BEFORE) / GRID_HZ).astype(np.float32)
 QRS = slice(BEFORE - 20, BEFORE + 25)
-NEAR = 4  # the place is the mean over so many of the network's times to either side of the likeliest
+ABOUT = np.arange(-4, 5)  # the place is the mean over the network's times this near to the likeliest
+STEM_TAPS, TAPS = 8, 5
 COMPRESSED_MV = 0.02
 RR_RANGE = (-1.2, 1.2)
 
@@ -41,18 +43,34 @@ class WaveNetwork:
 
         beat : (n_leads, BEFORE + AFTER + 1), mV, at GRID_HZ.  rr_s : the intervals before and after it.
         """
-        w, n_leads = self.weights, len(beat)
-        hidden = _relu(_stem(channels(beat, rr_s), w["stem"], w["stem_bias"]))  # (n_leads, c, PADDED)
-        hidden += _relu(_convolve(hidden, w["layers"][0], DILATIONS[0], w["layers_bias"][0][:, None]))
-        for layer, dilation in enumerate(DILATIONS[1:], start=1):
-            common = hidden.mean(axis=0, keepdims=True)
-            shared = _convolve(common, w["shared"][layer - 1], dilation, w["layers_bias"][layer][:, None])
-            hidden += _relu(_convolve(hidden, w["layers"][layer], dilation, shared))
+        w, n_leads = self._by_tap, len(beat)
+        hidden = _relu(_product(w["stem"], _stem_columns(channels(beat, rr_s)), w["stem_bias"]))  # (n_leads, c, PADDED)
+        for layer, dilation in enumerate(DILATIONS):
+            more = w["layers_bias"][layer]
+            if layer:
+                common = hidden.mean(axis=0, keepdims=True)
+                more = _convolve(common, w["shared"][layer - 1], dilation, more)
+            hidden += _relu(_convolve(hidden, w["layers"][layer], dilation, more))
         common = hidden.mean(axis=0, keepdims=True)
-        shared = _convolve(common, w["shared_head"], 1, w["head_bias"][:, None])
+        shared = _convolve(common, w["shared_head"], 1, w["head_bias"])
         over_time = _convolve(hidden, w["head"], 1, shared)[:, :, EDGE:-EDGE]
         greatest = np.concatenate([hidden.max(axis=2), np.repeat(common.max(axis=2), n_leads, axis=0)], axis=1)
         return _places(over_time, greatest @ w["absent"].T + w["absent_bias"])
+
+    @cached_property
+    def _by_tap(self) -> dict[str, Any]:
+        """The weights as `_product` takes them: (n_out, taps, n_in) in one row an output, biases as columns."""
+        w = self.weights
+        made: dict[str, Any] = {name: _rows(w[name]) for name in ("stem", "head", "shared_head")}
+        made |= {name: [_rows(each) for each in w[name]] for name in ("layers", "shared")}
+        made |= {"layers_bias": [each[:, None] for each in w["layers_bias"]]}
+        made |= {name: w[name][:, None] for name in ("stem_bias", "head_bias")}
+        return made | {name: w[name] for name in ("absent", "absent_bias")}
+
+
+def _rows(weights: np.ndarray) -> np.ndarray:
+    """(n_out, n_in, taps) -> (n_out, taps * n_in)."""
+    return np.ascontiguousarray(weights.transpose(0, 2, 1)).reshape(len(weights), -1)
 
 
 def channels(beat: np.ndarray, rr_s: tuple[float, float]) -> np.ndarray:
@@ -73,41 +91,36 @@ def channels(beat: np.ndarray, rr_s: tuple[float, float]) -> np.ndarray:
     return made
 
 
-def _stem(made: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """The first convolution, at every second sample of the beat. (n_leads, n_in, n) -> (n_leads, c, PADDED)."""
+def _stem_columns(made: np.ndarray) -> np.ndarray:
+    """What the first convolution reads at every second sample of the beat. (n_leads, n_in, n) -> (n_leads, taps * n_in, N_TIMES)."""
     n_leads, n_in, n = made.shape
-    width = weights.shape[2]
-    padded = np.zeros((n_leads, n_in, n + width), dtype=np.float32)
-    padded[:, :, width // 2 : width // 2 + n] = made
-    columns = np.empty((n_leads, width, n_in, N_TIMES), dtype=np.float32)
-    for tap in range(width):
-        columns[:, tap] = padded[:, :, tap : tap + 2 * N_TIMES - 1 : 2]
-    return _padded(weights, columns, bias[:, None])
+    padded = np.zeros((n_leads, n_in, n + STEM_TAPS), dtype=np.float32)
+    padded[:, :, STEM_TAPS // 2 : STEM_TAPS // 2 + n] = made
+    of_lead, of_channel, of_sample = padded.strides
+    shape, steps = (n_leads, STEM_TAPS, n_in, N_TIMES), (of_lead, of_sample, of_channel, 2 * of_sample)
+    return np.ndarray(shape, padded.dtype, padded, 0, steps).reshape(n_leads, -1, N_TIMES)
 
 
 def _convolve(hidden: np.ndarray, weights: np.ndarray, dilation: int, more: np.ndarray) -> np.ndarray:
-    """Convolution over time and `more`, zeros about it. (n_leads, n_in, PADDED), (n_out, n_in, k) -> (n_leads, n_out, PADDED).
+    """Convolution over time and `more`, zeros about it. (n_leads, n_in, PADDED), (n_out, TAPS * n_in) -> (n_leads, n_out, PADDED).
 
     more : what is added, (n_out, 1) or (1, n_out, PADDED).
     """
     n_leads, n_in, _ = hidden.shape
-    width = weights.shape[2]
-    first = EDGE - width // 2 * dilation
-    columns = np.empty((n_leads, width, n_in, N_TIMES), dtype=np.float32)
-    for tap in range(width):
-        columns[:, tap] = hidden[:, :, first + tap * dilation : first + tap * dilation + N_TIMES]
-    return _padded(weights, columns, more if more.ndim == 2 else more[:, :, EDGE:-EDGE])
+    of_lead, of_channel, of_time = hidden.strides
+    shape, steps = (n_leads, TAPS, n_in, N_TIMES), (of_lead, dilation * of_time, of_channel, of_time)
+    columns = np.ndarray(shape, hidden.dtype, hidden, (EDGE - TAPS // 2 * dilation) * of_time, steps)
+    return _product(weights, columns.reshape(n_leads, -1, N_TIMES), more if more.ndim == 2 else more[:, :, EDGE:-EDGE])
 
 
-def _padded(weights: np.ndarray, columns: np.ndarray, more: np.ndarray) -> np.ndarray:
+def _product(weights: np.ndarray, columns: np.ndarray, more: np.ndarray) -> np.ndarray:
     """Weights times columns, and `more`, with zeros about every lead; (n_leads, n_out, PADDED).
 
     One product a lead: BLAS would share a larger one among threads, which costs many times what it takes.
     """
-    n_out = len(weights)
-    by_tap = np.ascontiguousarray(weights.transpose(0, 2, 1)).reshape(n_out, -1)
-    out = np.zeros((len(columns), n_out, PADDED), dtype=np.float32)
-    np.add(by_tap @ columns.reshape(len(columns), -1, N_TIMES), more, out=out[:, :, EDGE:-EDGE])
+    out = np.zeros((len(columns), len(weights), PADDED), dtype=np.float32)
+    within = np.matmul(weights, columns, out=out[:, :, EDGE:-EDGE])
+    within += more
     return out
 
 
@@ -116,13 +129,14 @@ def _relu(values: np.ndarray) -> np.ndarray:
 
 
 def _places(over_time: np.ndarray, absent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean place about the likeliest time, and the probability of none."""
+    """Mean place about the likeliest time, and the probability of none. (n_leads, 7, N_TIMES), (n_leads, 7)."""
     top = np.maximum(over_time.max(axis=2), absent)
     odds, odds_absent = np.exp(over_time - top[..., None]), np.exp(absent - top)
-    likeliest = over_time.argmax(axis=2)
-    index = np.clip(likeliest[..., None] + np.arange(-NEAR, NEAR + 1), 0, N_TIMES - 1)
-    near = np.take_along_axis(odds, index, axis=2)
-    places = (near * TIMES_S[index]).sum(axis=2) / near.sum(axis=2)
+    index = over_time.argmax(axis=2)[..., None] + ABOUT
+    inside = np.minimum(np.maximum(index, 0), N_TIMES - 1)
+    rows = np.arange(0, odds.size, N_TIMES).reshape(*absent.shape, 1)
+    near = odds.take(rows + inside) * (index == inside)
+    places = (near * TIMES_S.take(inside)).sum(axis=2) / near.sum(axis=2)
     return places, odds_absent / (odds_absent + odds.sum(axis=2))
 
 

@@ -84,7 +84,7 @@ def features_of(measurements: Measurements, by_size: bool = True) -> np.ndarray 
         by_lead["r"][LEADS.index("aVL")] + by_lead["lowest"][LEADS.index("V3")],
         by_lead["lowest"][CHEST[0]] + by_lead["r"][CHEST[4:]].max(),
     ]
-    return np.array([*of_record, *table.ravel(), *_of_chest(by_lead), *_counts(by_lead), *voltages])
+    return np.concatenate([of_record, table.ravel(), _of_chest(by_lead), _counts(by_lead), voltages])
 
 
 def _number(value: float | str | None) -> float:
@@ -98,7 +98,7 @@ def _of_leads(measurements: Measurements, by_size: bool) -> dict[str, np.ndarray
     onset, qrs = _qrs(measurements)
     of_qrs = _of_qrs(qrs)
     scaled = {name: each if name in UNSCALED else each / size for name, each in of_qrs.items()}
-    table = {name: np.nan_to_num(measurements.table[name]) / size for name in ST_T.values()}
+    st_t = np.nan_to_num(np.array([measurements.table[column] for column in ST_T.values()])) / size  # (6, 12)
     t = _t_about_its_peak(measurements, onset) / size
     r, lowest = scaled["r"], scaled["lowest"]
     return {
@@ -106,7 +106,7 @@ def _of_leads(measurements: Measurements, by_size: bool) -> dict[str, np.ndarray
         "q_share": scaled["q"] / (r + SOFT),
         "r_share": r / (r + lowest + SOFT),
         "notches": _notches(measurements, onset, qrs.shape[1]),
-        **{name: table[column] for name, column in ST_T.items()},
+        **dict(zip(ST_T, st_t, strict=True)),
         "t": t,
         "t_share": t / (r + lowest + 2 * SOFT),
     }
