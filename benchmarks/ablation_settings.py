@@ -12,6 +12,9 @@ PRETRAINED = Path("runs/ablations/pretrained")  # written by benchmarks.pretrain
 WIDER = ["network.widths=[64, 96, 128]", "network.stem_width=48", "network.token_width=96"]
 
 
+MORE_WEAK = '["ptb-xl-100hz", "ptb-xl", "ptb-xl-filtered"]'  # what is in two of them is taken from the first
+
+
 WIDE = "wider (twice the work)"
 
 
@@ -26,6 +29,7 @@ ABLATIONS: dict[str, list[str]] = {
     "a quarter of the records": ["data.record_share=0.25", "train.epochs=13"],
     "three quarters of the records": ["data.record_share=0.75", "train.epochs=9"],
     "without weak data sets and PTB-XL's codes": ["data.weak_datasets=[]", "train.epochs=16", "train.auxiliary_weight=0"],
+    "with PTB-XL's records of 100 Hz": [f"data.weak_datasets={MORE_WEAK}", "train.epochs=6"],
     "without PTB-XL's codes": ["train.auxiliary_weight=0"],
     "weak data sets' targets hard (1 and 0)": ["data.weak_present=1.0", "data.weak_absent=0.0"],
     "softer targets where PTB-XL disagrees (0.2)": ["data.disagreement=0.2"],

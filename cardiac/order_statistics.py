@@ -53,7 +53,9 @@ def _comparisons(n: int) -> list[tuple[int, int]]:
         step = span
         while step:
             starts = range(step % span, n - step, 2 * step)
-            pairs = ((first + each, first + each + step) for first in starts for each in range(min(step, n - step - first)))
+            pairs = (
+                (first + each, first + each + step) for first in starts for each in range(min(step, n - step - first))
+            )
             network += [pair for pair in pairs if pair[0] // (2 * span) == pair[1] // (2 * span)]
             step //= 2
         span *= 2

@@ -43,7 +43,9 @@ class Trees:
     def _sums(self, row: np.ndarray) -> np.ndarray:
         feature, threshold, left = self._by_split
         goes_right = row.take(feature) > threshold  # an absent split's threshold is infinite
-        left_over = ~np.bitwise_or.reduce(goes_right * left, axis=0)  # what lies left of a split that sends it right is out
+        left_over = ~np.bitwise_or.reduce(
+            goes_right * left, axis=0
+        )  # what lies left of a split that sends it right is out
         values = self.value.take(FIRST_BIT.take(left_over) + self._first_leaves)
         return self.base + np.add.reduceat(np.append(values, 0.0), self._firsts) * self._has_trees
 

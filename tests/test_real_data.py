@@ -107,6 +107,12 @@ def test_the_same_tracing_as_npy_and_as_wfdb(real_data, detector):
         assert of_wfdb.sites == npy.sites
 
 
+def test_what_two_weak_datasets_hold_is_taken_from_the_first(dataset, real_data):
+    folders = [real_data / name for name in ("ptb-xl-100hz", "ptb-xl", "ptb-xl-filtered")]
+    sizes = [len(other.infarction) for other in read_weak_datasets(dataset, folders).weak_datasets]
+    assert sizes == [1330, 428, 1551 - 115]
+
+
 def test_ptbxl_layout(real_data):
     dataset = read_dataset(real_data / "ptb-xl")
     assert len(dataset.infarction) == 465

@@ -161,4 +161,6 @@ def _lines(centres: np.ndarray, levels: np.ndarray, n: int) -> np.ndarray:
     slope = np.zeros(begin.shape)
     slope[:, 1:-1] = np.diff(levels, axis=1) / np.maximum(np.diff(centres), 1)
     since = np.arange(n) - np.repeat(np.concatenate([[0.0], centres]), counts)
-    return np.repeat(begin, counts, axis=1) + np.repeat(slope.astype(np.float32), counts, axis=1) * since.astype(np.float32)
+    return np.repeat(begin, counts, axis=1) + np.repeat(slope.astype(np.float32), counts, axis=1) * since.astype(
+        np.float32
+    )

@@ -177,18 +177,24 @@ def _patients(table: pd.DataFrame, names: Sequence[str]) -> tuple[np.ndarray, st
 def read_weak_datasets(dataset: Dataset, folders: Sequence[str | Path]) -> Dataset:
     """The data set with weak ones beside it: PTB-XL's records in these folders, without those that it holds already.
 
-    A folder holds PTB-XL's layout, or signals.npz beside labels.csv as in `ptb-xl-filtered`. Raises DatasetError.
+    A folder holds PTB-XL's layout, or signals.npz beside labels.csv as in `ptb-xl-filtered`. What several folders hold is
+    taken from the first, at whichever rate that has it. Raises DatasetError.
     """
-    known, weak_datasets = set(dataset.table["record_id"]), []
+    known, weak_datasets = {*dataset.table["record_id"].map(_tracing)}, []
     for folder in map(Path, folders):
         if not folder.is_dir():
             raise DatasetError(f"{folder}: there is no such folder: unpack it, or leave it out of data.weak_datasets")
         filtered = (folder / "signals.npz").is_file()
         weak = _read_filtered(folder) if filtered else _read_ptbxl(folder, min_likelihood=0.0)
-        new = ~weak.table["record_id"].isin(known).to_numpy()
-        weak_datasets.append(some_rows(weak, new))
-        known |= set(weak.table["record_id"])
+        tracings = weak.table["record_id"].map(_tracing)
+        weak_datasets.append(some_rows(weak, ~tracings.isin(known).to_numpy()))
+        known |= {*tracings}
     return replace(dataset, weak_datasets=tuple(weak_datasets))
+
+
+def _tracing(record_id: str) -> str:
+    """A record's name without what PTB-XL adds for its rate: 00001_lr and 00001_hr are the same ten seconds."""
+    return record_id.removesuffix("_lr").removesuffix("_hr")
 
 
 def some_rows(dataset: Dataset, kept: np.ndarray) -> Dataset:

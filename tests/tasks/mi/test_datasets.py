@@ -216,10 +216,11 @@ def test_weak_datasets_of_the_filtered_layout(filtered, signal):
         assert np.corrcoef(lead, expected)[0, 1] > 0.999
 
 
-def test_records_that_stand_in_the_data_set_are_no_weak_datasets(ptbxl, filtered):
-    """Neither those of the data set itself, nor those of a folder before."""
+@pytest.mark.parametrize("ending", ["hr", "lr"])
+def test_records_that_stand_in_the_data_set_are_no_weak_datasets(ptbxl, filtered, ending):
+    """Neither those of the data set itself, at whichever rate, nor those of a folder before."""
     dataset = simulate_dataset(2, seed=1)
-    dataset.table["record_id"] = ["00002_hr", "00009_hr"]
+    dataset.table["record_id"] = [f"00002_{ending}", f"00009_{ending}"]
     first, second = read_weak_datasets(dataset, [ptbxl, filtered]).weak_datasets
     assert list(first.table["record_id"]) == ["00001_hr", "00003_hr"]
     assert list(second.table["record_id"]) == ["00007_hr", "00008_hr"]
