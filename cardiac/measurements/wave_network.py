@@ -92,7 +92,7 @@ def channels(beat: np.ndarray, rr_s: tuple[float, float]) -> np.ndarray:
 
 
 def _stem_columns(made: np.ndarray) -> np.ndarray:
-    """What the first convolution reads at every second sample of the beat. (n_leads, n_in, n) -> (n_leads, taps * n_in, N_TIMES)."""
+    """What the first convolution reads, at every second sample. (n_leads, n_in, n) -> (n_leads, taps * n_in, N_TIMES)."""
     n_leads, n_in, n = made.shape
     padded = np.zeros((n_leads, n_in, n + STEM_TAPS), dtype=np.float32)
     padded[:, :, STEM_TAPS // 2 : STEM_TAPS // 2 + n] = made
@@ -102,7 +102,7 @@ def _stem_columns(made: np.ndarray) -> np.ndarray:
 
 
 def _convolve(hidden: np.ndarray, weights: np.ndarray, dilation: int, more: np.ndarray) -> np.ndarray:
-    """Convolution over time and `more`, zeros about it. (n_leads, n_in, PADDED), (n_out, TAPS * n_in) -> (n_leads, n_out, PADDED).
+    """Convolution over time and `more`. (n_leads, n_in, PADDED), (n_out, TAPS * n_in) -> (n_leads, n_out, PADDED).
 
     more : what is added, (n_out, 1) or (1, n_out, PADDED).
     """
