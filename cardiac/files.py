@@ -65,13 +65,32 @@ def documents_file(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
 
     def write(document: Mapping[str, Any]) -> None:
         nonlocal n_written
-        lines = json.dumps(document, ensure_ascii=False, indent=1).replace("\n", "\n ")
-        append(f"{',' if n_written else '['}\n {lines}")
+        append(f"{',' if n_written else '['}\n {json_lines(document, indent=1)}")
         n_written += 1
 
     with _text_file(path) as append:
         yield write
         append("\n]\n" if n_written else "[]\n")
+
+
+_ON_ONE_LINE = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def json_lines(value: Any, indent: int = 0) -> str:
+    """Plain data as JSON for people too: an object or list that holds others is spread over lines, what holds none is one line.
+
+    indent : spaces before all lines but the first.
+    """
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if not any(isinstance(each, dict | list) for each in inner):
+        return _ON_ONE_LINE(value)
+    before = "\n" + " " * (indent + 1)
+    if isinstance(value, dict):
+        rows = [f"{_ON_ONE_LINE(str(key))}: {json_lines(each, indent + 1)}" for key, each in value.items()]
+    else:
+        rows = [json_lines(each, indent + 1) for each in value]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    return f"{opening}{before}{(',' + before).join(rows)}{before[:-1]}{closing}"
 
 
 @contextmanager

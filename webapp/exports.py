@@ -2,10 +2,8 @@
 
 import csv
 import io
-import json
-import textwrap
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -13,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cardiac import NOTICE
+from cardiac.files import json_lines
 from tasks.mi.documents import FINDINGS_CSV, table_row
 from tasks.mi.findings import Finding
 from tasks.mi.labels import COLUMNS, RECORD_COLUMN
@@ -57,7 +56,7 @@ def findings_json(session: Session, workspace: str, query: Query) -> Iterator[st
     """The documents as findings.json has them, in pieces."""
     before = "["
     for row in _pieces(session, workspace, query):
-        yield before + "\n" + textwrap.indent(_document_text(row.document), " ")
+        yield before + "\n" + " " + json_lines(row.document, 1)
         before = ","
     yield "[]\n" if before == "[" else "\n]\n"
 
@@ -109,10 +108,6 @@ def csv_text(columns: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
 def harmless(cell: Any) -> Any:
     """A cell that a spreadsheet shows and does not run: an apostrophe goes before what begins like a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(RUN_BY_SHEETS) else cell
-
-
-def _document_text(document: Mapping[str, Any]) -> str:
-    return json.dumps(document, ensure_ascii=False, indent=1)
 
 
 def _pieces(session: Session, workspace: str, query: Query) -> Iterator[Record]:

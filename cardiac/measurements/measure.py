@@ -122,7 +122,7 @@ def _rounded_column(name: str, values: np.ndarray) -> list[Any]:
     if values.dtype == bool:
         return values.tolist()
     digits = DIGITS.get(name.rsplit("_", 1)[-1], 0)
-    rounded = np.round(values.astype(float), digits).tolist()
+    rounded = (np.round(values.astype(float), digits) + 0.0).tolist()  # no -0.0
     return [None if each != each else each if digits else int(each) for each in rounded]
 
 

@@ -9,7 +9,17 @@ import pytest
 from matplotlib.figure import Figure
 
 from cardiac.errors import CardiacError, DatasetError
-from cardiac.files import documents_file, new_file, open_folder, png, read_table, replace_file, rows_file, write_table
+from cardiac.files import (
+    documents_file,
+    json_lines,
+    new_file,
+    open_folder,
+    png,
+    read_table,
+    replace_file,
+    rows_file,
+    write_table,
+)
 
 
 @contextmanager
@@ -166,3 +176,19 @@ def test_the_same_figure_is_the_same_picture():
 
     assert drawn(1.0).startswith(b"\x89PNG")
     assert drawn(1.0) == drawn(1.0) != drawn(2.0)
+
+
+@pytest.mark.parametrize(
+    "value", [{}, [], {"a": []}, {"a": {"b": [1, None, "ü\n"], "c": {"d": 0.1}}, "e": [{"f": True}, [2]], "g": -3}]
+)
+@pytest.mark.parametrize("indent", [0, 1])
+def test_json_lines_are_the_same_data(value, indent):
+    text = json_lines(value, indent)
+    assert json.loads(text) == value
+    assert all(line.startswith(" " * indent) for line in text.splitlines()[1:])
+
+
+def test_what_holds_no_object_or_list_is_one_line():
+    assert json_lines({"a": {"b": 1, "c": [2, 3]}, "d": []}).splitlines() == [
+        "{", ' "a": {', '  "b": 1,', '  "c": [2, 3]', " },", ' "d": []', "}",
+    ]  # fmt: skip
