@@ -145,11 +145,11 @@ def _level_beats(grid: np.ndarray, at: np.ndarray, indices: np.ndarray, position
     everywhere = np.minimum(np.maximum(everywhere, 0), grid.shape[1] - 1)
     edged = np.concatenate([np.repeat(grid[:, :1], BEFORE, 1), grid, np.repeat(grid[:, -1:], AFTER, 1)], axis=1)
     levels = _around(edged, everywhere + BEFORE, -LEVEL[0], LEVEL[1] - 1).mean(axis=2).T  # (n_leads, all beats)
-    edged -= _lines(everywhere + BEFORE + (LEVEL[0] + LEVEL[1] - 1) / 2, levels, edged.shape[1])
+    edged -= level_lines(everywhere + BEFORE + (LEVEL[0] + LEVEL[1] - 1) / 2, levels, edged.shape[1])
     return _around(edged, everywhere[indices] + BEFORE, BEFORE, AFTER)
 
 
-def _lines(centres: np.ndarray, levels: np.ndarray, n: int) -> np.ndarray:
+def level_lines(centres: np.ndarray, levels: np.ndarray, n: int) -> np.ndarray:
     """Levels at every sample, by straight lines between the beats' own; before the first and after the last they stay.
 
     centres : of the levels, in order, (n_beats,).  levels : (n_leads, n_beats).  Returns (n_leads, n).

@@ -55,7 +55,7 @@ class WaveNetwork:
         shared = _convolve(common, w["shared_head"], 1, w["head_bias"])
         over_time = _convolve(hidden, w["head"], 1, shared)[:, :, EDGE:-EDGE]
         greatest = np.concatenate([hidden.max(axis=2), np.repeat(common.max(axis=2), n_leads, axis=0)], axis=1)
-        return _places(over_time, greatest @ w["absent"].T + w["absent_bias"])
+        return likely_places(over_time, greatest @ w["absent"].T + w["absent_bias"])
 
     @cached_property
     def _by_tap(self) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _relu(values: np.ndarray) -> np.ndarray:
     return np.maximum(values, 0, out=values)
 
 
-def _places(over_time: np.ndarray, absent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def likely_places(over_time: np.ndarray, absent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean place about the likeliest time, and the probability of none. (n_leads, 7, N_TIMES), (n_leads, 7)."""
     top = np.maximum(over_time.max(axis=2), absent)
     odds, odds_absent = np.exp(over_time - top[..., None]), np.exp(absent - top)

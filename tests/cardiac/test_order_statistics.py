@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cardiac.order_statistics import median, percentiles
+from cardiac.order_statistics import FEW, median, median_of_few, percentiles
 
 ROWS = arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 30)), elements=st.floats(-1e6, 1e6))
 
@@ -21,3 +21,11 @@ def test_as_numpy_does(rows, axis):
 def test_one_row_gives_a_number():
     assert median(np.array([3.0, 1.0, 2.0])) == pytest.approx(2.0)
     assert percentiles(np.array([0.0, 1.0]), (25,)) == [pytest.approx(0.25)]
+
+
+@pytest.mark.parametrize("n", range(1, FEW + 3))
+def test_the_comparisons_leave_the_middle_in_its_place(n):
+    """Enough that every row of 0 and 1 comes out right (Knuth, 5.3.4: the zero-one principle); here many, and numbers."""
+    random = np.random.default_rng(n)
+    values = np.concatenate([random.integers(0, 2, (n, 3, 2000)), random.normal(size=(n, 3, 50))], axis=2)
+    assert np.array_equal(median_of_few(values), np.median(values, axis=0))
