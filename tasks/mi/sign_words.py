@@ -1,6 +1,7 @@
-"""Sentences about what was measured, from a message and its arguments: another language is another table of messages."""
+"""Sentences about what was measured, from a message and its arguments: another language is another `Language`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cardiac.leads import LEADS
@@ -52,24 +53,52 @@ MESSAGES = {
     "cornell_mv": "R in aVL and S in V3 together {value_mv} mV",
     "sokolow_lyon_mv": "S in V1 and R in V5 or V6 together {value_mv} mV",
 }
-USUAL = {  # behind a value that is out of its range, by which sides that has
-    (False, True): " (usual up to {high})",
-    (True, False): " (usual from {low})",
-    (True, True): " (usual {low} to {high})",
-}
-AND, TO, OF_LEAD = "and", "to", "{value:.2f} mV in {lead}"
 
 
-def say(message: str, leads: Sequence[str], arguments: Mapping[str, Any]) -> str:
-    """The sentence, without a full stop. arguments : numbers, or [least, greatest]; `each_...` any number of them, and
-    `..._in` one for each lead.
+@dataclass(frozen=True)
+class Language:
+    """How a language says a message.
+
+    messages : templates by message.  usual : what follows a value that is out of its range, by which sides that has, the
+    lower and the upper.  conjunction : before the last of several.  between : of the numbers in a row.  range : of numbers,
+    run : of leads, from the first to the last.  of_lead : a number of a lead.  finish : of the whole sentence.
     """
-    words = {name: _words(name, each, leads) for name, each in arguments.items()}
-    template = MESSAGES[message] + USUAL.get(("low" in arguments, "high" in arguments), "")
-    return template.format(leads=lead_words(leads), **words)
+
+    messages: Mapping[str, str]
+    usual: Mapping[tuple[bool, bool], str]
+    conjunction: str
+    between: str
+    range: str
+    run: str
+    of_lead: str
+    finish: Callable[[str], str] = str
 
 
-def lead_words(leads: Sequence[str]) -> str:
+ENGLISH = Language(
+    MESSAGES,
+    usual={
+        (False, True): " (usual up to {high})",
+        (True, False): " (usual from {low})",
+        (True, True): " (usual {low} to {high})",
+    },
+    conjunction="and",
+    between=", ",
+    range="{} to {}",
+    run="{} to {}",
+    of_lead="{value:.2f} mV in {lead}",
+)
+
+
+def say(message: str, leads: Sequence[str], arguments: Mapping[str, Any], language: Language = ENGLISH) -> str:
+    """The sentence, without a full stop. arguments : numbers, or [least, greatest]; `each_...` any number of them, and
+    `..._in` one for each lead. Raises KeyError for a message that the language has not, or an argument that is missing.
+    """
+    words = {name: _words(name, each, leads, language) for name, each in arguments.items()}
+    template = language.messages[message] + language.usual.get(("low" in arguments, "high" in arguments), "")
+    return language.finish(template.format(leads=lead_words(leads, language), **words))
+
+
+def lead_words(leads: Sequence[str], language: Language = ENGLISH) -> str:
     """Leads in their order: "II, III and aVF", "V1 to V4"; three and more chest leads side by side are joined."""
     places = sorted(LEADS.index(lead) for lead in leads)
     runs: list[list[int]] = []
@@ -80,24 +109,27 @@ def lead_words(leads: Sequence[str]) -> str:
             runs.append([place])
     names = []
     for run in runs:
-        whole = [f"{LEADS[run[0]]} {TO} {LEADS[run[-1]]}"] if len(run) > 2 else [LEADS[place] for place in run]
-        names += whole
-    return _listed(names)
+        shown = [LEADS[place] for place in run]
+        names += [language.run.format(shown[0], shown[-1])] if len(run) > 2 else shown
+    return _listed(names, language)
 
 
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {AND} {names[-1]}" if names else ""
+def _listed(names: Sequence[str], language: Language, between: str = ", ") -> str:
+    """Several one after another, with "and" before the last."""
+    *before, last = names or [""]
+    return f"{between.join(before)} {language.conjunction} {last}" if before else last
 
 
-def _words(name: str, value: Any, leads: Sequence[str]) -> str:
+def _words(name: str, value: Any, leads: Sequence[str], language: Language) -> str:
     """A number with as many digits as it has to have, a range, several numbers in a row, or the number of each lead."""
     if name.endswith("_in"):
-        return _listed([OF_LEAD.format(value=each, lead=lead) for each, lead in zip(value, leads, strict=True)])
+        of_leads = zip(value, leads, strict=True)
+        return _listed([language.of_lead.format(value=each, lead=lead) for each, lead in of_leads], language)
     if name.startswith("each_"):
-        return _listed([_number(name, each) for each in value])
+        return _listed([_number(name, each) for each in value], language, language.between)
     if isinstance(value, Sequence):
         least, greatest = (_number(name, each) for each in value)
-        return least if least == greatest else f"{least} {TO} {greatest}"
+        return least if least == greatest else language.range.format(least, greatest)
     return _number(name, value)
 
 
