@@ -8,6 +8,7 @@ from cardiac.errors import RecordError
 from cardiac.records import Record
 from cardiac.stored_signals import stored_record
 from cardiac.tracing import median_beat, samples_document, samples_file
+from webapp.signs import translate_signs
 from webapp.storage.files import Files
 from webapp.storage.tables import Record as Row
 
@@ -31,10 +32,10 @@ def beat_of_row(files: Files, row: Row) -> dict[str, Any]:
     return {"record": row.name, "beat": median_beat(_record(files, row))}
 
 
-def evidence_of_row(row: Row, failed: str | None) -> Any:
+def evidence_of_row(row: Row, failed: str | None, language: str) -> Any:
     """The evidence; 202 while it is gathered. failed : why it cannot be. Raises RecordError then."""
     if row.evidence:
-        return jsonify({"record": row.name, "evidence": row.evidence})
+        return jsonify({"record": row.name, "evidence": translate_signs(row.evidence, language)})
     if failed:
         raise RecordError(failed)
     return ask_again()

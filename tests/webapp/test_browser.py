@@ -123,6 +123,7 @@ def test_the_whole_way(page, live, demonstration):
     page.locator("#evidence-toggle").click()
     page.locator(".weight[data-lead=aVF]").first.wait_for()
     assert page.locator("#evidence-rows tr").count() == 12
+    check_signs(page, "ru" if russian else "en")
     for ending, mark in (("pdf", b"%PDF"), ("png", b"\x89PNG")):  # drawn by a worker meanwhile
         with page.expect_download() as saved:
             page.locator(f"a[download='sim_04.{ending}']").click()
@@ -143,6 +144,36 @@ def test_the_whole_way(page, live, demonstration):
     assert page.request.get(f"{live}/api/v1/records/sim_04").json() == next(
         each for each in written if each["record"] == "sim_04"
     )
+    delete_all(page, live)
+
+
+def check_signs(page, language) -> None:
+    """In the reader's language, with its decimals, and no line breaks before a unit."""
+    signs = page.locator("#signs li span:not(.muted)")
+    said = " ".join(signs.all_inner_texts())
+    wanted = {"en": "\u00a0mV deep in II, III and aVF", "ru": "\u00a0мВ во II, III и aVF"}[language]
+    assert wanted in said and bool(re.search("[а-я]", said)) == (language == "ru")
+    assert page.locator("#signs [lang]").count() == (signs.count() if language == "en" else 0)
+    value = page.locator("#signs .muted").first.inner_text()
+    assert re.fullmatch(r"\+\d\.\d\d" if language == "en" else r"\+\d,\d\d", value)
+
+
+@pytest.mark.parametrize("page", ["ru"], indirect=True)
+def test_signs_of_an_earlier_version_are_english(page, live, root):
+    """They have no arguments from which they could be said in Russian; a screen reader is told."""
+
+    def answer_old(route):
+        document = route.fetch().json()
+        for each in document.get("evidence", {}).values():
+            each["measurements"] = [{"text": "Q 44 ms wide in III", "value": 1.5}]
+        route.fulfill(json=document, status=200 if "evidence" in document else 202)
+
+    upload(page, live, root / "public_data/test/sim_04.npy")
+    page.route("**/evidence*", answer_old)
+    page.goto(f"{live}/patients/sim_04")
+    page.locator("#evidence-toggle").click()
+    page.locator("#signs li").wait_for()
+    assert page.locator("#signs span[lang=en]").all_inner_texts() == ["Q 44\u00a0ms wide in III"]
     delete_all(page, live)
 
 

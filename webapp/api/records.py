@@ -12,6 +12,7 @@ from webapp.api.schemas import (
     AcceptedSchema,
     FormFileSchema,
     FormSchema,
+    LanguageSchema,
     ListSchema,
     PageSchema,
     RecordingSchema,
@@ -142,15 +143,16 @@ def beat(record: str) -> Any:
 
 
 @records.route("/records/<record>/evidence")
+@records.arguments(LanguageSchema, location="query", error_status_code=400)
 @records.response(200, {"type": "object"})
 @records.alt_response(202, schema={"type": "object"}, description="being gathered: ask again")
 @problems(records, 404, 422)
-def evidence(record: str) -> Any:
+def evidence(given: dict[str, str], record: str) -> Any:
     """Which leads and which moments carried the finding"""
     leave_look(_row(record), "evidence")
     with store().database.writing() as session:
         row = the_record(session, person(), record)
-        return evidence_of_row(row, None if row.evidence else ask_evidence(session, row.id))
+        return evidence_of_row(row, None if row.evidence else ask_evidence(session, row.id), **given)
 
 
 @records.route("/records/<record>/report.pdf")

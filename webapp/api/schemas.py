@@ -13,6 +13,7 @@ from webapp.samples import NO_LISTS, Shape
 from webapp.storage.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING
 from webapp.storage.records import ORDERS, UPLOADED_S, Query
 from webapp.storage.tables import NAME_LETTERS
+from webapp.words import LANGUAGES
 
 MOST_LISTED, FIRST_LISTED = 1_000, 30
 LONGEST_S = 60.0  # of samples in one answer
@@ -132,6 +133,16 @@ class StretchSchema(Lenient):
         validate=validate.Range(0, LONGEST_S, min_inclusive=False),
         load_default=LONGEST_S,
         metadata={"exclusiveMinimum": True},
+    )
+
+
+class LanguageSchema(Lenient):
+    """In which language sentences are given besides English."""
+
+    language = ma.fields.String(
+        validate=validate.OneOf(LANGUAGES),
+        load_default=LANGUAGES[0],
+        metadata={"description": "measurements have their sentence in this language too, as `translation`"},
     )
 
 

@@ -263,7 +263,8 @@ export class Viewer {
       byId("evidence-error").hidden = true;
       this.asking = new AbortController();
       try {
-        this.evidence = await fetchEvidence(`${this.about.api}/evidence`, this.asking.signal);
+        const url = `${this.about.api}/evidence?language=${document.documentElement.lang}`;
+        this.evidence = await fetchEvidence(url, this.asking.signal);
       } catch (error) {
         if (!isStopped(error)) this.failEvidence(error);
         return;
