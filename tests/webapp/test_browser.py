@@ -329,7 +329,7 @@ def test_everybody_can_use_it(browser, live, root):
 
 
 def test_the_printed_page_is_true_to_the_millimetre(browser, live, root):
-    """One page of A4; the sheet's ten seconds at 25 mm/s are 250 mm wide."""
+    """One page of A4, with the evidence as well; the sheet's ten seconds at 25 mm/s are 250 mm wide."""
     from io import BytesIO
 
     from pypdf import PdfReader
@@ -346,6 +346,11 @@ def test_the_printed_page_is_true_to_the_millimetre(browser, live, root):
     assert (round(width), round(height)) == (297, 210)
     told = printed.pages[0].extract_text()
     assert "sim_04" in told and "not a medical device" in told and "QTc" in told and "Measurements" not in told
+    page.locator("#evidence-toggle").click()
+    page.locator("#signs li").first.wait_for()
+    printed = PdfReader(BytesIO(page.pdf(prefer_css_page_size=True, print_background=True)))
+    assert len(printed.pages) == 1 and "in II, III and aVF" in printed.pages[0].extract_text()
+    page.locator("#evidence-toggle").click()
     page.emulate_media(media="print")
     page.locator("#ecg .trace[data-lead=II]").last.wait_for()
     wait_until(lambda: seconds_wide(page) == pytest.approx(10, rel=0.01), WAIT_MS / 1_000)  # drawn again for the paper
