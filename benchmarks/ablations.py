@@ -311,10 +311,11 @@ def main() -> int:
     try:
         if options.what == "run":
             run([name for name in options.names if name not in RETIRED], options.seeds, options.jobs, options.threads)
-        scores = score_all(options.names, options.seeds, metrics.N_DRAWS)
+        names = [*dict.fromkeys(["base", *options.names])]  # differences are to the base
+        scores = score_all(names, options.seeds, metrics.N_DRAWS)
         if options.what == "write":
             (ROOT / "docs/ablations.md").write_text(
-                document(scores, options.names, score_shipped(metrics.N_DRAWS)), encoding="utf-8"
+                document(scores, names, score_shipped(metrics.N_DRAWS)), encoding="utf-8"
             )
             if all(scores.get(name) for name in SHARES):
                 draw_curve(scores).savefig(ROOT / "docs/learning_curve.png")
