@@ -16,7 +16,9 @@ _BRACKETED_END = re.compile(r"(.*?)\s*[(\[]([^()\[\]]*)[)\]]")
 def settle_leads(
     samples: np.ndarray, raw: Raw, leads: tuple[str, ...] | None, notes: list[Note]
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The leads that are asked for, in mV as the file states it, float64 (n_leads, n), and their names.
+    """The leads that are asked for, in mV as the file states it, (n_leads, n), and their names.
+
+    They are float64, or float32 where the samples are and nothing is to be reckoned: such may be the samples themselves.
 
     samples : (n_channels, n), in the channels' units.  leads : the twelve, of which limb leads may follow from two
     others; other names, in the order wanted; None for every channel that holds a voltage, in the file's order.
@@ -36,11 +38,16 @@ def settle_leads(
 
 
 def _to_mv(signal: np.ndarray, raw: Raw) -> np.ndarray:
-    """Each lead in mV by its own unit, float64; other signals as they are, and all where no unit is stated."""
+    """Each lead in mV by its own unit; other signals as they are, and all where no unit is stated.
+
+    float64, but float32 where the samples are and every unit is mV.
+    """
     factors = np.ones(len(signal))
     for row, unit in enumerate(raw.units or ()):
         if (raw.leads is None or lead_and_sign(raw.leads[row]) is not None) and unit.strip():
             factors[row] = _factor_of_lead(unit)
+    if signal.dtype == np.float32 and (factors == 1).all():
+        return signal
     return signal.astype(np.float64) * factors[:, None]
 
 

@@ -1,5 +1,6 @@
 """The only door in for recordings: any file -> Record, with leads in order, in mV, and what was settled on the way."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from cardiac.errors import RecordError, faults_are_ours, naming
 from cardiac.isolation import read_isolated
 from cardiac.leads import LEADS
 from cardiac.long_signals import LongSignal
-from cardiac.order_statistics import percentiles
+from cardiac.order_statistics import least_range, percentiles
 from cardiac.readers.aecg import read_aecg
 from cardiac.readers.arrays import read_npy, read_npz
 from cardiac.readers.dicom import read_dicom
@@ -108,10 +109,10 @@ def read_record(
     path = Path(source)
     with naming(path.name):
         try:
-            if not path.exists():
-                raise RecordError("there is no such file: check the path")
             if not path.is_file():
-                raise RecordError("is not a plain file: give a recording or a folder of recordings")
+                if path.exists():
+                    raise RecordError("is not a plain file: give a recording or a folder of recordings")
+                raise RecordError("there is no such file: check the path")
             kind = kind_of(path)
             if kind == "archive":
                 raise RecordError("is an archive, not a single recording: unpack it, or pass it to inference.py")
@@ -168,19 +169,22 @@ def _settle(record_id: str, raw: Raw, fs_hz: float | None, wanted: tuple[str, ..
     is_long = samples.shape[1] / rate > LONG_S
     shown = _sample(samples, rate) if is_long else _cut_ends(samples, rate, notes) if is_twelve else samples
     signal, leads = settle_leads(shown, raw, wanted, notes)
-    _check_finite(signal, leads)
-    signal, factor = _settle_unit(signal, notes)
-    _check_range(signal, leads)
+    extents = np.ptp(signal, axis=1)  # of every lead
+    _check_finite(signal, extents, leads)
+    factor = _settle_unit(signal, extents, notes)
+    if factor != 1:
+        signal, extents = signal / 1_000.0, extents / 1_000.0
+    _check_range(signal, extents, leads)
 
     def settle(part: np.ndarray) -> np.ndarray:
         with naming(record_id), np.errstate(all="ignore"):
             settled, _ = settle_leads(part, raw, wanted, [])
-            _check_finite(settled, leads)
-            settled = settled * factor
-            _check_range(settled, leads)
+            _check_finite(settled, np.ptp(settled, axis=1), leads)
+            settled = settled if factor == 1 else settled.astype(np.float64) * factor
+            _check_range(settled, np.ptp(settled, axis=1), leads)
             return settled.astype(np.float32)
 
-    whole = LongSignal(samples, settle, len(leads)) if is_long else signal.astype(np.float32)
+    whole = LongSignal(samples, settle, len(leads)) if is_long else np.array(signal, np.float32)
     return Record(record_id, whole, rate, tuple(notes), raw.age_years, raw.sex, leads)
 
 
@@ -229,6 +233,9 @@ def _orient(array: Any, expected: int | None, notes: list[Note]) -> Any:
 
 def _cut_ends(signal: np.ndarray, fs_hz: float, notes: list[Note]) -> np.ndarray:
     """Without what stands alike on all leads at either end: a calibration pulse or padding (III is II less I)."""
+    shortest = math.ceil(PULSE_S * fs_hz)
+    if not any((end == end[0]).all() for end in (signal[:, :shortest], signal[:, -shortest:])):
+        return signal
     alike = (signal == signal[0]).all(axis=0)
     apart = np.flatnonzero(~alike)
     if len(apart) == 0:
@@ -242,7 +249,10 @@ def _cut_ends(signal: np.ndarray, fs_hz: float, notes: list[Note]) -> np.ndarray
     return signal[:, first:last]
 
 
-def _check_finite(signal: np.ndarray, leads: Sequence[str]) -> None:
+def _check_finite(signal: np.ndarray, extents: np.ndarray, leads: Sequence[str]) -> None:
+    """extents : of each lead, largest less smallest, which is finite only where all between them are."""
+    if np.isfinite(extents).all():
+        return
     bad = ~np.isfinite(signal)
     if bad.any():
         lead, sample = np.argwhere(bad)[0]
@@ -252,32 +262,42 @@ def _check_finite(signal: np.ndarray, leads: Sequence[str]) -> None:
         )
 
 
-def _settle_unit(signal: np.ndarray, notes: list[Note]) -> tuple[np.ndarray, float]:
-    """The signal in mV, and the factor it took; what is declared is checked against what a heart can give."""
-    moving = np.ptp(signal, axis=1) > 0
+def _settle_unit(signal: np.ndarray, extents: np.ndarray, notes: list[Note]) -> float:
+    """The factor that takes the signal to mV; what is declared is checked against what a heart can give.
+
+    extents : of each lead, largest less smallest, in the signal's unit.
+    """
+    moving = extents > 0
     if not moving.any():
         raise RecordError("no lead carries a signal (all are flat): check the electrodes or the export")
-    low, high = percentiles(signal[moving].astype(np.float32), SWING_PERCENTS)
+    signal = signal if moving.all() else signal[moving]
+    if MV_RANGE[0] <= np.median(least_range(signal, SWING_PERCENTS[1])) and np.median(extents[moving]) <= MV_RANGE[1]:
+        return 1.0  # as the swing lies between these two
+    low, high = percentiles(signal.astype(np.float32), SWING_PERCENTS)
     swing = float(np.median(high - low))
     if MV_RANGE[0] <= swing <= MV_RANGE[1]:
-        return signal, 1.0
+        return 1.0
     if UV_RANGE[0] <= swing <= UV_RANGE[1]:
         if ((high - low) < MV_RANGE[0] * 1_000 / 2).sum() > 1:
             raise RecordError("some leads look like microvolts and some like millivolts: export all in mV")
         notes.append(
             Note("warning", f"amplitudes of {swing:.0f} look like microvolts, not millivolts: divided by 1,000")
         )
-        return signal / 1_000.0, 1e-3
+        return 1e-3
     raise RecordError(
         f"has an amplitude of {swing:.3g} mV (peak to peak, middle lead), which no ECG has (0.4 to 6 mV): "
         "check unit, gain and electrodes, and export it in mV"
     )
 
 
-def _check_range(signal: np.ndarray, leads: Sequence[str]) -> None:
-    """Refuse what no lead of a body gives: another unit on one lead, or a spike out of all proportion."""
-    if np.ptp(signal, axis=1).max() <= LEAD_SWING_MV:
+def _check_range(signal: np.ndarray, extents: np.ndarray, leads: Sequence[str]) -> None:
+    """Refuse what no lead of a body gives: another unit on one lead, or a spike out of all proportion.
+
+    extents : of each lead, largest less smallest, mV.
+    """
+    if extents.max() <= LEAD_SWING_MV:
         return
+    signal = signal.astype(np.float64)
     swings = np.subtract(*reversed(percentiles(signal, SWING_PERCENTS)))
     if swings.max() > LEAD_SWING_MV:
         lead = leads[int(swings.argmax())]

@@ -2,6 +2,7 @@
 
 import io
 import math
+import os
 import re
 import zipfile
 import zlib
@@ -48,7 +49,7 @@ MOST_NAMES, LEAST_NAMES = 64, 8
 def read_npy(path: Path) -> Raw:
     """The array of a .npy file, whose header is trusted only as far as the file's own size confirms it."""
     with path.open("rb") as file:
-        shape, column_major, dtype = _read_header(file, path.stat().st_size)
+        shape, column_major, dtype = _read_header(file, os.fstat(file.fileno()).st_size)
         if dtype.kind not in "fiu":
             raise RecordError(f"holds {dtype}, not plain numbers, and is never unpickled: save it as float32")
         _check_shape(shape)

@@ -69,10 +69,12 @@ def _kind_of_binary(path: Path, head: bytes, suffix: str) -> str | None:
         return "dicom"
     if BARE_DICOM.match(head):
         return "dicom"
+    if head.startswith(b"\x93NUMPY"):
+        return "npy"
     _check_recording(head, suffix)
     if foreign := foreign_kind(head, suffix):
         raise RecordError("is {}, which is not supported: {}".format(*foreign))
-    if head.startswith(b"\x93NUMPY") or suffix == ".npy":
+    if suffix == ".npy":
         return "npy"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _kind_of_zip(path)

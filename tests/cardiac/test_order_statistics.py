@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cardiac.order_statistics import FEW, median, median_of_few, percentiles
+from cardiac.order_statistics import FEW, least_range, median, median_of_few, percentiles
 
 ROWS = arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 30)), elements=st.floats(-1e6, 1e6))
 
@@ -29,3 +29,18 @@ def test_the_comparisons_leave_the_middle_in_its_place(n):
     random = np.random.default_rng(n)
     values = np.concatenate([random.integers(0, 2, (n, 3, 2000)), random.normal(size=(n, 3, 50))], axis=2)
     assert np.array_equal(median_of_few(values), np.median(values, axis=0))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3_000), st.sampled_from([60, 97, 98, 99.9]))
+def test_least_range_is_no_wider_than_the_percentiles_are_apart(seed, n, percent):
+    """Also where few values stand far out, which the percentiles leave aside."""
+    rng = np.random.default_rng(seed)
+    rows = rng.standard_normal((4, n)) * 10.0 ** rng.integers(-3, 4, (4, n))
+    low, high = np.percentile(rows, (100 - percent, percent), axis=1)
+    assert (least_range(rows, percent) <= (high - low) * (1 + 1e-12)).all()
+
+
+def test_least_range_is_close(signal):
+    """Of an ECG it is most of what the percentiles are apart, so that hardly any needs the sort."""
+    low, high = np.percentile(signal, (0.1, 99.9), axis=1)
+    assert (least_range(signal, 99.9) > 0.9 * (high - low)).all()

@@ -85,6 +85,38 @@ def test_turned_array_is_turned_back_and_said(tmp_path, signal):
     assert any("samples x leads" in note.text and note.level == "warning" for note in record.notes)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_record_of_an_array_has_its_own_samples(signal, turned):
+    array = signal.T.copy() if turned else signal.copy()
+    record = record_from_array(array, 500)
+    array[:] = 0
+    assert np.array_equal(record.signal, signal)
+
+
+@pytest.mark.parametrize("scale", [1, 1000])
+@pytest.mark.parametrize("units", ["mV", "uV"])
+def test_single_and_double_precision_give_one_record(signal, scale, units):
+    """Whether or not something is to be reckoned: by a unit, by the amplitude, by a lead that is missing."""
+    for rows in (slice(None), [0, 1, 6, 7, 8, 9, 10, 11]):
+        array, leads = signal[rows] * np.float32(scale), np.array(LEADS)[rows]
+        unit = units if scale == 1000 else "mV"
+        single, double = (record_from_array(array.astype(kind), 500, leads, unit=unit) for kind in ("f4", "f8"))
+        assert single.signal.dtype == double.signal.dtype == np.float32
+        assert single.notes == double.notes
+        assert np.array_equal(single.signal, double.signal)
+
+
+@pytest.mark.parametrize("fs_hz", [500.0, 257.0])
+@pytest.mark.parametrize(("before_s", "after_s"), [(0, 0), (0.09, 0.09), (0.11, 0), (0, 0.11), (0.11, 0.09), (1, 2)])
+def test_what_stands_alike_on_all_leads_is_cut_off(signal, fs_hz, before_s, after_s):
+    """From a tenth of a second on."""
+    before, after = (np.full((12, round(seconds * fs_hz)), 0.3) for seconds in (before_s, after_s))
+    record = record_from_array(np.hstack([before, signal, after]), fs_hz)
+    kept = np.hstack([before if before_s < 0.1 else before[:, :0], signal, after if after_s < 0.1 else after[:, :0]])
+    assert np.array_equal(record.signal, kept.astype(np.float32))
+    assert ["cut off" in note.text for note in record.notes] == [True] * (max(before_s, after_s) > 0.1)
+
+
 def test_microvolts_are_divided_and_said(tmp_path, signal):
     record = read_record(save(tmp_path / "a.npy", signal * 1000))
     assert np.abs(record.signal - signal).max() < 1e-4
