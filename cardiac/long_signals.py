@@ -73,8 +73,7 @@ def prepare_together(
     """`signals.prepare_signal` of signals of one length at once, (b, n_leads, n); a long one is prepared by itself, in pieces."""
     if isinstance(signals[0], LongSignal):
         return PreparedSignal(signals[0], fs_hz, spec, batched=True)
-    prepared = prepare_signal(np.concatenate(signals), fs_hz, spec)  # (b * n_leads, n)
-    return prepared.reshape(len(signals), -1, prepared.shape[1])
+    return np.stack([prepare_signal(each, fs_hz, spec) for each in signals])  # by itself each stays in the cache
 
 
 def prepare(signal: "np.ndarray | LongSignal", fs_hz: float, spec: SignalSpec) -> "np.ndarray | PreparedSignal":

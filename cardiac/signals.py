@@ -13,6 +13,9 @@ from cardiac.leads import LEADS
 # A record whose rate, after rounding, would need a larger resampling ratio is refused rather than read for minutes.
 MAX_RATIO_TERM = 5_000
 FLAT_MV = 0.005
+REACH = 10  # zero crossings of the decimating filter on either side of its middle: scipy's resample_poly has as many
+MOST_BY_ONE_THREAD = 2**18  # multiplications; a larger product OpenBLAS shares among threads
+BLOCK = 2 * REACH  # samples that are decimated to by one row of a matrix: no filter reaches beyond the row after it
 SCALES = ("mV", "lead")
 
 
@@ -53,12 +56,12 @@ def prepare_signal(signal: np.ndarray, fs_hz: float, spec: SignalSpec) -> np.nda
     Returns float32 (n_leads, round(n_samples * spec.fs_hz / fs_hz)), mV or, by the spec's scale, of unit variance.
     Raises RecordError for a rate that cannot be resampled.
     """
-    resampled = resample(np.asarray(signal, dtype=np.float64), fs_hz, spec.fs_hz)
+    resampled = np.asarray(resample(np.asarray(signal), fs_hz, spec.fs_hz), np.float64)
     edges = tuple(edge for edge in spec.band_hz if edge > 0)
     if edges:
         kind = "bandpass" if len(edges) == 2 else "highpass" if spec.band_hz[0] > 0 else "lowpass"
         padding = min(int(spec.fs_hz), resampled.shape[1] - 1)
-        resampled = dsp.sosfiltfilt(_butterworth(edges, kind, spec.fs_hz), resampled, axis=1, padlen=padding)
+        resampled = _filter_both_ways(resampled, *_butterworth(edges, kind, spec.fs_hz), padding)
     if spec.scale == "lead":
         deviations = resampled.std(axis=1, keepdims=True)
         resampled = np.divide(resampled, deviations, out=np.zeros_like(resampled), where=deviations > FLAT_MV / 4)
@@ -71,10 +74,67 @@ def resample(signal: np.ndarray, fs_hz: float, to_hz: float) -> np.ndarray:
         return signal
     ratio = resampling_ratio(fs_hz, to_hz)
     n_samples = round(signal.shape[1] * to_hz / fs_hz)
-    resampled = dsp.resample_poly(signal, ratio.numerator, ratio.denominator, axis=1, padtype="line")
+    up, down = ratio.numerator, ratio.denominator
+    if up == 1 < min(down, signal.shape[1]):
+        resampled = _decimate(signal, down)
+    else:
+        resampled = dsp.resample_poly(signal.astype(np.float64), up, down, axis=1, padtype="line")
     if resampled.shape[1] < n_samples:  # resample_poly rounds up, so only a limited ratio comes here
         resampled = np.pad(resampled, ((0, 0), (0, n_samples - resampled.shape[1])), mode="edge")
     return resampled[:, :n_samples]
+
+
+def _decimate(signal: np.ndarray, down: int) -> np.ndarray:
+    """Every so many samples, low-passed: `scipy.signal.resample_poly(signal, 1, down, axis=1, padtype="line")`, by blocks.
+
+    The signal goes on at both ends along the line from its first to its last sample. In rows of BLOCK * down samples it
+    meets `_decimator`, whose halves say what a row gives to its own outputs and to those of the row before (Burrus, IEEE
+    Trans. Audio Electroacoust. 20:230, 1972). The products are too small for BLAS to share one among threads.
+    signal : (n_leads, n > 1).  Returns float64 (n_leads, ceil(n / down)).
+    """
+    n_leads, n = signal.shape
+    n_out, before = -(-n // down), REACH * down
+    n_rows = -(-n_out // BLOCK) + 1
+    padded = np.empty((n_leads, n_rows * BLOCK * down))
+    after = padded.shape[1] - before - n
+    padded[:, before : before + n] = signal
+    first, last = padded[:, before, None], padded[:, before + n - 1, None]
+    slope = (last - first) / (n - 1)
+    padded[:, :before] = first - slope * np.arange(before, 0, -1)
+    padded[:, before + n :] = last + slope * np.arange(1, after + 1)
+    rows, decimator = padded.reshape(n_leads, n_rows, BLOCK * down), _decimator(down)
+    given, step = np.empty((n_leads, n_rows, 2 * BLOCK)), max(1, MOST_BY_ONE_THREAD // decimator.size)
+    for row in range(0, n_rows, step):
+        np.matmul(rows[:, row : row + step], decimator, out=given[:, row : row + step])
+    return (given[:, :-1, :BLOCK] + given[:, 1:, BLOCK:]).reshape(n_leads, -1)[:, :n_out]
+
+
+@lru_cache(maxsize=8)
+def _decimator(down: int) -> np.ndarray:
+    """The filter of `resample_poly` (a windowed sinc, Kaiser 5.0) at each of a block's outputs, one below the other.
+
+    (BLOCK * down, 2 * BLOCK): in the first BLOCK columns from the outputs' own row, in the others from the row after.
+    """
+    taps = dsp.firwin(2 * REACH * down + 1, 1 / down, window=("kaiser", 5.0))
+    columns = np.zeros((BLOCK, 2 * BLOCK * down))
+    for output, column in enumerate(columns):
+        column[output * down : output * down + len(taps)] = taps
+    return np.hstack(np.split(columns.T, 2))
+
+
+def _filter_both_ways(signal: np.ndarray, sections: np.ndarray, settled: np.ndarray, padding: int) -> np.ndarray:
+    """`scipy.signal.sosfiltfilt(sections, signal, axis=1, padlen=padding)`, with what does not change kept.
+
+    Forth and back, no phase is shifted; each end is continued by `padding` samples turned about it, and each way begins
+    as if its first sample had always stood there.
+    settled : (n_sections, 2), the filter's state after a long time of 1.
+    """
+    left, right = signal[:, padding:0:-1], signal[:, -2 : -padding - 2 : -1]
+    extended = np.concatenate([2 * signal[:, :1] - left, signal, 2 * signal[:, -1:] - right], axis=1)
+    for _ in range(2):
+        state = settled[:, None, :] * extended[None, :, :1]  # (n_sections, n_leads, 2)
+        extended = dsp.sosfilt(sections, extended, axis=1, zi=state)[0][:, ::-1]
+    return extended[:, padding : extended.shape[1] - padding]
 
 
 def resampling_ratio(fs_hz: float, to_hz: float) -> Fraction:
@@ -86,5 +146,7 @@ def resampling_ratio(fs_hz: float, to_hz: float) -> Fraction:
 
 
 @lru_cache(maxsize=8)
-def _butterworth(edges_hz: tuple[float, ...], kind: str, fs_hz: float) -> np.ndarray:
-    return dsp.butter(2, edges_hz, btype=kind, fs=fs_hz, output="sos")
+def _butterworth(edges_hz: tuple[float, ...], kind: str, fs_hz: float) -> tuple[np.ndarray, np.ndarray]:
+    """The sections of the filter, and their state after a long time of 1, (n_sections, 2)."""
+    sections = dsp.butter(2, edges_hz if len(edges_hz) == 2 else edges_hz[0], btype=kind, fs=fs_hz, output="sos")
+    return sections, dsp.sosfilt_zi(sections)

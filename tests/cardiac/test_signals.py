@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from scipy import signal as dsp
 
 from cardiac.errors import ConfigError, RecordError
+from cardiac.long_signals import prepare_together
 from cardiac.signals import SignalSpec, prepare_signal, resample
 
 SPEC = SignalSpec(500.0, (0.5, 45.0))
@@ -52,6 +54,56 @@ def test_short_signals_are_filtered_too():
 def test_open_band_changes_nothing():
     signal = tone(5, 500)
     assert np.allclose(prepare_signal(signal, 500, SignalSpec(500.0, (0.0, 0.0))), signal, atol=1e-6)
+
+
+def wandering(n_samples: int) -> np.ndarray:
+    """Three leads that start and end anywhere, 300 mV off the middle."""
+    return 300 + np.cumsum(np.random.default_rng(n_samples).normal(0, 0.02, (3, n_samples)), axis=1)
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 19, 20, 21, 51, 999, 4_999, 5_000, 5_003, 40_001])
+@pytest.mark.parametrize("down", [2, 5, 10, 100])
+def test_decimated_as_scipy_does(down, n_samples):
+    signal = wandering(n_samples)
+    expected = dsp.resample_poly(signal, 1, down, axis=1, padtype="line")[:, : round(n_samples / down)]
+    decimated = resample(signal, 100.0 * down, 100.0)
+    assert decimated.shape == expected.shape
+    assert np.abs(decimated - expected).max(initial=0) < 1e-10
+
+
+def test_float32_is_decimated_without_loss():
+    signal = wandering(5_000).astype(np.float32)
+    for fs_hz in (500.0, 360.0):
+        assert np.array_equal(resample(signal, fs_hz, 100.0), resample(signal.astype(float), fs_hz, 100.0))
+
+
+def test_a_rate_that_is_all_but_the_other_changes_no_sample():
+    signal = wandering(500)
+    assert np.allclose(resample(signal, 100.000001, 100.0), signal, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 50, 99, 100, 101, 102, 1_000, 7_001])
+@pytest.mark.parametrize(
+    ("band_hz", "kind", "edges_hz"),
+    [((0.5, 45.0), "bandpass", (0.5, 45.0)), ((0.5, 0.0), "highpass", 0.5), ((0.0, 40.0), "lowpass", 40.0)],
+)
+def test_filtered_as_scipy_does(band_hz, kind, edges_hz, n_samples):
+    signal = wandering(n_samples)
+    sections = dsp.butter(2, edges_hz, btype=kind, fs=100.0, output="sos")
+    expected = dsp.sosfiltfilt(sections, signal, axis=1, padlen=min(100, n_samples - 1))
+    assert (
+        np.abs(prepare_signal(signal, 100.0, SignalSpec(100.0, band_hz)) - expected).max() < 3e-5
+    )  # float32 of 300 mV
+
+
+@pytest.mark.parametrize("fs_hz", [100.0, 500.0, 360.0])
+def test_a_record_comes_out_among_others_as_alone(fs_hz):
+    spec = SignalSpec(100.0, (0.5, 45.0))
+    records = [scale * wandering(5_000).astype(np.float32) for scale in (1, -2, 0)]
+    together = prepare_together(records, fs_hz, spec)
+    assert together.dtype == np.float32
+    for alone, among in zip(records, together, strict=True):
+        assert np.array_equal(prepare_signal(alone, fs_hz, spec), among)
 
 
 def test_scaled_by_lead_no_gain_matters():
