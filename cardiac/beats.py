@@ -6,12 +6,12 @@ by how far its QRS stand out, so that a lead that is noise alone has no say.
 """
 
 import itertools
+from bisect import bisect
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
-from scipy.signal import find_peaks
 
-from cardiac.order_statistics import median, percentiles
+from cardiac.order_statistics import median, of_ordered, percentiles
 
 WORKING_HZ = 100.0  # blocks of samples are averaged to this rate or up to twice it; QRS are found in it, not located
 SLOPE_S = 0.02  # a difference over twice this: greatest at 12.5 Hz, nothing of 0, 25, 50 and 100 Hz
@@ -53,7 +53,7 @@ def heart_rate_bpm(beats: np.ndarray, fs_hz: float) -> float | None:
 
     beats : samples in order, (n_beats,), of a recording of any length.
     """
-    intervals = np.diff(beats)
+    intervals = beats[1:] - beats[:-1]
     intervals = intervals[intervals <= GAP_S * fs_hz]
     return 60.0 * fs_hz / float(median(intervals)) if len(intervals) else None
 
@@ -117,9 +117,9 @@ def _cuts(n: int, n_parts: int) -> tuple[np.ndarray, np.ndarray]:
 def _pick(slopes: np.ndarray, working_hz: float) -> np.ndarray:
     """Indices of the QRS at the working rate."""
     level = _level(slopes, working_hz)
-    candidates, _ = find_peaks(slopes, distance=max(1, round(REFRACTORY_S * working_hz)))
+    candidates = _peaks(slopes, SEARCH_SHARE * level.min(), max(1, round(REFRACTORY_S * working_hz)))
     candidates = candidates[slopes[candidates] >= SEARCH_SHARE * level[candidates]]
-    peaks = [peak for peak in candidates if slopes[peak] >= THRESHOLD_SHARE * level[peak]]
+    peaks = candidates[slopes[candidates] >= THRESHOLD_SHARE * level[candidates]].tolist()
     peaks = _without_t_waves(peaks, slopes, working_hz)
     if len(peaks) > 2:
         peaks = _second_look(peaks, candidates, working_hz)
@@ -127,28 +127,50 @@ def _pick(slopes: np.ndarray, working_hz: float) -> np.ndarray:
     return np.array(peaks, dtype=int)
 
 
+def _peaks(slopes: np.ndarray, least: float, distance: int) -> np.ndarray:
+    """`scipy.signal.find_peaks(slopes, least, distance=distance)`: of peaks that lie nearer the higher one is kept.
+
+    Lower ones than the least neither count nor, being lower, take the place of others.
+    """
+    steps = slopes[1:] - slopes[:-1]
+    moves = np.flatnonzero(steps)  # a flat top is a single peak, in its middle
+    rises = steps[moves] > 0
+    tops = np.flatnonzero(rises[:-1] & ~rises[1:])
+    peaks = (moves[tops] + 1 + moves[tops + 1]) // 2
+    peaks = peaks[slopes[peaks] >= least]
+    kept: list[int] = []
+    for peak in peaks[np.argsort(slopes[peaks])[::-1]].tolist():
+        at = bisect(kept, peak)
+        if (at == 0 or peak - kept[at - 1] >= distance) and (at == len(kept) or kept[at] - peak >= distance):
+            kept.insert(at, peak)
+    return np.array(kept, dtype=int)
+
+
 def _level(slopes: np.ndarray, working_hz: float) -> np.ndarray:
     """What QRS reach about every moment; infinite where nothing stands out of the background."""
     n_windows = max(2, round(len(slopes) / (LEVEL_S * working_hz)))
     firsts, ends = _cuts(len(slopes), n_windows)
-    windows = [slopes[first:end] for first, end in zip(firsts, ends, strict=True)]
-    maxima = np.array([window.max() for window in windows])
-    background = np.array([*(percentiles(window, (BACKGROUND_PERCENTILE,))[0] for window in windows)])
-    level = np.empty(len(slopes))
-    for index, (first, end) in enumerate(zip(firsts, ends, strict=True)):
-        about = slice(max(0, min(index - LEVELS // 2, n_windows - LEVELS)), max(index + LEVELS // 2 + 1, LEVELS))
-        here = percentiles(maxima[about], (LEVEL_PERCENTILE,))[0]
-        stands_out = here > max(LEAST_RATIO * median(background[about]), 1e-9)
-        level[first:end] = here if stands_out else np.inf
-    return level
+    ordered = [np.sort(slopes[first:end]) for first, end in zip(firsts, ends, strict=True)]
+    maxima = np.array([window[-1] for window in ordered])
+    background = np.array([of_ordered(window, (BACKGROUND_PERCENTILE,))[0] for window in ordered])
+    width = min(LEVELS, n_windows)
+    levels = []
+    for first in range(n_windows - width + 1):
+        (here,) = percentiles(maxima[first : first + width], (LEVEL_PERCENTILE,))
+        stands_out = here > max(LEAST_RATIO * median(background[first : first + width]), 1e-9)
+        levels.append(here if stands_out else np.inf)
+    about = [min(max(window - LEVELS // 2, 0), n_windows - width) for window in range(n_windows)]
+    return np.repeat(np.array(levels)[about], ends - firsts)
 
 
 def _without_t_waves(peaks: list[int], slopes: np.ndarray, working_hz: float) -> list[int]:
     kept: list[int] = []
-    for peak in peaks:
+    heights: list[float] = []
+    for peak, height in zip(peaks, slopes[peaks].tolist(), strict=True):
         soon = bool(kept) and peak - kept[-1] < T_WAVE_S * working_hz
-        if not (soon and slopes[peak] < T_WAVE_SHARE * slopes[kept[-1]]):
+        if not (soon and height < T_WAVE_SHARE * heights[-1]):
             kept.append(peak)
+            heights.append(height)
     return kept
 
 
@@ -173,9 +195,10 @@ def _locate(signal: np.ndarray, fs_hz: float, near: np.ndarray, weights: np.ndar
     for first in range(0, len(near), LOCATED_TOGETHER):
         some = near[first : first + LOCATED_TOGETHER]
         samples = np.clip(some[:, None] + offsets, 0, signal.shape[1] - 1)
-        about = signal[:, samples]  # (n_leads, beats, around)
-        rest = (about[..., :1] + about[..., -1:]) / 2
-        height = np.tensordot(weights.astype(np.float32), np.abs(about - rest), axes=1)
+        about = np.take(signal, samples, axis=1)  # (n_leads, beats, around)
+        about -= (about[..., :1] + about[..., -1:]) / 2
+        height = weights.astype(np.float32) @ np.abs(about, out=about).reshape(len(signal), -1)
+        height = height.reshape(samples.shape)
         height = uniform_filter1d(height, smoothing, axis=1, mode="nearest")
         located.append(samples[np.arange(len(some)), height.argmax(axis=1)])
     return np.unique(np.concatenate(located)) if located else np.zeros(0, dtype=int)

@@ -5,6 +5,7 @@ NumPy's own select their values one after another and check more; its sort uses 
 
 from collections.abc import Sequence
 from functools import cache
+from types import EllipsisType
 
 import numpy as np
 
@@ -16,20 +17,32 @@ def median(values: np.ndarray, axis: int = -1) -> np.ndarray:
     """`numpy.median` along an axis of finite numbers. (..., n, ...) -> (..., ...)."""
     ordered = np.sort(values, axis=axis)
     n = ordered.shape[axis]
-    middle = ordered.take(n // 2, axis=axis)
-    return middle if n % 2 else (ordered.take(n // 2 - 1, axis=axis) + middle) / 2
+    middle = ordered[_at(n // 2, axis)]
+    return middle if n % 2 else (ordered[_at(n // 2 - 1, axis)] + middle) / 2
 
 
 def percentiles(values: np.ndarray, percents: Sequence[float], axis: int = -1) -> list[np.ndarray]:
     """`numpy.percentile` along an axis of finite numbers, interpolated linearly: an array for each of the percents."""
-    ordered = np.sort(values, axis=axis)
+    last = values.shape[axis] - 1
+    positions = [percent / 100 * last for percent in percents]
+    wanted = {min(below, last) for position in positions for below in (int(position), int(position) + 1)}
+    return of_ordered(np.partition(values, sorted(wanted), axis=axis), percents, axis)
+
+
+def of_ordered(ordered: np.ndarray, percents: Sequence[float], axis: int = -1) -> list[np.ndarray]:
+    """`percentiles` of what is in order already."""
     last, results = ordered.shape[axis] - 1, []
     for percent in percents:
         position = percent / 100 * last
         below = int(position)
-        low, high = ordered.take(below, axis=axis), ordered.take(min(below + 1, last), axis=axis)
+        low, high = ordered[_at(below, axis)], ordered[_at(min(below + 1, last), axis)]
         results.append(low + (high - low) * (position - below))
     return results
+
+
+def _at(index: int, axis: int) -> tuple[EllipsisType | slice | int, ...]:
+    """One position along an axis, as an index: faster than `take` and without a copy."""
+    return (slice(None),) * axis + (index,) if axis >= 0 else (..., index) + (slice(None),) * (-1 - axis)
 
 
 def median_of_few(values: np.ndarray) -> np.ndarray:

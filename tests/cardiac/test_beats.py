@@ -1,6 +1,11 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.signal import find_peaks
 
+from cardiac import beats
 from cardiac.beats import average_blocks, beatless_stretches, find_beats, heart_rate_bpm, join_beats
 from cardiac.signals import resample
 from cardiac.simulate import simulate_record
@@ -130,3 +135,27 @@ def test_resampling_leaves_the_beats_where_they_are(fs_hz):
         before = (round(peak - 0.06 * fs_hz) + raw.argmax()) / fs_hz
         after = (around.start + to_100[1, around].argmax()) / 100
         assert abs(before - after) <= 0.011
+
+
+@given(arrays(np.float64, st.integers(3, 60), elements=st.integers(0, 6)), st.floats(0, 6), st.integers(1, 12))
+def test_peaks_are_scipys(slopes, least, distance):
+    """With flat tops, and tops as high as each other."""
+    assert np.array_equal(beats._peaks(slopes, least, distance), find_peaks(slopes, least, distance=distance)[0])
+
+
+@pytest.mark.parametrize("n", [400, 997, 1000, 4321])
+def test_the_level_follows_the_windows_about(n):
+    """Percentiles of the maxima of up to nine windows; infinite where they do not stand out of the background."""
+    slopes = np.random.default_rng(n).random(n) ** 8
+    slopes[n // 2 : n // 2 + n // 3] = 0.5
+    n_windows = max(2, round(n / 200))
+    windows = np.split(slopes, np.linspace(0, n, n_windows + 1).astype(int)[1:-1])
+    level = []
+    for index, window in enumerate(windows):
+        first = max(0, min(index - 4, n_windows - 9))
+        about = windows[first : first + 9]
+        here = np.percentile([each.max() for each in about], 75)
+        background = np.median([np.percentile(each, 25) for each in about])
+        level += [here if here > 4 * background else np.inf] * len(window)
+    assert beats._level(slopes, 100.0) == pytest.approx(np.array(level), rel=1e-12)
+    assert np.isfinite(level).any()

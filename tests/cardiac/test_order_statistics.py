@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cardiac.order_statistics import FEW, least_range, median, median_of_few, percentiles
+from cardiac.order_statistics import FEW, least_range, median, median_of_few, of_ordered, percentiles
 
 ROWS = arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 30)), elements=st.floats(-1e6, 1e6))
 
@@ -51,3 +51,10 @@ def test_least_range_sees_neighbours_one_by_one():
     row = np.zeros((1, 5_000))
     row[0, 2_000:2_020] = 1
     assert least_range(row, 99.9) == np.ptp(np.percentile(row, (0.1, 99.9))) == 1
+
+
+@given(ROWS, st.sampled_from([0, 1, -1]))
+def test_of_what_is_in_order(rows, axis):
+    ordered = np.sort(rows, axis=axis)
+    for percent, found in zip((0, 25, 100), of_ordered(ordered, (0, 25, 100), axis), strict=True):
+        assert np.allclose(found, np.percentile(rows, percent, axis=axis), rtol=1e-12, atol=1e-9)
