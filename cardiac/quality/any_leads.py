@@ -31,7 +31,7 @@ BURIED_RATIO = 0.4  # muscle noise (standard deviation) over the height of the l
 
 def _flat(measures: Measures) -> tuple[np.ndarray, np.ndarray]:
     """Leads without any signal, bool (n_leads,), and stretches of the others, bool (n_leads, 2 * n_windows)."""
-    whole = measures.flat.mean(axis=1) >= FLAT_SHARE
+    whole = measures.flat_share >= FLAT_SHARE
     where = np.zeros_like(measures.flat)
     for lead in np.flatnonzero(measures.flat.any(axis=1)):
         for first, end in runs(measures.flat[lead]):
@@ -41,34 +41,39 @@ def _flat(measures: Measures) -> tuple[np.ndarray, np.ndarray]:
 
 def signal_reasons(measures: Measures) -> list[Reason]:
     """Leads without signal or at the end of their scale."""
+    reasons = _flat_reasons(measures) if measures.flat.any() else []
+    cut = measures.clipped & ~measures.flat_windows
+    advice = "its peaks are cut off, so heights and ST cannot be read there"
+    at_end = Fault("clipped", "the end of the scale is reached", advice, cut.mean(axis=1) >= WHOLE_SHARE, cut)
+    return reasons + reasons_of(at_end, measures.edges_s, measures.leads)
+
+
+def _flat_reasons(measures: Measures) -> list[Reason]:
     whole, where = _flat(measures)
     none = np.zeros_like(whole)
     halves_s = np.interp(np.arange(where.shape[1] + 1) / 2, np.arange(len(measures.edges_s)), measures.edges_s)
     advice = "check its electrode and cable"
     reasons = reasons_of(Fault("flat", "no signal", advice, whole, np.zeros_like(where)), halves_s, measures.leads)
-    reasons += reasons_of(
-        Fault("lead_off", "no signal", advice, none, where & ~whole[:, None]), halves_s, measures.leads
-    )
-    cut = measures.clipped & ~measures.flat_windows
-    advice = "its peaks are cut off, so heights and ST cannot be read there"
-    at_end = Fault("clipped", "the end of the scale is reached", advice, cut.mean(axis=1) >= WHOLE_SHARE, cut)
-    reasons += reasons_of(at_end, measures.edges_s, measures.leads)
-    return reasons
+    partly = Fault("lead_off", "no signal", advice, none, where & ~whole[:, None])
+    return reasons + reasons_of(partly, halves_s, measures.leads)
 
 
 def noise_reasons(measures: Measures) -> list[Reason]:
     """Muscle noise, hum and wandering of the baseline."""
-    middle = median(measures.muscle)
-    burst = measures.muscle > np.maximum(BURST_MV, BURST_RATIO * middle[:, None])
+    middle = measures.muscle_mv
+    burst = measures.muscle > np.maximum(BURST_MV, BURST_RATIO * middle)[:, None]
     advice = "small waves and ST cannot be read; warm and support the patient, or record again"
     faults = [Fault("muscle_noise", "muscle noise", advice, middle > MUSCLE_MV, burst)]
-    loudest = max(range(len(HUM_HZ)), key=lambda index: float(np.nan_to_num(measures.hum[index]).max()))
-    hum = np.nan_to_num(measures.hum[loudest])
+    hums = np.fmax(measures.hum, 0.0)  # 0 where it cannot be seen
+    loudest = int(np.argmax(hums.max(axis=(1, 2))))
+    hum = hums[loudest]
     loud = (hum > HUM_MV) & (hum > HUM_RATIO * measures.muscle)
     advice = "keep mains cables away and check the contact of the electrodes"
     name = f"mains hum of {HUM_HZ[loudest]:g} Hz"
     faults.append(Fault("hum", name, advice, loud.mean(axis=1) >= WHOLE_SHARE, loud & (hum > PASSING_HUM_MV)))
-    strays = (measures.wander > WANDER_MV) & ~binary_dilation(measures.flat_windows, np.ones((1, 5)))
+    strays = measures.wander > WANDER_MV
+    if strays.any():
+        strays &= ~binary_dilation(measures.flat_windows, np.ones((1, 5)))
     advice = "ST cannot be measured; check the contact of the electrodes"
     faults.append(Fault("wander", "the baseline wanders", advice, strays.mean(axis=1) >= WHOLE_SHARE, strays))
     return [reason for fault in faults for reason in reasons_of(fault, measures.edges_s, measures.leads)]
@@ -76,10 +81,10 @@ def noise_reasons(measures: Measures) -> list[Reason]:
 
 def spoilt_leads(measures: Measures) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Leads that for half the time or more have no signal, are buried in noise, show no beats: bool (n_leads,) each."""
-    empty = measures.flat.mean(axis=1) >= WHOLE_SHARE
+    empty = measures.flat_share >= WHOLE_SHARE
     if measures.heights.shape[1] < LEAST_BEATS:
         return empty, np.zeros_like(empty), np.zeros_like(empty)
-    buried = median(measures.muscle) > BURIED_RATIO * np.maximum(median(measures.heights), 0.01)
+    buried = measures.muscle_mv > BURIED_RATIO * np.maximum(measures.height_mv, 0.01)
     return empty, buried, measures.hidden.mean(axis=1) >= WHOLE_SHARE
 
 
@@ -137,9 +142,12 @@ def _lost_beats(measures: Measures, beats_s: np.ndarray) -> list[Reason]:
     """Leads in which the QRS go missing for some beats while the others keep theirs."""
     own = percentiles(measures.heights, (75,))[0]
     share = measures.heights / np.maximum(own, 1e-6)[:, None]
+    low = (share < OFF_SHARE) & (own >= OFF_MV)[:, None]
+    if not low.any():
+        return []
     is_twelve = measures.leads == LEADS
     others = (median(share, axis=0) if is_twelve else _share_of_others(share)) >= OTHERS_SHARE
-    missing = (share < OFF_SHARE) & others & (own >= OFF_MV)[:, None]
+    missing = low & others
     windows = np.searchsorted(measures.edges_s[1:-1], beats_s, side="right")
     missing &= ~measures.flat_windows[:, windows]  # reported already
     if is_twelve:

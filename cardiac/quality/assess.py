@@ -137,10 +137,11 @@ def _reasons_of_twelve(
     signal: np.ndarray, fs_hz: float, beats: np.ndarray, measures: Measures, sought: str | None
 ) -> list[Reason]:
     """The same of the twelve leads, with what they show together. A signal too large or small for a heart is rescaled."""
-    height_mv = _height(measures)
+    empty, buried, hidden = spoilt_leads(measures)
+    height_mv = height_of(measures.heights, ~(empty | buried | hidden), empty)
     if rescaling(height_mv) != 1:
         measures = _measure(signal * np.float32(rescaling(height_mv)), fs_hz, beats, LEADS)
-    empty, buried, hidden = spoilt_leads(measures)
+        empty, buried, hidden = spoilt_leads(measures)
     reasons = [*gain_reasons(height_mv), *wall_reasons(empty, buried, hidden, sought)]
     reasons += [*signal_reasons(measures), *noise_reasons(measures), *spike_reasons(measures, fs_hz, sought)]
     reasons += beat_reasons(measures, beats, fs_hz)
@@ -155,9 +156,3 @@ def _reasons_of_twelve(
 def _measure(signal: np.ndarray, fs_hz: float, beats: np.ndarray, leads: tuple[str, ...]) -> Measures:
     edges = np.linspace(0, signal.shape[1], max(1, round(signal.shape[1] / fs_hz / CHUNK_S)) + 1).astype(int)
     return join([measure(signal, fs_hz, beats, *bounds, leads) for bounds in itertools.pairwise(edges)])
-
-
-def _height(measures: Measures) -> float | None:
-    """Height of the QRS in the middle one of the leads that show them, mV."""
-    empty, buried, hidden = spoilt_leads(measures)
-    return height_of(measures.heights, ~(empty | buried | hidden), empty)

@@ -42,8 +42,8 @@ def placement_reasons(
     """Electrodes that sit elsewhere than the leads' names say. sought : what else may make the beats unusual."""
     if measures.n_beats < LEAST_BEATS:
         return []
-    sound = (measures.flat.mean(axis=1) < WHOLE_SHARE) & (measures.clipped.mean(axis=1) < WHOLE_SHARE)
-    steady = median(measures.wander) < STEADY_RATIO * median(measures.heights)
+    sound = (measures.flat_share < WHOLE_SHARE) & (measures.clipped.mean(axis=1) < WHOLE_SHARE)
+    steady = median(measures.wander) < STEADY_RATIO * measures.height_mv
     if fault is not None:
         sound[list(fault.leads)] = False
     good = tuple(row for row in range(N_LIMB) if sound[row])

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cardiac.order_statistics import median
 from cardiac.quality.reasons import Reason
 
 # Height of the QRS, middle lead. 99 % of folds 0 to 2 lie within; `python -m benchmarks.quality --fit` prints them.
@@ -60,4 +61,4 @@ def height_of(heights: np.ndarray, shown: np.ndarray, empty: np.ndarray) -> floa
     kept = shown if np.count_nonzero(shown) >= len(shown) / 2 else ~empty
     if not kept.any() or heights.shape[1] == 0:
         return None
-    return float(np.median(np.median(heights[kept], axis=1)))
+    return float(median(median(heights[kept])))

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from cardiac.beats import SLOPE_S, average_blocks, block_length
 from cardiac.leads import LEADS
 from cardiac.order_statistics import median
-from cardiac.quality.artefacts import clipped, flat_halves, pacing, spikes
+from cardiac.quality.artefacts import flat_and_clipped, spikes_and_pacing
 from cardiac.quality.noise import measure_noise, measure_wander, split
-from cardiac.quality.placement import AFTER_S, BEFORE_S, REST_S
+from cardiac.quality.placement import AFTER_S, BEFORE_S, REST_S, within
 
 WINDOW_S = 1.0
 QRS_HALF_S = 0.05
@@ -49,10 +50,25 @@ class Measures:
     at_s: np.ndarray
     n_beats: int
 
-    @property
+    @cached_property
     def flat_windows(self) -> np.ndarray:
         """Windows of which a half or both are flat, bool (n_leads, n_windows)."""
-        return self.flat.reshape(len(self.flat), -1, 2).any(axis=2)
+        return self.flat[:, ::2] | self.flat[:, 1::2]
+
+    @cached_property
+    def flat_share(self) -> np.ndarray:
+        """In how much of the time each lead is flat, (n_leads,)."""
+        return self.flat.mean(axis=1)
+
+    @cached_property
+    def muscle_mv(self) -> np.ndarray:
+        """Muscle noise of each lead's middle window, (n_leads,)."""
+        return median(self.muscle)
+
+    @cached_property
+    def height_mv(self) -> np.ndarray:
+        """Height of each lead's middle QRS, (n_leads,); there must be one."""
+        return median(self.heights)
 
 
 def measure(
@@ -67,20 +83,21 @@ def measure(
     block = block_length(fs_hz)
     slow, working_hz = average_blocks(part, block), fs_hz / block
     muscle, hum = measure_noise(part, fs_hz, n_windows)
-    at_spikes = spikes(part, fs_hz, muscle, here)
-    impulses, sharp = pacing(part, fs_hz)
+    flat, clipped = flat_and_clipped(part, fs_hz, n_windows)
+    at_spikes, impulses, sharp = spikes_and_pacing(part, fs_hz, muscle, here)
+    slopes = _slopes(slow, working_hz)
     beat, at_s, n_beats = _middle_beat(slow, working_hz, here // block)
     return Measures(
         leads=leads,
         edges_s=edges_s,
-        flat=flat_halves(part, n_windows),
-        clipped=clipped(part, fs_hz, n_windows),
+        flat=flat,
+        clipped=clipped,
         muscle=muscle,
         hum=hum,
         wander=measure_wander(slow, working_hz, n_windows),
-        products=_slope_products(slow, working_hz, n_windows),
+        products=_slope_products(slopes, n_windows),
         heights=_heights(slow, working_hz, here // block),
-        hidden=_hidden(slow, working_hz, here // block),
+        hidden=_hidden(slopes, working_hz, here // block),
         spikes=tuple((lead, first + sample) for lead, sample in at_spikes),
         pacing=first + impulses,
         sharp=sharp,
@@ -119,43 +136,54 @@ def join(parts: Sequence[Measures]) -> Measures:
     )
 
 
-def _slope_products(slow: np.ndarray, working_hz: float, n_windows: int) -> np.ndarray:
-    lag = max(1, round(SLOPE_S * working_hz))
-    slopes = split(slow[:, 2 * lag :] - slow[:, : -2 * lag], n_windows).transpose(1, 0, 2)
-    return slopes @ slopes.transpose(0, 2, 1) / slopes.shape[2]
+def _slopes(slow: np.ndarray, working_hz: float) -> np.ndarray:
+    """What lies on one side of a sample less what lies on the other. (n_leads, n) -> (n_leads, n - 2 * _lag)."""
+    lag = _lag(working_hz)
+    return slow[:, 2 * lag :] - slow[:, : -2 * lag]
+
+
+def _lag(working_hz: float) -> int:
+    return max(1, round(SLOPE_S * working_hz))
+
+
+def _slope_products(slopes: np.ndarray, n_windows: int) -> np.ndarray:
+    windows = split(slopes, n_windows).transpose(1, 0, 2)
+    return windows @ windows.transpose(0, 2, 1) / windows.shape[2]
+
+
+def _about(samples: np.ndarray, working_hz: float, n: int) -> np.ndarray:
+    """Those within reach of a QRS about each of the samples, of n that there are. (...) -> (..., around)."""
+    reach = max(1, round(QRS_HALF_S * working_hz))
+    return np.minimum(np.maximum(samples[..., None] + np.arange(-reach, reach + 1), 0), n - 1)
 
 
 def _heights(slow: np.ndarray, working_hz: float, near: np.ndarray) -> np.ndarray:
-    reach = max(1, round(QRS_HALF_S * working_hz))
-    about = slow[:, np.clip(near[:, None] + np.arange(-reach, reach + 1), 0, slow.shape[1] - 1)]
-    return np.ptp(about, axis=-1)
+    about = np.take(slow, _about(near, working_hz, slow.shape[1]), axis=1)
+    return about.max(axis=-1) - about.min(axis=-1)
 
 
-def _hidden(slow: np.ndarray, working_hz: float, near: np.ndarray) -> np.ndarray:
+def _hidden(slopes: np.ndarray, working_hz: float, near: np.ndarray) -> np.ndarray:
     """Beats that do not stand out of what lies on either side of them; none with fewer than two. (n_leads, n_beats)."""
-    if len(near) < 2:
-        return np.zeros((len(slow), len(near)), dtype=bool)
-    lag, reach = max(1, round(SLOPE_S * working_hz)), max(1, round(QRS_HALF_S * working_hz))
-    steep = np.zeros_like(slow)
-    steep[:, lag:-lag] = np.abs(slow[:, 2 * lag :] - slow[:, : -2 * lag])
-
-    def steepest(samples: np.ndarray) -> np.ndarray:
-        about = np.clip(samples[..., None] + np.arange(-reach, reach + 1), 0, slow.shape[1] - 1)
-        return steep[:, about].max(axis=-1)
-
-    samples = near[:-1, None] + np.diff(near)[:, None] * np.array(BETWEEN)  # (n_beats - 1, 4)
-    between = steepest(samples.astype(int)).min(axis=-1)
-    beside = np.concatenate([between[:, :1], (between[:, 1:] + between[:, :-1]) / 2, between[:, -1:]], axis=1)
-    return steepest(near) <= STANDS_OUT * beside
+    n_beats, lag = len(near), _lag(working_hz)
+    if n_beats < 2:
+        return np.zeros((len(slopes), n_beats), dtype=bool)
+    steep = np.zeros((len(slopes), slopes.shape[1] + 2 * lag), dtype=slopes.dtype)
+    np.abs(slopes, out=steep[:, lag:-lag])
+    between = near[:-1] + (near[1:] - near[:-1]) * np.array(BETWEEN)[:, None]  # (4, n_beats - 1)
+    samples = np.concatenate([near, between.astype(int).ravel()])
+    steepest = np.take(steep, _about(samples, working_hz, steep.shape[1]), axis=1).max(axis=-1)
+    quietest = steepest[:, n_beats:].reshape(len(steep), len(BETWEEN), -1).min(axis=1)
+    beside = np.concatenate([quietest[:, :1], (quietest[:, 1:] + quietest[:, :-1]) / 2, quietest[:, -1:]], axis=1)
+    return steepest[:, :n_beats] <= STANDS_OUT * beside
 
 
 def _middle_beat(slow: np.ndarray, working_hz: float, near: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     """Median over the beats that lie wholly inside; of their samples' times; and how many they are."""
     offsets = np.arange(-round(BEFORE_S * working_hz), round(AFTER_S * working_hz) + 1)
+    at_s = offsets / working_hz
     whole = near[(near + offsets[0] >= 0) & (near + offsets[-1] < slow.shape[1])]
     if len(whole) == 0:
-        return np.zeros((len(slow), len(offsets))), offsets / working_hz, 0
-    beats = slow[:, whole[:, None] + offsets]
-    rest = (offsets / working_hz > REST_S[0] - 0.005) & (offsets / working_hz < REST_S[1] + 0.005)
-    beats = beats - median(beats[..., rest])[..., None]  # the baseline wanders from beat to beat
-    return median(beats, axis=1).astype(float), offsets / working_hz, len(whole)
+        return np.zeros((len(slow), len(offsets))), at_s, 0
+    beats = np.take(slow, offsets[:, None] + whole, axis=1)  # (n_leads, n, n_beats)
+    beats -= median(beats[:, within(at_s, *REST_S)], axis=1)[:, None]  # the baseline wanders from beat to beat
+    return median(beats).astype(float), at_s, len(whole)

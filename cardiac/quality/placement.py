@@ -7,6 +7,7 @@ compare them by reconstruction; here by the angular central Gaussian (Tyler 1987
 amplitude and gives unlikely tracings little weight.
 """
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -185,13 +186,17 @@ def segment_products(beat: np.ndarray, at_s: np.ndarray) -> np.ndarray:
 
     beat : (n_leads, n), mV, one beat (the middle one of many).  at_s : (n,), seconds from its R peak.
     """
-    rest = median(beat[:, (at_s > REST_S[0] - 0.005) & (at_s < REST_S[1] + 0.005)])[:, None]
-    moved = beat - rest
-    products = []
-    for first_s, last_s in SEGMENTS_S.values():
-        part = moved[:, (at_s > first_s - 0.005) & (at_s < last_s + 0.005)]
-        products.append(part @ part.T / part.shape[1] + FLOOR_MV**2 * np.eye(len(beat)))
-    return np.stack(products)
+    moved = beat - median(beat[:, within(at_s, *REST_S)])[:, None]
+    products = np.empty((len(SEGMENTS_S), len(beat), len(beat)))
+    for product, segment in zip(products, SEGMENTS_S.values(), strict=True):
+        part = moved[:, within(at_s, *segment)]
+        np.matmul(part, part.T / part.shape[1], out=product)
+    return products + FLOOR_MV**2 * np.eye(len(beat))
+
+
+def within(at_s: np.ndarray, first_s: float, last_s: float) -> slice:
+    """The samples from one time to another, both included. at_s : (n,), in order, no nearer than 5 ms to each other."""
+    return slice(bisect_right(at_s, first_s - 0.005), bisect_left(at_s, last_s + 0.005))
 
 
 def evidence(products: np.ndarray, usable: np.ndarray, quick: bool = False) -> np.ndarray:
@@ -199,21 +204,31 @@ def evidence(products: np.ndarray, usable: np.ndarray, quick: bool = False) -> n
 
     products : (3, 8, 8), from `segment_products`.  usable : bool (8,).  quick : only QRS are compared.
     """
-    stacked, touched, log_sizes = _stacked()
-    kept = np.flatnonzero(usable)
-    segments = [1] if quick else [0, 1, 2]
-    corner = np.ix_(kept, kept)
-    back = stacked[:, kept[:, None], kept]
-    spoilt = (touched & ~usable).any(axis=1)
-    total = np.zeros(len(stacked))
-    for segment in segments:
-        likely = np.linalg.inv(scatter(segment)[corner])
-        seen = products[segment][corner]
-        mended = back @ seen @ back.transpose(0, 2, 1)
-        forms = np.where(spoilt, 1.0, np.einsum("ij,nji->n", likely, mended))  # 0 where nothing usable is left of it
-        total += np.log(np.sum(likely * seen) / forms)
-    total = total / len(segments) - 2 / len(kept) * log_sizes
-    return np.where(spoilt, -np.inf, total)
+    kept = tuple(np.flatnonzero(usable).tolist())
+    segments = (1,) if quick else (0, 1, 2)
+    seen = products[segments, :, :][:, kept][:, :, kept].reshape(len(segments), -1, 1)
+    forms, log_sizes, spoilt = _forms(kept, segments)
+    sizes = (forms @ seen)[..., 0]  # (n_segments, 1 + n_changes): of the tracing as it stands and mended
+    sizes[:, 1:][:, spoilt] = 1.0  # 0 where nothing usable is left of it
+    total = np.log(sizes[:, :1] / sizes[:, 1:]).sum(axis=0) / len(segments) - log_sizes
+    total[spoilt] = -np.inf
+    return total
+
+
+@lru_cache(maxsize=16)
+def _forms(kept: tuple[int, ...], segments: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What `evidence` takes of the usable leads and the segments, whatever the tracing.
+
+    The quadratic form tr(S^-1 B P B') of every segment and change is linear in the products P, so it is written out once:
+    (n_segments, 1 + n_changes, n_kept**2), of no change first.  What a change of the gain would make likelier by itself,
+    (n_changes,).  Changes that touch a lead that is not usable, bool (n_changes,).
+    """
+    back, touched, log_sizes = _stacked()
+    back = np.concatenate([np.eye(N_LEADS)[None], back])[:, np.array(kept)[:, None], kept]
+    spoilt = np.delete(touched, kept, axis=1).any(axis=1)
+    likely = np.stack([np.linalg.inv(scatter(segment)[np.ix_(kept, kept)]) for segment in segments])
+    forms = back.transpose(0, 2, 1) @ likely[:, None] @ back
+    return forms.reshape(len(segments), len(back), -1), 2 / len(kept) * log_sizes, spoilt
 
 
 def most_likely(products: np.ndarray, usable: np.ndarray, quick: bool = False) -> Change | None:
@@ -221,19 +236,23 @@ def most_likely(products: np.ndarray, usable: np.ndarray, quick: bool = False) -
     if np.count_nonzero(usable) < LEAST_USABLE:
         return None
     ratios = evidence(products, usable, quick)
-    needed = np.array([change.evidence for change in changes()]) + QUICK_EVIDENCE * quick
-    behind = np.array([change.behind for change in changes()])
-    best = int(np.argmax(np.where(ratios >= needed, ratios - behind, -np.inf)))
-    return changes()[best] if ratios[best] >= needed[best] else None
+    needed, behind = _needed()
+    enough = ratios >= needed + QUICK_EVIDENCE * quick
+    return changes()[int(np.argmax(np.where(enough, ratios - behind, -np.inf)))] if enough.any() else None
+
+
+@lru_cache(maxsize=1)
+def _needed() -> tuple[np.ndarray, np.ndarray]:
+    """Of all changes the evidence that makes a finding, and by how much each is behind."""
+    return np.array([change.evidence for change in changes()]), np.array([change.behind for change in changes()])
 
 
 def limb_sizes(beat: np.ndarray, at_s: np.ndarray) -> np.ndarray:
     """How large I, II and III are from P to T, root of the mean square, mV, (3,). Arguments as in `leg_electrode`."""
     leads = np.vstack([beat, beat[1] - beat[0]])
-    near = (at_s > REST_S[0] - 0.005) & (at_s < REST_S[1] + 0.005)
-    moved = leads - median(leads[:, near])[:, None]
-    inside = (at_s > SEGMENTS_S["P"][0] - 0.005) & (at_s < SEGMENTS_S["T"][1] + 0.005)
-    return np.sqrt(np.mean(np.square(moved[:, inside]), axis=1))
+    moved = leads - median(leads[:, within(at_s, *REST_S)])[:, None]
+    inside = moved[:, within(at_s, SEGMENTS_S["P"][0], SEGMENTS_S["T"][1])]
+    return np.sqrt(np.square(inside).sum(axis=1) / inside.shape[1])
 
 
 def leg_electrode(beat: np.ndarray, at_s: np.ndarray) -> tuple[str, str] | None:

@@ -63,7 +63,9 @@ def reasons_of(fault: Fault, edges_s: np.ndarray, among: tuple[str, ...] = LEADS
 
     edges_s : (n_windows + 1,), where the windows begin and end.  among : all leads.
     """
-    reasons = []
+    reasons: list[Reason] = []
+    if not fault.where.any() and not fault.whole.any():
+        return reasons
     if fault.whole.any():
         leads = lead_names(fault.whole, among)
         reasons.append(Reason(fault.kind, leads, "warning", f"{fault.name} in {named(leads, among)}: {fault.advice}"))
