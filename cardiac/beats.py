@@ -94,7 +94,7 @@ def _slopes(signal: np.ndarray, fs_hz: float) -> tuple[np.ndarray, np.ndarray]:
     n_working = signal.shape[1] // block
     total, weights = np.zeros(n_working), []
     n_chunks = max(1, round(n_working / step))
-    for first, end in zip(*_cuts(n_working, n_chunks), strict=True):
+    for first, end in itertools.pairwise(part_edges(n_working, n_chunks)):
         left, right = max(first - 4 * lag, 0), min(end + 4 * lag, n_working)
         slow = average_blocks(signal[:, left * block : right * block], block)
         steep = np.zeros(slow.shape, dtype=np.float32)
@@ -109,9 +109,9 @@ def _slopes(signal: np.ndarray, fs_hz: float) -> tuple[np.ndarray, np.ndarray]:
     return total, np.mean(weights, axis=0)
 
 
-def _cuts(n: int, n_parts: int) -> tuple[np.ndarray, np.ndarray]:
-    edges = np.linspace(0, n, n_parts + 1).astype(int)
-    return edges[:-1], edges[1:]
+def part_edges(n: int, n_parts: int) -> list[int]:
+    """Where so many equal parts of n samples begin, and where the last one ends: `numpy.linspace`, rounded down."""
+    return [*(int(part * (n / n_parts)) for part in range(n_parts)), n]
 
 
 def _pick(slopes: np.ndarray, working_hz: float) -> np.ndarray:
@@ -149,8 +149,8 @@ def _peaks(slopes: np.ndarray, least: float, distance: int) -> np.ndarray:
 def _level(slopes: np.ndarray, working_hz: float) -> np.ndarray:
     """What QRS reach about every moment; infinite where nothing stands out of the background."""
     n_windows = max(2, round(len(slopes) / (LEVEL_S * working_hz)))
-    firsts, ends = _cuts(len(slopes), n_windows)
-    ordered = [np.sort(slopes[first:end]) for first, end in zip(firsts, ends, strict=True)]
+    edges = part_edges(len(slopes), n_windows)
+    ordered = [np.sort(slopes[first:end]) for first, end in itertools.pairwise(edges)]
     maxima = np.array([window[-1] for window in ordered])
     background = np.array([of_ordered(window, (BACKGROUND_PERCENTILE,))[0] for window in ordered])
     width = min(LEVELS, n_windows)
@@ -160,7 +160,7 @@ def _level(slopes: np.ndarray, working_hz: float) -> np.ndarray:
         stands_out = here > max(LEAST_RATIO * median(background[first : first + width]), 1e-9)
         levels.append(here if stands_out else np.inf)
     about = [min(max(window - LEVELS // 2, 0), n_windows - width) for window in range(n_windows)]
-    return np.repeat(np.array(levels)[about], ends - firsts)
+    return np.repeat(np.array(levels)[about], [len(window) for window in ordered])
 
 
 def _without_t_waves(peaks: list[int], slopes: np.ndarray, working_hz: float) -> list[int]:

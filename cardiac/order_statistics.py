@@ -23,10 +23,7 @@ def median(values: np.ndarray, axis: int = -1) -> np.ndarray:
 
 def percentiles(values: np.ndarray, percents: Sequence[float], axis: int = -1) -> list[np.ndarray]:
     """`numpy.percentile` along an axis of finite numbers, interpolated linearly: an array for each of the percents."""
-    last = values.shape[axis] - 1
-    positions = [percent / 100 * last for percent in percents]
-    wanted = {min(below, last) for position in positions for below in (int(position), int(position) + 1)}
-    return of_ordered(np.partition(values, sorted(wanted), axis=axis), percents, axis)
+    return of_ordered(np.sort(values, axis=axis), percents, axis)
 
 
 def of_ordered(ordered: np.ndarray, percents: Sequence[float], axis: int = -1) -> list[np.ndarray]:

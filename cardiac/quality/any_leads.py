@@ -9,7 +9,7 @@ from cardiac.order_statistics import median, percentiles
 from cardiac.quality.limbs import N_LIMB
 from cardiac.quality.measures import Measures
 from cardiac.quality.noise import HUM_HZ
-from cardiac.quality.reasons import LEAST_BEATS, WHOLE_SHARE, Fault, Reason, named, reasons_of, runs
+from cardiac.quality.reasons import LEAST_BEATS, WHOLE_SHARE, Fault, Reason, mostly, named, reasons_of, runs
 
 FLAT_SHARE = 0.95
 LEAST_FLAT = 2  # halves of windows, one after another
@@ -31,7 +31,7 @@ BURIED_RATIO = 0.4  # muscle noise (standard deviation) over the height of the l
 
 def _flat(measures: Measures) -> tuple[np.ndarray, np.ndarray]:
     """Leads without any signal, bool (n_leads,), and stretches of the others, bool (n_leads, 2 * n_windows)."""
-    whole = measures.flat_share >= FLAT_SHARE
+    whole = measures.flat.mean(axis=1) >= FLAT_SHARE
     where = np.zeros_like(measures.flat)
     for lead in np.flatnonzero(measures.flat.any(axis=1)):
         for first, end in runs(measures.flat[lead]):
@@ -42,9 +42,11 @@ def _flat(measures: Measures) -> tuple[np.ndarray, np.ndarray]:
 def signal_reasons(measures: Measures) -> list[Reason]:
     """Leads without signal or at the end of their scale."""
     reasons = _flat_reasons(measures) if measures.flat.any() else []
+    if not measures.clipped.any():
+        return reasons
     cut = measures.clipped & ~measures.flat_windows
     advice = "its peaks are cut off, so heights and ST cannot be read there"
-    at_end = Fault("clipped", "the end of the scale is reached", advice, cut.mean(axis=1) >= WHOLE_SHARE, cut)
+    at_end = Fault("clipped", "the end of the scale is reached", advice, mostly(cut), cut)
     return reasons + reasons_of(at_end, measures.edges_s, measures.leads)
 
 
@@ -70,22 +72,22 @@ def noise_reasons(measures: Measures) -> list[Reason]:
     loud = (hum > HUM_MV) & (hum > HUM_RATIO * measures.muscle)
     advice = "keep mains cables away and check the contact of the electrodes"
     name = f"mains hum of {HUM_HZ[loudest]:g} Hz"
-    faults.append(Fault("hum", name, advice, loud.mean(axis=1) >= WHOLE_SHARE, loud & (hum > PASSING_HUM_MV)))
+    faults.append(Fault("hum", name, advice, mostly(loud), loud & (hum > PASSING_HUM_MV)))
     strays = measures.wander > WANDER_MV
     if strays.any():
         strays &= ~binary_dilation(measures.flat_windows, np.ones((1, 5)))
     advice = "ST cannot be measured; check the contact of the electrodes"
-    faults.append(Fault("wander", "the baseline wanders", advice, strays.mean(axis=1) >= WHOLE_SHARE, strays))
+    faults.append(Fault("wander", "the baseline wanders", advice, mostly(strays), strays))
     return [reason for fault in faults for reason in reasons_of(fault, measures.edges_s, measures.leads)]
 
 
 def spoilt_leads(measures: Measures) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Leads that for half the time or more have no signal, are buried in noise, show no beats: bool (n_leads,) each."""
-    empty = measures.flat_share >= WHOLE_SHARE
+    empty = mostly(measures.flat)
     if measures.heights.shape[1] < LEAST_BEATS:
         return empty, np.zeros_like(empty), np.zeros_like(empty)
     buried = measures.muscle_mv > BURIED_RATIO * np.maximum(measures.height_mv, 0.01)
-    return empty, buried, measures.hidden.mean(axis=1) >= WHOLE_SHARE
+    return empty, buried, mostly(measures.hidden)
 
 
 def no_lead_reasons(measures: Measures) -> list[Reason]:
@@ -102,7 +104,7 @@ def no_lead_reasons(measures: Measures) -> list[Reason]:
 
 def spike_reasons(measures: Measures, fs_hz: float, sought: str | None) -> list[Reason]:
     """A pacemaker's impulses, and single wild samples that are none. sought : what paced beats may hide."""
-    reasons = []
+    reasons: list[Reason] = []
     near = PACED_S * fs_hz
     impulses = measures.pacing
     wild = [each for each in measures.spikes if not len(impulses) or np.abs(impulses - each[1]).min() > near]
@@ -115,6 +117,8 @@ def spike_reasons(measures: Measures, fs_hz: float, sought: str | None) -> list[
         )
     else:
         wild += [(lead, int(impulses[index])) for lead, index in np.argwhere(measures.sharp)]
+    if not wild:
+        return reasons
     where = np.zeros((len(measures.leads), len(measures.edges_s) - 1), dtype=bool)
     for lead, sample in wild:
         where[lead, np.searchsorted(measures.edges_s[1:-1], sample / fs_hz, side="right")] = True

@@ -1,5 +1,7 @@
 """What no heart draws: stretches without signal, plateaus at the end of the scale, single wild samples; and pacing."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from cardiac.order_statistics import median
@@ -16,7 +18,9 @@ SPIKE_REST = 0.25  # further out the curvature is under this share: a QRS bends 
 SPIKE_SIDE = (0.3, 0.75)  # next to it the curvature is minus half
 SPIKE_BEAT_S, SPIKE_CLEAR_HZ = 0.06, 240.0  # under this rate the top of an R wave is a single sample too
 PACING_S, PACING_RATE_HZ = 0.002, 400.0  # a pacemaker's impulse, widened by a device's filter, is some 4 ms long
-PACING_MV = 0.6  # curvature in three leads at once; QRS reach it in their steepest lead, hardly ever in three
+PACING_MV = (
+    0.6  # curvature, over a spike's, in three leads at once; QRS reach it in their steepest, hardly ever in three
+)
 PACING_LEADS, PACING_TIMES, PACING_APART_S = 3, 2, 0.1
 
 
@@ -73,14 +77,6 @@ def _plateaus(samples: np.ndarray, extreme: float, fs_hz: float, n_windows: int)
     return where
 
 
-def bend(signal: np.ndarray, step: int) -> np.ndarray:
-    """Twice every sample less those so many before and after. (n_leads, n) -> (n_leads, n - 2 * step)."""
-    bent = 2 * signal[:, step:-step]
-    bent -= signal[:, : -2 * step]
-    bent -= signal[:, 2 * step :]
-    return bent
-
-
 def spikes_and_pacing(
     signal: np.ndarray, fs_hz: float, muscle_mv: np.ndarray, beats: np.ndarray
 ) -> tuple[list[tuple[int, int]], np.ndarray, np.ndarray]:
@@ -89,30 +85,44 @@ def spikes_and_pacing(
     Impulses are sharp in three leads at once, and in which is said of each; none where the rate is too low to see them.
     signal : (n_leads, n_samples), mV.  muscle_mv : (n_leads, n_windows), its noise.  beats : samples.
     """
-    bent = bend(signal, 1)
-    wild = _spikes(bent, fs_hz, muscle_mv, beats)
+    bends = _bends(signal, 1)
+    wild = _spikes(bends, fs_hz, muscle_mv, beats)
     if fs_hz < PACING_RATE_HZ:
         return wild, np.zeros(0, dtype=int), np.zeros((len(signal), 0), dtype=bool)
     step = max(1, round(PACING_S * fs_hz))
-    return wild, *_pacing(bent if step == 1 else bend(signal, step), fs_hz, step)
+    return wild, *_pacing(bends if step == 1 else _bends(signal, step), fs_hz, step)
 
 
-def _over(bent: np.ndarray, bound: float) -> tuple[np.ndarray, np.ndarray]:
-    """Where it is more than this up or down: leads and positions, by lead. As `np.nonzero`, far faster."""
-    return np.divmod(np.flatnonzero(np.abs(bent) > bound), bent.shape[1])
+@dataclass(frozen=True)
+class _Bends:
+    """Curvature: twice every sample less those so many before and after.
+
+    all : (n_leads, n_samples - 2 * step).  leads, positions, sharp : where it is more than a spike's, and what it is there.
+    """
+
+    all: np.ndarray
+    leads: np.ndarray
+    positions: np.ndarray
+    sharp: np.ndarray
 
 
-def _spikes(bent: np.ndarray, fs_hz: float, muscle_mv: np.ndarray, beats: np.ndarray) -> list[tuple[int, int]]:
-    """Single wild samples as (lead, sample). bent : (n_leads, n_samples - 2), from `bend`."""
-    n = bent.shape[1]
-    last_window, length = muscle_mv.shape[1] - 1, (n + 2) // muscle_mv.shape[1]
-    leads, positions = _over(bent, 2 * SPIKE_MV)
-    noise_mv = muscle_mv[leads, np.minimum((positions + 1) // length, last_window)]
-    loud = np.abs(bent[leads, positions]) >= 2 * SPIKE_NOISE * noise_mv
-    loud &= (positions >= 3) & (positions < n - 3)
-    leads, positions = leads[loud], positions[loud]
+def _bends(signal: np.ndarray, step: int) -> _Bends:
+    bent = 2 * signal[:, step:-step]
+    bent -= signal[:, : -2 * step]
+    bent -= signal[:, 2 * step :]
+    where = np.flatnonzero(np.abs(bent) > 2 * SPIKE_MV)  # far faster than `nonzero` of rows and columns
+    return _Bends(bent, *np.divmod(where, bent.shape[1]), bent.ravel()[where])
+
+
+def _spikes(bends: _Bends, fs_hz: float, muscle_mv: np.ndarray, beats: np.ndarray) -> list[tuple[int, int]]:
+    """Single wild samples as (lead, sample). bends : of neighbours."""
+    n, n_windows = bends.all.shape[1], muscle_mv.shape[1]
+    window = np.minimum((bends.positions + 1) // ((n + 2) // n_windows), n_windows - 1)
+    loud = np.abs(bends.sharp) >= 2 * SPIKE_NOISE * muscle_mv[bends.leads, window]
+    loud &= (bends.positions >= 3) & (bends.positions < n - 3)
+    leads, positions = bends.leads[loud], bends.positions[loud]
     # 3 samples to either side
-    about = bent[leads[:, None], positions[:, None] + np.arange(-3, 4)] / bent[leads, positions][:, None]
+    about = bends.all[leads[:, None], positions[:, None] + np.arange(-3, 4)] / bends.sharp[loud][:, None]
     sides = -about[:, [2, 4]]
     lone = (np.abs(about[:, [0, 1, 5, 6]]) <= SPIKE_REST).all(axis=1)
     lone &= ((sides > SPIKE_SIDE[0]) & (sides < SPIKE_SIDE[1])).all(axis=1)
@@ -122,9 +132,10 @@ def _spikes(bent: np.ndarray, fs_hz: float, muscle_mv: np.ndarray, beats: np.nda
     return [each for each in wild if np.abs(beats - each[1]).min() >= SPIKE_BEAT_S * fs_hz]
 
 
-def _pacing(bent: np.ndarray, fs_hz: float, step: int) -> tuple[np.ndarray, np.ndarray]:
+def _pacing(bends: _Bends, fs_hz: float, step: int) -> tuple[np.ndarray, np.ndarray]:
     """Impulses that are sharp in three leads at once: samples (n,), and in which leads, bool (n_leads, n)."""
-    _, positions = _over(bent, PACING_MV)
+    positions = bends.positions[np.abs(bends.sharp) > PACING_MV]
     positions = np.flatnonzero(np.bincount(positions, minlength=1) >= PACING_LEADS)
-    positions = positions[np.diff(positions, prepend=-bent.shape[1] - 2 * step) > PACING_APART_S * fs_hz]
-    return positions + step, np.abs(bent[:, positions]) > PACING_MV
+    apart = np.diff(positions, prepend=-bends.all.shape[1] - 2 * step) > PACING_APART_S * fs_hz
+    positions = positions[apart]
+    return positions + step, np.abs(bends.all[:, positions]) > PACING_MV

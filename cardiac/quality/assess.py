@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from cardiac.beats import REFRACTORY_S, beatless_stretches, find_beats, heart_rate_bpm, join_beats
+from cardiac.beats import REFRACTORY_S, beatless_stretches, find_beats, heart_rate_bpm, join_beats, part_edges
 from cardiac.errors import RecordError, RecordRejected
 from cardiac.leads import LEADS
 from cardiac.quality.any_leads import (
@@ -154,5 +154,5 @@ def _reasons_of_twelve(
 
 
 def _measure(signal: np.ndarray, fs_hz: float, beats: np.ndarray, leads: tuple[str, ...]) -> Measures:
-    edges = np.linspace(0, signal.shape[1], max(1, round(signal.shape[1] / fs_hz / CHUNK_S)) + 1).astype(int)
+    edges = part_edges(signal.shape[1], max(1, round(signal.shape[1] / fs_hz / CHUNK_S)))
     return join([measure(signal, fs_hz, beats, *bounds, leads) for bounds in itertools.pairwise(edges)])

@@ -7,7 +7,7 @@ from cardiac.order_statistics import median
 from cardiac.quality.limbs import N_LIMB, LimbFault, explain, limb_estimate, misfit
 from cardiac.quality.measures import Measures
 from cardiac.quality.placement import QUICK_RR_S, leg_electrode, most_likely, segment_products
-from cardiac.quality.reasons import LEAST_BEATS, WHOLE_SHARE, Reason
+from cardiac.quality.reasons import LEAST_BEATS, WHOLE_SHARE, Reason, mostly
 
 STEADY_RATIO = 1.5  # a lead that strays by more times its QRS has no shape to compare with the others
 
@@ -42,7 +42,7 @@ def placement_reasons(
     """Electrodes that sit elsewhere than the leads' names say. sought : what else may make the beats unusual."""
     if measures.n_beats < LEAST_BEATS:
         return []
-    sound = (measures.flat_share < WHOLE_SHARE) & (measures.clipped.mean(axis=1) < WHOLE_SHARE)
+    sound = ~(mostly(measures.flat) | mostly(measures.clipped))
     steady = median(measures.wander) < STEADY_RATIO * measures.height_mv
     if fault is not None:
         sound[list(fault.leads)] = False

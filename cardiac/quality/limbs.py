@@ -38,18 +38,22 @@ def misfit(products: np.ndarray, kept: tuple[int, ...] = tuple(range(N_LIMB))) -
 
     products : (..., 12, 12), mean products of the leads (mV²), of differences or otherwise free of a mean.
     """
-    apart = _apart(kept)
-    of_kept = products[..., list(kept), :][..., list(kept)]
-    left = np.einsum("ij,...ji->...", apart, of_kept) / (len(kept) - 2)
-    size = np.einsum("...ii->...", of_kept) / len(kept)
-    return np.sqrt(np.maximum(left, 0.0)) / (TOLERANCE_MV + TOLERANCE_SHARE * np.sqrt(np.maximum(size, 0.0)))
+    at, weights = _apart_and_all(kept)
+    sizes = products.reshape(*products.shape[:-2], -1)[..., at] @ weights  # (..., 2), squared
+    apart, size = np.moveaxis(np.sqrt(np.maximum(sizes, 0.0)), -1, 0)
+    return apart / (TOLERANCE_MV + TOLERANCE_SHARE * size)
 
 
 @cache  # of at most 2 ** 6
-def _apart(kept: tuple[int, ...]) -> np.ndarray:
-    """What of these limb leads cannot be made of I and II, as a projection."""
-    rows = FROM_I_II[list(kept)]
-    return np.eye(len(kept)) - rows @ np.linalg.pinv(rows)
+def _apart_and_all(kept: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """What of these limb leads cannot be made of I and II, and how large they are, from their products.
+
+    Returns where these stand among all (n_kept**2,), and their weights (n_kept**2, 2): a projection's, and the mean's.
+    """
+    n, rows = len(kept), FROM_I_II[list(kept)]
+    projection = np.eye(n) - rows @ np.linalg.pinv(rows)
+    at = np.ravel_multi_index(np.ix_(kept, kept), (len(LEADS), len(LEADS))).ravel()
+    return at, np.stack([projection.ravel() / (n - 2), np.eye(n).ravel() / n], axis=1)
 
 
 def explain(products: np.ndarray) -> LimbFault | None:

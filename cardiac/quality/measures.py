@@ -56,11 +56,6 @@ class Measures:
         return self.flat[:, ::2] | self.flat[:, 1::2]
 
     @cached_property
-    def flat_share(self) -> np.ndarray:
-        """In how much of the time each lead is flat, (n_leads,)."""
-        return self.flat.mean(axis=1)
-
-    @cached_property
     def muscle_mv(self) -> np.ndarray:
         """Muscle noise of each lead's middle window, (n_leads,)."""
         return median(self.muscle)
@@ -81,12 +76,12 @@ def measure(
     edges_s[-1] = end / fs_hz
     here = beats[(beats >= first) & (beats < end)] - first
     block = block_length(fs_hz)
-    slow, working_hz = average_blocks(part, block), fs_hz / block
+    slow, working_hz, near = average_blocks(part, block), fs_hz / block, here // block
     muscle, hum = measure_noise(part, fs_hz, n_windows)
     flat, clipped = flat_and_clipped(part, fs_hz, n_windows)
     at_spikes, impulses, sharp = spikes_and_pacing(part, fs_hz, muscle, here)
     slopes = _slopes(slow, working_hz)
-    beat, at_s, n_beats = _middle_beat(slow, working_hz, here // block)
+    beat, at_s, n_beats = _middle_beat(slow, working_hz, near)
     return Measures(
         leads=leads,
         edges_s=edges_s,
@@ -96,8 +91,8 @@ def measure(
         hum=hum,
         wander=measure_wander(slow, working_hz, n_windows),
         products=_slope_products(slopes, n_windows),
-        heights=_heights(slow, working_hz, here // block),
-        hidden=_hidden(slopes, working_hz, here // block),
+        heights=_heights(slow, working_hz, near),
+        hidden=_hidden(slopes, working_hz, near),
         spikes=tuple((lead, first + sample) for lead, sample in at_spikes),
         pacing=first + impulses,
         sharp=sharp,

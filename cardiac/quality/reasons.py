@@ -86,6 +86,11 @@ def reasons_of(fault: Fault, edges_s: np.ndarray, among: tuple[str, ...] = LEADS
     return reasons
 
 
+def mostly(where: np.ndarray) -> np.ndarray:
+    """Leads for which it holds in half of the windows or more. bool (n_leads, n_windows) -> bool (n_leads,)."""
+    return np.count_nonzero(where, axis=1) >= WHOLE_SHARE * where.shape[1]
+
+
 def runs(mask: np.ndarray) -> list[tuple[int, int]]:
     """First and end (one past) of every run of True. bool (n,)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))

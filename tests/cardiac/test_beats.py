@@ -159,3 +159,8 @@ def test_the_level_follows_the_windows_about(n):
         level += [here if here > 4 * background else np.inf] * len(window)
     assert beats._level(slopes, 100.0) == pytest.approx(np.array(level), rel=1e-12)
     assert np.isfinite(level).any()
+
+
+@given(st.integers(1, 10**7), st.integers(1, 40))
+def test_parts_are_numpys(n, n_parts):
+    assert beats.part_edges(n, n_parts) == np.linspace(0, n, n_parts + 1).astype(int).tolist()

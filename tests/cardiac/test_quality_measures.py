@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
 from cardiac.beats import average_blocks, block_length, find_beats
-from cardiac.quality import artefacts, measures, noise, placement
+from cardiac.quality import artefacts, limbs, measures, noise, placement
 from cardiac.simulate import simulate_record
 
 RATES_HZ = (100.0, 128.0, 257.0, 500.0, 1000.0, 2000.0)
@@ -217,3 +217,18 @@ def test_within(working_hz, bounds):
     at_s = np.arange(-round(0.26 * working_hz), round(0.46 * working_hz) + 1) / working_hz
     inside = (at_s > bounds[0] - 0.005) & (at_s < bounds[1] + 0.005)
     assert np.array_equal(at_s[placement.within(at_s, *bounds)], at_s[inside])
+
+
+@pytest.mark.parametrize("kept", [tuple(range(6)), (0, 2, 3, 4, 5), (1, 2, 4, 5)])
+def test_misfit_is_what_i_and_ii_leave(kept):
+    """Root mean square of what least squares leave of the leads, over what is tolerated."""
+    slopes = np.random.default_rng(0).normal(0, 0.05, (3, 12, 40))
+    products = slopes @ slopes.transpose(0, 2, 1) / slopes.shape[2]
+    rows = limbs.FROM_I_II[list(kept)]
+    expected = []
+    for window in slopes[:, list(kept)]:
+        left = window - rows @ np.linalg.lstsq(rows, window, rcond=None)[0]
+        apart = np.sqrt(np.mean(left**2) * len(kept) / (len(kept) - 2))
+        expected.append(apart / (limbs.TOLERANCE_MV + limbs.TOLERANCE_SHARE * np.sqrt(np.mean(window**2))))
+    assert limbs.misfit(products, kept) == pytest.approx(np.array(expected), rel=1e-9)
+    assert limbs.misfit(products[0], kept) == pytest.approx(expected[0], rel=1e-9)
