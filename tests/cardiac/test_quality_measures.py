@@ -23,6 +23,8 @@ def faulty(fs_hz: float, seed: int = 0) -> np.ndarray:
     signal[2] += (1.5 * np.sin(2 * np.pi * 0.3 * np.arange(n) / fs_hz)).astype(np.float32)
     signal[rng.integers(0, 12, 30), rng.integers(0, n, 30)] += 1.5
     signal[:7, rng.integers(0, n, 5)] += 2.0
+    signal[:3, rng.integers(0, n, 5)] += 1.0
+    signal[:3, rng.integers(0, n, 5)] += 0.2  # a spike's, and no pacemaker's
     signal[3, n // 3 : n // 2] = 0.25
     signal[4] = np.clip(signal[4], -0.2, 0.2)
     signal[5, -1] = signal[5].max() + 1  # the greatest, in what the windows leave over
@@ -115,6 +117,22 @@ def test_flat_and_clipped(fs_hz, n_windows):
     assert np.array_equal(flat, np.ptp(noise.split(signal, 2 * n_windows), axis=2) <= artefacts.FLAT_MV)
     assert np.array_equal(clipped, plain_clipped(signal, fs_hz, n_windows))
     assert flat[3].any() and clipped[4].any() and clipped[7].any() and not clipped[5].any()
+
+
+@pytest.mark.parametrize("fs_hz", RATES_HZ)
+def test_what_the_windows_leave_over_counts(fs_hz):
+    """Plateaus there are plateaus, and a greater value there is the lead's extreme."""
+    least, n_windows = max(2, round(artefacts.PLATEAU_S * fs_hz)), 50
+    n = 100 * round(0.1 * fs_hz) + 99  # so that 99 are left over of the halves of windows
+    signal = np.random.default_rng(0).normal(0, 0.1, (3, n)).astype(np.float32)
+    for plateau in range(artefacts.PLATEAUS):
+        first = plateau * (least + 1) + 1
+        signal[0, n - first - least : n - first] = 2.0
+        signal[1:, 50 * first : 50 * first + least] = 2.0
+    signal[2, -1] = 3.0
+    _, clipped = artefacts.flat_and_clipped(signal, fs_hz, n_windows)
+    assert np.array_equal(clipped, plain_clipped(signal, fs_hz, n_windows))
+    assert clipped.any(axis=1).tolist() == [True, True, False]
 
 
 @pytest.mark.parametrize("fs_hz", RATES_HZ)
