@@ -8,7 +8,6 @@ QRS (IEC 60601-2-25 measures from there); no filter is run.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from cardiac.beats import average_blocks
 from cardiac.order_statistics import median_of_few
@@ -51,14 +50,14 @@ def group_beats(signal: np.ndarray, fs_hz: float, beats: np.ndarray, most: int =
     whole = np.flatnonzero((at >= margin) & (at < grid.shape[1] - QRS_AFTER - SHIFT - FINE_SHIFT))[:MOST_BEATS]
     if len(whole) == 0:
         return []
-    members, shifts = _alike(_around(grid, at[whole], margin, QRS_AFTER + SHIFT + FINE_SHIFT))
+    members, shifts = _alike(grid, at[whole])
     return [_group(grid, at, whole[each], shift, step) for each, shift in zip(members[:most], shifts, strict=False)]
 
 
 def to_grid(signal: np.ndarray, fs_hz: float) -> tuple[np.ndarray, float]:
     """The signal at GRID_HZ, and how many of its samples are one there: means of blocks, and lines between them."""
     block = max(1, int(fs_hz // GRID_HZ))
-    slow = average_blocks(np.asarray(signal, dtype=np.float32), block)
+    slow = np.ascontiguousarray(average_blocks(np.asarray(signal, dtype=np.float32), block))
     step = fs_hz / GRID_HZ
     if step == block:
         return slow, step
@@ -80,25 +79,26 @@ def _interpolate(signal: np.ndarray, at: np.ndarray) -> np.ndarray:
     return sum(weight * signal[:, np.clip(below + k - 1, 0, last)] for k, weight in enumerate(weights))
 
 
-def _around(grid: np.ndarray, at: np.ndarray, before: int, after: int) -> np.ndarray:
-    """(n_beats, n_leads, before + after + 1)."""
-    return sliding_window_view(grid, before + after + 1, axis=1)[:, at - before].transpose(1, 0, 2)
+def _around(grid: np.ndarray, at: np.ndarray, before: int, after: int, step: int = 1) -> np.ndarray:
+    """Every `step`-th sample from `before` the places to `after` them, (len(at), n_leads, n)."""
+    n_leads, n = grid.shape
+    width = (before + after) // step + 1
+    of_lead, of_sample = grid.strides
+    shape, strides = (n_leads, n - (width - 1) * step, width), (of_lead, of_sample, step * of_sample)
+    return np.ascontiguousarray(np.ndarray(shape, grid.dtype, grid, 0, strides)[:, at - before].transpose(1, 0, 2))
 
 
-def _alike(around: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _alike(grid: np.ndarray, at: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Which beats are of one shape, the largest group first, and by how much each is to be shifted to lie on its seed."""
-    n_beats, width = len(around), QRS_BEFORE + QRS_AFTER + 1
-    lags = np.arange(-SHIFT, SHIFT + 1, STEP)
-    segments = sliding_window_view(around, width, axis=2)[:, :, FINE_SHIFT + SHIFT + lags]  # (n, leads, lags, width)
-    segments = np.ascontiguousarray(segments.transpose(0, 2, 1, 3)[..., ::STEP])
+    n_beats, lags = len(at), np.arange(-SHIFT, SHIFT + 1, STEP)
+    segments = _around(grid, (at[:, None] + lags).ravel(), QRS_BEFORE, QRS_AFTER, STEP)
     segments -= segments.mean(axis=-1, keepdims=True)
     flat = segments.reshape(n_beats * len(lags), -1)
     flat /= np.sqrt(np.einsum("ij,ij->i", flat, flat) + 1e-9)[:, None]
     shifted = flat.reshape(n_beats, len(lags), -1).transpose(1, 0, 2)  # (lags, n, features)
-    correlation = (shifted[len(lags) // 2] @ shifted.transpose(0, 2, 1)).transpose(
-        1, 2, 0
-    )  # of seed i with beat j shifted
-    best = correlation.max(axis=2)
+    of_lags = shifted[len(lags) // 2] @ shifted.transpose(0, 2, 1)
+    correlation = of_lags.transpose(1, 2, 0)  # of seed i with beat j shifted
+    best = of_lags.max(axis=0)
     left, members, shifts = np.ones(n_beats, dtype=bool), [], []
     while left.any() and len(members) < MOST_GROUPS:
         similar = (best >= ALIKE) & left & left[:, None]
@@ -126,13 +126,14 @@ def _group(grid: np.ndarray, at: np.ndarray, indices: np.ndarray, shifts: np.nda
 
 def _fine_shifts(grid: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """How each beat is to be shifted to lie best on the group's mean. (n_beats,)."""
-    reach, width = FINE_SHIFT, QRS_BEFORE + QRS_AFTER + 1
+    reach = FINE_SHIFT
     positions = np.clip(positions, QRS_BEFORE + reach, grid.shape[1] - QRS_AFTER - reach - 1)
-    around = _around(grid, positions, QRS_BEFORE + reach, QRS_AFTER + reach)
-    template = around[:, :, reach:-reach].mean(axis=0)
-    template = template - template.mean(axis=1, keepdims=True)
-    lagged = np.stack([around[:, :, lag : lag + width] for lag in range(2 * reach + 1)], axis=1)
-    return (lagged.reshape(len(around), 2 * reach + 1, -1) @ template.ravel()).argmax(axis=1) - reach
+    lags = np.arange(-reach, reach + 1)
+    lagged = _around(grid, (positions[:, None] + lags).ravel(), QRS_BEFORE, QRS_AFTER)
+    lagged = lagged.reshape(len(positions), len(lags), len(grid), -1)
+    template = lagged[:, reach].mean(axis=0)
+    template -= template.mean(axis=1, keepdims=True)
+    return (lagged.reshape(len(positions), len(lags), -1) @ template.ravel()).argmax(axis=1) - reach
 
 
 def _level_beats(grid: np.ndarray, at: np.ndarray, indices: np.ndarray, positions: np.ndarray) -> np.ndarray:
