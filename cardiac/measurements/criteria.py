@@ -1,6 +1,7 @@
 """Q waves and ST of a record held against the Fourth Universal Definition of Myocardial Infarction.
 
 Thygesen et al. 2018, Circulation 138:e618: table 2 (ST elevation and depression, T inversion) and table 3 (Q waves).
+What is NaN, a wave that a lead does not have, is over no limit.
 These are limits of amplitudes and durations, not a diagnosis: the definition asks for symptoms, biomarkers and change.
 """
 
@@ -26,9 +27,9 @@ def pathological_q(leads: tuple[str, ...], table: Mapping[str, np.ndarray]) -> t
 
     table : columns q_ms, q_mv, qs, each (n_leads,). III counts beside II or aVF alone, as table 3 has its group.
     """
-    q_ms, q_mv, qs = (np.nan_to_num(np.asarray(table[name], dtype=float)) for name in ("q_ms", "q_mv", "qs"))
-    wide = dict(zip(leads, (q_ms > Q_ANY_MS) | (qs > 0), strict=True))
-    full = dict(zip(leads, ((q_ms >= Q_MS) & (-q_mv >= Q_MV)) | (qs > 0), strict=True))
+    q_ms, q_mv, qs = table["q_ms"], table["q_mv"], np.asarray(table["qs"]) > 0
+    wide = dict(zip(leads, ((q_ms > Q_ANY_MS) | qs).tolist(), strict=True))
+    full = dict(zip(leads, ((q_ms >= Q_MS) & (-q_mv >= Q_MV) | qs).tolist(), strict=True))
     counted = {lead for lead in ("V2", "V3") if wide.get(lead)}
     for group in Q_GROUPS:
         over = [lead for lead in group if full.get(lead) and lead not in ("V1",)]
@@ -54,23 +55,22 @@ def raised_st(
     leads: tuple[str, ...], st_j_mv: np.ndarray, sex: str | None = None, age_years: float | None = None
 ) -> tuple[str, ...]:
     """Leads whose ST at J is raised to its limit together with a neighbour's; aVR has none (the definition leaves it out)."""
-    over = np.nan_to_num(st_j_mv) >= st_limits_mv(leads, sex, age_years)
+    over = st_j_mv >= st_limits_mv(leads, sex, age_years)
     return _with_neighbour(leads, over)
 
 
 def lowered_st(leads: tuple[str, ...], st_j_mv: np.ndarray, st_slope_mv_per_s: np.ndarray) -> tuple[str, ...]:
     """Leads whose ST at J is lowered by 0.05 mV and more, and then level or falling, together with a neighbour's."""
-    lowered = np.nan_to_num(st_j_mv) <= -ST_DEPRESSION_MV
-    return _with_neighbour(leads, lowered & (np.nan_to_num(st_slope_mv_per_s) <= LEVEL_MV_PER_S))
+    return _with_neighbour(leads, (st_j_mv <= -ST_DEPRESSION_MV) & (st_slope_mv_per_s <= LEVEL_MV_PER_S))
 
 
 def inverted_t(leads: tuple[str, ...], table: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     """Leads whose T is inverted by more than 0.1 mV together with a neighbour's, with R higher than S is deep."""
-    r_mv, s_mv, t_mv = (np.nan_to_num(table[name]) for name in ("r_mv", "s_mv", "t_mv"))
-    return _with_neighbour(leads, (t_mv < -T_INVERSION_MV) & (r_mv > -s_mv))
+    r_mv, s_mv = np.nan_to_num([table["r_mv"], table["s_mv"]])
+    return _with_neighbour(leads, (table["t_mv"] < -T_INVERSION_MV) & (r_mv > -s_mv))
 
 
 def _with_neighbour(leads: tuple[str, ...], over: np.ndarray) -> tuple[str, ...]:
-    by_lead = dict(zip(leads, over, strict=True))
+    by_lead = dict(zip(leads, over.tolist(), strict=True))
     kept = {lead for pair in CONTIGUOUS if all(by_lead.get(each) for each in pair) for lead in pair}
     return tuple(lead for lead in leads if lead in kept)
