@@ -119,7 +119,7 @@ def measure_paths(paths: Sequence[Path], onnx: Detector, by_torch: Detector) -> 
         "the whole path, a record at a time": seconds_each(each_of(lambda p: predict_record(p, onnx), paths), n),
         "the whole path with evidence": whole_path(paths[:N_EXPLAINED], onnx, evidence=True),
         "reading alone": seconds_each(each_of(read_record, paths), n),
-        "judging the tracings alone": seconds_each(each_of(onnx.assess, records), n),
+        "judging and measuring alone": seconds_each(each_of(onnx.assess, records), n),
         "preparing alone": seconds_each(
             each_of(lambda few: prepare_together([r.signal for r in few], few[0].fs_hz, onnx.spec), in_turns(usual)),
             len(usual),

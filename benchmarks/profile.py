@@ -21,12 +21,16 @@ from bundles import ROOT
 PARTS = {
     "the networks": ("runtimes.py",),
     "judging the tracings": ("cardiac/quality/", "cardiac/beats.py", "cardiac/order_statistics.py", "cardiac/leads.py"),
+    "measuring": ("cardiac/measurements/",),
     "resampling and filter": ("cardiac/signals.py", "cardiac/long_signals.py"),
     "reading": ("cardiac/records.py", "cardiac/readers/", "cardiac/sources.py", "cardiac/listing.py"),
-    "pooling and deciding": (
+    "pooling, trees and deciding": (
         "cardiac/windows.py",
         "tasks/mi/findings.py",
         "tasks/mi/rules.py",
+        "tasks/mi/joining.py",
+        "tasks/mi/features.py",
+        "cardiac/trees.py",
         "cardiac/calibration.py",
     ),
     "writing": ("cardiac/files.py", "tasks/mi/documents.py", "tasks/mi/submission.py"),
