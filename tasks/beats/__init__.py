@@ -1,0 +1,1 @@
+"""Every heartbeat of a recording as N, S, V, F or Q (ANSI/AAMI EC 57)."""
