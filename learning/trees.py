@@ -19,6 +19,7 @@ def fit_trees(
     settings: Sequence[Mapping[str, Any]],
     monotone: np.ndarray | None = None,
     begin_at: Sequence[np.ndarray | None] | None = None,
+    weights: Sequence[np.ndarray | None] | None = None,
 ) -> Trees:
     """A sum of trees for each output, whose value is its logit.
 
@@ -27,6 +28,7 @@ def fit_trees(
     min_records, l2, feature_share, seed.  monotone : (n_outputs, n_features), 1 where an output may only rise with a
     feature, -1 where it may only fall.
     begin_at : of each output logits of its rows, (m,), whose errors alone the trees learn: their sum is then to be added.
+    weights : of each output how much each of its rows counts, (m,); None: all alike.
     Raises ConfigError for settings that LightGBM refuses.
     """
     boosters, base = [], np.zeros(len(targets))
@@ -37,7 +39,8 @@ def fit_trees(
         bounds = None if monotone is None else monotone[output]
         for index in range(own["seeds"]):
             start = None if begin_at is None else begin_at[output]
-            model = _booster(features[rows], truth, own, own["seed"] + index, bounds, start)
+            weight = None if weights is None else weights[output]
+            model = _booster(features[rows], truth, own, own["seed"] + index, bounds, start, weight)
             boosters.append((output, model.dump_model()))
     trees = trees_of(boosters, base)
     shares = np.array([1 / own["seeds"] for own in settings])  # of each model in its output's mean
@@ -51,6 +54,7 @@ def _booster(
     seed: int,
     monotone: np.ndarray | None,
     start: np.ndarray | None,
+    weight: np.ndarray | None,
 ) -> Any:
     lightgbm = _library()
 
@@ -73,7 +77,7 @@ def _booster(
     if monotone is not None:
         parameters["monotone_constraints"] = [*map(int, monotone)]
     try:
-        data = lightgbm.Dataset(features, truth.astype(int), init_score=start, params={"verbosity": -1})
+        data = lightgbm.Dataset(features, truth.astype(int), weight=weight, init_score=start, params={"verbosity": -1})
         return lightgbm.train(parameters, data, settings["n_trees"])
     except lightgbm.basic.LightGBMError as error:
         raise ConfigError(f"trees cannot be trained by these settings ({first_line(error)}): change them") from error

@@ -1,0 +1,154 @@
+"""What the trees are asked about a beat: its shape against the patient's own beats, and its place in the rhythm.
+
+Of one lead or several: every number of a lead is taken as the least and the largest over the leads, so a recording of one
+lead has all of them too.
+"""
+
+import numpy as np
+
+from cardiac.records import Record
+from tasks.beats.reference import QRS, Groups, group_beats
+from tasks.beats.rhythm import RHYTHM, intervals, rhythm_features
+from tasks.beats.shapes import BEFORE, SPEC, cut_stretches
+
+P_WAVE = slice(BEFORE - 31, BEFORE - 8)  # 248 to 64 ms before a beat's position
+T_WAVE = slice(BEFORE + 18, BEFORE + 58)
+LEAST_MV = 0.02  # less is no wave to be compared with
+
+OF_LEAD = (
+    "qrs_like", "qrs_apart", "height", "area", "width", "width_ratio", "spread", "spread_ratio", "upward", "downward",
+    "like_largest", "t_like", "t_size", "p_like", "p_size", "p_apart", "p_own", "before_level",
+)  # fmt: skip
+OF_BEAT = (
+    "apart_normal", "apart_previous", "apart_next", "previous_apart_normal", "next_apart_normal", "fused", "between_left",
+    "group_share", "is_normal", "is_largest", "group_rr", "group_rr_spread", "normal_share", "normal_rr",
+)  # fmt: skip
+FEATURES = (*RHYTHM, *(f"{name}_{side}" for side in ("least", "most") for name in OF_LEAD), *OF_BEAT)
+
+
+def beat_features(record: Record, positions: np.ndarray) -> np.ndarray:
+    """Numbers of FEATURES for each beat, float32 (n, len(FEATURES)), all finite.
+
+    record : of any leads and rate.  positions : samples, in order, int (n,), however few.
+    """
+    positions = np.asarray(positions)
+    rr = intervals(positions / record.fs_hz)
+    parts = [
+        stretch_features(stretch.beats, rr[stretch.first : stretch.last + 1])
+        for stretch in cut_stretches(record, positions)
+    ]
+    return np.concatenate(parts) if parts else np.zeros((0, len(FEATURES)), np.float32)
+
+
+def stretch_features(beats: np.ndarray, rr: np.ndarray) -> np.ndarray:
+    """Numbers of FEATURES for beats of one stretch, float32 (n, len(FEATURES)).
+
+    beats : float32 (n > 0, n_leads, width), as `shapes.cut_beats` gives them.  rr : as `rhythm.intervals`, (n + 1,).
+    """
+    relative = rr[:-1] / np.percentile(rr, 75)
+    groups = group_beats(beats, relative)
+    of_leads = np.stack([_of_lead(beats[:, lead], groups, lead, relative) for lead in range(beats.shape[1])])
+    columns = [rhythm_features(rr), of_leads.min(axis=0), of_leads.max(axis=0), _of_beat(beats, groups, relative)]
+    return np.nan_to_num(np.concatenate(columns, axis=1)).astype(np.float32)
+
+
+def _of_lead(beats: np.ndarray, groups: Groups, lead: int, relative_rr: np.ndarray) -> np.ndarray:
+    """Numbers of OF_LEAD for each beat. beats : (n, width), of this lead -> (n, len(OF_LEAD))."""
+    normal, largest = groups.means[groups.normal, lead], groups.means[0, lead]
+    qrs, own = beats[:, QRS], normal[QRS]
+    size = max(float(np.ptp(own)), LEAST_MV)
+    width, spread = _width(qrs), _spread(qrs)
+    usual_width, usual_spread = _width(own[None])[0], _spread(own[None])[0]
+    p_wave = _p_template(beats, groups, relative_rr)
+    p, t = _level(beats[:, P_WAVE]), _level(beats[:, T_WAVE])
+    own_t = _level(normal[None, T_WAVE])[0]
+    p_size = max(_rms(p_wave), LEAST_MV / 4)
+    columns = (
+        _likeness(qrs, own),
+        _rms(qrs - own) / max(_rms(own), LEAST_MV),
+        np.log(np.maximum(np.ptp(qrs, axis=1), 1e-3) / size),
+        np.log(np.maximum(np.abs(qrs).sum(axis=1), 1e-2) / max(np.abs(own).sum(), 1e-1)),
+        width,
+        width - usual_width,
+        spread,
+        spread - usual_spread,
+        qrs.max(axis=1) / size,
+        qrs.min(axis=1) / size,
+        _likeness(qrs, largest[QRS]),
+        _likeness(t, own_t),
+        (_rms(t) / max(_rms(own_t), LEAST_MV)).clip(0, 10),
+        _likeness(p, p_wave),
+        (p @ p_wave / (p_wave @ p_wave + 1e-6)).clip(-10, 10),
+        (_rms(p - p_wave) / p_size).clip(0, 20),
+        (_rms(p) / size).clip(0, 5),
+        (beats[:, P_WAVE].mean(axis=1) - normal[P_WAVE].mean()) / size,
+    )
+    return np.stack(columns, axis=1)
+
+
+def _p_template(beats: np.ndarray, groups: Groups, relative_rr: np.ndarray) -> np.ndarray:
+    """The mean of what precedes normal beats after a long interval, without its level and slope, (width of P_WAVE,)."""
+    own = groups.group == groups.normal
+    long_enough = own & (relative_rr >= np.percentile(relative_rr[own], 40))
+    return _level(np.median(beats[long_enough][:, P_WAVE], axis=0)[None])[0]
+
+
+def _of_beat(beats: np.ndarray, groups: Groups, relative_rr: np.ndarray) -> np.ndarray:
+    """Numbers of OF_BEAT for each beat, (n, len(OF_BEAT))."""
+    n = len(beats)
+    scale = np.maximum(np.sqrt((groups.means[groups.normal][:, QRS] ** 2).mean(axis=1)), LEAST_MV)
+    shapes = (beats[:, :, QRS] / scale[:, None]).reshape(n, -1)
+    means = (groups.means[:, :, QRS] / scale[:, None]).reshape(len(groups.means), -1)
+    apart = _rms(shapes - means[groups.normal]).clip(0, 10)
+    next_to = _rms(shapes[1:] - shapes[:-1]).clip(0, 10) if n > 1 else np.zeros(0)
+    before, after = np.concatenate([[0.0], next_to]), np.concatenate([next_to, [0.0]])
+    fused, left = _fusion(shapes, means, groups)
+    rr = np.array([np.median(relative_rr[groups.group == each]) for each in range(len(groups.sizes))])
+    spread = np.array([relative_rr[groups.group == each].std() for each in range(len(groups.sizes))])
+    share = groups.sizes / n
+    columns = (
+        apart, before, after, np.concatenate([apart[:1], apart[:-1]]), np.concatenate([apart[1:], apart[-1:]]), fused, left,
+        np.log(share)[groups.group], groups.group == groups.normal, groups.group == 0, rr[groups.group], spread[groups.group],
+        np.full(n, share[groups.normal]), np.full(n, rr[groups.normal]),
+    )  # fmt: skip
+    return np.stack(columns, axis=1)
+
+
+def _fusion(shapes: np.ndarray, means: np.ndarray, groups: Groups) -> tuple[np.ndarray, np.ndarray]:
+    """How far a beat lies from the normal shape towards the shape least like it, and what that leaves over; (n,) each."""
+    normal = means[groups.normal]
+    apart = _rms(means - normal) * (groups.sizes >= max(2, 0.002 * len(shapes)))
+    towards = means[apart.argmax()] - normal
+    share = (shapes - normal) @ towards / max(float(towards @ towards), 1e-6)
+    return share.clip(-3, 3), _rms(shapes - normal - share[:, None] * towards).clip(0, 10)
+
+
+def _likeness(waves: np.ndarray, wave: np.ndarray) -> np.ndarray:
+    """Correlations with a wave, 0 for one that is flat. (n, width), (width,) -> (n,)."""
+    waves, wave = waves - waves.mean(axis=1, keepdims=True), wave - wave.mean()
+    return waves @ wave / np.maximum(np.sqrt((waves**2).sum(axis=1) * (wave**2).sum()), 1e-6)
+
+
+def _rms(waves: np.ndarray) -> np.ndarray:
+    return np.sqrt((waves**2).mean(axis=-1))
+
+
+def _level(waves: np.ndarray) -> np.ndarray:
+    """Waves without the straight line that fits them best, (n, width)."""
+    steps = np.arange(waves.shape[1]) - (waves.shape[1] - 1) / 2
+    level = waves - waves.mean(axis=1, keepdims=True)
+    return level - np.outer(level @ steps / (steps @ steps), steps)
+
+
+def _width(qrs: np.ndarray) -> np.ndarray:
+    """Seconds for which a QRS is at least a third as far from rest as at its farthest, (n,)."""
+    size = np.abs(qrs)
+    return (size > size.max(axis=1, keepdims=True) / 3).sum(axis=1) / SPEC.fs_hz
+
+
+def _spread(qrs: np.ndarray) -> np.ndarray:
+    """Twice the standard deviation of the time at which a QRS is steep, s, (n,)."""
+    steep = np.diff(qrs, axis=1) ** 2 + 1e-9
+    time = np.arange(steep.shape[1]) / SPEC.fs_hz
+    mean = steep @ time / steep.sum(axis=1)
+    return 2 * np.sqrt(np.maximum(steep @ time**2 / steep.sum(axis=1) - mean**2, 0))
