@@ -13,6 +13,7 @@
 # make trees       what each choice about the trees is worth (ten minutes)
 # make waves       trains the delineator on LUDB into runs/waves (six minutes)
 # make delineation its errors against LUDB's hand-drawn waves, beside NeuroKit2's (set up in an environment of its own)
+# make beats-found how well beats are found, beside sleepecg (set up in an environment of its own) and wfdb's xqrs (minutes)
 # make export     writes the bundle's networks as an ONNX graph (BUNDLE=checkpoints/mi/hybrid)
 # make scale      sets up what scale/ needs
 # make reproduce  from the unpacked recordings to the whole report: trains into runs/mi, then reports on it
@@ -25,7 +26,7 @@ BIN := $(VENV)/bin
 SIDE_BY_SIDE := -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: run web test test-slow lint train figures report evidence quality reproduce ablations bench export scale clean
-.PHONY: elsewhere trees waves delineation
+.PHONY: elsewhere trees waves delineation beats-found
 
 run: $(VENV)/.run
 	$(BIN)/python inference.py public_data
@@ -70,6 +71,10 @@ delineation: $(VENV)/.run $(VENV)/.delineation
 	$(VENV)/delineation/bin/python -m benchmarks.delineation neurokit --out results/neurokit_dwt.npz
 	$(BIN)/python -m benchmarks.delineation --beside results/neurokit_dwt.npz
 
+beats-found: $(VENV)/.run $(VENV)/.beats
+	$(VENV)/beats/bin/python -m tasks.beats.found sleepecg --out results/sleepecg.npz
+	$(BIN)/python -m tasks.beats.found --beside results/sleepecg.npz
+
 quality: $(VENV)/.run
 	$(BIN)/python -m benchmarks.quality
 	$(BIN)/python -m benchmarks.robustness
@@ -113,6 +118,11 @@ $(VENV)/.export: $(VENV)/.run requirements-export.txt
 $(VENV)/.delineation: $(VENV)/.run requirements-delineation.txt
 	$(PYTHON) -m venv $(VENV)/delineation
 	$(VENV)/delineation/bin/pip install --quiet --disable-pip-version-check -r requirements-delineation.txt
+	touch $@
+
+$(VENV)/.beats: $(VENV)/.run requirements-beats.txt
+	$(PYTHON) -m venv $(VENV)/beats
+	$(VENV)/beats/bin/pip install --quiet --disable-pip-version-check -r requirements-beats.txt
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.scale requirements-bench.txt
