@@ -2,14 +2,16 @@
 
 After Pan and Tompkins 1985 (IEEE TBME 32:230): a band about 12 Hz, rectified, smoothed over a QRS, a threshold that
 follows the signal, a refractory time, and a second look where a beat seems to be missing. The leads are added up, each
-by how far its QRS stand out, so that a lead that is noise alone has no say.
+by how far its QRS stand out, so that a lead that is noise alone has no say. In recordings of a minute and more, what
+is faint beside the beat close to it is its P or T wave, and what is faint, unlike others and not missed in the rhythm is
+an artefact.
 """
 
 import itertools
 from bisect import bisect
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import median_filter, uniform_filter1d
 
 from cardiac.order_statistics import median, of_ordered, percentiles
 
@@ -30,6 +32,12 @@ QUIET_MV = 0.01  # slopes under this are no QRS
 CHUNK_S = 60.0
 LOCATE_S = 0.06  # the peak is looked for so far to either side
 LOCATED_TOGETHER = 256
+ABOUT = 30  # a beat is compared with so many before it and after it; where there are fewer beats, all stay
+P_WAVE_S, P_WAVE_SHARE = 0.25, 0.7  # so soon before a beat and under this share of its slopes, it is its P wave
+SHAPE_S, SHIFT_S = 0.1, 0.025  # slopes so far to either side of a beat are its shape, found again up to this far away
+FAINT_SHARE = 0.5  # of the middle beat's slopes: in half of the leads or more under this
+ALIKE, N_ALIKE = 0.75, 4  # correlation of the shapes; to be a beat, so many others must be like it
+CLOSE_RATIO = 1.5  # of the middle interval: without the beat its neighbours would be no further apart
 GAP_S = 6.0  # ten a minute: between beats further apart lie silence or lost beats, and no interval of a heart
 
 
@@ -45,7 +53,8 @@ def find_beats(signal: np.ndarray, fs_hz: float) -> np.ndarray:
     if len(slopes) < 2 * LEVEL_S * working_hz:
         return np.zeros(0, dtype=int)
     peaks = _pick(slopes, working_hz)
-    return _locate(signal, fs_hz, np.round((peaks + 0.5) * block_length(fs_hz)).astype(int), weights)
+    beats = _locate(signal, fs_hz, np.round((peaks + 0.5) * block_length(fs_hz)).astype(int), weights)
+    return _without_faint_ones(signal, fs_hz, beats) if len(beats) > 2 * ABOUT else beats
 
 
 def heart_rate_bpm(beats: np.ndarray, fs_hz: float) -> float | None:
@@ -202,3 +211,70 @@ def _locate(signal: np.ndarray, fs_hz: float, near: np.ndarray, weights: np.ndar
         height = uniform_filter1d(height, smoothing, axis=1, mode="nearest")
         located.append(samples[np.arange(len(some)), height.argmax(axis=1)])
     return np.unique(np.concatenate(located)) if located else np.zeros(0, dtype=int)
+
+
+def _without_faint_ones(signal: np.ndarray, fs_hz: float, beats: np.ndarray) -> np.ndarray:
+    """The beats, more than 2 * ABOUT, but those that are P and T waves or artefacts beside all the others."""
+    shapes = _shapes(signal, fs_hz, beats)  # (n_beats, n_leads, around)
+    energy = np.linalg.norm(shapes, axis=2)
+    kept = ~_beside_stronger(energy, beats / fs_hz)
+    beats, shapes, energy = beats[kept], shapes[kept], energy[kept]
+    middle = np.maximum(median_filter(energy, (2 * ABOUT + 1, 1)), 1e-6)
+    faint = np.sort(energy / middle, axis=1)[:, (len(signal) - 1) // 2] < FAINT_SHARE
+    return _without_artefacts(beats, shapes / middle[..., None], faint, round(SHIFT_S * fs_hz / block_length(fs_hz)))
+
+
+def _beside_stronger(energy: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """Which are the P wave of the next one or the T wave of the one before, in most leads: bool (n_beats,).
+
+    energy : (n_beats, n_leads).  times_s : (n_beats,). Of two leads both must say so: an artefact is in one of them.
+    """
+    apart, before, after = times_s[1:] - times_s[:-1], np.maximum(energy[:-1], 1e-9), np.maximum(energy[1:], 1e-9)
+    place = energy.shape[1] // 2
+    beside = np.zeros(len(energy), dtype=bool)
+    beside[:-1] = (apart < P_WAVE_S) & (np.sort(before / after, axis=1)[:, place] < P_WAVE_SHARE)
+    beside[1:] |= (apart < T_WAVE_S) & (np.sort(after / before, axis=1)[:, place] < T_WAVE_SHARE)
+    return beside
+
+
+def _without_artefacts(beats: np.ndarray, shapes: np.ndarray, faint: np.ndarray, most_shift: int) -> np.ndarray:
+    """The beats but those that are faint, unlike others, and not missed in the rhythm; the least like others go first.
+
+    An artefact in one of two leads, however large, is faint in the other. Beats of a rare shape are few but strong, or
+    leave a gap.  faint : bool (n_beats,).  most_shift : samples of the shapes.
+    """
+    likeness = {place: _likeness(shapes, place, most_shift) for place in (np.flatnonzero(faint[1:-1]) + 1).tolist()}
+    closest = CLOSE_RATIO * median_filter(beats[1:] - beats[:-1], 2 * ABOUT + 1)
+    kept = beats.tolist()
+    for place in sorted(likeness, key=likeness.__getitem__):
+        at = bisect(kept, beats[place]) - 1
+        if likeness[place] < ALIKE and kept[at + 1] - kept[at - 1] < closest[place]:
+            del kept[at]
+    return np.array(kept, dtype=int)
+
+
+def _shapes(signal: np.ndarray, fs_hz: float, beats: np.ndarray) -> np.ndarray:
+    """Slopes about each beat at the working rate, float32 (n_beats, n_leads, around)."""
+    block = block_length(fs_hz)
+    lag = max(1, round(SLOPE_S * fs_hz / block))
+    reach = round((SHAPE_S + SHIFT_S) * fs_hz / block) + lag
+    offsets = np.arange(-reach * block, (reach + 1) * block) - block // 2
+    shapes = []
+    for first in range(0, len(beats), LOCATED_TOGETHER):
+        samples = np.clip(beats[first : first + LOCATED_TOGETHER, None] + offsets, 0, signal.shape[1] - 1)
+        about = average_blocks(np.take(signal, samples, axis=1).reshape(len(signal), -1), block)
+        about = about.reshape(len(signal), len(samples), -1)
+        shapes.append((about[..., 2 * lag :] - about[..., : -2 * lag]).transpose(1, 0, 2))
+    return np.concatenate(shapes)
+
+
+def _likeness(shapes: np.ndarray, place: int, most_shift: int) -> float:
+    """Correlation of a beat's shape, a little earlier or later, with that of the N_ALIKE-th most alike of those about it."""
+    first = max(min(place - ABOUT, len(shapes) - 2 * ABOUT - 1), 0)
+    others = np.delete(shapes[first : first + 2 * ABOUT + 1], place - first, axis=0)
+    others = others[..., most_shift : shapes.shape[2] - most_shift].reshape(len(others), -1)
+    width = shapes.shape[2] - 2 * most_shift
+    shifted = np.stack([shapes[place, :, shift : shift + width].ravel() for shift in range(2 * most_shift + 1)])
+    length = np.linalg.norm(others, axis=1)[:, None] * np.linalg.norm(shifted, axis=1)
+    alike = (others @ shifted.T / np.maximum(length, 1e-9)).max(axis=1)
+    return float(np.sort(alike)[-min(N_ALIKE, len(alike))])

@@ -69,6 +69,80 @@ def test_long_recordings_as_short_ones():
     assert missed_and_false(found, simulated.r_peaks, 250.0) == (0, 0)
 
 
+def two_leads_with_artefacts(fs_hz: float = 250.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Five minutes of II and V5, the true beats, and the middles of bursts in V5, as large as its QRS, between two beats."""
+    simulated = simulate_record(8, duration_s=300.0, fs_hz=fs_hz)
+    signal, true = simulated.record.signal[[1, 10]].copy(), simulated.r_peaks
+    rng = np.random.default_rng(0)
+    at = (0.55 * true[5:-5:9] + 0.45 * true[6:-4:9]).astype(int)
+    for centre in at:
+        signal[1, centre - 12 : centre + 13] += rng.normal(0, 0.6 * np.ptp(signal[1]), 25)
+    return signal, true, at
+
+
+def test_bursts_in_one_of_two_leads_are_no_beats(monkeypatch):
+    signal, true, at = two_leads_with_artefacts()
+    assert missed_and_false(find_beats(signal, 250.0), true, 250.0) == (0, 0)
+    monkeypatch.setattr(beats, "ABOUT", 10_000)  # with so few beats nothing is compared
+    assert missed_and_false(find_beats(signal, 250.0), true, 250.0)[1] > len(at) // 2
+
+
+@pytest.mark.parametrize(("height", "kept"), [(1.0, True), (-1.0, True), (0.15, False)])
+def test_rare_beats_are_beats_where_they_are_strong(height, kept):
+    """Three of an odd shape, each between two others, in three leads; faint ones count as artefacts."""
+    signal, true = heart(60, seconds=120.0)
+    extra = (true[[30, 60, 90]] + true[[31, 61, 91]]) // 2
+    for centre in extra:
+        signal[:, centre - 25 : centre + 25] += height * np.sin(np.arange(50) / 5)
+    assert len(beats._pick(beats._slopes(signal, 500.0)[0], 100.0)) == len(true) + 3  # all stand out enough
+    found = find_beats(signal, 500.0)
+    assert missed_and_false(found, np.sort(np.concatenate([true, extra])) if kept else true, 500.0) == (0, 0)
+
+
+def test_faint_beats_are_beats_where_they_would_be_missed():
+    signal, true = heart(60, seconds=120.0)
+    for centre in true[[30, 60, 90]]:
+        signal[:, centre - 30 : centre + 30] *= 0.0
+        signal[:, centre - 25 : centre + 25] += 0.15 * np.sin(np.arange(50) / 5)
+    assert missed_and_false(find_beats(signal, 500.0), true, 500.0) == (0, 0)
+
+
+def test_p_waves_are_no_beats():
+    """Nearly half as high as the QRS, and twice as wide, in one lead."""
+    signal, true = heart(60, seconds=120.0)
+    for centre in true[1:-1] - 100:
+        signal[0, centre - 20 : centre + 20] += 0.45 * (1 - np.abs(np.arange(-20, 20)) / 20)
+    assert len(beats._pick(beats._slopes(signal[:1], 500.0)[0], 100.0)) > 1.9 * len(true)
+    assert missed_and_false(find_beats(signal[:1], 500.0), true, 500.0) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("energy", "apart_s", "beside"),
+    [
+        ([[0.6], [1.0]], 0.2, [True, False]),
+        ([[0.8], [1.0]], 0.2, [False, False]),
+        ([[0.6], [1.0]], 0.3, [False, False]),
+        ([[1.0], [0.4]], 0.3, [False, True]),
+        ([[1.0], [0.6]], 0.3, [False, False]),
+        ([[1.0], [0.4]], 0.4, [False, False]),
+        ([[0.6, 0.6], [1.0, 1.0]], 0.2, [True, False]),
+        ([[0.6, 2.0], [1.0, 1.0]], 0.2, [False, False]),  # an artefact in one of two leads
+        ([[0.6, 0.6, 2.0], [1.0, 1.0, 1.0]], 0.2, [True, False]),
+        ([[0.0, 0.0], [0.0, 0.0]], 0.2, [False, False]),
+    ],
+)
+def test_what_is_faint_beside_a_beat(energy, apart_s, beside):
+    assert beats._beside_stronger(np.array(energy), np.array([1.0, 1.0 + apart_s])).tolist() == beside
+
+
+def test_fewer_beats_than_tell_anything_all_stay(monkeypatch):
+    """Ten seconds, whatever the rate."""
+    monkeypatch.setattr(beats, "_without_faint_ones", lambda signal, fs_hz, found: found[:0])
+    for rate_bpm, seconds in ((60, 10.0), (350, 10.0), (60, 60.0)):
+        assert len(find_beats(heart(rate_bpm, seconds=seconds)[0], 500.0)) > 0
+    assert len(find_beats(heart(60, seconds=70.0)[0], 500.0)) == 0
+
+
 @pytest.mark.parametrize("kind", ["nothing", "white", "brown", "hum", "short"])
 def test_no_beats_where_there_are_none(kind):
     rng = np.random.default_rng(1)
