@@ -14,7 +14,9 @@
 # make waves       trains the delineator on LUDB into runs/waves (six minutes)
 # make delineation its errors against LUDB's hand-drawn waves, beside NeuroKit2's (set up in an environment of its own)
 # make beats-found how well beats are found, beside sleepecg (set up in an environment of its own) and wfdb's xqrs (minutes)
+# make beats       every shipped model of heartbeats on recordings that taught nothing, into results/output.csv
 # make export     writes the bundle's networks as an ONNX graph (BUNDLE=checkpoints/mi/hybrid)
+# make track      sets up what `--track` of a training needs
 # make scale      sets up what scale/ needs
 # make reproduce  from the unpacked recordings to the whole report: trains into runs/mi, then reports on it
 
@@ -26,7 +28,7 @@ BIN := $(VENV)/bin
 SIDE_BY_SIDE := -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: run web test test-slow lint train figures report evidence quality reproduce ablations bench export scale clean
-.PHONY: elsewhere trees waves delineation beats-found
+.PHONY: elsewhere trees waves delineation beats beats-found track
 
 run: $(VENV)/.run
 	$(BIN)/python inference.py public_data
@@ -75,6 +77,11 @@ beats-found: $(VENV)/.run $(VENV)/.beats
 	$(VENV)/beats/bin/python -m tasks.beats.found sleepecg --out results/sleepecg.npz
 	$(BIN)/python -m tasks.beats.found --beside results/sleepecg.npz
 
+beats: $(VENV)/.run
+	$(BIN)/python -m tasks.beats.scoreboard $(ARGS)
+
+track: $(VENV)/.track
+
 quality: $(VENV)/.run
 	$(BIN)/python -m benchmarks.quality
 	$(BIN)/python -m benchmarks.robustness
@@ -109,6 +116,10 @@ $(VENV)/.run: requirements.txt
 
 $(VENV)/.scale: $(VENV)/.run requirements-scale.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-scale.txt
+	touch $@
+
+$(VENV)/.track: $(VENV)/.run requirements-track.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-track.txt
 	touch $@
 
 $(VENV)/.export: $(VENV)/.run requirements-export.txt
