@@ -10,7 +10,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,13 @@ from cardiac.errors import BundleError, ConfigError, first_line
 from cardiac.files import replace_file
 from cardiac.records import Record
 from cardiac.trees import Trees
+from tasks.beats.classifier import CHUNK, PREFER, Classifier
 from tasks.beats.labels import CLASSES
 from tasks.beats.row_recipe import WIDTH, rows_at
 
 SHIPPED = ROOT / "checkpoints" / "beats" / "rows"
 CARD, FORMAT, SEAL = "rows.json", 1, "card_sha256"
-PREFER = ("f1", "recall")
 QRS, BEHIND, STEPS = 42, 31, 48  # samples: of the beat itself; from where on the next one is looked for; of a whole row
-CHUNK = 20_000  # rows
 N_FEATURES = 75 + (QRS - 1) + STEPS + 14
 
 
@@ -59,48 +58,22 @@ def _features(rows: np.ndarray) -> np.ndarray:
     beat = [own[:, :30].argmax(1), own[:, :40].argmin(1), early.mean(1), early.std(1), np.abs(slopes).max(1)]
     behind = np.where(within, own, -1)[:, BEHIND:]
     at = behind.argmax(axis=1) + BEHIND
-    spread = np.nanpercentile(np.where(within, own, np.nan), [10, 25, 50, 75, 90], axis=0 + 1)
-    single = [length[:, 0], *beat, at, at / length[:, 0], behind.max(axis=1), *spread]
+    spread = np.nanpercentile(np.where(within, own, np.nan), [10, 25, 50, 75, 90], axis=1).T
+    single = [length[:, 0], *beat, at, at / length[:, 0], behind.max(axis=1), *spread.T]
     return np.concatenate([pairs, slopes, stretched, np.column_stack(single)], axis=1).astype(np.float32)
 
 
 @dataclass(frozen=True)
-class RowClassifier:
-    """Which of CLASSES each row is.
-
-    trees : whose sums are a logit of each class against the others.  offsets : of each operating point what is added to
-    the logarithms of the probabilities before the largest decides, (5,).  prefer : the operating point.
-    """
-
-    trees: Trees
-    offsets: Mapping[str, np.ndarray]
-    prefer: str = "f1"
-    sha256: str = ""
-    card: Mapping[str, Any] = field(default_factory=dict, compare=False)
+class RowClassifier(Classifier):
+    """A Classifier whose trees ask for `row_features`; everything else is as there."""
 
     def of_rows(self, rows: np.ndarray) -> np.ndarray:
         """Probabilities of CLASSES, (n, 5). rows : (n, WIDTH)."""
-        parts = [self.trees(each) for each in np.array_split(row_features(rows), max(1, len(rows) // CHUNK))]
-        return to_probabilities(np.concatenate(parts))
+        return self.of_features(row_features(rows))
 
     def __call__(self, record: Record, positions: np.ndarray) -> np.ndarray:
         """Probabilities of CLASSES, (n, 5), of the rows at beats. positions : samples of the recording, in order."""
         return self.of_rows(rows_at(record, positions))
-
-    def decide(self, probabilities: np.ndarray) -> np.ndarray:
-        """Which of CLASSES by the operating point, int (n,). probabilities : (n, 5)."""
-        return decide(probabilities, self.offsets[self.prefer])
-
-
-def to_probabilities(logits: np.ndarray) -> np.ndarray:
-    """Of each class against the others to shares of one, (n, 5)."""
-    each = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
-    return each / each.sum(axis=1, keepdims=True)
-
-
-def decide(probabilities: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """The class whose logarithm and offset are largest together, int (n,). (n, 5), (5,)."""
-    return (np.log(np.maximum(probabilities, 1e-12)) + offsets).argmax(axis=1)
 
 
 def load_row_classifier(folder: str | Path = SHIPPED, prefer: str = "f1") -> RowClassifier:

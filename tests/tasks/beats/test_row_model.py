@@ -12,7 +12,7 @@ from tasks.beats import train_rows
 from tasks.beats.annotations import read_annotations
 from tasks.beats.labels import CLASSES
 from tasks.beats.row_files import read_rows
-from tasks.beats.row_model import N_FEATURES, decide, load_row_classifier, row_features
+from tasks.beats.row_model import N_FEATURES, load_row_classifier, row_features
 from tasks.beats.row_recipe import WIDTH
 from tasks.beats.rows import main, make_rows, predict_rows
 
@@ -152,16 +152,23 @@ def test_features_know_no_scale_and_no_level():
     assert row_features(np.zeros((0, WIDTH))).shape == (0, N_FEATURES)
 
 
-def test_folds_are_of_whole_records_and_offsets_move_the_decision():
-    records = [train_rows.Taught(str(n), (np.zeros((n, 1)),) * 2, (np.ones(n, int),) * 2) for n in range(1, 12)]
-    folds = train_rows.draw_folds(records)
-    assert sorted(folds) == sorted(np.arange(11) % train_rows.N_FOLDS)
-    assert len(set(folds[-5:])) == 5  # those with most S
-    probabilities = np.array([[0.6, 0, 0.4, 0, 0]] * 5 + [[0.9, 0, 0.1, 0, 0]] * 5)
-    truth = np.repeat([V, N], 5)
-    assert decide(probabilities, np.zeros(5)).tolist() == [N] * 10
-    offsets = train_rows.choose_offsets(probabilities, truth)["f1"]
-    assert decide(probabilities, offsets).tolist() == truth.tolist()
+def test_no_record_is_told_by_trees_that_saw_it(monkeypatch):
+    saw = []
+
+    def fit(records):
+        names = {each.record_id for each in records}
+        saw.append(names)
+        index = float(len(saw) - 1)
+        return lambda form: np.full((len(form), 5), index)
+
+    records = [train_rows.TaughtRows(str(n), (np.zeros((n, 1)),) * 2, (np.full(n, n % 2),) * 2) for n in range(1, 12)]
+    monkeypatch.setattr(train_rows, "fit", fit)
+    monkeypatch.setattr(train_rows, "say", lambda trees, record: tuple(trees(form) for form in record.forms))
+    told = train_rows.out_of_fold(records)
+    assert len(saw) == train_rows.N_FOLDS
+    for record, (probabilities, _) in zip(records, told, strict=True):
+        assert len(probabilities) == len(record.classes)
+        assert record.record_id not in saw[int(probabilities[0, 0])]
 
 
 def test_a_training_overwrites_no_bundle(bundle, database):
