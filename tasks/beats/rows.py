@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bundles import ROOT
 from cardiac.errors import ConfigError, DatasetError
 from cardiac.files import open_folder, rows_file
 from cardiac.records import read_record
 from tasks.beats.annotations import read_annotations
+from tasks.beats.examples import find_data
 from tasks.beats.labels import CLASSES
 from tasks.beats.row_files import read_rows, write_rows
 from tasks.beats.row_model import PREFER, SHIPPED, load_row_classifier
@@ -81,7 +81,7 @@ def _predict(source: Path, out: Path | None, bundle: Path, prefer: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=ROOT / "data" / "mitdb", help="folder of the MIT-BIH database")
+    parser.add_argument("--data", type=Path, help="the MIT-BIH database's folder; else $ECG_DATA/mitdb, data/mitdb")
     parser.add_argument("--records", nargs="+", default=[], metavar="NAME", help="recordings that rows are made of")
     parser.add_argument(
         "--peaks", choices=[*PEAKS], default="paper", help="where rows begin: R by the paper, or annotated"
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.out is not None:
             open_folder(options.out.parent)
         if options.records:
-            make_rows(options.data, options.records, options.out, options.peaks)
+            make_rows(find_data(options.data), options.records, options.out, options.peaks)
         else:
             _predict(options.predict, options.out, options.bundle, options.prefer)
         return 0

@@ -24,6 +24,7 @@ from cardiac.files import open_folder, rows_file
 from cardiac.records import Record, read_record
 from tasks.beats.annotations import read_annotations
 from tasks.beats.ec57 import WINDOW_S, class_scores, macro_f1, outside
+from tasks.beats.examples import find_data
 from tasks.beats.labels import CLASSES, DS1, DS2, PACED
 from utils import run_command
 
@@ -206,7 +207,7 @@ def _print_scores(counts: dict[str, np.ndarray]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=ROOT / "data" / "mitdb", help="folder of the MIT-BIH database")
+    parser.add_argument("--data", type=Path, help="the MIT-BIH database's folder; else $ECG_DATA/mitdb, data/mitdb")
     parser.add_argument("--records", nargs="+", default=list(DS2), metavar="NAME", help="instead of DS2")
     parser.add_argument("--models", type=Path, default=MODELS, help="the folder whose folders are models")
     parser.add_argument("--out", type=Path, default=OUT)
@@ -217,13 +218,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if paced:
             raise DatasetError(f"{paced[0]} is paced, and EC 57 leaves it out: leave it out of --records")
         print(part_of(options.records))
-        counts = count(find_models(options.models), options.data, options.records)
+        counts = count(find_models(options.models), find_data(options.data), options.records)
         write_scores(counts, options.out, taught=bool({*options.records} & {*DS1}))
         _print_scores(counts)
         print(options.out)
         return 0
 
-    return run_command(command, written_to="--out")
+    return run_command(command, bad_data=1, written_to="--out")
 
 
 if __name__ == "__main__":

@@ -17,16 +17,16 @@ import numpy as np
 from tqdm import tqdm
 
 from bundles import ROOT
-from cardiac.errors import ConfigError, DatasetError
+from cardiac.errors import ConfigError
 from cardiac.files import open_folder
 from cardiac.records import read_record
 from cardiac.trees import Trees
-from learning.run_folder import code_revision
 from learning.tracking import add_track_argument, tracked
 from learning.trees import fit_trees
 from tasks.beats.annotations import read_annotations
 from tasks.beats.classifier import decide
 from tasks.beats.ec57 import class_scores, macro_f1
+from tasks.beats.examples import find_data
 from tasks.beats.labels import CLASSES, DS1
 from tasks.beats.row_model import CARD, row_features, save_row_classifier
 from tasks.beats.row_recipe import Rows, annotated_rows, paper_rows
@@ -125,7 +125,6 @@ def train(folder: Path, record_ids: Sequence[str], out: Path, track: str | None 
             "settings": SETTINGS | {"one_normal_of": ONE_NORMAL_OF},
             "out_of_fold": figures,
             "n_rows": {form: sum(len(each.truths[index]) for each in records) for index, form in enumerate(FORMS)},
-            "code": code_revision(ROOT),
         }
         save_row_classifier(out, fit(records), offsets, training)
     return figures
@@ -148,19 +147,17 @@ def figures_of(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=ROOT / "data" / "mitdb", help="folder of the MIT-BIH database")
+    parser.add_argument("--data", type=Path, help="the MIT-BIH database's folder; else $ECG_DATA/mitdb, data/mitdb")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "beats_rows")
     add_track_argument(parser)
     options = parser.parse_args(arguments)
 
     def command() -> int:
-        if not options.data.is_dir():
-            raise DatasetError(f"{options.data}: there is no such folder: give the MIT-BIH database's with --data")
-        for name, scores in train(options.data, DS1, options.out, options.track).items():
+        for name, scores in train(find_data(options.data), DS1, options.out, options.track).items():
             print(f"{name:20}" + "  ".join(f"{label} {value:.3f}" for label, value in scores.items()))
         return 0
 
-    return run_command(command, written_to="--out")
+    return run_command(command, bad_data=1, written_to="--out")
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ def test_what_the_parts_are_called():
 )
 def test_what_cannot_be_scored_is_one_sentence(arguments, message, database, models, tmp_path, capsys):
     given = ["--data", str(database), "--models", str(models), "--out", str(tmp_path / "output.csv"), *arguments]
-    assert main(given) == 2
+    assert main(given) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "output.csv").exists()
 
@@ -157,3 +157,11 @@ def test_make_says_the_same_command(root):
     lines = [each.stdout.strip().splitlines()[-1] for each in told]
     assert lines[0].endswith("python -m tasks.beats.scoreboard --out /nowhere.csv")
     assert lines[0] == next(line for line in reversed(told[1].stdout.splitlines()) if "scoreboard" in line)
+
+
+def test_the_shipped_models_are_found_and_small(database):
+    shipped = find_models()
+    assert {"rows", "trees"} <= {*shipped}
+    assert sum(each.stat().st_size for each in scoreboard.MODELS.rglob("*") if each.is_file()) < 5e6
+    few = {name: shipped[name] for name in ("rows", "trees")}
+    assert {name: own.sum() for name, own in count(few, database, ["100"]).items()} == {"rows": 8, "trees": 8}
