@@ -171,6 +171,16 @@ def test_no_record_is_told_by_trees_that_saw_it(monkeypatch):
         assert record.record_id not in saw[int(probabilities[0, 0])]
 
 
+def test_a_split_that_leaks_deals_every_annotated_beat_once(monkeypatch):
+    truth = np.array([0, 1, 2, 2] * 10)
+    records = [train_rows.TaughtRows(str(n), (truth[:, None].astype(float),) * 2, (truth,) * 2) for n in range(3)]
+    n_learnt = []
+    monkeypatch.setattr(train_rows, "fit", lambda some: n_learnt.append(sum(len(each.classes) for each in some)))
+    monkeypatch.setattr(train_rows, "say", lambda _, record: (np.eye(5)[record.forms[0][:, 0].astype(int)],))
+    assert train_rows.leaking(records) == {"N": 1, "S": 1, "V": 1, "macro": 1}
+    assert sum(120 - each for each in n_learnt) == 120
+
+
 def test_a_training_overwrites_no_bundle(bundle, database):
     with pytest.raises(ConfigError, match="holds a finished bundle"):
         train_rows.train(database, ["101"], bundle)
