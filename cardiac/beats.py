@@ -29,6 +29,7 @@ MISSED_RATIO = 1.66  # of the middle interval: longer, and a beat is looked for 
 LEAST_RATIO, BACKGROUND_PERCENTILE = 4.0, 25.0
 LEAD_RATIO = 3.45  # of 98th percentile to median of what Gaussian noise gives
 QUIET_MV = 0.01  # slopes under this are no QRS
+CHECKED_RATIO = 1.4  # the same where what is found so is compared with the beats about it
 CHUNK_S = 60.0
 LOCATE_S = 0.06  # the peak is looked for so far to either side
 LOCATED_TOGETHER = 256
@@ -185,7 +186,7 @@ def _without_t_waves(peaks: list[int], slopes: np.ndarray, working_hz: float) ->
 
 def _second_look(peaks: list[int], candidates: np.ndarray, working_hz: float) -> list[int]:
     """Lower peaks too, where the interval is much longer than the middle one."""
-    longest = MISSED_RATIO * float(median(np.diff(peaks)))
+    longest = (CHECKED_RATIO if len(peaks) > 2 * ABOUT else MISSED_RATIO) * float(median(np.diff(peaks)))
     picked = list(peaks)
     for before, after in itertools.pairwise(peaks):
         if after - before > longest:

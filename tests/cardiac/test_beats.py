@@ -107,6 +107,19 @@ def test_faint_beats_are_beats_where_they_would_be_missed():
     assert missed_and_false(find_beats(signal, 500.0), true, 500.0) == (0, 0)
 
 
+@pytest.mark.parametrize(("n_beats", "found_too"), [(40, False), (120, True)])
+def test_early_faint_beats_are_found_where_there_are_many_to_compare_with(n_beats, found_too):
+    intervals = np.ones(n_beats)
+    intervals[[10, 11, 20, 21, 30, 31]] = 0.75
+    true = np.round(500 * np.cumsum(intervals)).astype(int)
+    times = np.arange(true[-1] + 500)
+    signal = np.random.default_rng(0).normal(0, 0.01, (2, len(times)))
+    for place, centre in enumerate(true):
+        signal += (0.32 if place in (10, 20, 30) else 1.0) * np.clip(1 - np.abs(times - centre) / 10, 0, None)
+    expected = true if found_too else np.delete(true, [10, 20, 30])
+    assert missed_and_false(find_beats(signal, 500.0), expected, 500.0) == (0, 0)
+
+
 def test_p_waves_are_no_beats():
     """Nearly half as high as the QRS, and twice as wide, in one lead."""
     signal, true = heart(60, seconds=120.0)
