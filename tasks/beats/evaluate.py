@@ -82,7 +82,7 @@ def tables(scored: Sequence[Scored], apart: str = APART) -> list[str]:
     """The lines of all tables, Markdown."""
     lines = figures_table(scored, f"all {len(scored)} records")
     rest = [each for each in scored if each.record_id != apart]
-    if len(rest) < len(scored):
+    if 0 < len(rest) < len(scored):
         lines += ["", *figures_table(rest, f"without {apart}")]
     for positions in POSITIONS:
         lines += ["", *records_table(scored, (positions, FORMS[BOTH], "f1"))]

@@ -5,6 +5,7 @@ lead has all of them too.
 """
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from cardiac.records import Record
 from tasks.beats.reference import QRS, Groups, group_beats
@@ -13,11 +14,13 @@ from tasks.beats.shapes import BEFORE, SPEC, cut_stretches
 
 P_WAVE = slice(BEFORE - 31, BEFORE - 8)  # 248 to 64 ms before a beat's position
 T_WAVE = slice(BEFORE + 18, BEFORE + 58)
+AROUND = 21  # beats: where none of them has its P wave there is none to be missed
 LEAST_MV = 0.02  # less is no wave to be compared with
 
 OF_LEAD = (
     "qrs_like", "qrs_apart", "height", "area", "width", "width_ratio", "spread", "spread_ratio", "upward", "downward",
     "like_largest", "t_like", "t_size", "p_like", "p_size", "p_apart", "p_own", "before_level",
+    "p_like_around", "p_like_beside",
 )  # fmt: skip
 OF_BEAT = (
     "apart_normal", "apart_previous", "apart_next", "previous_apart_normal", "next_apart_normal", "fused", "between_left",
@@ -63,6 +66,8 @@ def _of_lead(beats: np.ndarray, groups: Groups, lead: int, relative_rr: np.ndarr
     p, t = _level(beats[:, P_WAVE]), _level(beats[:, T_WAVE])
     own_t = _level(normal[None, T_WAVE])[0]
     p_size = max(_rms(p_wave), LEAST_MV / 4)
+    p_like = _likeness(p, p_wave)
+    around = median_filter(p_like, AROUND, mode="nearest")
     columns = (
         _likeness(qrs, own),
         _rms(qrs - own) / max(_rms(own), LEAST_MV),
@@ -77,11 +82,13 @@ def _of_lead(beats: np.ndarray, groups: Groups, lead: int, relative_rr: np.ndarr
         _likeness(qrs, largest[QRS]),
         _likeness(t, own_t),
         (_rms(t) / max(_rms(own_t), LEAST_MV)).clip(0, 10),
-        _likeness(p, p_wave),
+        p_like,
         (p @ p_wave / (p_wave @ p_wave + 1e-6)).clip(-10, 10),
         (_rms(p - p_wave) / p_size).clip(0, 20),
         (_rms(p) / size).clip(0, 5),
         (beats[:, P_WAVE].mean(axis=1) - normal[P_WAVE].mean()) / size,
+        around,
+        p_like - around,
     )
     return np.stack(columns, axis=1)
 
@@ -89,7 +96,7 @@ def _of_lead(beats: np.ndarray, groups: Groups, lead: int, relative_rr: np.ndarr
 def _p_template(beats: np.ndarray, groups: Groups, relative_rr: np.ndarray) -> np.ndarray:
     """The mean of what precedes normal beats after a long interval, without its level and slope, (width of P_WAVE,)."""
     own = groups.group == groups.normal
-    long_enough = own & (relative_rr >= np.percentile(relative_rr[own], 40))
+    long_enough = own & (relative_rr >= np.percentile(relative_rr[own], 80))
     return _level(np.median(beats[long_enough][:, P_WAVE], axis=0)[None])[0]
 
 

@@ -7,12 +7,14 @@ RR_RANGE_S = (0.15, 3.0)  # beyond it an interval counts as the limit: a gap say
 USUAL_RR_S = 0.8  # where a single beat has none
 WIDE, NARROW = 50, 10  # beats of the surroundings
 REGULAR = 0.08  # of the local median: so near an interval counts as regular
+LONG = 90  # percentile: the normal beats' intervals even where four of five beats are early
+ALIKE = 0.05  # so near each other two intervals count as equally long
 
 RHYTHM = (
     "rr_before", "rr_after", "before_to_earlier", "before_to_previous", "after_to_before", "after_to_next",
     "before_to_mean10", "before_to_mean50", "before_to_median11", "after_to_median11", "before_to_mean", "before_to_upper",
     "after_to_upper", "around_to_upper", "before_rank", "rr_upper", "mean10_to_upper", "upper_to_median", "irregular10",
-    "irregular50", "regular_share50", "steps50",
+    "irregular50", "regular_share50", "steps50", "own_common50", "common50", "before_to_long",
 )  # fmt: skip
 
 
@@ -35,6 +37,7 @@ def rhythm_features(rr: np.ndarray) -> np.ndarray:
     steps = np.abs(after - before)
     spread10, spread50 = (uniform_filter1d(np.abs(before - local), size, mode="nearest") for size in (NARROW, WIDE))
     regular = uniform_filter1d((np.abs(before - local) < REGULAR).astype(float), WIDE, mode="nearest")
+    common = _common(before)
     rank = np.searchsorted(np.sort(before), before) / len(before)
     columns = (
         before,
@@ -59,6 +62,9 @@ def rhythm_features(rr: np.ndarray) -> np.ndarray:
         spread50,
         regular,
         median_filter(steps, WIDE + 1, mode="nearest"),
+        common,
+        uniform_filter1d(common, WIDE, mode="nearest"),
+        before - np.log(np.percentile(rr, LONG)),
     )
     return np.stack(columns, axis=1)
 
@@ -66,3 +72,18 @@ def rhythm_features(rr: np.ndarray) -> np.ndarray:
 def _shifted(values: np.ndarray, by: int) -> np.ndarray:
     """The value so many beats earlier (later where below 0); at the end the end's."""
     return values[np.clip(np.arange(len(values)) - by, 0, len(values) - 1)]
+
+
+def _common(before: np.ndarray) -> np.ndarray:
+    """Of the intervals around each one the share that is about as long, (n,): low for an early beat, and for all in fibrillation.
+
+    Bigeminy and runs have few lengths of intervals, each of them common; fibrillation has none that is.
+    """
+    alike, asked = np.zeros(len(before)), np.zeros(len(before))
+    for lag in range(1, min(WIDE // 2, len(before) - 1) + 1):
+        same = np.abs(before[lag:] - before[:-lag]) < ALIKE
+        alike[lag:] += same
+        alike[:-lag] += same
+        asked[lag:] += 1
+        asked[:-lag] += 1
+    return alike / np.maximum(asked, 1)

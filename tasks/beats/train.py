@@ -104,12 +104,13 @@ def _table(told: Mapping[str, np.ndarray], classes: np.ndarray, offsets: Mapping
     lines = ["| leads | prefers | " + " | ".join(f"F1 {name}" for name in CLASSES[:4]) + " |", "|---" * 6 + "|"]
     for form, probabilities in told.items():
         for name, each in offsets.items():
-            scores = class_scores(_counts(classes, decide(probabilities, each)))
+            scores = class_scores(count_decisions(classes, decide(probabilities, each)))
             lines.append(f"| {form} | {name} | " + " | ".join(f"{scores[own].f1:.3f}" for own in CLASSES[:4]) + " |")
     return lines
 
 
-def _counts(classes: np.ndarray, decided: np.ndarray) -> np.ndarray:
+def count_decisions(classes: np.ndarray, decided: np.ndarray) -> np.ndarray:
+    """How often each class (rows) was decided as which (columns), int (6, 6), as `ec57.confusion` has it."""
     counts = np.zeros((NONE + 1, NONE + 1), int)
     np.add.at(counts, (classes, decided), 1)
     return counts

@@ -11,6 +11,7 @@ from tasks.beats.classifier import decide, to_probabilities
 from tasks.beats.examples import BOTH, Taught
 from tasks.beats.labels import CLASSES
 
+LEAST_BEATS, USUAL_BEATS = 10, 50  # of a class in a record, where records are balanced
 OFFSETS = np.arange(-2.5, 2.51, 0.25)
 CHOSEN = (CLASSES.index("S"), CLASSES.index("V"))  # F and Q stand in too few records for an offset to be chosen
 BETA = {"f1": 1.0, "recall": 2.0}
@@ -37,13 +38,21 @@ def examples(records: Sequence[Taught], settings: Mapping[str, Any]) -> tuple[np
     for record in records:
         normal = record.classes == CLASSES.index("N")
         rows = np.concatenate([np.flatnonzero(normal)[:: settings["one_normal_of"]], np.flatnonzero(~normal)])
-        weights = np.where(normal[rows], float(settings["one_normal_of"]), 1.0)
+        weights = _weights(record.classes, settings)[rows]
         for form, features in enumerate(record.forms):
             share = 1.0 if form == BOTH else settings["one_lead_weight"]
             if share:
                 parts.append((features[rows], record.classes[rows], weights * share))
     features, classes, weights = (np.concatenate(each) for each in zip(*parts, strict=True))
     return features, classes, weights * class_weights(settings)[classes]
+
+
+def _weights(classes: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+    """How much each beat of a record counts, (n,): of a class other than N the less, the more of it the record has."""
+    counts = np.maximum(np.bincount(classes, minlength=len(CLASSES)), LEAST_BEATS)
+    weights = (USUAL_BEATS / counts) ** settings["record_balance"]
+    weights[CLASSES.index("N")] = settings["one_normal_of"]
+    return weights[classes]
 
 
 def class_weights(settings: Mapping[str, Any]) -> np.ndarray:

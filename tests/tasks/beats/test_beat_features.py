@@ -3,26 +3,11 @@
 import numpy as np
 import pytest
 
-from cardiac.records import Record
 from tasks.beats.features import FEATURES, beat_features
+from tests.tasks.beats.made_up_hearts import made_up
 
 FS_HZ = 250.0
 COLUMN = {name: index for index, name in enumerate(FEATURES)}
-
-
-def made_up(times_s, wide=(), premature=(), n_leads=2, fs_hz=FS_HZ, seed=0):
-    """A Record with a P wave and a narrow QRS at each time; without P where premature, wide and turned over where wide."""
-    n = round((max(times_s, default=0) + 2) * fs_hz)
-    t = np.arange(n) / fs_hz
-    signal = np.random.default_rng(seed).normal(0, 0.01, (n_leads, n))
-    for index, time in enumerate(times_s):
-        sign, width = (-1.4, 0.045) if index in wide else (1.0, 0.015)
-        wave = sign * np.exp(-0.5 * ((t - time) / width) ** 2) + 0.2 * np.exp(-0.5 * ((t - time - 0.3) / 0.05) ** 2)
-        if index not in wide and index not in premature:
-            wave += 0.15 * np.exp(-0.5 * ((t - time + 0.16) / 0.02) ** 2)
-        signal += wave * np.linspace(1, 0.6, n_leads)[:, None]
-    record = Record("made-up", signal.astype(np.float32), fs_hz, leads=("MLII", "V1", "V5")[:n_leads])
-    return record, np.round(np.array(times_s) * fs_hz).astype(int)
 
 
 REGULAR = (1 + 0.8 * np.arange(60)).tolist()
