@@ -9,7 +9,7 @@ from scipy.ndimage import median_filter
 
 from cardiac.records import Record
 from tasks.beats.reference import QRS, Groups, group_beats
-from tasks.beats.rhythm import RHYTHM, intervals, rhythm_features
+from tasks.beats.rhythm import LONG, RHYTHM, intervals, rhythm_features
 from tasks.beats.shapes import BEFORE, SPEC, cut_stretches
 
 P_WAVE = slice(BEFORE - 31, BEFORE - 8)  # 248 to 64 ms before a beat's position
@@ -48,7 +48,7 @@ def stretch_features(beats: np.ndarray, rr: np.ndarray) -> np.ndarray:
 
     beats : float32 (n > 0, n_leads, width), as `shapes.cut_beats` gives them.  rr : as `rhythm.intervals`, (n + 1,).
     """
-    relative = rr[:-1] / np.percentile(rr, 75)
+    relative = rr[:-1] / np.percentile(rr, LONG)
     groups = group_beats(beats, relative)
     of_leads = np.stack([_of_lead(beats[:, lead], groups, lead, relative) for lead in range(beats.shape[1])])
     columns = [rhythm_features(rr), of_leads.min(axis=0), of_leads.max(axis=0), _of_beat(beats, groups, relative)]

@@ -10,6 +10,7 @@ QRS = slice(BEFORE - 12, BEFORE + 15)  # 96 ms before a beat's position to 120 m
 MOST_GROUPS = 12
 ALIKE = 0.2  # of the energy of the group's mean may be in the difference to it
 CANDIDATES = 256  # beats of which one is taken as the first of a group
+LONG_ENOUGH = 0.85  # of the long intervals: from here on size alone decides between groups
 LEAST_SHARE = 0.05  # of the stretch's beats are needed to be the normal group
 
 
@@ -31,7 +32,7 @@ def group_beats(beats: np.ndarray, relative_rr: np.ndarray) -> Groups:
     """Groups of beats whose QRS are alike, and the normal one among them.
 
     beats : float32 (n > 0, n_leads, width).  relative_rr : of each beat the interval before it, of the recording's long
-    ones (1: as long as its upper quartile); (n,).
+    ones (1: as long as those that nine of ten do not exceed); (n,).
     """
     scale = np.maximum(np.sqrt(np.median((beats[:, :, QRS] ** 2).mean(axis=2), axis=0)), 0.02)
     shapes = (beats[:, :, QRS] / scale[:, None]).reshape(len(beats), -1)
@@ -81,6 +82,6 @@ def _normal(group: np.ndarray, sizes: np.ndarray, relative_rr: np.ndarray) -> in
         if size < LEAST_SHARE * len(group):
             scores.append(-np.inf)
             continue
-        rr = np.clip(relative_rr[group == each], 0.3, 1.2)
+        rr = np.clip(relative_rr[group == each], 0.3, LONG_ENOUGH)
         scores.append(float(np.median(rr)) + 0.15 * np.log(size / len(group)))
     return int(np.argmax(scores)) if np.isfinite(scores).any() else 0

@@ -1,7 +1,7 @@
 """Intervals between beats as numbers for each: against its neighbours, its surroundings and the recording's long ones."""
 
 import numpy as np
-from scipy.ndimage import median_filter, uniform_filter1d
+from scipy.ndimage import median_filter, percentile_filter, uniform_filter1d
 
 RR_RANGE_S = (0.15, 3.0)  # beyond it an interval counts as the limit: a gap says no more than a pause
 USUAL_RR_S = 0.8  # where a single beat has none
@@ -15,6 +15,7 @@ RHYTHM = (
     "before_to_mean10", "before_to_mean50", "before_to_median11", "after_to_median11", "before_to_mean", "before_to_upper",
     "after_to_upper", "around_to_upper", "before_rank", "rr_upper", "mean10_to_upper", "upper_to_median", "irregular10",
     "irregular50", "regular_share50", "steps50", "own_common50", "common50", "before_to_long",
+    "before_to_long20", "before_to_long50",
 )  # fmt: skip
 
 
@@ -65,6 +66,8 @@ def rhythm_features(rr: np.ndarray) -> np.ndarray:
         common,
         uniform_filter1d(common, WIDE, mode="nearest"),
         before - np.log(np.percentile(rr, LONG)),
+        before - percentile_filter(before, LONG, 21, mode="nearest"),
+        before - percentile_filter(before, LONG, WIDE + 1, mode="nearest"),
     )
     return np.stack(columns, axis=1)
 

@@ -30,7 +30,7 @@ TREATMENTS = {
         "trees.weights=[1.0, 6.9, 3.5, 10.5, 10.5]",
     ],
     "N sampled, one of 12, at weight 1": ["trees.one_normal_of=12", "trees.weights=[0.083, 1.0, 1.0, 1.0, 1.0]"],
-    "both leads alone teach": ["trees.one_lead_weight=0.0"],
+    "only recordings of both leads teach": ["trees.one_lead_weight=0.0"],
 }
 
 

@@ -53,3 +53,15 @@ def test_settings_that_cannot_be_are_named():
     features, truth = records()
     with pytest.raises(ConfigError, match="trees cannot be trained"):
         fit_trees(features, [(np.arange(400), truth)], [{**SETTINGS, "n_leaves": 1}])
+
+
+def test_rows_of_more_weight_decide_where_rows_disagree():
+    features = np.repeat([[0.0], [1.0]], 200, axis=0)
+    truth = np.tile([True, False], 200)
+    heavy = np.where(truth == (features[:, 0] > 0), 5.0, 1.0)
+    rows = [(np.arange(400), truth)]
+    alike, weighted = (
+        fit_trees(features, rows, [SETTINGS], weights=each)([[0.0], [1.0]])[:, 0] for each in (None, [heavy])
+    )
+    assert np.abs(alike).max() < 0.1
+    assert weighted[0] < -0.5 and weighted[1] > 0.5

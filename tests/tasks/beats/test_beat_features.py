@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.beats.features import FEATURES, beat_features
+from tasks.beats.rhythm import RHYTHM, rhythm_features
 from tests.tasks.beats.made_up_hearts import made_up
 
 FS_HZ = 250.0
@@ -67,3 +68,36 @@ def test_the_rate_changes_little(fs_hz):
     names = ["before_to_upper", "apart_normal", "width_most", "height_most"]
     columns = [COLUMN[name] for name in names]
     np.testing.assert_allclose(one[:, columns], other[:, columns], atol=0.15)
+
+
+def test_a_run_of_early_beats_is_short_beside_what_is_around_it():
+    """Twelve regular early beats in a row: within the run their intervals are like each other."""
+    times, time = [], 1.0
+    for index in range(100):
+        times.append(time)
+        time += 0.4 if 40 <= index < 52 else 0.9
+    record, positions = made_up(times)
+    features = beat_features(record, positions)
+    run = (np.arange(100) > 40) & (np.arange(100) <= 52)
+    assert (features[run, COLUMN["before_to_long50"]] < -0.7).all()
+    assert (np.abs(features[~run, COLUMN["before_to_long50"]]) < 0.05).all()
+    assert features[run, COLUMN["own_common50"]].max() < features[~run, COLUMN["own_common50"]].min()
+
+
+def test_fibrillation_has_no_common_interval_and_bigeminy_has_two():
+    rng = np.random.default_rng(0)
+    fibrillation, bigeminy = rng.uniform(0.4, 1.1, 200), np.tile([0.5, 1.0], 100)
+    of_both = [rhythm_features(rr)[:, RHYTHM.index("common50")] for rr in (fibrillation, bigeminy)]
+    assert of_both[0].max() < 0.25 < 0.4 < of_both[1].min()
+
+
+def test_long_recordings_are_measured_in_stretches_and_no_beat_is_lost(monkeypatch):
+    from tasks.beats import shapes
+
+    record, positions = made_up(REGULAR)
+    whole = beat_features(record, positions)
+    monkeypatch.setattr(shapes, "STRETCH_S", 20.0)
+    stretches = list(shapes.cut_stretches(record, positions))
+    assert [each.first for each in stretches[1:]] == [each.last for each in stretches[:-1]]
+    assert (len(stretches), stretches[0].first, stretches[-1].last) == (3, 0, 60)
+    assert beat_features(record, positions).shape == whole.shape
