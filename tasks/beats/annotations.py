@@ -1,5 +1,6 @@
 """Beats as WFDB's annotation files have them: read for teaching and scoring, written for PhysioNet's tools to read."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import wfdb
 
-from cardiac.errors import RecordError, first_line
+from cardiac import NOTICE
+from cardiac.errors import CardiacError, RecordError, first_line
 from cardiac.files import replace_file
 from tasks.beats.labels import CLASS_OF, CLASSES
 
@@ -59,11 +61,25 @@ def _flutter(told: wfdb.Annotation) -> tuple[tuple[int, int], ...]:
 def write_annotations(
     folder: Path, record_id: str, positions: np.ndarray, classes: Sequence[int], fs_hz: float
 ) -> Path:
-    """FOLDER/RECORD_ID.beats, put in place whole. positions : samples in order, (n,).  classes : which of CLASSES, (n,)."""
+    """FOLDER/RECORD_ID.beats, put in place whole; the first beat's note says what such annotations are for.
+
+    positions : samples in order, (n,).  classes : which of CLASSES, (n,).
+    Raises CardiacError as `files.replace_file`.
+    """
     path = folder / f"{record_id}.{EXTENSION}"
-    if len(positions) == 0:
-        replace_file(path, END)
-        return path
-    symbols = [CLASSES[each] for each in classes]
-    wfdb.wrann(record_id, EXTENSION, np.asarray(positions, dtype=int), symbols, fs=fs_hz, write_dir=str(folder))
+    replace_file(path, _encoded(np.asarray(positions, dtype=int), classes, fs_hz) if len(positions) else END)
     return path
+
+
+def _encoded(positions: np.ndarray, classes: Sequence[int], fs_hz: float) -> bytes:
+    """The bytes of an annotation file, by wfdb, which writes nowhere but into a folder and under a plain name."""
+    symbols = [CLASSES[each] for each in classes]
+    notes = [NOTICE, *([""] * (len(symbols) - 1))]
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            wfdb.wrann("record", EXTENSION, positions, symbols, aux_note=notes, fs=fs_hz, write_dir=scratch)
+            return (Path(scratch) / f"record.{EXTENSION}").read_bytes()
+    except OSError as error:
+        raise CardiacError(
+            f"the annotations cannot be written ({error.strerror}): make room in the temporary folder"
+        ) from error
