@@ -14,9 +14,9 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from cardiac.assessment import Assessment
 from cardiac.errors import RecordError, one_record
 from cardiac.isolation import stop_reading
+from cardiac.leads import LEADS
 from cardiac.long_signals import LongSignal
 from cardiac.records import Record, read_record
 from cardiac.sources import Listing, Recording, size_on_disk
@@ -29,13 +29,13 @@ READ_AHEAD, READ_AHEAD_BYTES = 32, 64 * 2**20  # files that are read before thei
 class Detector(Protocol):
     """What turns records into findings. Each method raises RecordError where there can be none."""
 
-    def assess(self, record: Record) -> Assessment:
-        """The quality and the measurements of a record that may be decided on."""
+    def assess(self, record: Record) -> Any:
+        """What is known of a record that may be decided on, as its quality: handed on unseen."""
 
-    def predict_batch(self, records: Sequence[Record], assessments: Sequence[Assessment]) -> list[Any]:
+    def predict_batch(self, records: Sequence[Record], assessments: Sequence[Any]) -> list[Any]:
         """The findings of records of one rate and one length, in order."""
 
-    def explain(self, record: Record, finding: Any, assessment: Assessment) -> Any:
+    def explain(self, record: Record, finding: Any, assessment: Any) -> Any:
         """What carried a finding. assessment : of the record, as `assess` gave it."""
 
 
@@ -52,27 +52,34 @@ class Outcome:
     finding: Any = None
     evidence: Any = None
     error: RecordError | None = None
-    assessment: Assessment | None = None
+    assessment: Any = None
 
 
-def predict_listing(listing: Listing, detector: Detector, evidence: bool = False) -> Iterator[Outcome]:
-    """An Outcome for all that was listed; errors about what lies in an archive name the full path."""
-    for outcome in predict_all(listing.recordings, detector, evidence):
+def predict_listing(
+    listing: Listing, detector: Detector, evidence: bool = False, leads: Sequence[str] | None = LEADS
+) -> Iterator[Outcome]:
+    """An Outcome for all that was listed; errors about what lies in an archive name the full path.
+
+    evidence, leads : as for `predict_all`.
+    """
+    for outcome in predict_all(listing.recordings, detector, evidence, leads):
         error = outcome.error and listing.with_full_path(outcome.error, outcome.path, outcome.record_id)
         yield outcome if error is outcome.error else replace(outcome, error=error)
     for name, sentence in listing.unread:
         yield Outcome(name, Path(name), error=RecordError(sentence))
 
 
-def predict_all(recordings: Sequence[Recording], detector: Detector, evidence: bool = False) -> Iterator[Outcome]:
+def predict_all(
+    recordings: Sequence[Recording], detector: Detector, evidence: bool = False, leads: Sequence[str] | None = LEADS
+) -> Iterator[Outcome]:
     """An Outcome for every recording, in order: one thread reads and assesses, another runs the networks.
 
-    evidence : whether findings are explained, in a third thread.
+    evidence : whether findings are explained, in a third thread.  leads : which are read, as `read_record` has them.
     """
     bar = tqdm(total=len(recordings), desc="records", unit="record", disable=None)
     with bar, workers(1, 1, 2) as (reader, network, explainer):
         sizes = (lambda each: size_on_disk(each.path), READ_AHEAD_BYTES)
-        outcomes = ahead(reader, lambda each: _read(each, detector), recordings, READ_AHEAD, *sizes)
+        outcomes = ahead(reader, lambda each: _read(each, detector, leads), recordings, READ_AHEAD, *sizes)
         batches = ahead(network, lambda batch: _predict(batch, detector), batch_alike(outcomes), 2)
         outcomes = chain.from_iterable(batches)
         if evidence:
@@ -82,12 +89,12 @@ def predict_all(recordings: Sequence[Recording], detector: Detector, evidence: b
             yield outcome
 
 
-def _read(recording: Recording, detector: Detector) -> Outcome:
+def _read(recording: Recording, detector: Detector, leads: Sequence[str] | None) -> Outcome:
     """A record with its assessment, and no finding yet; or the error."""
     path, name = recording.path, recording.record_id
     try:
         with one_record(name):
-            record = read_record(path, recording.fs_hz, name)
+            record = read_record(path, recording.fs_hz, name, leads)
             return Outcome(name, path, record, assessment=detector.assess(record))
     except RecordError as error:
         return Outcome(name, path, error=error)
