@@ -71,6 +71,11 @@ class BeatsFinding:
         return self.positions / self.fs_hz
 
     @property
+    def sureness(self) -> np.ndarray:
+        """How probable the class of each beat is, (n,)."""
+        return self.probabilities[np.arange(len(self.classes)), self.classes]
+
+    @property
     def letters(self) -> list[str]:
         """The class of each beat."""
         return [CLASSES[each] for each in self.classes.tolist()]
@@ -80,7 +85,7 @@ class BeatsFinding:
         return {
             "record": self.record_id,
             "fs_hz": self.fs_hz,
-            "duration_s": self.duration_s,
+            "duration_s": round(self.duration_s, 3),
             "leads": list(self.leads),
             "no_beats": self.without_beats,
             "summary": self.summary.to_dict(),

@@ -42,6 +42,7 @@ BEFORE_S, AFTER_S = 0.12, 0.28  # of a beat, coloured
 LEAST_SHOWN_S, MOST_SHOWN_S = 1.6, 3.0  # of the overview's scale; longer intervals are arrows at its upper edge
 ARROWS_APART = 0.06  # of the recording: nearer to the one before, an arrow has no seconds beside it
 N_REMARKS = 3
+HOURS_S = 7_200.0  # from here on the overview counts in hours
 MARGIN_POINTS = 45.0  # letters' size times their number, of a lead's name
 ARROW_S = 0.06  # of the seconds' scale, under its upper edge
 
@@ -52,7 +53,13 @@ def draw_beats(record: Record, finding: BeatsFinding) -> Figure:
     record : with the leads that the finding names.
     """
     shown = interesting_stretches(
-        finding.summary.episodes, finding.positions, finding.classes, finding.fs_hz, finding.duration_s, SHOWN_S
+        finding.summary.episodes,
+        finding.positions,
+        finding.classes,
+        finding.fs_hz,
+        finding.duration_s,
+        finding.sureness,
+        SHOWN_S,
     )
     lines = _lines(finding)
     strip_mm = TITLE_MM + LETTERS_MM + len(record.leads) * ROW_MM
@@ -134,7 +141,7 @@ def _draw_overview(figure: Figure, finding: BeatsFinding, shown: list[Shown], he
     axes.set_xlim(0, finding.duration_s)
     axes.set_ylim(0, top)
     axes.xaxis.set_major_locator(MaxNLocator(12, steps=_steps(finding.duration_s)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda second, _: clock(second).removesuffix(".0")))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda second, _: _tick(second, finding.duration_s)))
     axes.set_ylabel("RR, s", fontsize=8, color=INK)
     axes.tick_params(labelsize=7.5, colors=INK, length=2.5, width=0.6)
     axes.grid(color="#e4e0dc", linewidth=0.5, zorder=0)
@@ -232,6 +239,10 @@ def _coloured(
             last = min(int(edges[row + 1]), place + round(AFTER_S * fs_hz), n_samples)
             parts.append((first, last, COLOURS[beat], 1.3))
     return parts
+
+
+def _tick(second: float, duration_s: float) -> str:
+    return f"{second / 3_600:g} h" if duration_s > HOURS_S else clock(second).removesuffix(".0")
 
 
 def _steps(duration_s: float) -> list[float]:

@@ -20,7 +20,7 @@ KINDS = (  # the most interesting first
     ("run", "V"), ("run", "S"), ("couplet", "V"), ("couplet", "S"), ("pause", ""),
     ("bigeminy", "V"), ("trigeminy", "V"), ("bigeminy", "S"), ("trigeminy", "S"),
 )  # fmt: skip
-MOST_OF_A_KIND, N_ISOLATED = 2, 6
+MOST_OF_A_KIND, N_ISOLATED = 2, 12
 LEAD_IN_S = 1.5  # shown before and after what is looked at
 
 
@@ -122,15 +122,18 @@ def interesting_stretches(
     classes: np.ndarray,
     fs_hz: float,
     duration_s: float,
+    sureness: np.ndarray | None = None,
     length_s: float = 10.0,
     most: int = 6,
 ) -> list[Shown]:
     """Stretches of a recording, the most interesting first: runs, couplets, pauses, then isolated V, S, F and Q.
 
+    sureness : how probable each beat's class is, (n,): of those alike the surest come first.
     No more than two of a kind, unless nothing else is left; none that shows again what another does. A recording without
     any of it is shown from its beginning, and where its longest interval is.
     """
-    wanted = [*_ranked(episodes), *_isolated(positions, classes, fs_hz)]
+    sure = np.ones(len(positions)) if sureness is None else np.asarray(sureness)
+    wanted = [*_ranked(episodes, sure), *_isolated(positions, classes, fs_hz, sure)]
     chosen: list[tuple[int, Shown]] = []
     for limit in (MOST_OF_A_KIND, most):
         counts: Counter[str] = Counter()
@@ -147,12 +150,12 @@ def interesting_stretches(
     return [shown for _, shown in sorted(chosen, key=lambda each: each[0])]
 
 
-def _ranked(episodes: Sequence[Episode]) -> list[tuple[str, float, float, str, str]]:
+def _ranked(episodes: Sequence[Episode], sure: np.ndarray) -> list[tuple[str, float, float, str, str]]:
     """Kind, first and last second, title and class of beats, of every episode, the most interesting first."""
 
-    def key(each: Episode) -> tuple[int, float]:
+    def key(each: Episode) -> tuple[int, float, float]:
         by_length = each.length_s if each.kind == "pause" else each.n_beats
-        return KINDS.index((each.kind, each.beat)), -by_length
+        return KINDS.index((each.kind, each.beat)), -by_length, -float(sure[each.first : each.last + 1].mean())
 
     return [
         (f"{each.kind} {each.beat}", each.start_s, each.end_s, episode_words(each), each.beat)
@@ -160,17 +163,19 @@ def _ranked(episodes: Sequence[Episode]) -> list[tuple[str, float, float, str, s
     ]
 
 
-def _isolated(positions: np.ndarray, classes: np.ndarray, fs_hz: float) -> Iterator[tuple[str, float, float, str, str]]:
-    """The same of beats of a class other than normal, of which no neighbour is one: the first of each, then the last ..."""
+def _isolated(
+    positions: np.ndarray, classes: np.ndarray, fs_hz: float, sure: np.ndarray
+) -> Iterator[tuple[str, float, float, str, str]]:
+    """The same of beats of a class other than normal, of which no neighbour is one: of each class some, the surest first."""
     words = {"V": "ventricular beat", "S": "supraventricular beat", "F": "fusion beat", "Q": "paced or unknown beat"}
     for beat, word in words.items():
         is_one = np.asarray(classes) == CLASSES.index(beat)
         beside = np.zeros(len(is_one), dtype=bool)
         beside[1:] |= is_one[:-1]
         beside[:-1] |= is_one[1:]
-        alone = np.asarray(positions)[is_one & ~beside] / fs_hz
-        for at_s in alone[np.linspace(0, len(alone) - 1, min(len(alone), N_ISOLATED)).astype(int)].tolist():
-            yield f"isolated {beat}", at_s, at_s, word, beat
+        alone = np.flatnonzero(is_one & ~beside)
+        for row in alone[np.argsort(-sure[alone], kind="stable")][:N_ISOLATED].tolist():
+            yield f"isolated {beat}", positions[row] / fs_hz, positions[row] / fs_hz, word, beat
 
 
 def episode_words(episode: Episode) -> str:

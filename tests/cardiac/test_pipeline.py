@@ -116,3 +116,13 @@ def test_a_stop_ends_reading_too(write):
         list(predict_all(write([2_000] * 100), detector))
     assert len(detector.assessed) < 100
     assert threading.active_count() <= before
+
+
+def test_other_leads_are_read_where_they_are_asked_for(tmp_path, signal):
+    np.save(tmp_path / "two.npy", signal[:2, :1_000])
+    recordings = [Recording(tmp_path / "two.npy", "two", 500)]
+    (outcome,) = predict_all(recordings, Counter(), leads=None)
+    assert outcome.record.signal.shape == (2, 1_000)
+    assert outcome.finding == 1_000
+    (outcome,) = predict_all(recordings, Counter())
+    assert isinstance(outcome.error, RecordError)

@@ -58,6 +58,11 @@ def draw_beats(at_s, letters, duration_s, fs_hz=360.0, n_leads=2, seed=0):
 
 
 @pytest.fixture
+def draw():
+    return draw_beats
+
+
+@pytest.fixture
 def make():
     """A record and its beats from a rhythm in letters: each beat 0.8 s after the last, S and V early, "-" a beat left out."""
 

@@ -102,3 +102,11 @@ def test_a_recording_without_anything_is_shown_from_its_beginning_and_where_its_
 def test_a_long_run_is_shown_from_its_beginning():
     (long, *_) = shown(f"{N20}{'V' * 40}{N20}")
     assert long.start_s == pytest.approx(18.5)
+
+
+def test_of_those_alike_the_surest_are_shown_first():
+    positions, classes = beats(f"{N20}V{N20}VV{N20}V{N20}VV{N20}V{N20}")
+    sureness = np.linspace(0.5, 0.9, len(positions))
+    episodes = find_episodes(positions, classes, FS_HZ)
+    row = interesting_stretches(episodes, positions, classes, FS_HZ, 127.0, sureness)
+    assert [each.at_s for each in row] == [84.0, 41.0, 106.0, 63.0, 20.0]
