@@ -13,9 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from bundles import ROOT, RUNTIMES
+from bundles import RUNTIMES
 from cardiac import NOTICE
 from cardiac.errors import CardiacError, extra, naming
 from cardiac.files import open_folder
@@ -23,17 +22,13 @@ from cardiac.pipeline import Outcome, predict_listing
 from cardiac.quality.assess import Quality, assess_quality
 from cardiac.records import FS_RANGE_HZ, Record, read_record
 from cardiac.sources import list_recordings, passed_over_line
+from tasks.beats.classifier import PREFER, SHIPPED, Classifier, load_classifier
 from tasks.beats.documents import Documents, file_stem, open_documents
 from tasks.beats.findings import BeatsFinding, find_classes
 from tasks.beats.leads import choose_leads
 from utils import run_command
 
-if TYPE_CHECKING:
-    from tasks.beats.classifier import Classifier
-
 SOUGHT = "the class of a beat"  # for the sentences that name it
-SHIPPED = ROOT / "checkpoints" / "beats" / "trees"
-PREFERENCES = ("f1", "recall")
 
 
 @dataclass(frozen=True)
@@ -48,7 +43,7 @@ class Chosen:
 class Detector:
     """A classifier made ready for `cardiac.pipeline`."""
 
-    classifier: "Classifier"
+    classifier: Classifier
 
     def assess(self, record: Record) -> Chosen:
         """The record's one or two leads, with their quality and beats. Raises RecordError."""
@@ -65,7 +60,7 @@ class Detector:
         return findings
 
 
-def predict_record(source: str | Path | Record, classifier: "Classifier", fs_hz: float | None = None) -> BeatsFinding:
+def predict_record(source: str | Path | Record, classifier: Classifier, fs_hz: float | None = None) -> BeatsFinding:
     """From a file, or a Record already read, to its beats: the whole way.
 
     fs_hz : rate of a file that states none.
@@ -80,8 +75,6 @@ def predict_record(source: str | Path | Record, classifier: "Classifier", fs_hz:
 
 def predict_and_write(options: argparse.Namespace) -> int:
     """Do what the command line asks; 1 where a recording could not be read, 130 when stopped, else 0."""
-    from tasks.beats.classifier import load_classifier
-
     with ExitStack() as stack:
         listing = list_recordings(options.paths, stack, options.fs)
         if not listing.recordings and not listing.refused:  # what an earlier run has written stays
@@ -146,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--prefer",
-        choices=PREFERENCES,
+        choices=PREFER,
         default="f1",
         help="few false alarms and few misses alike, or few misses (%(default)s)",
     )

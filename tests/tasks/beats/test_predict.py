@@ -3,8 +3,6 @@
 import csv
 import json
 import shutil
-import sys
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,6 +12,8 @@ from cardiac import NOTICE
 from cardiac.errors import RecordError
 from cardiac.records import Record
 from cardiac.simulate import simulate_record
+from tasks.beats import predict
+from tasks.beats.classifier import SHIPPED, load_classifier
 from tasks.beats.leads import PACED
 from tasks.beats.predict import main, predict_record
 
@@ -22,10 +22,15 @@ RHYTHM = "NNNNNNSNNNNNVNNNNVVNNNNNVVVVNNNNN"
 
 @pytest.fixture
 def shipped(monkeypatch, rules):
-    """The two rules in place of what is shipped."""
-    module = ModuleType("tasks.beats.classifier")
-    module.load_classifier = lambda folder, prefer, runtime: rules
-    monkeypatch.setitem(sys.modules, "tasks.beats.classifier", module)
+    """The two rules in place of what is shipped; what was asked for is kept."""
+    asked = []
+
+    def load_classifier(*arguments):
+        asked.append(arguments)
+        return rules
+
+    monkeypatch.setattr(predict, "load_classifier", load_classifier)
+    return asked
 
 
 def near(found, truth_s, fs_hz):
@@ -145,6 +150,7 @@ def test_the_command_line_writes_csv_json_annotations_summary_and_pictures(tmp_p
     (folder / "bad.npy").write_bytes(b"junk")
     out = tmp_path / "out"
     assert main([str(folder), "--out", str(out), "--fs", "360", "--plots"]) == 1
+    assert shipped == [(SHIPPED, "f1", None)]
     printed = capsys.readouterr()
     assert "not read: bad.npy" in printed.err
     assert NOTICE in printed.out
@@ -219,3 +225,29 @@ def test_a_long_recording_gives_the_beats_of_its_rhythm(tmp_path, make, rules):
     near(finding.positions, made.at_s, 128.0)
     assert finding.letters == made.letters
     assert finding.summary.to_dict()["runs"] == {"S": 0, "V": 32}
+
+
+@pytest.mark.parametrize("prefer", ["f1", "recall"])
+def test_the_shipped_classifier_finds_what_is_plain_to_see(make, prefer):
+    made = make(RHYTHM * 4)
+    finding = predict_record(made.record, load_classifier(prefer=prefer))
+    near(finding.positions, made.at_s, 360.0)
+    is_v = np.array(made.letters) == "V"
+    assert (np.array(finding.letters)[is_v] == "V").mean() > 0.8
+    assert (np.array(finding.letters)[~is_v] != "V").mean() > 0.95
+    assert finding.probabilities.sum(axis=1) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("rhythm", ["N--N", "NNN", "N" * 20 + "-" * 12 + "N" * 20])
+def test_the_shipped_classifier_answers_odd_recordings(make, rhythm):
+    made = make(rhythm, begin_s=1.5, end_s=1.5)
+    finding = predict_record(made.record, load_classifier())
+    near(finding.positions, made.at_s, 360.0)
+    assert np.isfinite(finding.probabilities).all()
+
+
+def test_what_was_asked_for_reaches_the_classifier(tmp_path, make, shipped):
+    np.save(tmp_path / "a.npy", make(RHYTHM).signal)
+    arguments = ["--out", str(tmp_path / "out"), "--fs", "360", "--prefer", "recall", "--bundle", str(tmp_path)]
+    assert main([str(tmp_path / "a.npy"), *arguments, "--runtime", "onnx"]) == 0
+    assert shipped == [(tmp_path, "recall", "onnx")]
