@@ -52,6 +52,14 @@ def test_channels_of_unknown_names_are_taken_by_their_beats_alone(make):
     assert set(chosen.leads) == {"a", "b"}
 
 
+def test_a_lead_whose_waves_hide_the_beats_is_not_taken_for_its_height(make):
+    made = make(RHYTHM)
+    waves = 1.5 * np.sin(2 * np.pi * 3 * np.arange(made.signal.shape[1]) / 360)
+    signal = np.concatenate([waves[None].astype(np.float32), made.signal])
+    chosen = choose_leads(Record("r", signal, 360.0, leads=("waves", "a", "b")))
+    assert chosen.leads == ("a", "b")
+
+
 def test_a_flat_lead_and_one_that_is_missing_are_left_out(make):
     for value in (0.3, np.nan):
         made = make(RHYTHM)

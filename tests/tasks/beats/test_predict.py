@@ -119,7 +119,9 @@ def test_where_no_beats_are_found_the_reason_is_told(rules, seconds, why):
 
 def test_too_poor_a_tracing_is_told_first(make, rules):
     made = make("N" * 20 + "-" * 80)
-    finding = predict_record(made.record, rules)
+    made.signal[1, 100:110] = np.nan  # of which a note is older
+    finding = predict_record(Record("r", made.signal, 360.0, leads=("II", "V1")), rules)
+    assert len(finding.notes) == 2
     assert finding.quality == "rejected"
     assert finding.notes[0].text == "the tracing is too poor for its beats to be trusted"
 
