@@ -1,0 +1,192 @@
+"""Train a network that tells beats apart, on the records of DS1: in folds of whole records, and on all of them.
+
+    python -m tasks.beats.train_net --model residual --data data/mitdb --out runs/beats-residual
+
+Models: residual, picture, context. Writes a bundle (see `net_bundle`), out_of_fold.npz (what each beat is by a network
+that did not see its record), folds.csv and plots/. Stopped, it goes on with --resume.
+"""
+
+import argparse
+import io
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bundles import ROOT
+from cardiac.errors import ConfigError
+from cardiac.files import png, replace_file
+from cardiac.folds import draw_folds, write_folds
+from learning.cross_validate import CrossValidated, cross_validate
+from learning.curves import draw_curves, write_curves
+from learning.run_folder import code_revision, training_run
+from tasks.beats.examples import find_data
+from tasks.beats.labels import CLASSES, DS1
+from tasks.beats.net_bundle import CARD, NetCard, write_bundle
+from tasks.beats.net_decisions import PREFER, cross_fitted, decide, fit_offsets, scores_of
+from tasks.beats.net_examples import N_OUTPUTS, Beats, read_beats
+from tasks.beats.net_training import BeatTraining
+from utils import Config, load_config, run_command
+
+DEFAULTS = ROOT / "configs" / "beats_net.toml"
+MODELS = ("residual", "picture", "context")
+OUT_OF_FOLD, PLOTS, ACCURACY = "out_of_fold.npz", "plots", "accuracy.json"
+LEAST = 10  # beats of a class, by which a record counts as one that has it
+
+
+@dataclass(frozen=True)
+class Accuracies:
+    """Accuracy by epoch, as a training reports its epochs; kept in the run's folder, so that a resumed run has all."""
+
+    training: BeatTraining
+    path: Path
+
+    def __call__(self, told: dict[str, Any]) -> None:
+        taken = {kind: self.training.accuracies.pop(kind, []) for kind in ("train", "held")}
+        if "epoch" not in told:
+            return
+        kept = self.read()
+        epoch = {"epoch": told["epoch"]} | {
+            f"{kind}_loss": float(np.mean(each)) if each else None for kind, each in taken.items()
+        }
+        before = [each for each in kept.get(told["part"], []) if each["epoch"] < told["epoch"]]
+        replace_file(self.path, json.dumps(kept | {told["part"]: [*before, epoch]}).encode())
+
+    def read(self) -> dict[str, list[dict[str, Any]]]:
+        """By training its epochs, in the form of `learning.curves`, accuracies in the place of losses."""
+        return json.loads(self.path.read_text(encoding="utf-8")) if self.path.is_file() else {}
+
+
+def make_training(config: Config, beats: Beats, model: str) -> BeatTraining:
+    """What is trained: each record in a fold, those with S, V or F spread over the folds."""
+    names = list(dict.fromkeys(beats.record_ids))
+    of_record = beats.record_of_beat
+    has = [np.bincount(beats.classes[of_record == each], minlength=N_OUTPUTS)[1:N_OUTPUTS] >= LEAST for each in names]
+    folds = draw_folds(np.array(has), np.array(names), config["data"]["n_folds"], config["train"]["seed"])
+    return BeatTraining(config, model, beats, dict(zip(names, map(int, folds), strict=True)))
+
+
+def fit(
+    config: Config, beats: Beats, model: str, out: Path, resume: bool = False, bundle: bool = True
+) -> dict[str, Any]:
+    """A whole run, written into `out`: out-of-fold scores by decision, and for a bundle the network of all records."""
+    if (out / CARD).is_file():
+        raise ConfigError(f"{out} holds a finished bundle: choose another --out, or delete it first")
+    with training_run(config | {"model": {"name": model}}, out, resume) as begin:
+        training = make_training(config, beats, model)
+        begin(beats.sha256)
+        write_folds([*training.fold_of_record], [*training.fold_of_record.values()], out / "folds.csv")
+        accuracies = Accuracies(training, out / ACCURACY)
+        done = cross_validate(training, out, accuracies, bundle=bundle)
+        probabilities, folds = out_of_fold(training, done)
+        replace_file(out / OUT_OF_FOLD, _as_npz(beats, probabilities, folds))
+        draw_plots(done, accuracies, out / PLOTS)
+        scores = all_scores(probabilities, beats.classes, folds)
+        if bundle:
+            write_bundle(out, done.networks[0], _card(config, training, done, probabilities, scores))
+    return scores
+
+
+def out_of_fold(training: BeatTraining, done: CrossValidated) -> tuple[np.ndarray, np.ndarray]:
+    """Of all beats, in order: probabilities (n, N_OUTPUTS) by networks that did not see their record; folds (n,)."""
+    rows = np.arange(len(training.folds))
+    probabilities, which = training.by_beat(done.predicted, rows)
+    ordered = np.empty_like(probabilities)
+    ordered[which] = probabilities
+    return ordered, np.array([training.fold_of_record[each] for each in training.beats.record_of_beat])
+
+
+def all_scores(probabilities: np.ndarray, classes: np.ndarray, folds: np.ndarray) -> dict[str, dict[str, float]]:
+    """By the way of deciding: the likeliest class, and offsets that were chosen on the other folds."""
+    found = {"likeliest": decide(probabilities, np.zeros(N_OUTPUTS))}
+    found |= {prefer: cross_fitted(probabilities, classes, folds, prefer) for prefer in PREFER}
+    return {name: scores_of(each, classes) for name, each in found.items()}
+
+
+def _as_npz(beats: Beats, probabilities: np.ndarray, folds: np.ndarray) -> bytes:
+    content, filled = io.BytesIO(), np.zeros((len(probabilities), len(CLASSES)))
+    filled[:, :N_OUTPUTS] = probabilities
+    np.savez_compressed(
+        content,
+        record_ids=beats.record_of_beat,
+        positions=beats.positions,
+        classes=beats.classes,
+        probabilities=filled,
+        folds=folds,
+    )
+    return content.getvalue()
+
+
+def draw_plots(done: CrossValidated, accuracies: Accuracies, folder: Path) -> None:
+    """Loss and accuracy by epoch, as PNG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_curves(done.histories, folder / "loss.png")
+    figure = draw_curves(accuracies.read())
+    figure.axes[0].set_ylabel("accuracy (dotted: held out, other mixture of classes)")
+    replace_file(folder / "accuracy.png", png(figure))
+
+
+def _card(
+    config: Config,
+    training: BeatTraining,
+    done: CrossValidated,
+    probabilities: np.ndarray,
+    scores: dict[str, dict[str, float]],
+) -> NetCard:
+    rounded = {name: {key: round(each, 4) for key, each in found.items()} for name, found in scores.items()}
+    return NetCard(
+        name=training.name,
+        network={"name": training.name} | training.arguments,
+        outputs=CLASSES[:N_OUTPUTS],
+        blocks=training.blocks,
+        decisions={prefer: fit_offsets(probabilities, training.beats.classes, prefer).tolist() for prefer in PREFER},
+        training={
+            "records": sorted(training.fold_of_record),
+            "settings": config["data"] | training.settings,
+            "data_sha256": training.beats.sha256,
+            "code": code_revision(ROOT),
+            "out_of_fold_f1": rounded,
+        }
+        | done.machine(),
+    )
+
+
+def table(rows: dict[str, dict[str, float]]) -> str:
+    """F1 of each class and their mean, as a table in Markdown."""
+    columns = (*CLASSES[:N_OUTPUTS], "macro", "accuracy")
+    lines = [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    lines += [f"| {name} | {' | '.join(f'{row[each]:.3f}' for each in columns)} |" for name, row in rows.items()]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line. 0; 1 for data that cannot be used, 2 for wrong settings, 130 when stopped."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=MODELS, default="context", help="which network (%(default)s)")
+    parser.add_argument("--data", type=Path, help="the MIT-BIH database's folder; else $ECG_DATA/mitdb, data/mitdb")
+    parser.add_argument("--set", action="append", default=[], metavar="section.key=value", help="change one setting")
+    parser.add_argument("--out", type=Path, help="folder for the run (runs/beats-MODEL)")
+    parser.add_argument("--folds-only", action="store_true", help="no network of all records, no bundle")
+    parser.add_argument("--resume", action="store_true", help="go on with the run that was stopped in --out")
+    options = parser.parse_args(arguments)
+
+    def train() -> int:
+        config = load_config(DEFAULTS, options.set, DEFAULTS)
+        out = options.out or Path("runs") / f"beats-{options.model}"
+        beats = read_beats(find_data(options.data), DS1)
+        scores = fit(config, beats, options.model, out, options.resume, not options.folds_only)
+        print(
+            f"F1 out of fold, {len(DS1)} records of DS1, {len(beats.classes)} beats, {options.model}:\n\n{table(scores)}"
+        )
+        return 0
+
+    stopped = "Stopped after the last whole epoch: the same command with --resume goes on."
+    return run_command(train, bad_data=1, stopped=stopped, written_to="--out")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
