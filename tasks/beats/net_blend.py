@@ -18,8 +18,11 @@ from tqdm import tqdm
 
 from cardiac.errors import DatasetError, first_line
 from cardiac.files import replace_file
+from cardiac.records import read_record
+from tasks.beats.annotations import read_annotations
 from tasks.beats.classifier import to_probabilities
-from tasks.beats.examples import find_data, read_taught
+from tasks.beats.examples import find_data
+from tasks.beats.features import beat_features
 from tasks.beats.labels import CLASSES
 from tasks.beats.net_decisions import LEAST, cross_fitted, decide, scores_of
 from tasks.beats.train_net import table
@@ -57,7 +60,7 @@ def trees_out_of_fold(path: Path, data: Path, record_ids: Sequence[str]) -> np.n
 
         trees = read_folds(path)
         parts = [
-            to_probabilities(trees[each](read_taught(data, each).forms[0]))
+            to_probabilities(trees[each](_features(data / f"{each}.hea")))
             for each in tqdm(record_ids, desc="trees", unit="record")
         ]
         content = io.BytesIO()
@@ -65,6 +68,10 @@ def trees_out_of_fold(path: Path, data: Path, record_ids: Sequence[str]) -> np.n
         replace_file(kept, content.getvalue())
     with np.load(kept, allow_pickle=False) as file:
         return file["probabilities"]
+
+
+def _features(path: Path) -> np.ndarray:
+    return beat_features(read_record(path, leads=None), read_annotations(path).positions)
 
 
 def blend(probabilities: Sequence[np.ndarray]) -> np.ndarray:

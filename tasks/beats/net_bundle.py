@@ -144,7 +144,8 @@ def export_graph(network: "nn.Module", blocks: Blocks) -> bytes:
         warnings.filterwarnings("ignore", category=FutureWarning)  # of torch about itself
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         free = torch.export.Dim.DYNAMIC
-        program = torch.export.export(network, tried, dynamic_shapes=({0: free}, {0: free}, {0: free}))
+        dims = {0: free}
+        program = torch.export.export(network, tried, dynamic_shapes=(dims, dims, dims))
         exported = torch.onnx.export(
             program, dynamo=True, input_names=INPUTS, output_names=(LOGITS,), opset_version=OPSET, verbose=False
         )

@@ -28,14 +28,15 @@ TREATMENTS = {
     "balanced blocks": ["train.class_power=0", "data.sampling=balanced"],
 }
 SCORES = "scores.json"
-SHORTER = ["train.smoothing=0"]  # so that nothing else evens the classes out
+THIN = 8  # of the N one in so many an epoch, in all of them
+ALONE = ["train.smoothing=0"]  # so that nothing else evens the classes out
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. 0; 1 for data that cannot be used, 2 for wrong settings, 130 when stopped."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=MODELS, default="residual", help="which network (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=4, help="of each training (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=3, help="of each training (%(default)s)")
     parser.add_argument("--data", type=Path, help="the MIT-BIH database's folder; else $ECG_DATA/mitdb, data/mitdb")
     parser.add_argument("--out", type=Path, default=Path("runs/beats-treatments"), help="folder (%(default)s)")
     options = parser.parse_args(arguments)
@@ -46,7 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows, beats = {}, read_beats(find_data(options.data), DS1)
         for name, settings in TREATMENTS.items():
             out = options.out / name.replace(", ", "-").replace(" ", "-")
-            config = load_config(DEFAULTS, [*SHORTER, *settings, f"{options.model}.epochs={options.epochs}"], DEFAULTS)
+            config = load_config(
+                DEFAULTS,
+                [*ALONE, *settings, f"{options.model}.epochs={options.epochs}", f"{options.model}.thin={THIN}"],
+                DEFAULTS,
+            )
             kept = json.loads((out / SCORES).read_text()) if (out / SCORES).is_file() else None
             if kept and kept["config"] != config:
                 raise ConfigError(f"{out} was trained with other settings: choose another --out")

@@ -143,7 +143,7 @@ def _card(
         network={"name": training.name} | training.arguments,
         outputs=CLASSES[:N_OUTPUTS],
         blocks=training.blocks,
-        decisions={prefer: fit_offsets(probabilities, training.beats.classes, prefer).tolist() for prefer in PREFER},
+        decisions=_decisions(probabilities, training.beats.classes, scores),
         training={
             "records": sorted(training.fold_of_record),
             "settings": config["data"] | training.settings,
@@ -153,6 +153,15 @@ def _card(
         }
         | done.machine(),
     )
+
+
+def _decisions(
+    probabilities: np.ndarray, classes: np.ndarray, scores: dict[str, dict[str, float]]
+) -> dict[str, list[float]]:
+    """Offsets by what is preferred; for F1 none, where those chosen on other folds made it no better."""
+    offsets = {prefer: fit_offsets(probabilities, classes, prefer).tolist() for prefer in PREFER}
+    helped = scores["f1"]["macro"] > scores["likeliest"]["macro"]
+    return offsets if helped else offsets | {"f1": [0.0] * N_OUTPUTS}
 
 
 def table(rows: dict[str, dict[str, float]]) -> str:

@@ -10,8 +10,9 @@ import pytest
 
 from cardiac.errors import BundleError, ConfigError
 from cardiac.records import Record
-from tasks.beats import train_net
+from tasks.beats import net_blend, train_net
 from tasks.beats.labels import CLASSES
+from tasks.beats.net_blend import blend
 from tasks.beats.net_bundle import CARD, GRAPH, WEIGHTS, read_card
 from tasks.beats.net_classifier import load_net_classifier
 from tasks.beats.net_decisions import cross_fitted, decide, fit_offsets, scores_of
@@ -24,7 +25,6 @@ from utils import load_config
 FS_HZ = 250.0
 FEW = [
     "data.n_folds=2",
-    "data.thin=2",
     "residual.epochs=2",
     "picture.epochs=2",
     "context.epochs=2",
@@ -78,7 +78,7 @@ def test_onnx_gives_what_torch_gives(bundle):
     assert by_torch.shape == (len(positions), len(CLASSES))
     assert np.allclose(by_torch.sum(axis=1), 1)
     assert np.abs(by_torch - by_graph).max() < 1e-5
-    assert np.ptp(by_torch[:, 0]) > 0.01  # beats differ
+    assert np.ptp(by_torch[:, 0]) > 1e-3  # beats differ, a hundred times more than the runtimes may
 
 
 def test_it_classifies_without_torch(bundle):
@@ -315,3 +315,17 @@ def test_a_picture_is_the_beat_row_by_row():
 def test_the_command_line_names_a_setting_that_is_none(capsys, tmp_path):
     assert train_net.main(["--set", "context.epoch=2", "--out", str(tmp_path / "run")]) == 2
     assert "context.epochs" in capsys.readouterr().err
+
+
+def test_a_blend_is_the_mean_of_logarithms():
+    one, other = np.array([[0.8, 0.2], [0.5, 0.5]]), np.array([[0.2, 0.8], [0.9, 0.1]])
+    together = blend([one, other])
+    assert np.allclose(together, [[0.5, 0.5], [0.75, 0.25]])
+    assert np.allclose(blend([one, one]), one)
+
+
+def test_what_was_found_out_of_fold_is_compared(bundle, capsys):
+    assert net_blend.main(["--nets", str(bundle / train_net.OUT_OF_FOLD)]) == 0
+    assert "| run, threshold |" in capsys.readouterr().out
+    assert net_blend.main(["--nets", str(bundle / CARD)]) == 1
+    assert "train the network first" in capsys.readouterr().err
