@@ -23,6 +23,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 OPEN = {"static", "pages.login", "pages.set_language", "pages.health"}
 UPLOADS = {"pages.send", "pages.send_template", "records.send", "records.template"}
 MOST_BODY_BYTES = 2**20  # of a request that sends no file
+MOST_TASK_BYTES = 64 * 2**20  # of a recording that is sent to a task's page, whatever that asks for
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -132,9 +133,16 @@ def _refuse_unfit() -> None:
             raise BadRequest(f"{name[:40]}: is given {len(values)} times: give it once")
 
 
+def most_body_bytes(endpoint: str | None) -> int | None:
+    """How long a body may be; None where the server's own limit holds."""
+    if endpoint in UPLOADS:
+        return None
+    return current_app.extensions.get("task_bodies", {}).get(endpoint, MOST_BODY_BYTES)
+
+
 def _limit_body() -> None:
-    if request.endpoint not in UPLOADS:
-        request.max_content_length = MOST_BODY_BYTES
+    if (most := most_body_bytes(request.endpoint)) is not None:
+        request.max_content_length = most
 
 
 def check_form_token() -> None:

@@ -37,7 +37,7 @@ def _refusal(length: int, is_chunked: bool) -> Response | None:
         caller = find_caller()
         if caller.person is None:
             return answer(401, access.why_unknown(caller))
-        if request.endpoint not in access.UPLOADS and length > access.MOST_BODY_BYTES:
+        if (most := access.most_body_bytes(request.endpoint)) is not None and length > most:
             raise RequestEntityTooLarge
     except HTTPException as error:
         return answer_http(error)
@@ -49,4 +49,4 @@ def _refusal(length: int, is_chunked: bool) -> Response | None:
 def most_bytes(app: Flask, environ: Mapping[str, Any]) -> int | None:
     """How long a body of unknown length may become; None where the server's own limit holds."""
     with app.request_context(dict(environ)):
-        return None if request.endpoint in access.UPLOADS else access.MOST_BODY_BYTES
+        return access.most_body_bytes(request.endpoint)

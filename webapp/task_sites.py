@@ -3,7 +3,8 @@
 Such a module has TITLE, a text for the navigation, and `blueprint`, a `flask.Blueprint` with a page at "/". Its pages lie
 under /NAME of the blueprint. Like all others they are for people who have logged in, their forms carry the token, what
 changes something needs the role of a reviewer, and every request leaves a row in the trail. A module that would change
-what holds for all pages is refused at the start.
+what holds for all pages is refused at the start. It may have TITLES, {language: the title in it}, and MOST_BYTES, {view: how
+long a body it takes}, where a recording is sent to it; without, a form has at most 1 MB.
 """
 
 import re
@@ -18,9 +19,10 @@ from flask_babel import gettext
 
 import tasks
 from cardiac.errors import ConfigError
-from webapp.access import leave_trail, require_role
+from webapp.access import MOST_TASK_BYTES, leave_trail, require_role
 from webapp.noted import leave_look_at_page
 from webapp.origins import SAFE
+from webapp.words import language
 
 NAME = re.compile("[a-z][a-z0-9_]*")
 
@@ -40,16 +42,35 @@ def _import(name: str) -> ModuleType:
 
 def add_sites(app: Flask, modules: Iterable[ModuleType]) -> None:
     """Put the pages of site modules into the application, with a link to each in the navigation. Raises ConfigError."""
-    links: dict[str, tuple[str, str]] = {}  # by blueprint: its first page and its title
+    links: dict[str, tuple[str, ModuleType]] = {}  # by blueprint: its first page and its module
+    bodies: dict[str, int] = app.extensions.setdefault("task_bodies", {})
     for module in modules:
         blueprint = _blueprint_of(app, module)
-        links[blueprint.name] = (_register(app, blueprint, module.__name__), module.TITLE)
+        links[blueprint.name] = (_register(app, blueprint, module.__name__), module)
+        bodies.update(_bodies_of(app, module, blueprint.name))
     if links:
         app.before_request(lambda: _note_request(links))  # after the guard's own, which know the person
 
     @app.context_processor
     def _given() -> dict[str, Any]:
-        return {"task_links": [(endpoint, gettext(title)) for endpoint, title in links.values()]}
+        return {"task_links": [(endpoint, _title(module)) for endpoint, module in links.values()]}
+
+
+def _title(module: ModuleType) -> str:
+    """In the page's language."""
+    return getattr(module, "TITLES", {}).get(language()) or gettext(module.TITLE)
+
+
+def _bodies_of(app: Flask, module: ModuleType, name: str) -> dict[str, int]:
+    """By endpoint: how long a body a module's view takes, within the server's own limit. Raises ConfigError."""
+    bodies = {f"{name}.{view}": most for view, most in getattr(module, "MOST_BYTES", {}).items()}
+    for endpoint, most in bodies.items():
+        if endpoint not in app.view_functions or not isinstance(most, int) or not 0 < most <= MOST_TASK_BYTES:
+            raise ConfigError(
+                f"{module.__name__}: MOST_BYTES of {endpoint!r} is not of a view of its own, or not within "
+                f"{MOST_TASK_BYTES >> 20} MB: correct it"
+            )
+    return {endpoint: min(most, app.config["MAX_CONTENT_LENGTH"]) for endpoint, most in bodies.items()}
 
 
 def _blueprint_of(app: Flask, module: ModuleType) -> Blueprint:

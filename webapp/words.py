@@ -6,6 +6,7 @@ from flask import Flask, g, request
 from flask_babel import get_locale
 
 from tasks.mi.labels import COLUMNS, SITES
+from webapp.reasons import translate_reasons
 
 LANGUAGES = ["en", "ru"]
 THEMES = {"light": "not all", "dark": "screen", "auto": "screen and (prefers-color-scheme: dark)"}  # where it is dark
@@ -70,4 +71,5 @@ def words(app: Flask) -> None:
             "may": lambda role: person is not None and person.may(role),
             "SITES": SITES,
             "site_name": site_name,
+            "reasons_of": lambda document: translate_reasons(document, language()),  # for the pages of tasks too
         }

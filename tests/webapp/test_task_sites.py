@@ -11,8 +11,8 @@ import tasks
 from cardiac.errors import ConfigError, RecordError
 from tests.webapp.builders import ONE_DATABASE
 from tests.webapp.people import HOME, enter, put_record, site_with_people, trail
-from webapp import create_app
-from webapp.access import HEADERS, OPEN
+from webapp import create_app, gate
+from webapp.access import HEADERS, OPEN, most_body_bytes
 from webapp.storage.trail import list_events
 from webapp.task_sites import find_sites
 
@@ -197,6 +197,52 @@ def test_its_templates_extend_the_base(make_site, tmp_path):
     assert '<a href="/toy/" aria-current="page">' in page
 
 
+def test_its_title_is_in_the_pages_language_where_it_has_one(make_site):
+    made = module()
+    made.TITLES = {"ru": "Игрушка <100 %>"}
+    site = make_site(sites=[made, module("second", "Second")])
+    for language, title in (("en", "Toy &lt;signals&gt; 100 %"), ("ru", "Игрушка &lt;100 %&gt;")):
+        site.client.set_cookie("language", language)
+        shown = dict(links(site.client.get("/patients").text))
+        assert (shown["/toy/"], shown["/second/"]) == (title, "Second")
+
+
+def test_a_view_takes_as_much_as_its_module_asks_for_and_no_other_does(make_site):
+    made = module()
+    made.MOST_BYTES = {"send": 3 * 2**20}
+    site = make_site(sites=[made, module("second")])
+    for n, name, status in ((2, "toy", 200), (2, "second", 413), (3, "toy", 413)):
+        answer = site.post(f"/{name}/send", ("a.npy", bytes(n * 2**20)), n=1)
+        assert answer.status_code == status, (n, name)
+        environ = {"REQUEST_METHOD": "POST", "PATH_INFO": f"/{name}/send", "CONTENT_LENGTH": str(n * 2**20 + 9)}
+        environ |= {
+            "SERVER_NAME": "localhost",
+            "SERVER_PORT": "80",
+            "wsgi.url_scheme": "http",
+            "HTTP_HOST": "localhost",
+        }
+        refused = gate.refused(site.app, environ | {"REMOTE_ADDR": "127.0.0.1"}, is_chunked=False)
+        assert (refused is None) == (status == 200), (n, name)  # before a byte of the body has come
+        assert gate.most_bytes(site.app, environ) == (3 * 2**20 if name == "toy" else 2**20)
+
+
+def test_no_view_takes_more_than_the_server_does(make_site):
+    made = module()
+    made.MOST_BYTES = {"send": 3 * 2**20}
+    site = make_site(sites=[made], most_bytes=2 * 2**20)
+    with site.app.test_request_context("/toy/send", method="POST"):
+        assert most_body_bytes("toy.send") == 2 * 2**20
+
+
+def test_its_templates_have_the_reasons_in_words(make_site, tmp_path):
+    """Why a tracing wants a look is said in one way everywhere."""
+    text = '{{ reasons_of({"quality": {"details": [], "reasons": ["left aside: Resp"]}})[0].text }}'
+    site = make_site(sites=[with_template(tmp_path, text=text)])
+    assert site.client.get("/toy/").text == "left aside: Resp"
+    site.client.set_cookie("language", "ru")
+    assert site.client.get("/toy/").text == "не использовано: Resp"
+
+
 def handled(blueprint):
     blueprint.register_error_handler(401, lambda _: "come in")
 
@@ -255,6 +301,9 @@ def without_a_first_page():
         (lambda _: of_another_kind(TITLE=3), "has no TITLE"),
         (lambda _: without("blueprint"), "has no blueprint"),
         (lambda _: of_another_kind(blueprint="toy"), "has no blueprint"),
+        (lambda _: of_another_kind(MOST_BYTES={"send": 2**27}), "MOST_BYTES of 'toy.send' is not"),
+        (lambda _: of_another_kind(MOST_BYTES={"send": 0}), "MOST_BYTES of 'toy.send' is not"),
+        (lambda _: of_another_kind(MOST_BYTES={"nobodys": 9}), "MOST_BYTES of 'toy.nobodys' is not"),
         (lambda _: [module(), module()], "the name 'toy' is taken"),
         (lambda _: [module("pages")], "the name 'pages' is taken"),
         (lambda _: [module("patients")], "the name 'patients' is taken"),  # an address
