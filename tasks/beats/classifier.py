@@ -74,41 +74,57 @@ def load_classifier(folder: str | Path = SHIPPED, prefer: str = "f1", runtime: s
 
     Raises BundleError where a file is missing, damaged or of another program; ConfigError for an unknown operating point.
     """
-    if prefer not in PREFER:
-        raise ConfigError(f"no operating point is called {prefer!r}: use {' or '.join(PREFER)}")
+    check_prefer(prefer)
     folder = Path(folder)
     card = read_card(folder)
-    content = _read(folder, TREES)
-    if hashlib.sha256(content).hexdigest() != card["trees_sha256"]:
-        raise BundleError(f"{folder}: {TREES} does not match the checksum in {CARD}: copy the bundle again")
+    fits = card.get("features") == list(FEATURES)
+    return Classifier(*open_trees(folder, card, len(FEATURES), fits), prefer, card[SEAL], card)
+
+
+def check_prefer(prefer: str) -> None:
+    """Raise ConfigError for an unknown operating point."""
+    if prefer not in PREFER:
+        raise ConfigError(f"no operating point is called {prefer!r}: use {' or '.join(PREFER)}")
+
+
+def open_trees(
+    folder: Path, card: Mapping[str, Any], n_features: int, fits: bool, name: str = CARD, what: str = "a classifier"
+) -> tuple[Trees, dict[str, np.ndarray]]:
+    """Trees and offsets of a bundle whose card was read. Raises BundleError as `load_classifier`.
+
+    n_features : that the trees may ask for.  fits : whether the card's features are this program's.  name, what : as `read_card`.
+    """
+    content = _read(folder, TREES, what)
+    if hashlib.sha256(content).hexdigest() != card.get("trees_sha256"):
+        raise BundleError(f"{folder}: {TREES} does not match the checksum in {name}: copy the bundle again")
     try:
         trees = Trees.from_bytes(content)
-        offsets = {name: np.array([card["offsets"][name][each] for each in CLASSES], float) for name in PREFER}
+        offsets = {each: np.array([card["offsets"][each][label] for label in CLASSES], float) for each in PREFER}
     except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
         raise BundleError(f"{folder}: cannot be used ({first_line(error)}): copy the bundle again") from error
-    fits = card["features"] == list(FEATURES) and card["classes"] == list(CLASSES)
-    if not fits or len(trees.base) != len(CLASSES) or trees.feature.max(initial=-1) >= len(FEATURES):
+    fits = fits and card.get("classes") == list(CLASSES) and len(trees.base) == len(CLASSES)
+    if not fits or trees.feature.max(initial=-1) >= n_features:
         raise BundleError(f"{folder}: was trained on other features than this program measures: train it again")
-    return Classifier(trees, offsets, prefer, card[SEAL], card)
+    return trees, offsets
 
 
-def read_card(folder: Path) -> dict[str, Any]:
-    """The card, its seal checked. Raises BundleError."""
+def read_card(folder: Path, name: str = CARD, what: str = "a classifier") -> dict[str, Any]:
+    """The card, its seal checked. name : of its file.  what : the bundle is, for whom it is missing. Raises BundleError."""
     try:
-        card = json.loads(_read(folder, CARD).decode("utf-8"))
+        card = json.loads(_read(folder, name, what).decode("utf-8"))
         intact = isinstance(card, dict) and card.get("format") == FORMAT and card.get(SEAL) == _seal(card)
     except (ValueError, RecursionError) as error:
-        raise BundleError(f"{folder}: {CARD} is not JSON ({first_line(error)}): copy the bundle again") from error
+        raise BundleError(f"{folder}: {name} is not JSON ({first_line(error)}): copy the bundle again") from error
     if not intact:
-        raise BundleError(f"{folder}: {CARD} was changed or is of another format: copy the bundle again")
+        raise BundleError(f"{folder}: {name} was changed or is of another format: copy the bundle again")
     return card
 
 
-def _read(folder: Path, name: str) -> bytes:
+def _read(folder: Path, name: str, what: str) -> bytes:
     try:
         return (folder / name).read_bytes()
     except OSError as error:
-        raise BundleError(f"{folder}: {name} is missing or unreadable: give the folder of a classifier") from error
+        raise BundleError(f"{folder}: {name} is missing or unreadable: give the folder of {what}") from error
 
 
 def _seal(card: Mapping[str, Any]) -> str:
@@ -118,19 +134,32 @@ def _seal(card: Mapping[str, Any]) -> str:
 
 def save_classifier(folder: Path, trees: Trees, offsets: Mapping[str, np.ndarray], training: Mapping[str, Any]) -> None:
     """Write trees and card, each put in place whole. training : what the card says of it, plain data."""
+    use = "every heartbeat of a recording of one lead or two as N, S, V, F or Q (ANSI/AAMI EC 57); research, no device"
+    put_trees(folder, CARD, trees, offsets, training, {"kind": "trees", "use": use}, {"features": list(FEATURES)})
+
+
+def put_trees(
+    folder: Path,
+    name: str,
+    trees: Trees,
+    offsets: Mapping[str, np.ndarray],
+    training: Mapping[str, Any],
+    kind: Mapping[str, str],
+    features: Mapping[str, Any],
+) -> None:
+    """Write trees and a card of this name. kind : "kind" and "use".  features : what the card says of them."""
     folder.mkdir(parents=True, exist_ok=True)
     content = trees.to_bytes()
     card = {
         "format": FORMAT,
         "task": "beats",
-        "kind": "trees",
-        "use": "every heartbeat of a recording of one lead or two as N, S, V, F or Q (ANSI/AAMI EC 57); research, no device",
+        **kind,
         "classes": list(CLASSES),
-        "features": list(FEATURES),
-        "offsets": {name: dict(zip(CLASSES, map(float, each), strict=True)) for name, each in offsets.items()},
+        **features,
+        "offsets": {key: dict(zip(CLASSES, map(float, each), strict=True)) for key, each in offsets.items()},
         "training": dict(training),
         "trees_sha256": hashlib.sha256(content).hexdigest(),
     }
     card = json.loads(json.dumps(card))  # as it will be read
     replace_file(folder / TREES, content)
-    replace_file(folder / CARD, (json.dumps({**card, SEAL: _seal(card)}, indent=1) + "\n").encode())
+    replace_file(folder / name, (json.dumps({**card, SEAL: _seal(card)}, indent=1) + "\n").encode())

@@ -6,9 +6,6 @@
 A bundle holds `trees.npz` and `rows.json`, the card, with checksums of both. It needs no library but NumPy and SciPy.
 """
 
-import hashlib
-import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from bundles import ROOT, TREES
-from cardiac.errors import BundleError, ConfigError, first_line
-from cardiac.files import replace_file
+from bundles import ROOT
 from cardiac.records import Record
 from cardiac.trees import Trees
-from tasks.beats.classifier import CHUNK, PREFER, Classifier
-from tasks.beats.labels import CLASSES
+from tasks.beats import classifier
+from tasks.beats.classifier import CHUNK, SEAL, Classifier, check_prefer, open_trees, put_trees
 from tasks.beats.row_recipe import WIDTH, rows_at
 
 SHIPPED = ROOT / "checkpoints" / "beats" / "rows"
-CARD, FORMAT, SEAL = "rows.json", 1, "card_sha256"
+CARD, WHAT = "rows.json", "a row classifier"
 QRS, BEHIND, STEPS = 42, 31, 48  # samples: of the beat itself; from where on the next one is looked for; of a whole row
 N_FEATURES = 75 + (QRS - 1) + STEPS + 14
 
@@ -81,64 +76,21 @@ def load_row_classifier(folder: str | Path = SHIPPED, prefer: str = "f1") -> Row
 
     Raises BundleError where a file is missing, damaged or of another program; ConfigError for an unknown operating point.
     """
-    if prefer not in PREFER:
-        raise ConfigError(f"no operating point is called {prefer!r}: use {' or '.join(PREFER)}")
+    check_prefer(prefer)
     folder = Path(folder)
-    card, content = read_card(folder), _read(folder, TREES)
-    if hashlib.sha256(content).hexdigest() != card.get("trees_sha256"):
-        raise BundleError(f"{folder}: {TREES} does not match the checksum in {CARD}: copy the bundle again")
-    try:
-        trees = Trees.from_bytes(content)
-        offsets = {name: np.array([card["offsets"][name][each] for each in CLASSES], float) for name in PREFER}
-    except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
-        raise BundleError(f"{folder}: cannot be used ({first_line(error)}): copy the bundle again") from error
-    fits = (card.get("n_features"), card.get("classes")) == (N_FEATURES, list(CLASSES))
-    if not fits or len(trees.base) != len(CLASSES) or trees.feature.max(initial=-1) >= N_FEATURES:
-        raise BundleError(f"{folder}: was trained on other features than this program measures: train it again")
-    return RowClassifier(trees, offsets, prefer, card[SEAL], card)
+    card = read_card(folder)
+    opened = open_trees(folder, card, N_FEATURES, card.get("n_features") == N_FEATURES, CARD, WHAT)
+    return RowClassifier(*opened, prefer, card[SEAL], card)
 
 
 def read_card(folder: Path) -> dict[str, Any]:
     """The card, its seal checked. Raises BundleError."""
-    try:
-        card = json.loads(_read(folder, CARD).decode("utf-8"))
-        intact = isinstance(card, dict) and card.get("format") == FORMAT and card.get(SEAL) == _seal(card)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{folder}: {CARD} is not JSON ({first_line(error)}): copy the bundle again") from error
-    if not intact:
-        raise BundleError(f"{folder}: {CARD} was changed or is of another format: copy the bundle again")
-    return card
-
-
-def _read(folder: Path, name: str) -> bytes:
-    try:
-        return (folder / name).read_bytes()
-    except OSError as error:
-        raise BundleError(f"{folder}: {name} is missing or unreadable: give the folder of a row classifier") from error
-
-
-def _seal(card: Mapping[str, Any]) -> str:
-    content = {key: value for key, value in card.items() if key != SEAL}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return classifier.read_card(folder, CARD, WHAT)
 
 
 def save_row_classifier(
     folder: Path, trees: Trees, offsets: Mapping[str, np.ndarray], training: Mapping[str, Any]
 ) -> None:
     """Write trees and card, each put in place whole. training : what the card says of it, plain data."""
-    folder.mkdir(parents=True, exist_ok=True)
-    content = trees.to_bytes()
-    card = {
-        "format": FORMAT,
-        "task": "beats",
-        "kind": "rows",
-        "use": f"rows of {WIDTH} samples at 125 Hz as N, S, V, F or Q (ANSI/AAMI EC 57); research, no device",
-        "classes": list(CLASSES),
-        "n_features": N_FEATURES,
-        "offsets": {name: dict(zip(CLASSES, map(float, each), strict=True)) for name, each in offsets.items()},
-        "training": dict(training),
-        "trees_sha256": hashlib.sha256(content).hexdigest(),
-    }
-    card = json.loads(json.dumps(card))  # as it will be read
-    replace_file(folder / TREES, content)
-    replace_file(folder / CARD, (json.dumps({**card, SEAL: _seal(card)}, indent=1) + "\n").encode())
+    use = f"rows of {WIDTH} samples at 125 Hz as N, S, V, F or Q (ANSI/AAMI EC 57); research, no device"
+    put_trees(folder, CARD, trees, offsets, training, {"kind": "rows", "use": use}, {"n_features": N_FEATURES})

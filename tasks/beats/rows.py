@@ -18,10 +18,11 @@ from cardiac.errors import ConfigError, DatasetError
 from cardiac.files import open_folder, rows_file
 from cardiac.records import read_record
 from tasks.beats.annotations import read_annotations
+from tasks.beats.classifier import PREFER
 from tasks.beats.examples import find_data
 from tasks.beats.labels import CLASSES
 from tasks.beats.row_files import read_rows, write_rows
-from tasks.beats.row_model import PREFER, SHIPPED, load_row_classifier
+from tasks.beats.row_model import SHIPPED, load_row_classifier
 from tasks.beats.row_recipe import Rows, annotated_rows, paper_rows
 from utils import run_command
 
