@@ -79,8 +79,9 @@ def test_a_file_changes_only_what_it_names(root, tmp_path):
         load_config(tmp_path / "own.toml", defaults=root / DEFAULTS)
 
 
-def test_every_shipped_config_loads(root):
-    paths = sorted(path for path in (root / "configs").glob("*.toml") if path.stem != "waves")  # another task's
+def test_every_shipped_config_of_infarctions_loads(root):
+    others = ("waves", "beats", "beats_net")  # with settings of their own, read by their own tests
+    paths = sorted(path for path in (root / "configs").glob("*.toml") if path.stem not in others)
     assert len(paths) >= 3
     for path in paths:
         config = load_config(path, defaults=root / DEFAULTS)
