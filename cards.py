@@ -217,10 +217,10 @@ def _sealed(content: Mapping[str, Any]) -> bytes:
     content = {key: value for key, value in content.items() if key not in ("format", SEAL)}
     layout = FORMATS[1 if content.get("trees") else 0]
     content = json.loads(json.dumps({"format": layout, **content}))  # as it will be read
-    return (json.dumps({**content, SEAL: _checksum(content)}, indent=2, ensure_ascii=False) + "\n").encode()
+    return (json.dumps({**content, SEAL: checksum(content)}, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _checksum(content: Mapping[str, Any]) -> str:
+def checksum(content: Mapping[str, Any]) -> str:
     """SHA-256, in hexadecimal, of all in a card but the seal itself: as JSON with sorted keys and no spaces, in ASCII."""
     content = {key: value for key, value in content.items() if key != SEAL}
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -230,7 +230,7 @@ def _parse(content: bytes, folder: Path, changed: bool) -> dict[str, Any]:
     """The plain data of a card.json, its format and its seal checked."""
     try:
         card = json.loads(content.decode("utf-8"))
-        checksum = _checksum(card) if isinstance(card, dict) else ""
+        sha256 = checksum(card) if isinstance(card, dict) else ""
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{folder}: {CARD} is not JSON ({error}): copy the bundle again") from error
     if not isinstance(card, dict):
@@ -246,7 +246,7 @@ def _parse(content: bytes, folder: Path, changed: bool) -> dict[str, Any]:
             f"{folder}: {CARD} has format {repr(layout)[:20]}, and this program reads only {FORMATS[0]} and {FORMATS[1]}: "
             "use the version of the program that made the bundle"
         )
-    if not changed and card.get(SEAL) != checksum:
+    if not changed and card.get(SEAL) != sha256:
         raise BundleError(
             f"{folder}: {CARD} was changed after the bundle was made (checksum): copy the bundle again, or run "
             f"`python bundles.py seal {folder}` if you changed it on purpose"

@@ -19,12 +19,13 @@ from cardiac.errors import BundleError, ConfigError, first_line
 from cardiac.files import replace_file
 from cardiac.records import Record
 from cardiac.trees import Trees
+from cards import SEAL, checksum
 from tasks.beats.features import FEATURES, beat_features
 from tasks.beats.labels import CLASSES
 
 SHIPPED = ROOT / "checkpoints" / "beats" / "trees"
 CARD = "classifier.json"  # no `card.json`: that is of networks, and the core's own
-FORMAT, SEAL = 1, "card_sha256"
+FORMAT = 1
 PREFER = ("f1", "recall")
 CHUNK = 20_000  # beats
 
@@ -112,7 +113,7 @@ def read_card(folder: Path, name: str = CARD, what: str = "a classifier") -> dic
     """The card, its seal checked. name : of its file.  what : the bundle is, for whom it is missing. Raises BundleError."""
     try:
         card = json.loads(_read(folder, name, what).decode("utf-8"))
-        intact = isinstance(card, dict) and card.get("format") == FORMAT and card.get(SEAL) == _seal(card)
+        intact = isinstance(card, dict) and card.get("format") == FORMAT and card.get(SEAL) == checksum(card)
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{folder}: {name} is not JSON ({first_line(error)}): copy the bundle again") from error
     if not intact:
@@ -125,11 +126,6 @@ def _read(folder: Path, name: str, what: str) -> bytes:
         return (folder / name).read_bytes()
     except OSError as error:
         raise BundleError(f"{folder}: {name} is missing or unreadable: give the folder of {what}") from error
-
-
-def _seal(card: Mapping[str, Any]) -> str:
-    content = {key: value for key, value in card.items() if key != SEAL}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def save_classifier(folder: Path, trees: Trees, offsets: Mapping[str, np.ndarray], training: Mapping[str, Any]) -> None:
@@ -162,4 +158,4 @@ def put_trees(
     }
     card = json.loads(json.dumps(card))  # as it will be read
     replace_file(folder / TREES, content)
-    replace_file(folder / name, (json.dumps({**card, SEAL: _seal(card)}, indent=1) + "\n").encode())
+    replace_file(folder / name, (json.dumps({**card, SEAL: checksum(card)}, indent=1) + "\n").encode())

@@ -16,7 +16,7 @@ import numpy as np
 
 from cardiac.errors import BundleError, ConfigError, extra, first_line
 from cardiac.files import replace_file
-from cards import take, take_list
+from cards import SEAL, checksum, take, take_list
 from tasks.beats.labels import CLASSES
 from tasks.beats.net_inputs import N_CHANNELS, N_RHYTHM, WIDTH, Blocks
 from tasks.beats.rhythm import RHYTHM
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 CARD, WEIGHTS, GRAPH = "beats.json", "weights.safetensors", "network.onnx"
-SEAL, FORMAT, OPSET, CLOSE = "card_sha256", 1, 20, 1e-5
+FORMAT, OPSET, CLOSE = 1, 20, 1e-5
 RUNTIMES = ("onnx", "torch")
 INPUTS, LOGITS = ("shapes", "rhythm", "present"), "logits"
 # shapes (b, t, channels, width), rhythm (b, t, k), present (b, t) -> logits (b, t, n_outputs), all float32
@@ -113,17 +113,12 @@ def write_bundle(folder: Path, network: "nn.Module", card: NetCard) -> NetCard:
         card, weights_sha256=hashlib.sha256(weights).hexdigest(), onnx_sha256=hashlib.sha256(graph).hexdigest()
     )
     content = card.to_json()
-    content[SEAL] = _seal(content)
+    content[SEAL] = checksum(content)
     folder.mkdir(parents=True, exist_ok=True)
     replace_file(folder / WEIGHTS, weights)
     replace_file(folder / GRAPH, graph)
     replace_file(folder / CARD, (json.dumps(content, indent=1) + "\n").encode())
     return replace(card, sha256=content[SEAL])
-
-
-def _seal(content: Mapping[str, Any]) -> str:
-    told = {key: value for key, value in content.items() if key != SEAL}
-    return hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _noise(blocks: Blocks, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -136,11 +131,12 @@ def _noise(blocks: Blocks, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def export_graph(network: "nn.Module", blocks: Blocks) -> bytes:
     """The network as an ONNX graph of any number of blocks. Raises BundleError where the exporter is not installed."""
     import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
 
     extra("onnxscript", "requirements-export.txt", BundleError)
     tried = tuple(torch.from_numpy(each) for each in _noise(blocks, 3))
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # that torchvision is not installed is no news
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):  # of any number of blocks no other can be written out
         warnings.filterwarnings("ignore", category=FutureWarning)  # of torch about itself
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         free = torch.export.Dim.DYNAMIC
@@ -160,7 +156,7 @@ def read_card(folder: Path) -> NetCard:
     """A bundle's card. Raises BundleError where it is missing, was changed, or cannot be used."""
     try:
         content = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        if not isinstance(content, dict) or content.get(SEAL) != _seal(content):
+        if not isinstance(content, dict) or content.get(SEAL) != checksum(content):
             raise ConfigError("it was changed after the bundle was made")
         return NetCard.from_json(content)
     except OSError as error:

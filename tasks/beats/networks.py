@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from models import ResidualBlock
+from models import BandedAttention, ResidualBlock
 
 PICTURE = (16, 12)  # rows and columns: 8 rows a lead
 
@@ -104,38 +104,6 @@ class PictureBeats(nn.Module):
         return self.head(torch.cat([seen, self.rhythm(rhythm.flatten(0, 1))], dim=1)).unflatten(0, present.shape)
 
 
-class NeighbourAttention(nn.Module):
-    """A pre-norm transformer layer whose beats look at most `span` beats far; a learnt number for each head and distance.
-
-    As `models.BandedAttention`, its products written out so that the graph is exported. (b, t, width) -> (b, t, width).
-    """
-
-    def __init__(self, width: int, heads: int, span: int) -> None:
-        super().__init__()
-        self.heads, self.span = heads, span
-        self.before = nn.LayerNorm(width)
-        self.queries_keys_values = nn.Linear(width, 3 * width)
-        self.distance = nn.Parameter(torch.zeros(heads, 2 * span + 1))
-        self.out = nn.Linear(width, width)
-        self.mix = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
-        )
-        self.dropout = nn.Dropout(0.1)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        t = tokens.shape[1]
-        split = self.queries_keys_values(self.before(tokens)).unflatten(2, (3, self.heads, -1))
-        queries, keys, values = split.permute(2, 0, 3, 1, 4)  # each (b, heads, t, width / heads)
-        position = torch.arange(t, device=tokens.device)
-        apart = position[None, :] - position[:, None]  # (t, t)
-        bias = self.distance[:, apart.clamp(-self.span, self.span) + self.span]  # (heads, t, t)
-        bias = bias.masked_fill(apart.abs() > self.span, -1e4)
-        scores = queries @ keys.transpose(2, 3) / queries.shape[3] ** 0.5 + bias
-        attended = (scores.softmax(dim=3) @ values).transpose(1, 2).flatten(2)  # (b, t, width)
-        tokens = tokens + self.dropout(self.out(attended))
-        return tokens + self.mix(tokens)
-
-
 class ContextBeats(nn.Module):
     """A transformer over neighbouring beats, each a token: a small convolution of its samples, and its rhythm."""
 
@@ -161,7 +129,7 @@ class ContextBeats(nn.Module):
         self.rhythm = nn.BatchNorm1d(n_rhythm)
         self.token = nn.Linear(2 * widths[-1] + n_rhythm, width)
         self.absent = nn.Parameter(torch.zeros(width))
-        self.layers = nn.ModuleList(NeighbourAttention(width, heads, span) for _ in range(depth))
+        self.layers = nn.ModuleList(BandedAttention(width, heads, span) for _ in range(depth))
         self.head = nn.Sequential(nn.LayerNorm(2 * width), nn.Dropout(dropout), nn.Linear(2 * width, n_classes))
 
     def forward(self, shapes: Tensor, rhythm: Tensor, present: Tensor) -> Tensor:

@@ -16,8 +16,9 @@ import numpy as np
 from bundles import ROOT
 from cardiac.records import Record
 from cardiac.trees import Trees
+from cards import SEAL
 from tasks.beats import classifier
-from tasks.beats.classifier import CHUNK, SEAL, Classifier, check_prefer, open_trees, put_trees
+from tasks.beats.classifier import CHUNK, Classifier, check_prefer, open_trees, put_trees
 from tasks.beats.row_recipe import WIDTH, rows_at
 
 SHIPPED = ROOT / "checkpoints" / "beats" / "rows"
