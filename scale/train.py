@@ -22,7 +22,7 @@ from cardiac.errors import CardiacError, first_line
 from learning.cross_validate import train_share
 from learning.run_folder import open_run
 from scale.cluster import check_address, cluster, ray_of
-from scale.detectors import find_detector
+from scale.detectors import find_network_detector
 from scale.shards import alone_in
 from utils import Config, load_config, run_command
 
@@ -87,7 +87,7 @@ def _work(share: dict[str, Any]) -> None:
     import torch
 
     torch.set_num_threads(1)
-    detector, config, out = find_detector(share["detector"]), share["config"], Path(share["out"])
+    detector, config, out = find_network_detector(share["detector"]), share["config"], Path(share["out"])
     data = detector.open_data(Path(share["data"]), config) if share["data"] else detector.demonstration(config)
     if ray_of("ray.train").get_context().get_world_rank() == 0:
         detector.fit(config, data, out, resume=True)
@@ -99,7 +99,9 @@ def _work(share: dict[str, Any]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. 0; 1 for data that cannot be used, 2 for wrong settings, 130 when stopped."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--detector", default="mi", help="what is trained, as in tasks/, or its module (%(default)s)")
+    parser.add_argument(
+        "--task", "--detector", dest="detector", default="mi", help="what is trained, as in tasks/, or its module (mi)"
+    )
     parser.add_argument("--data", type=Path, help="the data set's folder; simulated records without it")
     parser.add_argument("--config", type=Path, help="settings (the detector's; without --data its demonstration's)")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value", help="change one setting")
@@ -115,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train_and_report(options: argparse.Namespace) -> int:
-    detector = find_detector(options.detector)
+    detector = find_network_detector(options.detector)
     path = options.config or (detector.DEFAULTS if options.data else detector.DEMO)
     config = load_config(path, options.set, detector.DEFAULTS)
     if options.data:

@@ -2,16 +2,20 @@
 
     python -m tasks.beats.train --data data/mitdb --out runs/beats   # some minutes on one core
     python -m tasks.beats.train --set trees.n_leaves=8               # one setting changed; see configs/beats.toml
+    python -m tasks.beats.train --out runs/beats --resume            # goes on after the last whole fold
+    python -m scale.tune --task beats --trials 20 --data data/mitdb  # searches for better settings
 
 Writes trees.npz and classifier.json, a bundle; folds.npz, trees for each fold that did not learn from it, for
-`tasks.beats.evaluate`; and prints the figures of the folds. DS2 is not read.
+`tasks.beats.evaluate`; plots/; and prints the figures of the folds, whose offsets other folds chose. DS2 is not read.
 """
 
 import argparse
 import hashlib
 import io
 import sys
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +23,113 @@ import numpy as np
 from tqdm import tqdm
 
 from bundles import ROOT
-from cardiac.errors import ConfigError
-from cardiac.files import open_folder, replace_file
+from cardiac.errors import CardiacError, ConfigError
+from cardiac.files import replace_file
 from cardiac.trees import Trees
-from tasks.beats.classifier import decide, save_classifier
-from tasks.beats.ec57 import NONE, class_scores
+from learning.run_folder import STATE, code_revision, log, training_run
+from learning.tracking import Tracker, add_track_argument, tracked
+from tasks.beats.classifier import CARD, PREFER, decide, save_classifier
 from tasks.beats.examples import BOTH, FORMS, Taught, find_data, read_taught
+from tasks.beats.features import beat_features
 from tasks.beats.labels import CLASSES, DS1
-from tasks.beats.trees import choose_offsets, draw_folds, fit, say
+from tasks.beats.out_of_fold import count_decisions as count_decisions  # treatments ask for it here
+from tasks.beats.out_of_fold import decide_across, f1_of, offsets_across, search_scores
+from tasks.beats.simulate import N_HEARTS, simulate_heart
+from tasks.beats.tree_plots import Curves, tree_curves, write_tree_plots
+from tasks.beats.trees import choose_offsets, draw_folds, say
+from tasks.beats.trees import fit as learn
 from utils import Config, load_config, run_command
 
 DEFAULTS = ROOT / "configs" / "beats.toml"
-FOLDS = "folds.npz"
+DEMO = ROOT / "configs" / "beats_demo.toml"
+SPACE = ROOT / "configs" / "beats_search.toml"
+EVALUATE = "tasks.beats.evaluate"
+FOLDS, PLOTS = "folds.npz", "plots"
 
 
-def cross_fit(records: Sequence[Taught], folds: Mapping[str, int], settings: Mapping[str, Any]) -> dict[int, Trees]:
-    """Of each fold trees that learnt from the records of the others."""
-    return {
-        fold: fit([each for each in records if folds[each.record_id] != fold], settings)
-        for fold in tqdm(sorted(set(folds.values())), desc="folds", unit="fold")
-    }
+@dataclass(frozen=True)
+class Fitted:
+    """What came of a training: F1 of N, S, V and F out of fold by lead form and operating point, and curves by fold."""
+
+    figures: dict[str, dict[str, dict[str, float]]]
+    curves: Curves
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Probabilities of records by trees that did not learn from them, fold by fold as the trees become ready.
+
+    told : of each record so far its forms' probabilities, (n, 5) each.  report : see `scale.detectors`.
+    """
+
+    records: Sequence[Taught]
+    folds: Mapping[str, int]
+    report: Callable[[dict[str, Any]], None] | None = None
+    told: dict[str, tuple[np.ndarray, ...]] = field(default_factory=dict)
+
+    def add(self, fold: int, trees: Trees) -> None:
+        """Look at a fold's records by its trees, and report the scores of all so far."""
+        for each in self.records:
+            if self.folds[each.record_id] == fold:
+                self.told[each.record_id] = say(trees, each)
+        scores = search_scores(f1_of(self.classes, self.decided(BOTH, "f1")))
+        log.info("fold %d %s", fold, scores)
+        if self.report:
+            self.report({"fold": fold, "so_far": scores})
+
+    @property
+    def _known(self) -> list[Taught]:
+        return [each for each in self.records if each.record_id in self.told]
+
+    @property
+    def classes(self) -> np.ndarray:
+        """Of all beats so far, (n,)."""
+        return np.concatenate([each.classes for each in self._known])
+
+    def probabilities(self, form: int) -> np.ndarray:
+        """Of all beats so far in one of FORMS, (n, 5)."""
+        return np.concatenate([self.told[each.record_id][form] for each in self._known])
+
+    def decided(self, form: int, prefer: str) -> np.ndarray:
+        """Which of CLASSES each beat so far is, (n,), by offsets chosen on the other folds' recordings of both leads."""
+        folds = np.concatenate([np.full(len(each.classes), self.folds[each.record_id]) for each in self._known])
+        chosen = offsets_across(
+            self.probabilities(BOTH), self.classes, folds, lambda *others: choose_offsets(*others)[prefer]
+        )
+        return decide_across(self.probabilities(form), folds, chosen, decide)
+
+
+def cross_fit(
+    records: Sequence[Taught],
+    folds: Mapping[str, int],
+    settings: Mapping[str, Any],
+    kept: Path | None = None,
+    after: Callable[[int, Trees], None] = lambda fold, trees: None,
+) -> dict[int, Trees]:
+    """Of each fold trees that learnt from the records of the others.
+
+    kept : a folder in which a fold's trees are kept once they are learnt, and found again.  after : is given every fold.
+    """
+    by_fold = {}
+    for fold in tqdm(sorted(set(folds.values())), desc="folds", unit="fold"):
+        others = [each for each in records if folds[each.record_id] != fold]
+        by_fold[fold] = _learnt(others, settings, kept and kept / f"fold{fold}.npz")
+        after(fold, by_fold[fold])
+    return by_fold
+
+
+def _learnt(records: Sequence[Taught], settings: Mapping[str, Any], path: Path | None) -> Trees:
+    """Trees that learnt from these records, or that lie there already. Raises CardiacError for a damaged file."""
+    if path is None or not path.is_file():
+        trees = learn(records, settings)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, trees.to_bytes())
+        return trees
+    try:
+        return Trees.from_bytes(path.read_bytes())
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise CardiacError(f"{path}: cannot be read: delete it to train this fold again") from error
 
 
 def out_of_fold(
@@ -48,22 +139,80 @@ def out_of_fold(
     return [say(trees[folds[each.record_id]], each) for each in records]
 
 
-def train(config: Config, data: Path, out: Path, record_ids: Sequence[str] = DS1) -> list[str]:
-    """A whole run, written into `out`; the lines of its table. Raises CardiacError."""
+def open_data(folder: Path | None, config: Config, record_ids: Sequence[str] = DS1) -> list[Taught]:
+    """The records of DS1 as they teach; those that test are not read. Raises DatasetError, RecordError."""
+    data = find_data(folder)
+    return [read_taught(data, each) for each in tqdm(record_ids, desc="reading mitdb", unit="record")]
+
+
+def demonstration(config: Config) -> list[Taught]:
+    """Made-up hearts, for where there are no recordings."""
+    taught = []
+    for seed in range(N_HEARTS):
+        record, positions, classes = simulate_heart(seed)
+        alone = [
+            replace(record, signal=record.signal[at : at + 1], leads=(lead,)) for at, lead in enumerate(record.leads)
+        ]
+        forms = tuple(beat_features(each, positions) for each in (record, *alone))
+        taught.append(Taught(record.record_id, forms, classes))
+    return taught
+
+
+def fit(
+    config: Config,
+    dataset: Sequence[Taught],
+    out: Path,
+    resume: bool = False,
+    report: Callable[[dict[str, Any]], None] | None = None,
+    bundle: bool = True,
+) -> Fitted:
+    """A whole run, written into `out`: trees by fold and what they say, and for a bundle those of all records.
+
+    report : called after every fold, see `scale.detectors`.  bundle : False for the folds alone, without pictures.
+    Raises CardiacError for settings or a folder that cannot be used; a stopped run goes on with `resume`.
+    """
     check_settings(config)
-    open_folder(out)
-    records = [read_taught(data, each) for each in tqdm(record_ids, desc="reading mitdb", unit="record")]
-    folds = draw_folds(records, config["data"]["n_folds"])
-    by_fold = cross_fit(records, folds, config["trees"])
-    told = out_of_fold(records, folds, by_fold)
-    classes = np.concatenate([each.classes for each in records])
-    offsets = choose_offsets(np.concatenate([each[BOTH] for each in told]), classes)
-    trained = fit(records, config["trees"])
-    replace_file(out / FOLDS, folds_content(by_fold, folds))
-    about = {"records": list(record_ids), "folds": folds, "settings": config, "beats_sha256": _checksum(records)}
-    save_classifier(out, trained, offsets, about)
-    forms = {name: np.concatenate([each[form] for each in told]) for form, name in enumerate(FORMS)}
-    return _table(forms, classes, offsets)
+    if (out / CARD).is_file():
+        raise ConfigError(f"{out} holds a finished bundle: choose another --out, or delete it first")
+    with training_run(config, out, resume) as begin:
+        revision, checksum = code_revision(ROOT), _checksum(dataset)
+        begin(checksum)
+        folds = draw_folds(dataset, config["data"]["n_folds"])
+        told = OutOfFold(dataset, folds, report)
+        by_fold = cross_fit(dataset, folds, config["trees"], out / STATE, told.add)
+        replace_file(out / FOLDS, folds_content(by_fold, folds))
+        fitted = Fitted(figures_of(told), {})
+        if bundle:
+            fitted = replace(fitted, curves=tree_curves(dataset, folds, by_fold, config["trees"]["seeds"]))
+            decided = {prefer: told.decided(BOTH, prefer) for prefer in PREFER}
+            write_tree_plots(fitted.curves, told.probabilities(BOTH), told.classes, decided, out / PLOTS)
+            about = {
+                "records": [each.record_id for each in dataset],
+                "folds": folds,
+                "settings": config,
+                "beats_sha256": checksum,
+                "code_revision": revision,
+                "out_of_fold_f1": _rounded(fitted.figures),
+            }
+            trained = _learnt(dataset, config["trees"], out / STATE / "all.npz")
+            save_classifier(out, trained, choose_offsets(told.probabilities(BOTH), told.classes), about)
+    return fitted
+
+
+def figures_of(told: OutOfFold) -> dict[str, dict[str, dict[str, float]]]:
+    """F1 of N, S, V and F by lead form and operating point, its offsets chosen on the other folds."""
+    return {
+        name: {prefer: f1_of(told.classes, told.decided(form, prefer)) for prefer in PREFER}
+        for form, name in enumerate(FORMS)
+    }
+
+
+def _rounded(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """As a card has them: no number in place of NaN."""
+    return {
+        key: _rounded(each) if isinstance(each, Mapping) else None if np.isnan(each) else round(each, 4)
+        for key, each in figures.items()
+    }
 
 
 def check_settings(config: Config) -> None:
@@ -100,37 +249,49 @@ def read_folds(path: Path) -> dict[str, Trees]:
         return {str(name): trees[int(fold)] for name, fold in zip(file["record_ids"], file["folds"], strict=True)}
 
 
-def _table(told: Mapping[str, np.ndarray], classes: np.ndarray, offsets: Mapping[str, np.ndarray]) -> list[str]:
+def table(figures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """F1 by lead form and operating point, Markdown."""
     lines = ["| leads | prefers | " + " | ".join(f"F1 {name}" for name in CLASSES[:4]) + " |", "|---" * 6 + "|"]
-    for form, probabilities in told.items():
-        for name, each in offsets.items():
-            scores = class_scores(count_decisions(classes, decide(probabilities, each)))
-            lines.append(f"| {form} | {name} | " + " | ".join(f"{scores[own].f1:.3f}" for own in CLASSES[:4]) + " |")
-    return lines
+    for form, by_point in figures.items():
+        for name, f1 in by_point.items():
+            lines.append(f"| {form} | {name} | " + " | ".join(f"{f1[own]:.3f}" for own in CLASSES[:4]) + " |")
+    return "\n".join(lines)
 
 
-def count_decisions(classes: np.ndarray, decided: np.ndarray) -> np.ndarray:
-    """How often each class (rows) was decided as which (columns), int (6, 6), as `ec57.confusion` has it."""
-    counts = np.zeros((NONE + 1, NONE + 1), int)
-    np.add.at(counts, (classes, decided), 1)
-    return counts
+def note(tracker: Tracker, fitted: Fitted, out: Path) -> None:
+    """Keep a training's figures, curves and pictures."""
+    tracker.log_metrics({"f1": fitted.figures})
+    for part, history in fitted.curves.items():
+        for each in history:
+            tracker.log_metrics({part: {key: value for key, value in each.items() if key != "epoch"}}, each["epoch"])
+    for picture in sorted((out / PLOTS).glob("*.png")):
+        tracker.log_picture(picture)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. 0; 1 for data that cannot be used, 2 for wrong settings, 130 when stopped."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="the MIT-BIH database's folder; else $ECG_DATA/mitdb, data/mitdb")
+    parser.add_argument(
+        "--config", type=Path, default=DEFAULTS, help="settings, as a search writes (configs/beats.toml)"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value", help="change one setting")
     parser.add_argument("--out", type=Path, default=Path("runs/beats"), help="folder for the bundle (%(default)s)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run that was stopped in --out")
+    add_track_argument(parser)
     options = parser.parse_args(arguments)
 
     def run() -> int:
-        config = load_config(DEFAULTS, options.set, DEFAULTS)
-        for line in train(config, find_data(options.data), options.out):
-            print(line)
+        config = load_config(options.config, options.set, DEFAULTS)
+        check_settings(config)
+        with tracked(options.track, "beats", config) as tracker:
+            fitted = fit(config, open_data(options.data, config), options.out, options.resume)
+            note(tracker, fitted, options.out)
+        print(f"F1 out of fold, offsets chosen on the other folds:\n\n{table(fitted.figures)}")
         return 0
 
-    return run_command(run, bad_data=1, written_to="--out")
+    stopped = "Stopped after the last whole fold: the same command with --resume goes on."
+    return run_command(run, bad_data=1, stopped=stopped, written_to="--out")
 
 
 if __name__ == "__main__":

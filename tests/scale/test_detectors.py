@@ -61,6 +61,14 @@ def test_incomplete_ones_are_one_sentence(changes, told, monkeypatch):
         detectors.find_detector("made_up.train")
 
 
+def test_what_trains_a_network_together_is_asked_for_there_alone(monkeypatch):
+    monkeypatch.setitem(sys.modules, "made_up", ModuleType("made_up"))
+    monkeypatch.setitem(sys.modules, "made_up.train", module(make_training=None))
+    assert detectors.find_detector("made_up.train").DEMO == "b"
+    with pytest.raises(ConfigError, match="made_up.train has no make_training"):
+        detectors.find_network_detector("made_up.train")
+
+
 def test_a_detector_that_lacks_a_package_says_so(tmp_path, monkeypatch):
     (tmp_path / "lacking").mkdir()
     (tmp_path / "lacking/train.py").write_text("import no_such_package\n", encoding="utf-8")

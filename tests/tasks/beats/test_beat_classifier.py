@@ -31,7 +31,8 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("beats")
     data = write_database(folder / "mitdb", RECORDS)
     config = train.load_config(train.DEFAULTS, QUICK, train.DEFAULTS)
-    return data, folder / "bundle", train.train(config, data, folder / "bundle", RECORDS)
+    fitted = train.fit(config, train.open_data(data, config, RECORDS), folder / "bundle")
+    return data, folder / "bundle", train.table(fitted.figures).splitlines()
 
 
 def test_early_and_wide_beats_of_a_heart_that_did_not_teach_are_told_apart(trained):
@@ -110,7 +111,7 @@ def test_what_cannot_be_trained_by_is_refused(tmp_path):
     for setting in ("data.n_folds=1", "trees.weights=[1.0]", "trees.n_trees=0"):
         config = train.load_config(train.DEFAULTS, [setting], train.DEFAULTS)
         with pytest.raises(ConfigError, match=setting.split("=")[0]):
-            train.train(config, tmp_path, tmp_path / "out")
+            train.fit(config, [], tmp_path / "out")
 
 
 def test_tables_of_the_protocol(trained):
