@@ -76,7 +76,9 @@ def search(
     ray_of()
     check_address(address)
     module = find_detector(detector)
-    searched = Searched(detector, config or module.DEFAULTS, tuple(settings), data.resolve() if data else None)
+    searched = Searched(
+        detector, (config or module.DEFAULTS).resolve(), tuple(settings), data.resolve() if data else None
+    )
     distributions = read_space(space or module.SPACE, searched.config, module.DEFAULTS)
     n_folds = searched.chosen({})["data"]["n_folds"]
 

@@ -65,7 +65,7 @@ def test_what_trains_a_network_together_is_asked_for_there_alone(monkeypatch):
     monkeypatch.setitem(sys.modules, "made_up", ModuleType("made_up"))
     monkeypatch.setitem(sys.modules, "made_up.train", module(make_training=None))
     assert detectors.find_detector("made_up.train").DEMO == "b"
-    with pytest.raises(ConfigError, match="made_up.train has no make_training"):
+    with pytest.raises(ConfigError, match=r"made_up\.train has no make_training"):
         detectors.find_network_detector("made_up.train")
 
 
