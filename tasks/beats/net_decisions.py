@@ -4,6 +4,7 @@ import numpy as np
 
 from tasks.beats.ec57 import Matched, class_scores, confusion
 from tasks.beats.labels import CLASSES
+from tasks.beats.out_of_fold import decide_across, offsets_across
 
 PREFER = {"f1": 1.0, "recall": 2.0}  # which F measure the operating point is best in: under 2 recall counts more
 GRID = np.arange(-4.0, 4.01, 0.25)
@@ -55,8 +56,5 @@ def scores_of(found: np.ndarray, classes: np.ndarray) -> dict[str, float]:
 
 def cross_fitted(probabilities: np.ndarray, classes: np.ndarray, folds: np.ndarray, prefer: str) -> np.ndarray:
     """Classes of beats by offsets that were chosen on the other folds, int (n,)."""
-    found = np.empty(len(classes), int)
-    for fold in np.unique(folds):
-        own = folds == fold
-        found[own] = decide(probabilities[own], fit_offsets(probabilities[~own], classes[~own], prefer))
-    return found
+    chosen = offsets_across(probabilities, classes, folds, lambda *others: fit_offsets(*others, prefer))
+    return decide_across(probabilities, folds, chosen, decide)

@@ -1,7 +1,7 @@
 """What the networks learn from: the beats of records with what they are, and blocks of them. Needs no torch."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cardiac.errors import DatasetError
-from cardiac.records import read_record
+from cardiac.records import Record, read_record
 from tasks.beats.annotations import read_annotations
 from tasks.beats.labels import PACED
 from tasks.beats.net_inputs import BeatInputs, Blocks, beat_inputs
@@ -53,14 +53,23 @@ def read_beats(folder: Path, names: Sequence[str]) -> Beats:
         raise DatasetError(f"{folder}: has no {names[0]}.hea: give the MIT-BIH database's folder with --data")
     if set(names) & set(PACED):
         raise DatasetError("records with a pacemaker teach nothing about the classes: leave them out")
+    return gather_beats(_annotated(folder, each) for each in tqdm(names, desc="reading mitdb", unit="record"))
+
+
+def _annotated(folder: Path, name: str) -> tuple[str, Record, np.ndarray, np.ndarray]:
+    told = read_annotations(folder / name)
+    return name, read_record(folder / f"{name}.hea", leads=None), told.positions, told.classes
+
+
+def gather_beats(records: Iterable[tuple[str, Record, np.ndarray, np.ndarray]]) -> Beats:
+    """Beats of records: each its name, the recording, the samples of its beats and which of CLASSES they are, (n,) both."""
     stretches, positions, classes, ids = [], [], [], []
-    for name in tqdm(names, desc="reading mitdb", unit="record"):
-        told = read_annotations(folder / name)
-        for each in beat_inputs(read_record(folder / f"{name}.hea", leads=None), told.positions):
-            stretches.append(each)
-            ids.append(name)
-        positions.append(told.positions)
-        classes.append(told.classes)
+    for name, record, at, own in records:
+        parts = [*beat_inputs(record, at)]
+        stretches += parts
+        ids += [name] * len(parts)
+        positions.append(at)
+        classes.append(own)
     return Beats(tuple(stretches), np.concatenate(positions), np.concatenate(classes), tuple(ids))
 
 

@@ -12,10 +12,11 @@ from torch.nn.functional import cross_entropy
 
 from learning.cross_validate import Training
 from learning.network import Batch
-from tasks.beats.net_decisions import scores_of
+from tasks.beats.net_decisions import cross_fitted, scores_of
 from tasks.beats.net_examples import N_OUTPUTS, Beats, BlockTable, block_table, epoch_rows
 from tasks.beats.net_inputs import N_CHANNELS, N_RHYTHM, Blocks, network_inputs
 from tasks.beats.networks import build_network
+from tasks.beats.out_of_fold import f1_of, search_scores
 from utils import Config
 
 NOTHING = -1  # in the place of a class: nothing is learnt from it
@@ -28,7 +29,8 @@ class BeatTraining(Training):
     """A `learning.cross_validate.Training`: a row is a block of neighbouring beats (of one, for nets of single beats).
 
     name : which of `networks.NETWORKS`, whose section of the config says how it learns.  fold_of_record : by its name.
-    accuracies : of the batches since they were last taken, by "train" and "held".
+    accuracies : of the batches since they were last taken, by "train" and "held".  told : of each fold that was scored
+    probabilities and which of all beats they are of.
     """
 
     config: Config
@@ -36,6 +38,7 @@ class BeatTraining(Training):
     beats: Beats
     fold_of_record: dict[str, int]
     accuracies: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    told: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -161,9 +164,16 @@ class BeatTraining(Training):
         return np.concatenate(parts)
 
     def score(self, predicted: np.ndarray, rows: np.ndarray) -> dict[str, float]:
-        probabilities, beats = self.by_beat(predicted, rows)
+        probabilities, beats = self.told[int(self.folds[rows[0]])] = self.by_beat(predicted, rows)
         found = scores_of(probabilities.argmax(axis=1), self.beats.classes[beats])
         return {"score": found["macro"], **found}
+
+    def scores_so_far(self) -> dict[str, float]:
+        """What a search compares settings by: F1 of all beats that were scored, by offsets chosen on the other folds."""
+        probabilities, beats = (np.concatenate(each) for each in zip(*self.told.values(), strict=True))
+        folds = np.repeat([*self.told], [len(each) for _, each in self.told.values()])
+        classes = self.beats.classes[beats]
+        return search_scores(f1_of(classes, cross_fitted(probabilities, classes, folds, "f1")))
 
     def by_beat(self, predicted: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities of beats, (n, N_OUTPUTS), and which of all beats they are, (n,), from those of blocks."""

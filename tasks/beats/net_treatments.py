@@ -43,19 +43,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.epochs < 1:
         parser.error("--epochs must be at least 1")
 
+    own = [f"model.name={options.model}", f"{options.model}.epochs={options.epochs}", f"{options.model}.thin={THIN}"]
+
     def train() -> int:
         rows, beats = {}, read_beats(find_data(options.data), DS1)
         for name, settings in TREATMENTS.items():
             out = options.out / name.replace(", ", "-").replace(" ", "-")
-            config = load_config(
-                DEFAULTS,
-                [*ALONE, *settings, f"{options.model}.epochs={options.epochs}", f"{options.model}.thin={THIN}"],
-                DEFAULTS,
-            )
+            config = load_config(DEFAULTS, [*ALONE, *settings, *own], DEFAULTS)
             kept = json.loads((out / SCORES).read_text()) if (out / SCORES).is_file() else None
             if kept and kept["config"] != config:
                 raise ConfigError(f"{out} was trained with other settings: choose another --out")
-            scores = kept["scores"] if kept else fit(config, beats, options.model, out, resume=True, bundle=False)
+            scores = kept["scores"] if kept else fit(config, beats, out, resume=True, bundle=False)
             replace_file(out / SCORES, json.dumps({"config": config, "scores": scores}).encode())
             rows |= {name: scores["likeliest"], f"{name}, threshold": scores["f1"]}
         print(f"F1 out of fold, {len(DS1)} records of DS1, {options.model}, {options.epochs} epochs:\n\n{table(rows)}")

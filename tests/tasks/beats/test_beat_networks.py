@@ -64,11 +64,15 @@ def config() -> dict:
     return load_config(train_net.DEFAULTS, FEW)
 
 
+def of_model(config: dict, name: str) -> dict:
+    return config | {"model": {"name": name}}
+
+
 @pytest.fixture(scope="module", params=list(NETWORKS))
 def bundle(request, config, beats, tmp_path_factory):
     pytest.importorskip("onnxscript", reason="requirements-export.txt is not installed")
     out = tmp_path_factory.mktemp(request.param) / "run"
-    train_net.fit(config, beats, request.param, out)
+    train_net.fit(of_model(config, request.param), beats, out)
     return out
 
 
@@ -164,12 +168,12 @@ def test_what_a_run_writes(bundle, beats):
     assert [*epochs] == ["fold0", "fold1", "all"]
     assert all([each["epoch"] for each in told] == [1, 2] for told in epochs.values())
     with pytest.raises(ConfigError, match="finished bundle"):
-        train_net.fit({}, beats, "residual", bundle)
+        train_net.fit({}, beats, bundle)
 
 
 @pytest.mark.parametrize("model", list(NETWORKS))
-def test_folds_are_of_whole_records(config, beats, model):
-    training = train_net.make_training(config, beats, model)
+def test_folds_are_of_whole_records(config, beats, model, tmp_path):
+    training = train_net.make_training(of_model(config, model), beats, tmp_path)
     of_row = np.array(beats.record_ids)[training.table.stretch]
     for fold in range(2):
         learnt, held_out = set(of_row[training.rows(fold)]), set(of_row[training.folds == fold])
@@ -180,11 +184,11 @@ def test_folds_are_of_whole_records(config, beats, model):
 
 
 @pytest.mark.parametrize("model", list(NETWORKS))
-def test_what_is_drawn_is_of_the_rows_own_records(config, beats, model):
+def test_what_is_drawn_is_of_the_rows_own_records(config, beats, model, tmp_path):
     """However a row is exchanged or moved: were another record's beats drawn, folds would leak."""
     quiet = copy.deepcopy(config)
     quiet["train"] |= {"one_lead": 0.0, "other_reference": 0.0, "gain": 0.0}
-    training = train_net.make_training(quiet, beats, model)
+    training = train_net.make_training(of_model(quiet, model), beats, tmp_path)
     rows = training.rows(0)[::5]
     shapes, _, present, _ = training.draw(rows, np.random.default_rng(0))
     for row, block, there in zip(rows, shapes, present, strict=True):
@@ -194,8 +198,8 @@ def test_what_is_drawn_is_of_the_rows_own_records(config, beats, model):
             assert min(apart) < 1e-6
 
 
-def test_blocks_answer_every_beat_once(config, beats):
-    training = train_net.make_training(config, beats, "context")
+def test_blocks_answer_every_beat_once(config, beats, tmp_path):
+    training = train_net.make_training(of_model(config, "context"), beats, tmp_path)
     network = build_network("context", **training.arguments)
     predicted = training.predict([network.eval()], np.arange(len(training.folds)))
     probabilities, which = training.by_beat(predicted, np.arange(len(training.folds)))
@@ -203,10 +207,10 @@ def test_blocks_answer_every_beat_once(config, beats):
     assert np.allclose(probabilities.sum(axis=1), 1)
 
 
-def test_the_network_of_training_is_that_of_the_classifier(bundle, config, beats):
+def test_the_network_of_training_is_that_of_the_classifier(bundle, config, beats, tmp_path):
     """One path: what `predict` says in training is what the classifier says of the recording."""
     classifier = load_net_classifier(bundle, runtime="torch")
-    training = train_net.make_training(config, beats, classifier.card.name)
+    training = train_net.make_training(of_model(config, classifier.card.name), beats, tmp_path)
     from safetensors.torch import load
 
     network = build_network(**classifier.card.network)
@@ -217,9 +221,9 @@ def test_the_network_of_training_is_that_of_the_classifier(bundle, config, beats
     assert np.abs(classifier(record, positions)[:, :4] - probabilities).max() < 1e-5
 
 
-def test_a_seed_is_a_pair(config, beats):
+def test_a_seed_is_a_pair(config, beats, tmp_path):
     def drawn(seed: int) -> np.ndarray:
-        training = train_net.make_training(config, beats, "context")
+        training = train_net.make_training(of_model(config, "context"), beats, tmp_path)
         return training.draw(training.rows(0), np.random.default_rng(seed))[0]
 
     assert np.array_equal(drawn(1), drawn(1))
@@ -232,7 +236,7 @@ def test_a_stopped_run_ends_as_one_that_was_not(config, beats, tmp_path):
             pass
 
         def fit(resume):
-            original = train_net.Accuracies.__call__
+            original = train_net.Reports.__call__
             seen = []
 
             def counting(self, told):
@@ -241,11 +245,11 @@ def test_a_stopped_run_ends_as_one_that_was_not(config, beats, tmp_path):
                 if stop_after and not resume and len(seen) == stop_after:
                     raise Stopped
 
-            train_net.Accuracies.__call__ = counting
+            train_net.Reports.__call__ = counting
             try:
-                return train_net.fit(config, beats, "residual", out, resume, bundle=False)
+                return train_net.fit(of_model(config, "residual"), beats, out, resume, bundle=False)
             finally:
-                train_net.Accuracies.__call__ = original
+                train_net.Reports.__call__ = original
 
         if stop_after:
             with pytest.raises(Stopped):
