@@ -1,5 +1,6 @@
 """Recordings of one lead or two with known beats, and a classifier by two rules: early is S, wide is V."""
 
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -80,3 +81,36 @@ def make():
         return SimpleNamespace(record=record, at_s=np.array(at_s), letters=letters, signal=signal)
 
     return make
+
+
+@pytest.fixture
+def tracked(monkeypatch):
+    """What a stand-in of MLflow was told."""
+    told = SimpleNamespace(params={}, metrics=[], pictures=[], status=[], tags={})
+
+    class Client:
+        def __init__(self, tracking_uri):
+            told.uri = tracking_uri
+
+        def get_experiment_by_name(self, name):
+            return SimpleNamespace(experiment_id=name)
+
+        def create_run(self, experiment_id, tags):
+            told.name = experiment_id
+            told.tags |= tags
+            return SimpleNamespace(info=SimpleNamespace(run_id="r"))
+
+        def log_batch(self, run_id, metrics=(), params=()):
+            told.params |= dict(params)
+            told.metrics += [(key, step) for key, _, _, step in metrics]
+
+        def log_artifact(self, run_id, path, folder):
+            told.pictures.append(path.rsplit("/", 1)[-1])
+
+        def set_terminated(self, run_id, status):
+            told.status.append(status)
+
+    entities = SimpleNamespace(Param=lambda key, value: (key, value), Metric=lambda *parts: parts)
+    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(MlflowClient=Client, entities=entities))
+    monkeypatch.setitem(sys.modules, "mlflow.entities", entities)
+    return told

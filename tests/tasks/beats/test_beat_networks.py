@@ -10,6 +10,7 @@ import pytest
 
 from cardiac.errors import BundleError, ConfigError
 from cardiac.records import Record
+from scale.detectors import find_network_detector
 from tasks.beats import net_blend, train_net
 from tasks.beats.labels import CLASSES
 from tasks.beats.net_blend import blend
@@ -333,3 +334,53 @@ def test_what_was_found_out_of_fold_is_compared(bundle, capsys):
     assert "| run, threshold |" in capsys.readouterr().out
     assert net_blend.main(["--nets", str(bundle / CARD)]) == 1
     assert "train the network first" in capsys.readouterr().err
+
+
+def test_curves_by_epoch_figures_and_pictures_are_tracked(tracked, config, beats, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(train_net, "open_data", lambda folder, config: beats)
+    settings = [part for each in FEW for part in ("--set", each)]
+    kept = ["--out", str(tmp_path / "run"), "--track", f"sqlite:///{tmp_path}/m.db"]
+    assert train_net.main(["--model", "residual", *settings, *kept, "--folds-only"]) == 0
+    assert "4 records of DS1" in capsys.readouterr().out
+    assert tracked.name == "beats residual"
+    assert tracked.params["model.name"] == "residual" and tracked.params["residual.epochs"] == "2"
+    curves = {(f"fold{fold}.{name}", epoch) for fold in (0, 1) for name in train_net.CURVES for epoch in (1, 2)}
+    assert curves | {("f1.f1.S", 0), ("so_far.score", 1)} <= set(tracked.metrics)
+    assert tracked.pictures == ["accuracy.png", "loss.png"]
+    assert tracked.tags["mlflow.source.git.commit"] and tracked.status == ["FINISHED"]
+
+
+def test_the_score_so_far_is_of_all_beats_by_the_other_folds_offsets(config, beats, tmp_path):
+    told = []
+    scores = train_net.fit(of_model(config, "picture"), beats, tmp_path, report=told.append, bundle=False)
+    last = [each["so_far"] for each in told if "fold" in each][-1]
+    assert last == pytest.approx(
+        {"score": np.mean([scores["f1"][name] for name in "NSV"])}
+        | {f"f1_{name}": scores["f1"][name] for name in "NSVF"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("model.name=resdual", "model.name is 'resdual'"),
+        ("data.n_folds=1", "give at least 2"),
+        ("data.sampling=all", "use one of natural"),
+    ],
+)
+def test_settings_by_which_nothing_could_be_trained(setting, told, capsys, tmp_path):
+    assert train_net.main(["--set", setting, "--out", str(tmp_path / "run")]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_the_demonstration_and_the_space_to_search():
+    config = load_config(train_net.DEMO, [], train_net.DEFAULTS)
+    train_net.check_settings(config)
+    made = train_net.demonstration(config)
+    assert len(set(made.record_ids)) == 9
+    assert set(made.classes) == {0, 1, 2, 3}
+    assert find_network_detector("tasks.beats.train_net") is train_net
+
+
+def test_a_card_tells_the_code_that_trained_it(bundle):
+    assert read_card(bundle).training["code_revision"]

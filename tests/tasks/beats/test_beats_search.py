@@ -65,6 +65,21 @@ def test_a_trial_is_scored_by_all_folds_so_far(tmp_path, monkeypatch):
     assert "trees.min_records is 0" in refused.told[0]["refused"]
 
 
+def test_a_network_is_searched_by_the_same_score(tmp_path, monkeypatch):
+    net = find_detector("tasks.beats.train_net")
+    assert "train.class_power" in space.read_space(net.SPACE, net.DEFAULTS, net.DEFAULTS)
+    asked = Asked(tmp_path / "trial")
+    monkeypatch.setattr(tune, "ray_of", lambda _: asked)
+    searched = tune.Searched(
+        "tasks.beats.train_net", net.DEMO, ("model.name=residual", "residual.epochs=1", "residual.thin=8")
+    )
+    tune.run_trial({"train.class_power": 0.5}, searched)
+    assert [told["folds"] for told in asked.told] == [1, 2, 3]
+    assert all(set(told["others"]) == {f"f1_{name}" for name in "NSVF"} for told in asked.told)
+    last = asked.told[-1]
+    assert last["score"] == pytest.approx(sum(last["others"][f"f1_{name}"] for name in "NSV") / 3)
+
+
 def command(tmp_path):
     (tmp_path / "space.toml").write_text(SPACE, encoding="utf-8")
     more = ["--trials", "2", "--workers", "1", "--set", SMALL[0], "--set", "trees.seeds=8"]

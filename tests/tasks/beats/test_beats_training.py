@@ -1,8 +1,6 @@
 """The trees' training: stopped and gone on with, its folds, its curves and what is tracked of it; by made-up hearts."""
 
 import json
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -202,39 +200,6 @@ def test_what_is_opened_is_ds1_alone(monkeypatch, tmp_path):
     monkeypatch.setattr(train, "read_taught", lambda folder, record_id: asked.append(record_id))
     train.open_data(tmp_path, {})
     assert asked == [*DS1]
-
-
-@pytest.fixture
-def tracked(monkeypatch):
-    """What a stand-in of MLflow was told."""
-    told = SimpleNamespace(params={}, metrics=[], pictures=[], status=[], tags={})
-
-    class Client:
-        def __init__(self, tracking_uri):
-            told.uri = tracking_uri
-
-        def get_experiment_by_name(self, name):
-            return SimpleNamespace(experiment_id=name)
-
-        def create_run(self, experiment_id, tags):
-            told.name = experiment_id
-            told.tags |= tags
-            return SimpleNamespace(info=SimpleNamespace(run_id="r"))
-
-        def log_batch(self, run_id, metrics=(), params=()):
-            told.params |= dict(params)
-            told.metrics += [(key, step) for key, _, _, step in metrics]
-
-        def log_artifact(self, run_id, path, folder):
-            told.pictures.append(path.rsplit("/", 1)[-1])
-
-        def set_terminated(self, run_id, status):
-            told.status.append(status)
-
-    entities = SimpleNamespace(Param=lambda key, value: (key, value), Metric=lambda *parts: parts)
-    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(MlflowClient=Client, entities=entities))
-    monkeypatch.setitem(sys.modules, "mlflow.entities", entities)
-    return told
 
 
 def test_parameters_metrics_curves_pictures_and_commit_are_tracked(tracked, hearts, tmp_path, monkeypatch, capsys):
