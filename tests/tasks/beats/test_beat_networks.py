@@ -360,6 +360,17 @@ def test_the_score_so_far_is_of_all_beats_by_the_other_folds_offsets(config, bea
     )
 
 
+def test_a_fold_alone_is_decided_by_the_likeliest_class_and_two_by_each_others_offsets(config, beats):
+    """Every S and V is said to be half as likely as N, which offsets of S and V mend; F stays N."""
+    training = BeatTraining(config, "picture", beats, {})
+    probabilities = 0.3 * np.eye(4)[beats.classes] + np.array([0.6, 0.01, 0.01, 0.01])
+    halves = np.array_split(np.arange(len(beats.classes)), 2)
+    for fold, own in enumerate(halves):
+        training.told[fold] = probabilities[own], own
+        score = training.scores_so_far()["score"]
+        assert score > 0.9 if fold else score < 0.5
+
+
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
