@@ -72,7 +72,7 @@ class OutOfFold:
         for each in self.records:
             if self.folds[each.record_id] == fold:
                 self.told[each.record_id] = say(trees, each)
-        scores = search_scores(f1_of(self.classes, self.decided(BOTH, "f1")))
+        scores = search_scores(f1_of(self.classes, self.decided("f1")[BOTH]))
         log.info("fold %d %s", fold, scores)
         if self.report:
             self.report({"fold": fold, "so_far": scores})
@@ -90,13 +90,13 @@ class OutOfFold:
         """Of all beats so far in one of FORMS, (n, 5)."""
         return np.concatenate([self.told[each.record_id][form] for each in self._known])
 
-    def decided(self, form: int, prefer: str) -> np.ndarray:
-        """Which of CLASSES each beat so far is, (n,), by offsets chosen on the other folds' recordings of both leads."""
+    def decided(self, prefer: str) -> list[np.ndarray]:
+        """In each of FORMS which of CLASSES each beat so far is, (n,), by offsets chosen on the other folds' BOTH."""
         folds = np.concatenate([np.full(len(each.classes), self.folds[each.record_id]) for each in self._known])
         chosen = offsets_across(
             self.probabilities(BOTH), self.classes, folds, lambda *others: choose_offsets(*others)[prefer]
         )
-        return decide_across(self.probabilities(form), folds, chosen, decide)
+        return [decide_across(self.probabilities(form), folds, chosen, decide) for form in range(len(FORMS))]
 
 
 def cross_fit(
@@ -172,37 +172,37 @@ def fit(
     Raises CardiacError for settings or a folder that cannot be used; a stopped run goes on with `resume`.
     """
     check_settings(config)
-    if (out / CARD).is_file():
+    if (out / CARD).is_file() and not (out / STATE).is_dir():
         raise ConfigError(f"{out} holds a finished bundle: choose another --out, or delete it first")
     with training_run(config, out, resume) as begin:
-        revision, checksum = code_revision(ROOT), _checksum(dataset)
-        begin(checksum)
+        about = {"code_revision": code_revision(ROOT), "beats_sha256": _checksum(dataset), "settings": config}
+        begin(about["beats_sha256"])
         folds = draw_folds(dataset, config["data"]["n_folds"])
         told = OutOfFold(dataset, folds, report)
         by_fold = cross_fit(dataset, folds, config["trees"], out / STATE, told.add)
         replace_file(out / FOLDS, folds_content(by_fold, folds))
-        fitted = Fitted(figures_of(told), {})
+        decided = {prefer: told.decided(prefer) for prefer in PREFER}
+        fitted = Fitted(figures_of(told.classes, decided), {})
         if bundle:
             fitted = replace(fitted, curves=tree_curves(dataset, folds, by_fold, config["trees"]["seeds"]))
-            decided = {prefer: told.decided(BOTH, prefer) for prefer in PREFER}
-            write_tree_plots(fitted.curves, told.probabilities(BOTH), told.classes, decided, out / PLOTS)
-            about = {
+            of_both = told.probabilities(BOTH), told.classes
+            write_tree_plots(fitted.curves, *of_both, {key: each[BOTH] for key, each in decided.items()}, out / PLOTS)
+            trained = _learnt(dataset, config["trees"], out / STATE / "all.npz")
+            about |= {
                 "records": [each.record_id for each in dataset],
                 "folds": folds,
-                "settings": config,
-                "beats_sha256": checksum,
-                "code_revision": revision,
                 "out_of_fold_f1": _rounded(fitted.figures),
             }
-            trained = _learnt(dataset, config["trees"], out / STATE / "all.npz")
-            save_classifier(out, trained, choose_offsets(told.probabilities(BOTH), told.classes), about)
+            save_classifier(out, trained, choose_offsets(*of_both), about)
     return fitted
 
 
-def figures_of(told: OutOfFold) -> dict[str, dict[str, dict[str, float]]]:
-    """F1 of N, S, V and F by lead form and operating point, its offsets chosen on the other folds."""
+def figures_of(
+    classes: np.ndarray, decided: Mapping[str, Sequence[np.ndarray]]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """F1 of N, S, V and F by lead form and operating point. decided : as `OutOfFold.decided`, by operating point."""
     return {
-        name: {prefer: f1_of(told.classes, told.decided(form, prefer)) for prefer in PREFER}
+        name: {prefer: f1_of(classes, each[form]) for prefer, each in decided.items()}
         for form, name in enumerate(FORMS)
     }
 

@@ -26,7 +26,7 @@ from cardiac.folds import draw_folds, write_folds
 from learning.cross_validate import CrossValidated, cross_validate
 from learning.curves import draw_curves, write_curves
 from learning.network import Report
-from learning.run_folder import code_revision, training_run
+from learning.run_folder import STATE, code_revision, training_run
 from learning.tracking import Tracker, add_track_argument, tracked
 from tasks.beats.examples import find_data
 from tasks.beats.labels import CLASSES, DS1
@@ -116,7 +116,7 @@ def fit(
 
     report : called after every epoch and every fold, see `learning.cross_validate` and `scale.detectors`.
     """
-    if (out / CARD).is_file():
+    if (out / CARD).is_file() and not (out / STATE).is_dir():
         raise ConfigError(f"{out} holds a finished bundle: choose another --out, or delete it first")
     check_settings(config)
     with training_run(config, out, resume) as begin:

@@ -69,6 +69,20 @@ def test_a_stopped_training_goes_on_and_ends_as_one_that_was_not(whole, config, 
     assert not (tmp_path / STATE).exists() and not (tmp_path / RUN).exists() and (tmp_path / LOG).is_file()
 
 
+def test_a_training_that_is_stopped_at_its_very_end_goes_on(config, hearts, tmp_path, monkeypatch):
+    def saving(*arguments):
+        save(*arguments)
+        raise Stopped
+
+    save = train.save_classifier
+    monkeypatch.setattr(train, "save_classifier", saving)
+    with pytest.raises(Stopped):
+        train.fit(config, hearts, tmp_path)
+    monkeypatch.setattr(train, "save_classifier", save)
+    train.fit(config, hearts, tmp_path, resume=True)
+    assert not (tmp_path / STATE).exists()
+
+
 def test_a_damaged_fold_is_named(config, hearts, tmp_path):
     with pytest.raises(Stopped):
         train.fit(config, hearts, tmp_path, report=stopping_after(1))
