@@ -20,6 +20,7 @@ from cardiac.files import replace_file
 from cardiac.records import Record
 from cardiac.trees import Trees
 from cards import SEAL, checksum
+from tasks.beats.ectopic import Ectopic
 from tasks.beats.features import FEATURES, beat_features
 from tasks.beats.labels import CLASSES
 
@@ -36,12 +37,14 @@ class Classifier:
 
     trees : whose sums are a logit of each class against the others.  offsets : of each operating point what is added to
     the logarithms of the probabilities before the largest decides, (5,).  prefer : the operating point.
+    ectopic : what answers in stretches of which many beats are S; None: the trees there too.
     sha256 : of the card, and so of the bundle.  card : plain data.
     """
 
     trees: Trees
     offsets: Mapping[str, np.ndarray]
     prefer: str = "f1"
+    ectopic: Ectopic | None = None
     sha256: str = ""
     card: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
@@ -51,8 +54,12 @@ class Classifier:
 
     def of_features(self, features: np.ndarray) -> np.ndarray:
         """Probabilities of CLASSES, (n, 5). features : as `beat_features` gives them."""
-        parts = [self.trees(features[at : at + CHUNK]) for at in range(0, len(features), CHUNK)]
-        return to_probabilities(np.concatenate(parts) if parts else np.zeros((0, len(CLASSES))))
+        parts = [self._of_some(features[at : at + CHUNK]) for at in range(0, len(features), CHUNK)]
+        return np.concatenate(parts) if parts else np.zeros((0, len(CLASSES)))
+
+    def _of_some(self, features: np.ndarray) -> np.ndarray:
+        probabilities = to_probabilities(self.trees(features))
+        return self.ectopic.joined(probabilities, features) if self.ectopic else probabilities
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
         """Which of CLASSES by the operating point, int (n,). probabilities : (n, 5)."""
@@ -79,7 +86,12 @@ def load_classifier(folder: str | Path = SHIPPED, prefer: str = "f1", runtime: s
     folder = Path(folder)
     card = read_card(folder)
     fits = card.get("features") == list(FEATURES)
-    return Classifier(*open_trees(folder, card, len(FEATURES), fits), prefer, card[SEAL], card)
+    trees, offsets = open_trees(folder, card, len(FEATURES), fits)
+    try:
+        ectopic = Ectopic.from_dict(card["ectopic"]) if card.get("ectopic") else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{folder}: cannot be used ({first_line(error)}): train it again") from error
+    return Classifier(trees, offsets, prefer, ectopic, card[SEAL], card)
 
 
 def check_prefer(prefer: str) -> None:
@@ -128,10 +140,17 @@ def _read(folder: Path, name: str, what: str) -> bytes:
         raise BundleError(f"{folder}: {name} is missing or unreadable: give the folder of {what}") from error
 
 
-def save_classifier(folder: Path, trees: Trees, offsets: Mapping[str, np.ndarray], training: Mapping[str, Any]) -> None:
+def save_classifier(
+    folder: Path,
+    trees: Trees,
+    offsets: Mapping[str, np.ndarray],
+    training: Mapping[str, Any],
+    ectopic: Ectopic | None = None,
+) -> None:
     """Write trees and card, each put in place whole. training : what the card says of it, plain data."""
     use = "every heartbeat of a recording of one lead or two as N, S, V, F or Q (ANSI/AAMI EC 57); research, no device"
-    put_trees(folder, CARD, trees, offsets, training, {"kind": "trees", "use": use}, {"features": list(FEATURES)})
+    measured = {"features": list(FEATURES), "ectopic": ectopic.to_dict() if ectopic else None}
+    put_trees(folder, CARD, trees, offsets, training, {"kind": "trees", "use": use}, measured)
 
 
 def put_trees(

@@ -173,11 +173,11 @@ def _rows(record: Taught, rows: np.ndarray) -> Taught:
 
 
 def out_of_fold_classifiers(folder: Path, classifier: Classifier) -> dict[str, Classifier]:
-    """For each record that taught the classifier with the trees that did not learn from it. Raises ConfigError."""
+    """For each record that taught the classifier with all that did not learn from it, offsets too. Raises ConfigError."""
     path = folder / FOLDS
     if not path.is_file():
         raise ConfigError(f"{path}: is missing: train the classifier again, or score it with --ds2")
-    return {name: replace(classifier, trees=trees) for name, trees in read_folds(path).items()}
+    return {name: replace(classifier, **vars(learnt)) for name, learnt in read_folds(path).items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.ndimage import median_filter
 
 from cardiac.records import Record
+from tasks.beats.early import OF_EARLY, early_features
 from tasks.beats.reference import QRS, Groups, group_beats
 from tasks.beats.rhythm import LONG, RHYTHM, intervals, rhythm_features
 from tasks.beats.shapes import BEFORE, SPEC, cut_stretches
@@ -26,7 +27,7 @@ OF_BEAT = (
     "apart_normal", "apart_previous", "apart_next", "previous_apart_normal", "next_apart_normal", "fused", "between_left",
     "group_share", "is_normal", "is_largest", "group_rr", "group_rr_spread", "normal_share", "normal_rr",
 )  # fmt: skip
-FEATURES = (*RHYTHM, *(f"{name}_{side}" for side in ("least", "most") for name in OF_LEAD), *OF_BEAT)
+FEATURES = (*RHYTHM, *(f"{name}_{side}" for side in ("least", "most") for name in OF_LEAD), *OF_BEAT, *OF_EARLY)
 
 
 def beat_features(record: Record, positions: np.ndarray) -> np.ndarray:
@@ -51,7 +52,14 @@ def stretch_features(beats: np.ndarray, rr: np.ndarray) -> np.ndarray:
     relative = rr[:-1] / np.percentile(rr, LONG)
     groups = group_beats(beats, relative)
     of_leads = np.stack([_of_lead(beats[:, lead], groups, lead, relative) for lead in range(beats.shape[1])])
-    columns = [rhythm_features(rr), of_leads.min(axis=0), of_leads.max(axis=0), _of_beat(beats, groups, relative)]
+    rhythm, most, of_beat = rhythm_features(rr), of_leads.max(axis=0), _of_beat(beats, groups, relative)
+    early = early_features(
+        rhythm[:, RHYTHM.index("before_to_long50")],
+        of_beat[:, OF_BEAT.index("apart_normal")],
+        groups.group == groups.normal,
+        most[:, OF_LEAD.index("p_like")],
+    )
+    columns = [rhythm, of_leads.min(axis=0), most, of_beat, early]
     return np.nan_to_num(np.concatenate(columns, axis=1)).astype(np.float32)
 
 

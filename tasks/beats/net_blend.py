@@ -58,11 +58,11 @@ def trees_out_of_fold(path: Path, data: Path, record_ids: Sequence[str]) -> np.n
     if not kept.is_file():
         from tasks.beats.train import read_folds
 
-        trees = read_folds(path)
-        parts = [
-            to_probabilities(trees[each](_features(data / f"{each}.hea")))
-            for each in tqdm(record_ids, desc="trees", unit="record")
-        ]
+        learnt, parts = read_folds(path), []
+        for each in tqdm(record_ids, desc="trees", unit="record"):
+            own, features = learnt[each], _features(data / f"{each}.hea")
+            told = to_probabilities(own.trees(features))
+            parts.append(own.ectopic.joined(told, features) if own.ectopic else told)
         content = io.BytesIO()
         np.savez_compressed(content, probabilities=np.concatenate(parts))
         replace_file(kept, content.getvalue())

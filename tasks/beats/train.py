@@ -12,10 +12,12 @@ Writes trees.npz and classifier.json, a bundle; folds.npz, trees for each fold t
 import argparse
 import hashlib
 import io
+import json
 import sys
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from cardiac.trees import Trees
 from learning.run_folder import STATE, code_revision, log, training_run
 from learning.tracking import Tracker, add_track_argument, tracked
 from tasks.beats.classifier import CARD, PREFER, decide, save_classifier
+from tasks.beats.ectopic import Ectopic
 from tasks.beats.examples import BOTH, FORMS, Taught, find_data, read_taught
 from tasks.beats.features import beat_features
 from tasks.beats.labels import CLASSES, DS1
@@ -36,7 +39,7 @@ from tasks.beats.out_of_fold import count_decisions as count_decisions  # treatm
 from tasks.beats.out_of_fold import decide_across, f1_of, offsets_across, search_scores
 from tasks.beats.simulate import N_HEARTS, simulate_heart
 from tasks.beats.tree_plots import Curves, tree_curves, write_tree_plots
-from tasks.beats.trees import choose_offsets, draw_folds, say
+from tasks.beats.trees import choose_offsets, draw_folds, ectopic_of, say
 from tasks.beats.trees import fit as learn
 from utils import Config, load_config, run_command
 
@@ -56,6 +59,15 @@ class Fitted:
 
 
 @dataclass(frozen=True)
+class Learnt:
+    """What did not learn from a record: trees, what answers in ectopic stretches, and offsets by operating point."""
+
+    trees: Trees
+    ectopic: Ectopic | None
+    offsets: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
 class OutOfFold:
     """Probabilities of records by trees that did not learn from them, fold by fold as the trees become ready.
 
@@ -71,11 +83,19 @@ class OutOfFold:
         """Look at a fold's records by its trees, and report the scores of all so far."""
         for each in self.records:
             if self.folds[each.record_id] == fold:
-                self.told[each.record_id] = say(trees, each)
+                self.told[each.record_id] = say(trees, each, self.ectopic[fold])
         scores = search_scores(f1_of(self.classes, self.decided("f1")[BOTH]))
         log.info("fold %d %s", fold, scores)
         if self.report:
             self.report({"fold": fold, "so_far": scores})
+
+    @cached_property
+    def ectopic(self) -> dict[int, Ectopic | None]:
+        """Of each fold what answers in ectopic stretches, taught by the records of the others."""
+        return {
+            fold: ectopic_of([each for each in self.records if self.folds[each.record_id] != fold])
+            for fold in set(self.folds.values())
+        }
 
     @property
     def _known(self) -> list[Taught]:
@@ -90,12 +110,22 @@ class OutOfFold:
         """Of all beats so far in one of FORMS, (n, 5)."""
         return np.concatenate([self.told[each.record_id][form] for each in self._known])
 
-    def decided(self, prefer: str) -> list[np.ndarray]:
-        """In each of FORMS which of CLASSES each beat so far is, (n,), by offsets chosen on the other folds' BOTH."""
-        folds = np.concatenate([np.full(len(each.classes), self.folds[each.record_id]) for each in self._known])
-        chosen = offsets_across(
-            self.probabilities(BOTH), self.classes, folds, lambda *others: choose_offsets(*others)[prefer]
+    @property
+    def _fold_of_beat(self) -> np.ndarray:
+        return np.concatenate([np.full(len(each.classes), self.folds[each.record_id]) for each in self._known])
+
+    def offsets(self, prefer: str) -> dict[int, np.ndarray]:
+        """For each fold so far the offsets, (5,), that were chosen on the others, by both leads."""
+        return offsets_across(
+            self.probabilities(BOTH),
+            self.classes,
+            self._fold_of_beat,
+            lambda *others: choose_offsets(*others)[prefer],
         )
+
+    def decided(self, prefer: str) -> list[np.ndarray]:
+        """In each of FORMS which of CLASSES each beat so far is, (n,), by `offsets`."""
+        chosen, folds = self.offsets(prefer), self._fold_of_beat
         return [decide_across(self.probabilities(form), folds, chosen, decide) for form in range(len(FORMS))]
 
 
@@ -180,7 +210,7 @@ def fit(
         folds = draw_folds(dataset, config["data"]["n_folds"])
         told = OutOfFold(dataset, folds, report)
         by_fold = cross_fit(dataset, folds, config["trees"], out / STATE, told.add)
-        replace_file(out / FOLDS, folds_content(by_fold, folds))
+        replace_file(out / FOLDS, folds_content(by_fold, told))
         decided = {prefer: told.decided(prefer) for prefer in PREFER}
         fitted = Fitted(figures_of(told.classes, decided), {})
         if bundle:
@@ -193,7 +223,7 @@ def fit(
                 "folds": folds,
                 "out_of_fold_f1": _rounded(fitted.figures),
             }
-            save_classifier(out, trained, choose_offsets(*of_both), about)
+            save_classifier(out, trained, choose_offsets(*of_both), about, ectopic_of(dataset))
     return fitted
 
 
@@ -234,19 +264,33 @@ def _checksum(records: Sequence[Taught]) -> str:
     return digest.hexdigest()
 
 
-def folds_content(by_fold: Mapping[int, Trees], folds: Mapping[str, int]) -> bytes:
+def folds_content(by_fold: Mapping[int, Trees], told: OutOfFold) -> bytes:
     """The content of folds.npz."""
-    content = io.BytesIO()
+    content, chosen = io.BytesIO(), {prefer: told.offsets(prefer) for prefer in PREFER}
+    about = {
+        fold: {
+            "ectopic": told.ectopic[fold] and told.ectopic[fold].to_dict(),
+            "offsets": {prefer: each[fold].tolist() for prefer, each in chosen.items()},
+        }
+        for fold in by_fold
+    }
     arrays = {f"fold{fold}": np.frombuffer(trees.to_bytes(), np.uint8) for fold, trees in by_fold.items()}
-    np.savez(content, record_ids=np.array([*folds]), folds=np.array([*folds.values()]), **arrays)
+    names, folds = np.array([*told.folds]), np.array([*told.folds.values()])
+    np.savez(content, record_ids=names, folds=folds, about=np.array(json.dumps(about)), **arrays)
     return content.getvalue()
 
 
-def read_folds(path: Path) -> dict[str, Trees]:
-    """For every record the trees that did not learn from it."""
+def read_folds(path: Path) -> dict[str, Learnt]:
+    """For every record what did not learn from it."""
     with np.load(path, allow_pickle=False) as file:
-        trees = {int(fold): Trees.from_bytes(file[f"fold{fold}"].tobytes()) for fold in np.unique(file["folds"])}
-        return {str(name): trees[int(fold)] for name, fold in zip(file["record_ids"], file["folds"], strict=True)}
+        learnt = {}
+        for fold, about in json.loads(str(file["about"])).items():
+            learnt[int(fold)] = Learnt(
+                Trees.from_bytes(file[f"fold{fold}"].tobytes()),
+                about["ectopic"] and Ectopic.from_dict(about["ectopic"]),
+                {prefer: np.array(each) for prefer, each in about["offsets"].items()},
+            )
+        return {str(name): learnt[int(fold)] for name, fold in zip(file["record_ids"], file["folds"], strict=True)}
 
 
 def table(figures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:

@@ -1,5 +1,6 @@
 """How the trees learn beats, and how their operating points are chosen from what they say of records not learnt from."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,12 +8,16 @@ import numpy as np
 
 from cardiac.trees import Trees
 from learning.trees import fit_trees
-from tasks.beats.classifier import decide, to_probabilities
+from tasks.beats.classifier import to_probabilities
+from tasks.beats.ectopic import Ectopic, fit_ectopic
 from tasks.beats.examples import BOTH, Taught
 from tasks.beats.labels import CLASSES
+from tasks.beats.out_of_fold import count_decisions
 
 LEAST_BEATS, USUAL_BEATS = 10, 50  # of a class in a record, where records are balanced
-OFFSETS = np.arange(-2.5, 2.51, 0.25)
+STEPS = np.arange(-1.0, 3.01, 0.25)  # added to the logarithms
+GRID = np.array(sorted(itertools.product(STEPS, STEPS), key=lambda pair: abs(pair[0]) + abs(pair[1])))  # of S and V
+LEAST = 1e-12
 CHOSEN = (CLASSES.index("S"), CLASSES.index("V"))  # F and Q stand in too few records for an offset to be chosen
 BETA = {"f1": 1.0, "recall": 2.0}
 
@@ -60,35 +65,42 @@ def class_weights(settings: Mapping[str, Any]) -> np.ndarray:
     return np.array([settings["weights"][index] for index in range(len(CLASSES))], float)
 
 
-def say(trees: Trees, record: Taught) -> tuple[np.ndarray, ...]:
+def ectopic_of(records: Sequence[Taught]) -> Ectopic | None:
+    """What answers in ectopic stretches, taught by those that were made of these records."""
+    return fit_ectopic([form for record in records for form in record.ectopic])
+
+
+def say(trees: Trees, record: Taught, ectopic: Ectopic | None = None) -> tuple[np.ndarray, ...]:
     """Probabilities for each form of a record, (n, 5) each."""
-    return tuple(to_probabilities(trees(form)) for form in record.forms)
+    told = [to_probabilities(trees(form)) for form in record.forms]
+    if ectopic is None:
+        return tuple(told)
+    return tuple(ectopic.joined(each, form) for each, form in zip(told, record.forms, strict=True))
 
 
 def choose_offsets(probabilities: np.ndarray, classes: np.ndarray) -> dict[str, np.ndarray]:
-    """Of each operating point the offsets (5,) with the best mean F over N, S and V, one class at a time."""
-    return {name: _choose(probabilities, classes, beta) for name, beta in BETA.items()}
+    """Of each operating point the offsets (5,) with the best mean F over N, S and V, those of S and V chosen together."""
+    logs = np.log(np.maximum(probabilities, LEAST))
+    of_s, of_v = (logs[:, index] for index in CHOSEN)
+    rest = np.delete(np.arange(len(CLASSES)), CHOSEN)
+    other, best_other = rest[logs[:, rest].argmax(axis=1)], logs[:, rest].max(axis=1)
+    scores: dict[str, list[float]] = {name: [] for name in BETA}
+    for s, v in GRID:
+        told = np.where(of_v + v > of_s + s, CHOSEN[1], CHOSEN[0])
+        decided = np.where(np.maximum(of_s + s, of_v + v) > best_other, told, other)
+        counts = count_decisions(classes, decided)
+        for name, beta in BETA.items():
+            scores[name].append(_mean_f(counts, beta))
+    return {name: _offsets(GRID[int(np.argmax(each))]) for name, each in scores.items()}
 
 
-def _choose(probabilities: np.ndarray, classes: np.ndarray, beta: float) -> np.ndarray:
+def _offsets(chosen: np.ndarray) -> np.ndarray:
     offsets = np.zeros(len(CLASSES))
-    best = _mean_f(decide(probabilities, offsets), classes, beta)
-    for _ in range(2):
-        for index in CHOSEN:
-            for value in OFFSETS:
-                trial = offsets.copy()
-                trial[index] = value
-                score = _mean_f(decide(probabilities, trial), classes, beta)
-                if score > best + 1e-9:
-                    best, offsets = score, trial
+    offsets[[*CHOSEN]] = chosen
     return offsets
 
 
-def _mean_f(decided: np.ndarray, classes: np.ndarray, beta: float) -> float:
-    """Mean F over N, S and V, with sensitivity counted beta times as much as predictivity."""
-    scores = []
-    for index in range(3):
-        own, called = classes == index, decided == index
-        whole = beta**2 * own.sum() + called.sum()
-        scores.append((1 + beta**2) * (own & called).sum() / whole if whole else 0.0)
-    return float(np.mean(scores))
+def _mean_f(counts: np.ndarray, beta: float) -> float:
+    """Mean F over N, S and V, with sensitivity counted beta times as much as predictivity. counts : (6, 6)."""
+    right, truth, told = np.diag(counts)[:3], counts.sum(axis=1)[:3], counts.sum(axis=0)[:3]
+    return float(((1 + beta**2) * right / np.maximum(beta**2 * truth + told, 1)).mean())
