@@ -117,5 +117,7 @@ def fit_ectopic(forms: Sequence[Form]) -> Ectopic | None:
     middle, scale = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-6)
     model = LogisticRegression(C=1.0, max_iter=3000).fit((values - middle) / scale, classes[kept], weights[kept])
     coefficients, base = np.zeros((TOLD, len(ASKED))), np.full(TOLD, -30.0)
-    coefficients[model.classes_], base[model.classes_] = model.coef_, model.intercept_
+    own = model.classes_[-len(model.coef_) :]  # of two classes the first one's are nothing
+    base[model.classes_] = 0.0
+    coefficients[own], base[own] = model.coef_, model.intercept_
     return Ectopic(middle, scale, coefficients, base)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import median_filter
 
 from cardiac.records import Record
-from tasks.beats.early import OF_EARLY, early_features
+from tasks.beats.early import LATE, LEAST, OF_EARLY, early_features
 from tasks.beats.reference import QRS, Groups, group_beats
 from tasks.beats.rhythm import LONG, RHYTHM, intervals, rhythm_features
 from tasks.beats.shapes import BEFORE, SPEC, cut_stretches
@@ -70,10 +70,10 @@ def _of_lead(beats: np.ndarray, groups: Groups, lead: int, relative_rr: np.ndarr
     size = max(float(np.ptp(own)), LEAST_MV)
     width, spread = _width(qrs), _spread(qrs)
     usual_width, usual_spread = _width(own[None])[0], _spread(own[None])[0]
-    p_wave = _p_template(beats, groups, relative_rr)
+    p_wave = _p_templates(beats, groups, relative_rr)
     p, t = _level(beats[:, P_WAVE]), _level(beats[:, T_WAVE])
     own_t = _level(normal[None, T_WAVE])[0]
-    p_size = max(_rms(p_wave), LEAST_MV / 4)
+    p_size = np.maximum(_rms(p_wave), LEAST_MV / 4)
     p_like = _likeness(p, p_wave)
     around = median_filter(p_like, AROUND, mode="nearest")
     columns = (
@@ -91,7 +91,7 @@ def _of_lead(beats: np.ndarray, groups: Groups, lead: int, relative_rr: np.ndarr
         _likeness(t, own_t),
         (_rms(t) / max(_rms(own_t), LEAST_MV)).clip(0, 10),
         p_like,
-        (p @ p_wave / (p_wave @ p_wave + 1e-6)).clip(-10, 10),
+        ((p * p_wave).sum(axis=1) / ((p_wave**2).sum(axis=1) + 1e-6)).clip(-10, 10),
         (_rms(p - p_wave) / p_size).clip(0, 20),
         (_rms(p) / size).clip(0, 5),
         (beats[:, P_WAVE].mean(axis=1) - normal[P_WAVE].mean()) / size,
@@ -101,11 +101,19 @@ def _of_lead(beats: np.ndarray, groups: Groups, lead: int, relative_rr: np.ndarr
     return np.stack(columns, axis=1)
 
 
-def _p_template(beats: np.ndarray, groups: Groups, relative_rr: np.ndarray) -> np.ndarray:
-    """The mean of what precedes normal beats after a long interval, without its level and slope, (width of P_WAVE,)."""
+def _p_templates(beats: np.ndarray, groups: Groups, relative_rr: np.ndarray) -> np.ndarray:
+    """For each beat what precedes normal beats after a long interval, without its level and slope, (n, width of P_WAVE).
+
+    It is the median of every other such beat, of those that the beat itself is not among: no noise is like itself.
+    """
     own = groups.group == groups.normal
-    long_enough = own & (relative_rr >= np.percentile(relative_rr[own], 80))
-    return _level(np.median(beats[long_enough][:, P_WAVE], axis=0)[None])[0]
+    late = own & (relative_rr >= np.exp(LATE))
+    if late.sum() < LEAST:
+        late = own & (relative_rr >= np.percentile(relative_rr[own], 80))
+    turn = np.cumsum(late) % 2
+    halves = [late & (turn != each) for each in (0, 1)]
+    halves = [each if each.any() else late for each in halves]
+    return _level(np.stack([np.median(beats[each][:, P_WAVE], axis=0) for each in halves]))[turn]
 
 
 def _of_beat(beats: np.ndarray, groups: Groups, relative_rr: np.ndarray) -> np.ndarray:
@@ -139,9 +147,10 @@ def _fusion(shapes: np.ndarray, means: np.ndarray, groups: Groups) -> tuple[np.n
 
 
 def _likeness(waves: np.ndarray, wave: np.ndarray) -> np.ndarray:
-    """Correlations with a wave, 0 for one that is flat. (n, width), (width,) -> (n,)."""
-    waves, wave = waves - waves.mean(axis=1, keepdims=True), wave - wave.mean()
-    return waves @ wave / np.maximum(np.sqrt((waves**2).sum(axis=1) * (wave**2).sum()), 1e-6)
+    """Correlations with a wave, or with one each, 0 for one that is flat. (n, width), (width,) or (n, width) -> (n,)."""
+    waves, wave = (each - each.mean(axis=-1, keepdims=True) for each in (waves, wave))
+    sizes = np.sqrt((waves**2).sum(axis=1) * (wave**2).sum(axis=-1))
+    return (waves * wave).sum(axis=1) / np.maximum(sizes, 1e-6)
 
 
 def _rms(waves: np.ndarray) -> np.ndarray:

@@ -66,8 +66,8 @@ def rhythm_features(rr: np.ndarray) -> np.ndarray:
         common,
         uniform_filter1d(common, WIDE, mode="nearest"),
         before - np.log(np.percentile(rr, LONG)),
-        before - percentile_filter(before, LONG, 21, mode="nearest"),
-        before - percentile_filter(before, LONG, WIDE + 1, mode="nearest"),
+        before - percentile_filter(before, LONG, 21, mode="reflect"),
+        before - percentile_filter(before, LONG, WIDE + 1, mode="reflect"),
     )
     return np.stack(columns, axis=1)
 
