@@ -11,8 +11,25 @@ PIECE_S = 600.0
 MARGIN_S = 10.0  # read on either side of a piece: the band's slowest answer has died away by then (to 1e-9)
 
 
+def _rows_and_part(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], int, int]:
+    """What of `[rows, first:last]` takes leads of an array of all samples, and the first and last sample.
+
+    Raises IndexError for a key that does not end in samples one after another, or could mean another axis.
+    """
+    whole = isinstance(key, tuple) and (len(key) == len(shape) or any(each is Ellipsis for each in key))
+    if (
+        not whole
+        or any(each is None for each in key)
+        or not isinstance(key[-1], slice)
+        or key[-1].step not in (None, 1)
+    ):
+        raise IndexError("a long recording is read in pieces: ask for signal[leads, first:last], without a step")
+    first, last, _ = key[-1].indices(shape[-1])
+    return (*key[:-1], slice(None)), first, last
+
+
 class LongSignal:
-    """Leads in mV, (n_leads, n_samples), of which `[..., first:last]` reads a part; as an array to its readers.
+    """Leads in mV, (n_leads, n_samples), of which `[leads, first:last]` reads a part; as an array to its readers.
 
     samples : whatever has a shape (n, n_samples) and gives arrays for `[:, first:last]`.  settle : from such an array
     to float32 (n_leads, k), mV.  n_leads : how many it gives; without it as many as the samples have.
@@ -25,9 +42,9 @@ class LongSignal:
         self._samples, self._settle = samples, settle
         self.shape = (n_leads or samples.shape[0], samples.shape[1])
 
-    def __getitem__(self, key: tuple[Any, slice]) -> np.ndarray:
-        first, last, _ = key[-1].indices(self.shape[1])
-        return self._settle(np.asarray(self._samples[:, first:last]))
+    def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
+        rows, first, last = _rows_and_part(key, self.shape)
+        return self._settle(np.asarray(self._samples[:, first:last]))[rows]
 
 
 class PreparedSignal:
@@ -48,15 +65,15 @@ class PreparedSignal:
         self.ndim = len(self.shape)
         self._first, self._piece = 0, np.empty((n_leads, 0), np.float32)
 
-    def __getitem__(self, key: tuple[Any, slice]) -> np.ndarray:
-        first, last, _ = key[-1].indices(self.shape[-1])
+    def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
+        rows, first, last = _rows_and_part(key, self.shape)
         if not (self._first <= first and last <= self._first + self._piece.shape[1]):
             self._first = first
             self._piece = self._prepare(
                 first, min(max(last, first + round(PIECE_S * self._spec.fs_hz)), self.shape[-1])
             )
         piece = self._piece[:, first - self._first : last - self._first]
-        return piece[None] if self.ndim == 3 else piece
+        return (piece[None] if self.ndim == 3 else piece)[rows]
 
     def _prepare(self, first: int, last: int) -> np.ndarray:
         """Samples first to last of the prepared signal, from those of the recording around them."""

@@ -41,6 +41,33 @@ def test_every_format_in_pieces_gives_the_same(kind, minutes, tmp_path):
         assert np.abs(long.signal[:, first : first + 1_000] - minutes[:, first : first + 1_000]).max() < 2e-3
 
 
+LEADS_ASKED = [(...,), (slice(None),), (3,), (slice(2, 5),), ([4, 0],), (np.arange(12) == 7,)]
+
+
+@pytest.mark.parametrize("rows", LEADS_ASKED, ids=str)
+def test_leads_are_chosen_as_of_an_array(rows, minutes):
+    """Of a long signal, of one that is prepared, and of one in a batch."""
+    minutes = minutes.astype(np.float32)
+    long = LongSignal(minutes, np.array)
+    part = slice(700, 900)
+    assert np.array_equal(long[(*rows, part)], minutes[(*rows, part)])
+    prepared = PreparedSignal(long, 250.0, SPEC)
+    assert np.array_equal(prepared[(*rows, part)], prepared[:, part][(*rows, slice(None))])
+    batched = PreparedSignal(long, 250.0, SPEC, batched=True)
+    assert np.array_equal(batched[(0, *rows, part)], prepared[(*rows, part)])
+    assert batched[..., part].shape == batched[:, :, part].shape == (1, 12, 200)
+
+
+@pytest.mark.parametrize(
+    "key", [0, slice(5), (0, 5), (0, slice(0, 10, 2)), (None, slice(5)), (0, 0, slice(5)), (slice(5),)]
+)
+def test_what_is_no_piece_is_refused(key, minutes):
+    long = LongSignal(minutes, np.array)
+    for signal in (long, PreparedSignal(long, 250.0, SPEC)):
+        with pytest.raises(IndexError, match=r"ask for signal\[leads, first:last\]"):
+            signal[key]
+
+
 def test_what_cannot_be_settled_is_said_whenever_it_comes(minutes):
     torn = minutes.copy()
     torn[4, 100_321] = np.nan
