@@ -12,8 +12,8 @@ from tasks.beats.stretches import CYCLES, EARLY, PAUSE_S, Episode, find_episodes
 MINUTE_S = 60.0
 HEARD_S = 30.0  # of a minute: with less of it between beats no rate is told
 # Successive intervals of normal beats differ by this share in the middle, within so many beats: irregular throughout, as
-# atrial fibrillation is. Set on DS1 with its reference classes.
-IRREGULAR_SHARE, IRREGULAR_BEATS = 0.10, 64
+# atrial fibrillation is. Set on DS1 with its reference classes. A recording of fewer beats is one stretch, of so many at least.
+IRREGULAR_SHARE, IRREGULAR_BEATS, LEAST_CHANGES = 0.10, 64, 8
 
 
 @dataclass(frozen=True)
@@ -113,16 +113,16 @@ def _rate(at_s: np.ndarray, duration_s: float) -> Rate:
 def irregular_share(at_s: np.ndarray, classes: np.ndarray) -> float | None:
     """In which share of stretches of 64 beats the intervals between normal beats change from one to the next as in fibrillation.
 
-    None where in no stretch half of the beats are normal ones in a row of three.
+    None where in no stretch half of the beats are normal ones in a row of three. A recording of fewer beats is one stretch.
     """
     intervals_s = np.diff(at_s)
     is_normal = (classes[1:] == 0) & (classes[:-1] == 0) & (intervals_s <= GAP_S)
     both = is_normal[1:] & is_normal[:-1]
     change = np.abs(np.diff(intervals_s)) / np.maximum((intervals_s[1:] + intervals_s[:-1]) / 2, 1e-9)
-    told = []
+    told, least = [], max(min(len(both), IRREGULAR_BEATS) // 2, LEAST_CHANGES)
     for first in range(0, len(both), IRREGULAR_BEATS):
         here = change[first : first + IRREGULAR_BEATS][both[first : first + IRREGULAR_BEATS]]
-        if len(here) >= IRREGULAR_BEATS // 2:
+        if len(here) >= least:
             told.append(bool(np.median(here) > IRREGULAR_SHARE))
     return float(np.mean(told)) if told else None
 
@@ -139,7 +139,7 @@ def summary_lines(summary: Summary) -> list[str]:
     """The summary in a few lines for people: counts; couplets, runs, bigeminy; rates, the longest interval and pauses."""
     counts = ", ".join(f"{name} {n}" for name, n in summary.counts.items())
     burdens = ", ".join(f"{beat} {summary.burden_percent(beat):.2f} %" for beat in EARLY)
-    lines = [f"{summary.n_beats} beats: {counts}; burden {burdens}"]
+    lines = [f"{_many(summary.n_beats, 'beat')}: {counts}; burden {burdens}"]
     lines += [text for beat in EARLY if (text := _extra_beats(summary, beat))]
     lines.append(_rates(summary))
     return [line for line in lines if line]

@@ -1,11 +1,13 @@
 """Counts, burdens and rates of rows of beats that are known."""
 
+import itertools
 import json
 
 import numpy as np
 import pytest
 
-from tasks.beats.labels import CLASSES
+from tasks.beats.annotations import read_annotations
+from tasks.beats.labels import CLASSES, DS1
 from tasks.beats.summary import clock, irregular_share, summarize, summary_lines
 
 N, S, V, F, Q = range(5)
@@ -54,7 +56,7 @@ def test_hardly_any_beats(n_beats):
     assert summary.rate.min_bpm is None
     assert summary.irregular_share is None
     assert summary.burden_percent("V") == 0
-    assert summary_lines(summary)[0].startswith(f"{n_beats} beats: N {n_beats}")
+    assert summary_lines(summary)[0].startswith(f"{n_beats} beat{'s' * (n_beats != 1)}: N {n_beats}")
     json.dumps(summary.to_dict(), allow_nan=False)
 
 
@@ -65,13 +67,26 @@ def test_fibrillation_is_irregular_and_a_steady_rhythm_with_extra_beats_is_not()
     intervals, classes = np.full(500, 0.8) * rng.normal(1, 0.02, 500), np.zeros(500, int)
     classes[5::7], intervals[5::7], intervals[6::7] = V, 0.5, 1.1
     assert irregular_share(np.cumsum(intervals), classes) == 0.0
+    assert irregular_share(fibrillation[:14], np.zeros(14, int)) == 1.0  # ten seconds of it
+    assert irregular_share(np.cumsum(intervals)[20:34], classes[20:34]) == 0.0
+    assert irregular_share(fibrillation[:9], np.zeros(9, int)) is None
+
+
+def test_ten_seconds_of_the_real_recordings(real_data):
+    """Of DS1 in pieces of ten seconds, by its reference beats: most of 201 and 203, hardly any of the others."""
+    found = {True: [], False: []}
+    for name in DS1:
+        told = read_annotations(real_data / "mitdb" / name)
+        at_s = told.positions / 360
+        bounds = np.searchsorted(at_s, np.arange(0, 1800, 10)).tolist()
+        shares = [irregular_share(at_s[i:j], told.classes[i:j]) for i, j in itertools.pairwise(bounds)]
+        found[name in ("201", "203")] += [each for each in shares if each is not None]
+    assert np.mean(found[True]) > 0.9 and len(found[True]) > 150
+    assert np.mean(found[False]) < 0.01 and len(found[False]) > 2000
 
 
 def test_fibrillation_of_the_real_recordings(real_data):
     """Of DS1, by its reference beats: 201 and 203 alone have it."""
-    from tasks.beats.annotations import read_annotations
-    from tasks.beats.labels import DS1
-
     shares = {}
     for name in DS1:
         told = read_annotations(real_data / "mitdb" / name)
