@@ -16,14 +16,10 @@ import pytest
 from cardiac.leads import LEADS
 from inference import main as read_by_command_line
 from tasks.mi.labels import COLUMNS
+from tests.browser import WAIT_MS, faultless_page, needs_chromium, started_chromium
 from tests.patience import wait_until
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="there is no Chromium on this machine (apt-get install chromium)"
-)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-WAIT_MS = 300_000  # on a busy machine
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -39,26 +35,15 @@ def live(tmp_path_factory, root) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=WAIT_MS)
-        yield opened
-        opened.close()
+    with started_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
 def page(browser, request) -> Iterator:
     """A page in a language, which must log no error."""
-    language = getattr(request, "param", "en")
-    context = browser.new_context(locale=language, viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    context.set_default_timeout(WAIT_MS)
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield opened
-    context.close()
-    assert errors == []
+    with faultless_page(browser, getattr(request, "param", "en")) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")
