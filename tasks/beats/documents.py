@@ -25,9 +25,7 @@ def file_stem(record_id: str) -> str:
 def beat_rows(finding: BeatsFinding) -> Iterator[dict[str, Any]]:
     """The rows of beats.csv: one a beat, in order."""
     at_s, letters = finding.at_s.tolist(), finding.letters
-    for sample, second, beat, row in zip(
-        finding.positions.tolist(), at_s, letters, finding.probabilities, strict=True
-    ):
+    for sample, second, beat, row in zip(finding.positions.tolist(), at_s, letters, finding.probabilities, strict=True):
         told = {"record": finding.record_id, "sample": sample, "time_s": f"{second:.3f}", "beat": beat}
         yield told | {f"p_{name}": f"{value:.4f}" for name, value in zip(CLASSES, row.tolist(), strict=True)}
 

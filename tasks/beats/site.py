@@ -24,7 +24,7 @@ TITLE = "Heartbeats"
 TITLES = {"ru": "Сокращения сердца"}
 MOST_BYTES = {"send": 64 * 2**20}  # a day of two leads at 128 Hz has 33 MB
 MOST_FILES = 10
-FS_RANGE_HZ = (50.0, 10_000.0)
+FS_RANGE_HZ = (100.0, 10_000.0)  # as the readers take it
 LONGEST_NAME = 120
 KEPT = ("record", "duration_s", "beats", "runs", "files")  # of the answer, by the page's scripts
 NAMES = {
@@ -52,6 +52,11 @@ def sentence(text: str) -> str:
     return text
 
 
+def is_foreign(text: str) -> bool:
+    """Whether a sentence, as it came, stands in English on a Russian page."""
+    return _is_russian() and text not in RUSSIAN.values() and sentence(text) == text
+
+
 def _is_russian() -> bool:
     return str(get_locale()).startswith("ru")
 
@@ -72,9 +77,9 @@ def send() -> Any:
     try:
         answer = read_files(request.files.getlist("file"), _rate(request.form.get("fs_hz", "")))
     except Busy as error:
-        return _page(error=sentence(str(error))), 503
+        return _page(error=str(error)), 503
     except CardiacError as error:
-        return _page(error=sentence(str(error))), 422
+        return _page(error=str(error)), 422
     return _page(answer=answer)
 
 
@@ -116,7 +121,7 @@ def _rate(text: str) -> float | None:
     except ValueError:
         rate = math.nan
     if not FS_RANGE_HZ[0] <= rate <= FS_RANGE_HZ[1]:
-        raise RecordError(word("The sampling rate is a number from 50 to 10,000 Hz."))
+        raise RecordError(word("The sampling rate is a number from 100 to 10,000 Hz."))
     return rate
 
 
@@ -125,6 +130,7 @@ def _page(answer: dict[str, Any] | None = None, error: str = "") -> str:
         "beats/beats.html",
         w=word,
         sentence=sentence,
+        is_foreign=is_foreign,
         answer=answer,
         data=answer and {**answer["shown"], **{key: answer[key] for key in KEPT}},
         facts=facts(answer["summary"]) if answer else [],
@@ -153,8 +159,8 @@ def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """What the beats come to beside their counts: titles and texts."""
     rate, both = summary["rate_bpm"], "V %(V)s, S %(S)s"
     told = [
-        (word("Heart rate, mean"), word("%(n)s per minute", n=number(rate["mean"]))),
-        (word("Slowest and fastest minute"), f"{number(rate['min'])} – {number(rate['max'])}"),
+        (word("Heart rate, mean"), word("%(n)s per minute", n=number(rate["mean"])) if rate["mean"] else "–"),
+        (word("Slowest and fastest minute"), f"{number(rate['min'])} – {number(rate['max'])}" if rate["min"] else "–"),
         (word("Longest RR"), _at(summary["longest_rr_s"], summary["longest_rr_at_s"])),
         (word("Pauses over 2 s"), number(summary["pauses"])),
     ]

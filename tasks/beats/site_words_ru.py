@@ -13,9 +13,10 @@ RUSSIAN = {
     "Drag it here, or choose it.": "Перетащите её сюда или выберите.",
     "Duration: %(time)s": "Длительность: %(time)s",
     "Earlier": "Раньше",
-    "Every beat of a recording with one or two leads: normal, supraventricular, ventricular, fusion or not to be told.": (
-        "Каждое сокращение на записи с одним или двумя отведениями: нормальное, наджелудочковое, желудочковое, сливное или "
-        "неопределимое."
+    "Every beat of a recording: normal, supraventricular, ventricular, fusion or not to be told. One lead or two are looked at, "
+    "of more the best two.": (
+        "Каждое сокращение записи: нормальное, наджелудочковое, желудочковое, сливное или неопределимое. Смотрятся одно или "
+        "два отведения, из большего числа – два лучших."
     ),
     "Files": "Файлы",
     "Find the beats": "Найти сокращения",
@@ -75,7 +76,7 @@ RUSSIAN = {
     "The recording is long: of its leads the page shows %(leads)s alone.": (
         "Запись длинная: из её отведений страница показывает только %(leads)s."
     ),
-    "The sampling rate is a number from 50 to 10,000 Hz.": "Частота дискретизации – число от 50 до 10 000 Гц.",
+    "The sampling rate is a number from 100 to 10,000 Hz.": "Частота дискретизации – число от 100 до 10 000 Гц.",
     "The server answered with error {status}: send it again.": "Сервер ответил ошибкой {status}: отправьте ещё раз.",
     "The server could not be reached: check the connection and send it again.": (
         "Сервер недоступен: проверьте соединение и отправьте ещё раз."
@@ -146,6 +147,10 @@ SENTENCES = (
         "видны импульсы стимулятора: классам навязанных сокращений доверять нельзя",
     ),
     (
+        r"the beats are told from leads (.+) and (.+) of (.+), where QRS stand out well",
+        r"сокращения определены по \1 и \2 из \3, где хорошо выделяется QRS",
+    ),
+    (
         r"the beats are told from (.+) of (.+), where QRS stand out well",
         r"сокращения определены по \1 из \2, где хорошо выделяется QRS",
     ),
@@ -158,6 +163,11 @@ SENTENCES = (
         r"no beats are found: (.+) s are too short, give (.+) s or more",
         r"сокращений не найдено: \1 с – слишком мало, нужно \2 с и больше",
     ),
+    (
+        r"no beats are found: it is no ECG, a heart without beats, or noise alone",
+        "сокращений не найдено: это не ЭКГ, сердце без сокращений или один шум",
+    ),
+    (r"no beats are found: nothing stands out as a QRS does", "сокращений не найдено: ничто не выделяется, как QRS"),
     (r"no beats are found: (.+)", r"сокращений не найдено (\1)"),
     (r"no beats .+", "сокращений не видно: проверьте запись"),
     (r"other recordings are being read: .+", "читаются другие записи: отправьте эту через минуту"),
@@ -176,4 +186,55 @@ SENTENCES = (
         r"\1: длиннее, чем показывает страница (\2 ч): возьмите \3",
     ),
     (r"does not fit into memory: .+", "не помещается в память: разделите запись на части"),
+    # What the readers refuse most often; what is rarer stands there in English.
+    (r"(.+?): is empty: .+", r"\1: файл пуст, экспортируйте запись заново"),
+    (
+        r"(.+?): the file states no sampling rate: .+",
+        r"\1: частота дискретизации в файле не указана, впишите её в форму",
+    ),
+    (
+        r"(.+?): a sampling rate of (.+) Hz is outside (.+) to (.+) Hz: .+",
+        r"\1: частота дискретизации \2 Гц вне пределов от \3 до \4 Гц, впишите верную",
+    ),
+    (
+        r"(.+?): (\d+) samples are NaN or infinite, the first in lead (.+) at sample (\d+): .+",
+        r"\1: не хватает отсчётов (\2), первый – в отведении \3, отсчёт \4; экспортируйте запись без пропусков",
+    ),
+    (
+        r"(.+?): its signal file (.+) is missing: .+",
+        r"\1: нет файла сигнала \2, отправьте оба вместе",
+    ),
+    (
+        r"(.+?): is a signal file without its header (.+): .+",
+        r"\1: это файл сигнала без заголовка \2, отправьте оба вместе",
+    ),
+    (
+        r"(.+?): is a picture or PDF, .+",
+        r"\1: это изображение или PDF, а читаются только отсчёты; экспортируйте данные записи",
+    ),
+    (
+        r"(.+?): holds no rows of numbers: .+",
+        r"\1: нет строк с числами, сохраните отсчёты таблицей, по столбцу на отведение",
+    ),
+    (
+        r"(.+?): is a damaged zip file .+",
+        r"\1: архив повреждён, скопируйте его заново",
+    ),
+    (r"(.+?): is encrypted: .+", r"\1: архив зашифрован, упакуйте его без пароля"),
+    (r"(.+?): is not a NumPy array .+", r"\1: это не массив NumPy, сохраните его через numpy.save"),
+    (r"(.+?): no lead carries a signal .+", r"\1: ни в одном отведении нет сигнала, проверьте электроды или экспорт"),
+    (
+        r"(.+?): has shape .+ of at least a second are needed",
+        r"\1: запись слишком коротка, нужно не меньше секунды",
+    ),
+    (r"(.+?): has shape (.+): .+", r"\1: форма массива \2 не подходит, нужно отведения × отсчёты"),
+    (
+        r"(.+?): has an amplitude of (.+) mV .+",
+        r"\1: размах \2 мВ, какого не бывает у ЭКГ; проверьте единицы и усиление",
+    ),
+    (
+        r"(.+?): is (?:not a|neither text nor another) supported kind of file.+",
+        r"\1: такие файлы не читаются, экспортируйте запись в WFDB, EDF, CSV или .npy",
+    ),
+    (r"(.+?): contains no recording .+", r"\1: в архиве нет записи"),
 )

@@ -63,8 +63,10 @@ function keep(answer, ending) {
 
 const form = byId("beats-form");
 
-function tell(error, running = "") {
+/** A sentence beside the form; lang : of one that is not in the page's language. */
+function tell(error, running = "", lang = "") {
   byId("beats-error").textContent = error;
+  byId("beats-error").lang = lang || document.documentElement.lang;
   byId("beats-running").textContent = running;
   byId("beats-start").disabled = Boolean(running);
   form.setAttribute("aria-busy", String(Boolean(running)));
@@ -74,7 +76,7 @@ function size() {
   return [...byId("beats-file").files].reduce((sum, file) => sum + file.size, 0);
 }
 
-const inMb = (bytes) => (bytes / MB).toFixed(1).replace(".", words.point);
+const inMb = (bytes) => (bytes < MB / 10 ? Math.max(bytes / MB, 0.01).toFixed(2) : (bytes / MB).toFixed(1)).replace(".", words.point);
 
 function choose() {
   const names = [...byId("beats-file").files].map((file) => file.name).join(", ");
@@ -114,8 +116,9 @@ function take(response, page) {
     tell(words.ended);
     return;
   }
-  const told = page.getElementById("beats-error")?.textContent || page.querySelector(".told")?.textContent;
-  tell(told || fill(words.status, { status: response.status }));
+  const refused = page.getElementById("beats-error");
+  const told = refused?.textContent || page.querySelector(".told")?.textContent;
+  tell(told || fill(words.status, { status: response.status }), "", refused?.lang);
 }
 
 function startDrop() {

@@ -58,7 +58,7 @@ export class Strip {
       button.addEventListener("click", () => this.jump(jump, Number(step)));
     }
     byId("beats-time").hidden = this.lastStartS <= 0;
-    byId("beats-map").hidden = this.lastStartS <= 0;
+    byId("beats-map").toggleAttribute("hidden", this.lastStartS <= 0); // an SVG has no property of that name
     byId("beats-slider").max = this.lastStartS;
     this.drawMap();
     this.draw();
@@ -121,6 +121,11 @@ export class Strip {
   clock(timeS) {
     const tenths = Math.round(timeS * 10);
     return this.isLong ? `${clock(tenths / 10, true)}${this.words.point}${tenths % 10}` : `${this.number(timeS, 1)} ${this.words.seconds}`;
+  }
+
+  /** A moment where something begins or ends. */
+  second(timeS) {
+    return this.isLong ? clock(timeS, true) : `${String(Number(timeS.toFixed(1))).replace(".", this.words.point)} ${this.words.seconds}`;
   }
 
   number(value, digits) {
@@ -223,7 +228,7 @@ export class Strip {
   }
 
   describe(seen) {
-    const [from, to] = [this.startS, this.startS + this.lengthS].map((time) => clock(time, this.isLong));
+    const [from, to] = [this.startS, this.startS + this.lengthS].map((time) => this.second(time));
     const told = fill(this.words.from_to, { from, to });
     byId("beats-shown").textContent = told;
     byId("beats-slider").value = this.startS;

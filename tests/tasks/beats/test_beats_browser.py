@@ -1,25 +1,19 @@
 """A walk through the page of beats in a real browser: what is sent, what is seen, and whether everybody can use it."""
 
 import base64
-import re
-import shutil
 import threading
 
 import pytest
 
 from cardiac.errors import RecordError
 from tasks.beats import site
+from tests.browser import faultless_page, needs_chromium, opened_page, started_chromium
 from tests.tasks.beats.made_answer import AT_S, CLASS_AT, made_answer
 from webapp import create_app
 from webapp.connections import make_server
 from webapp.settings import Settings
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="there is no Chromium on this machine (apt-get install chromium)"
-)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-WAIT_MS = 300_000  # on a busy machine
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +24,9 @@ def answers():
         name = next(path.stem for path in (folder / "given").iterdir())
         if name == "bad":
             raise RecordError("bad.npy: is empty: export it again")
-        return made_answer(name, beats=name != "still")
+        if name == "odd":
+            raise RecordError("odd.npy: is odd: make it even")
+        return made_answer(name, beats=name != "still", duration_s=10.0 if name == "short" else 90.0)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(site, "read_apart", answer)
@@ -54,27 +50,15 @@ def live(tmp_path_factory, answers):
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=WAIT_MS)
-        yield opened
-        opened.close()
+    with started_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
 def page(browser, request):
     """A page in a language, which must log no error but that what was sent was not taken."""
-    context = browser.new_context(
-        locale=getattr(request, "param", "en"), viewport={"width": 1280, "height": 900}, accept_downloads=True
-    )
-    context.set_default_timeout(WAIT_MS)
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield opened
-    context.close()
-    assert [each for each in errors if not re.search("422|ERR_FAILED", each)] == []
+    with faultless_page(browser, getattr(request, "param", "en"), meant="422|ERR_FAILED") as page:
+        yield page
 
 
 def send(page, live, name="made"):
@@ -247,6 +231,32 @@ def test_a_bad_file_is_a_sentence_and_nothing_is_lost(page, live):
     assert page.locator("#beats-title").text_content() == "made"
 
 
+@pytest.mark.parametrize("page", ["ru"], indirect=True)
+def test_what_is_not_translated_is_marked_as_english(page, live):
+    send(page, live, "bad")
+    error = page.locator("#beats-error")
+    error.filter(has_text="файл пуст").wait_for()
+    assert error.get_attribute("lang") == "ru"
+    send(page, live, "odd")
+    error.filter(has_text="odd.npy: is odd: make it even").wait_for()
+    assert error.get_attribute("lang") == "en"
+
+
+@pytest.mark.parametrize(
+    ("page", "shown"), [("en", "0 s to 10 s"), ("ru", "с 0 с по 10 с")], indirect=["page"], ids=["en", "ru"]
+)
+def test_ten_seconds_are_seen_at_once(page, live, shown):
+    send(page, live, "short")
+    page.locator("#beats-ecg .trace").nth(1).wait_for()
+    assert len(letters(page)) == 12
+    assert not page.locator("#beats-map").is_visible() and not page.locator("#beats-time").is_visible()
+    assert page.locator("#beats-shown").text_content() == shown
+    assert shown.split()[-2] in page.locator("#beats-ecg-title").text_content()
+    assert page.locator("#beats-chosen").text_content() == (
+        "short.npy (0.01 MB)" if shown.endswith("s") else "short.npy (0,01 МБ)"
+    )
+
+
 def test_another_recording_takes_its_place(page, live):
     send(page, live)
     page.locator("#beats-ecg .trace").nth(1).wait_for()
@@ -267,14 +277,11 @@ def test_another_recording_takes_its_place(page, live):
 
 
 def test_without_scripts_the_form_gives_the_counts(browser, live):
-    context = browser.new_context(java_script_enabled=False)
-    context.set_default_timeout(WAIT_MS)
-    page = context.new_page()
-    send(page, live)
-    page.locator("#beats-answer").wait_for()
-    assert page.locator(".beats-table tbody td:nth-child(2)").first.text_content() == "102"
-    assert page.locator("noscript p").is_visible() and not page.locator("#beats-viewer").is_visible()
-    context.close()
+    with opened_page(browser, java_script_enabled=False) as page:
+        send(page, live)
+        page.locator("#beats-answer").wait_for()
+        assert page.locator(".beats-table tbody td:nth-child(2)").first.text_content() == "102"
+        assert page.locator("noscript p").is_visible() and not page.locator("#beats-viewer").is_visible()
 
 
 def test_it_can_be_used_by_everybody(browser, live):
@@ -286,14 +293,11 @@ def test_it_can_be_used_by_everybody(browser, live):
         (375, "light", "en"),
         (1280, "dark", "ru"),
     ):
-        context = browser.new_context(locale=language, viewport={"width": width, "height": 800})
-        context.set_default_timeout(WAIT_MS)
-        context.add_cookies([{"name": "theme", "value": theme, "url": live}])
-        page = context.new_page()
-        send(page, live)
-        page.locator("#beats-ecg .trace").nth(1).wait_for()
-        page.keyboard.press("v")
-        found = axe.run(page)
-        assert [each["id"] for each in found.response["violations"]] == [], f"{width} {theme} {language}"
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{width} {language}"
-        context.close()
+        with opened_page(browser, language, width, 800) as page:
+            page.context.add_cookies([{"name": "theme", "value": theme, "url": live}])
+            send(page, live)
+            page.locator("#beats-ecg .trace").nth(1).wait_for()
+            page.keyboard.press("v")
+            found = axe.run(page)
+            assert [each["id"] for each in found.response["violations"]] == [], f"{width} {theme} {language}"
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{width} {language}"

@@ -9,12 +9,15 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import stream_encode_multipart
 
-from cardiac.errors import RecordError
+from cardiac.errors import CardiacError, RecordError
+from cardiac.records import FS_RANGE_HZ
 from tasks.beats import apart, site
+from tasks.beats.answers import read_one
 from tasks.beats.site_words_ru import RUSSIAN
 from tests.tasks.beats.made_answer import made_answer
 from tests.webapp.people import enter, site_with_people, trail
@@ -26,6 +29,13 @@ FOLDER = Path(site.__file__).parent
 CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 PLACES = re.compile(r"%\(\w+\)s|\{\w+\}")
 DATA = re.compile(r'<script type="application/json" id="beats-data">(.*?)</script>', re.DOTALL)
+
+
+def npy(array):
+    """The bytes of a .npy file."""
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
 
 
 @pytest.fixture
@@ -127,7 +137,8 @@ def test_a_recording_without_beats_is_said(client, monkeypatch):
     assert "no beats are found: nothing stands out" in send(client, ("a.npy", b"x")).text
     client.set_cookie("language", "ru")
     page = send(client, ("a.npy", b"x")).text
-    assert "сокращений не найдено" in page and "<td>0</td><td>– %" in page
+    assert "сокращений не найдено" in page and "<td>0</td><td>–</td>" in page
+    assert "– в минуту" not in page and "– – –" not in page
 
 
 def test_a_name_is_never_markup(client, monkeypatch):
@@ -168,15 +179,53 @@ def test_a_file_that_cannot_be_read_is_one_sentence(client, monkeypatch):
     assert 'id="beats-form"' in answer.text and "beats-data" not in answer.text
 
 
+SAMPLES = 0.5 * np.sin(np.arange(2 * 3_600, dtype=np.float32).reshape(2, -1))
+REFUSED = {
+    "a.npy": [
+        b"",
+        b"junk",
+        npy(SAMPLES),
+        npy(0 * SAMPLES),
+        npy(np.nan * SAMPLES),
+        npy(SAMPLES[:, :300]),
+        npy(SAMPLES[None]),
+    ],
+    "a.csv": [b"II,V1\n1,x\n", b"no table\n"],
+    "a.hea": [b"a 2 360 3600\na.dat 16 200 16 0 0 0 0 II\na.dat 16 200 16 0 0 0 0 V1\n"],
+    "a.dat": [bytes(4_000)],
+    "a.pdf": [b"%PDF-1.4"],
+    "a.bin": [bytes(range(256))],
+    "a.zip": [b"PK\3\4" + bytes(99)],
+}
+
+
+@pytest.mark.parametrize(("name", "content"), [(name, each) for name, some in REFUSED.items() for each in some])
+def test_what_the_readers_refuse_most_often_is_told_in_russian(made, tmp_path, name, content):
+    given = tmp_path / "recording" / "given"
+    given.mkdir(parents=True)
+    (given / name).write_bytes(content)
+    with pytest.raises(CardiacError) as refused:
+        read_one(given.parent, None if content == npy(SAMPLES) else 360.0, SimpleNamespace(sha256="", prefer="f1"))
+    with made().app.test_request_context("/beats/", headers={"Cookie": "language=ru"}):
+        assert not site.is_foreign(str(refused.value))
+        assert CYRILLIC.search(site.sentence(str(refused.value)))
+    with made().app.test_request_context("/beats/", headers={"Cookie": "language=en"}):
+        assert site.sentence(str(refused.value)) == str(refused.value) and not site.is_foreign(str(refused.value))
+
+
+def test_the_rates_are_those_of_the_readers():
+    assert site.FS_RANGE_HZ == FS_RANGE_HZ
+
+
 @pytest.mark.parametrize(
     ("files", "fields", "sentence"),
     [
         ((), {}, "Choose a recording first."),
         ([(f"{n}.npy", b"x") for n in range(11)], {}, "These are too many files: send one recording."),
         ([("a.npy", b"x"), ("x/a.npy", b"y")], {}, "Two files have one name: send one recording."),
-        ([("a.npy", b"x")], {"fs_hz": "many"}, "The sampling rate is a number from 50 to 10,000 Hz."),
-        ([("a.npy", b"x")], {"fs_hz": "nan"}, "The sampling rate is a number from 50 to 10,000 Hz."),
-        ([("a.npy", b"x")], {"fs_hz": "20"}, "The sampling rate is a number from 50 to 10,000 Hz."),
+        ([("a.npy", b"x")], {"fs_hz": "many"}, "The sampling rate is a number from 100 to 10,000 Hz."),
+        ([("a.npy", b"x")], {"fs_hz": "nan"}, "The sampling rate is a number from 100 to 10,000 Hz."),
+        ([("a.npy", b"x")], {"fs_hz": "20"}, "The sampling rate is a number from 100 to 10,000 Hz."),
     ],
 )
 def test_what_is_sent_wrongly_is_said(client, asked, files, fields, sentence):
