@@ -3,7 +3,7 @@ import { fill } from "../../static/site.js";
 import { make } from "../../static/viewer/paper.js";
 import { LETTERS } from "./strip.js";
 
-const BOX = { left: 44, right: 388, top: 10, bottom: 236 };
+const BOX = { left: 56, right: 388, top: 10, bottom: 236 };
 const BIN_S = 0.02;
 const [LEAST_S, MOST_S] = [0.4, 3];
 const SHARE = 0.995; // of the intervals that the axes reach to
