@@ -28,29 +28,45 @@ settings.register_profile(
 settings.load_profile("unhurried")
 
 
-# Tests that go one after another, in one process, where others run beside them: what measures speed or memory or
-# starts Ray takes both cores as it is, and a browser, its server and its records are shared by a file's tests.
-GROUPS = {
-    "benchmarks/test_speed.py": "cores",
-    "scale/test_batch.py": "cores",
-    "scale/test_together.py": "cores",
-    "scale/test_tune.py": "cores",
-    "webapp/test_browser.py": "browser",
-}
+# Files whose tests go one after another, in one process, where others run beside them: what measures speed or memory or
+# starts Ray takes both cores as it is.
+CORES = (
+    "scale/test_batch.py",
+    "toy/test_toy.py",
+    "benchmarks/test_speed.py",
+    "scale/test_together.py",
+    "scale/test_tune.py",
+)
+# The other files that take longest, first, so that both processes end together.
+LONG = ("test_train.py", "webapp/test_browser.py", "webapp/test_attempts.py", "webapp/test_queue.py")
+
+
+def unit_of(nodeid: str) -> str:
+    """The tests with which a test stays, in one process: its file's, which share what its fixtures make."""
+    file = nodeid.partition("::")[0]
+    return "cores" if file.removeprefix("tests/") in CORES else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """A distribution by `unit_of`: the mark `xdist_group` of pytest-xdist 3.8 does nothing beside pytest 9.2."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Units(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return unit_of(nodeid)
+
+    return Units(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups for tests side by side: those above, else a file's tests together, which share what its fixtures make."""
+    """More time for what is slow; side by side, what takes longest first."""
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.timeout(7_200))  # a busy machine takes its time
-        file = item.path.relative_to(ROOT / "tests").as_posix() if item.path.is_relative_to(ROOT / "tests") else ""
-        if item.config.pluginmanager.hasplugin("xdist"):
-            item.add_marker(pytest.mark.xdist_group(GROUPS.get(file, file)))
     if SIDE_BY_SIDE:
-        items.sort(
-            key=lambda item: item.get_closest_marker("xdist_group").args[0] not in GROUPS.values()
-        )  # longest first
+        first = {file: place for place, file in enumerate((*CORES, *LONG))}
+        items.sort(key=lambda item: first.get(item.nodeid.partition("::")[0].removeprefix("tests/"), len(first)))
 
 
 @pytest.fixture(scope="session")
