@@ -21,6 +21,7 @@ from inference import Detector
 from tasks.mi.simulate import simulate_record
 from tests.webapp.builders import npy_bytes, zip_bytes
 from tests.webapp.databases import EmptiedDatabase
+from tests.webapp.made_once import made_once
 from webapp import create_app
 from webapp.settings import Settings
 from webapp.storage.database import Database
@@ -86,6 +87,13 @@ class Site:
             for path in (folder / name).rglob("*")
             if path.is_file()
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_applications() -> Iterator[None]:
+    """An application takes a few milliseconds to make, instead of a tenth of a second and its templates' time."""
+    with made_once():
+        yield
 
 
 @pytest.fixture(scope="session")
