@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
 import train
+from cardiac import metrics
 from cardiac.errors import CardiacError, ConfigError
 from cardiac.folds import check_folds
 from inference import Detector
@@ -32,8 +34,17 @@ SMALL = [
     "network.widths=[8, 8, 8]",
     "network.depth=1",
     "train.crop=200",
+    "trees.n_trees=20",
 ]
 N_OUTPUTS = 1 + len(SITES) + len(AUXILIARY)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_draws():
+    """The intervals of the figures that every training writes are from few draws: nothing is said of them here."""
+    with pytest.MonkeyPatch.context() as during:
+        during.setattr(metrics, "bootstrap_weights", partial(metrics.bootstrap_weights, n_draws=50))
+        yield
 
 
 @pytest.fixture(scope="module")

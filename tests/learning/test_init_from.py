@@ -16,6 +16,7 @@ from tests.card_files import read_card
 from utils import load_config
 
 SMALL = ["train.epochs=1", "data.n_folds=2", "network.widths=[8, 8, 8]", "network.depth=1", "train.crop=200"]
+SMALL += ["trees.n_trees=0"]
 DATASET = simulate_dataset(30, seed=1)
 
 
