@@ -2,8 +2,7 @@
 
 import os
 import signal
-import subprocess
-import sys
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -11,9 +10,10 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from cardiac.errors import CardiacError
 from inference import predict_record
+from tests.webapp import forked_workers
+from tests.webapp.forked_workers import ForkedWorker, read_by
 from tests.webapp.people import put_record, site_with_people
 from webapp import work_loop
-from webapp.settings import ROOT
 from webapp.storage import jobs
 from webapp.storage.database import DatabaseGone
 from webapp.storage.jobs import ask_evidence
@@ -213,38 +213,11 @@ def test_a_stop_ends_the_process(site, deadly, stop):
         assert (task.state, task.attempts, task.worker) == ("queued", 0, None)
 
 
-# A worker in a process of its own, whose reading is replaced.
-WORKER = """
-import ctypes, os, sys, time
-sys.path.insert(0, ".")
-from webapp import work_loop, worker
-
-def read(self, task):
-    print(task.name, flush=True)
-    {act}
-
-worker.Worker._read = read
-work_loop.LONGEST_TASK_S = {longest}
-sys.exit(worker.main(["--data", sys.argv[1]]))
-"""
-
-
-def start_worker(settings, act, longest=600):
-    return subprocess.Popen(
-        [sys.executable, "-c", WORKER.format(act=act, longest=longest), str(settings.data)],
-        cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": settings.database_url},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-
-
 DEATHS = {
-    "killed": ("os.kill(os.getpid(), 9)", -signal.SIGKILL),
-    "aborted": ("os.abort()", -signal.SIGABRT),
-    "hung": ("time.sleep(10**6)", 1),
-    "hung in a library, with the interpreter's lock": ("ctypes.PyDLL(None).pause()", 1),
+    "killed": (forked_workers.kill, -signal.SIGKILL),
+    "aborted": (os.abort, -signal.SIGABRT),
+    "hung": (forked_workers.hang, 1),
+    "hung in a library, with the interpreter's lock": (forked_workers.hang_with_lock, 1),
 }
 
 
@@ -258,8 +231,8 @@ def test_a_worker_that_dies_twice(site, settings, npy, monkeypatch, death):
     site.worker.work()
     monkeypatch.setattr(jobs, "ALIVE_S", 0.0)  # the dead ones are known to be dead at once
     for _ in range(2):
-        process = start_worker(settings, act, longest=1 if "hung" in death else 600)
-        assert process.communicate()[0] == "deadly\n" and process.returncode == status
+        process = ForkedWorker(settings, partial(read_by, act, 1 if "hung" in death else 600))
+        assert (process.told(), process.ended()) == ("deadly", status)
         assert site.job(job)["state"] == "running"
         with site.store.database.writing() as session:
             session.execute(jobs.delete(jobs.Worker))
@@ -271,18 +244,13 @@ def test_a_worker_that_dies_twice(site, settings, npy, monkeypatch, death):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-@pytest.mark.parametrize(
-    ("settings", "stop"), [("sqlite", signal.SIGINT), ("postgresql", signal.SIGTERM)], indirect=["settings"]
-)
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_process_that_is_stopped_blames_no_task(site, settings, npy, stop):
     """As often as a task is attempted: a third attempt would not be made."""
     job = site.send(("slow.npy", npy["healthy"]))
     site.worker.work()
     for _ in range(jobs.MOST_ATTEMPTS):
-        process = start_worker(settings, "time.sleep(10**6)")
-        assert process.stdout.readline() == "slow\n"
-        process.send_signal(stop)
-        assert process.wait() == 128 + stop
-        process.stdout.close()
+        process = ForkedWorker(settings, partial(read_by, forked_workers.hang, 600))
+        assert (process.told(), process.ended(stop)) == ("slow", 128 + stop)
     site.worker.work_until_idle()  # at once: nobody waits for a sign of life
     assert site.job(job)["records"] == ["slow"]

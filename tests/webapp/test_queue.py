@@ -3,8 +3,6 @@
 import errno
 import os
 import signal
-import subprocess
-import sys
 import threading
 from functools import partial
 
@@ -16,8 +14,9 @@ from cardiac.errors import CardiacError, ConfigError
 from inference import predict_record
 from tests.patience import wait_until
 from tests.webapp.builders import on_server, zip_bytes
+from tests.webapp.forked_workers import ForkedWorker, busy_after_ten_tasks
 from webapp import create_app
-from webapp.settings import ROOT, Settings
+from webapp.settings import Settings
 from webapp.storage import database, files, jobs
 from webapp.storage.database import DatabaseGone
 from webapp.storage.files import Files
@@ -75,27 +74,12 @@ def is_done(site, job: str, least: int) -> bool:
     return site.job(job)["done"] >= least
 
 
-# A worker that is busy for ever after ten tasks: however late it is killed, some are left.
-SOME = """
-import sys, threading
-from webapp import worker
-work, turns = worker.Worker.work, iter(range(10))
-worker.Worker.work = lambda self: threading.Event().wait() if next(turns, None) is None else work(self)
-sys.exit(worker.main())
-"""
-
-
 def test_a_killed_process_leaves_nothing_half(site, many, settings, monkeypatch):
     job = site.send(("many.zip", many))
     for least in (3, 9):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SOME, "--data", str(settings.data)],
-            cwd=ROOT,
-            env={**os.environ, "DATABASE_URL": settings.database_url},
-        )
+        process = ForkedWorker(settings, busy_after_ten_tasks)
         wait_until(partial(is_done, site, job, least), every_s=0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.ended(signal.SIGKILL)
         assert least <= check_whole(site) < MANY
     monkeypatch.setattr(jobs, "ALIVE_S", 0.0)  # the killed ones are known to be dead at once
     site.worker.work_until_idle()
