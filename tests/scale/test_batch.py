@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("ray", reason="requirements-scale.txt is not installed")
 
+import fsspec
 import pyarrow.dataset
 import pyarrow.parquet
 
@@ -23,12 +24,15 @@ from cardiac.measurements.measure import VALUES
 from cardiac.sources import Recording
 from inference import predict_folder
 from scale import batch, shards
+from scale.cluster import cluster
 from scale.manifest import brought_here, list_source
 from tasks.mi import BUNDLE
 from tasks.mi.labels import SITES
 from tests.card_files import change_card, checksum_by_hand, read_card
 from tests.test_bundles import WITHOUT
 from tests.test_hostile_files import HOSTILE
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.*")  # of its own settings, in this process
 
 
 @pytest.fixture
@@ -42,22 +46,48 @@ def source(root, tmp_path):
     return folder
 
 
-def run(root, *arguments, module="scale.batch", environment=None):
+def run(root, *arguments, module="scale.batch"):
     return subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
         cwd=root,
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | (environment or {}),
     )
+
+
+@pytest.fixture(scope="module")
+def store():
+    """An S3-compatible object store on this machine, of which this process and those that it starts know."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    told = {
+        "FSSPEC_S3_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "one",
+        "AWS_SECRET_ACCESS_KEY": "two",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with pytest.MonkeyPatch.context() as during:
+        for name, value in told.items():
+            during.setenv(name, value)
+        during.setitem(fsspec.config.conf, "s3", {"endpoint_url": told["FSSPEC_S3_ENDPOINT_URL"]})
+        yield
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def run_here(store):
+    """Runs the command in this process, whose cluster is started once."""
+    with cluster(n_cpus=2):
+        yield lambda *arguments: batch.main([*map(str, arguments)])
 
 
 def rows_of(out: Path) -> list[dict]:
     return pyarrow.dataset.dataset(out, partitioning="hive").to_table().to_pylist()
 
 
-def test_findings_are_those_of_the_command_line(root, source, detector, tmp_path):
+def test_findings_are_those_of_the_command_line(root, source, detector, tmp_path, run_here, capsys):
     out = tmp_path / "out"
     done = run(root, source, "--out", out, "--part-size", 6, "--workers", 2)
     assert done.returncode == 1, done.stderr
@@ -80,8 +110,8 @@ def test_findings_are_those_of_the_command_line(root, source, detector, tmp_path
             }
     before = {path: path.stat().st_mtime_ns for path in out.glob("part=*/*")}
     shards.shard_file(out, 3).unlink()
-    done = run(root, source, "--out", out, "--part-size", 6)
-    assert "6 recordings in 1 parts" in done.stdout
+    run_here(source, "--out", out, "--part-size", 6)
+    assert "6 recordings in 1 parts" in capsys.readouterr().out
     assert {path for path in out.glob("part=*/*") if path.stat().st_mtime_ns != before[path]} == {
         shards.shard_file(out, 3)
     }
@@ -151,15 +181,15 @@ def test_a_fault_of_ours_is_an_error_row_of_that_recording_alone(root, tmp_path,
     assert told == [(name, f"internal error (IndexError) while reading {name}: please report it")]
 
 
-def test_files_that_end_what_reads_them_are_error_rows_at_the_first_time(root, signal, tmp_path):
+def test_files_that_end_what_reads_them_are_error_rows_at_the_first_time(signal, tmp_path, run_here, capsys):
     folder = tmp_path / "in"
     folder.mkdir()
     for name in ("far_column.xlsx", "beyond_excel.xlsx", "duration.edf"):
         HOSTILE[name](folder / name, signal)
     for name in ("a.npy", "z.npy"):
         np.save(folder / name, signal)
-    done = run(root, folder, "--out", tmp_path / "out", "--workers", 1)
-    assert "5 recordings in 1 parts, 3 of them not read" in done.stdout, done.stderr
+    assert run_here(folder, "--out", tmp_path / "out", "--workers", 1) == 1
+    assert "5 recordings in 1 parts, 3 of them not read" in capsys.readouterr().out
     told = {row["record_id"]: row["error"] for row in rows_of(tmp_path / "out")}
     assert [name for name, error in told.items() if error is None] == ["a.npy", "z.npy"]
     assert not any(batch.CRASHED in (error or "") for error in told.values())
@@ -290,31 +320,7 @@ def test_wrong_sources(tmp_path):
             list(list_source(str(source)))
 
 
-@pytest.fixture(scope="module")
-def store():
-    """An S3-compatible object store on this machine."""
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    told = {
-        "FSSPEC_S3_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "one",
-        "AWS_SECRET_ACCESS_KEY": "two",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    yield told
-    server.stop()
-
-
-FILL = """
-import sys, fsspec
-fs = fsspec.filesystem("s3")
-fs.mkdir("ecgs")
-for name in sys.argv[1:]: fs.put_file(name, "ecgs/day/" + name.rsplit("/", 1)[-1])
-"""
-
-
-def test_an_object_store(root, source, store, tmp_path, signal):
+def test_an_object_store(source, run_here, tmp_path, signal, capsys):
     import wfdb
 
     wfdb.wrsamp(
@@ -326,20 +332,20 @@ def test_an_object_store(root, source, store, tmp_path, signal):
         text = text.replace(f" {letter}\n", f" {lead}\n")
     (source / "w.hea").write_text(text)
     sent = [str(path) for path in sorted(source.glob("*.*"))]
-    filled = subprocess.run(
-        [sys.executable, "-c", FILL, *sent], env=os.environ | store, capture_output=True, check=False
-    )
-    assert filled.returncode == 0, filled.stderr
-    done = run(root, "s3://ecgs/day", "--out", tmp_path / "out", "--workers", 1, environment=store)
-    assert done.returncode == 1, done.stderr
+    objects = fsspec.filesystem("s3")
+    objects.mkdir("ecgs")
+    for name in sent:
+        objects.put_file(name, f"ecgs/day/{Path(name).name}")
+    assert run_here("s3://ecgs/day", "--out", tmp_path / "out", "--workers", 1) == 1
     rows = {row["record_id"]: row for row in rows_of(tmp_path / "out")}
     assert set(rows) == {Path(name).name for name in sent if not name.endswith(".dat")}
     assert [name for name, row in rows.items() if row["error"]] == ["bad.npy"]
     assert rows["w.hea"]["place"] == "s3://ecgs/day/w.hea"
-    done = run(root, "s3://nowhere/day", "--out", tmp_path / "none", environment=store)
-    assert done.returncode == 2
-    assert "s3://nowhere/day" in done.stderr
-    assert "Traceback" not in done.stderr
+    capsys.readouterr()
+    assert run_here("s3://nowhere/day", "--out", tmp_path / "none") == 2
+    printed = capsys.readouterr().err
+    assert "s3://nowhere/day" in printed
+    assert "Traceback" not in printed
 
 
 def test_a_name_that_is_not_utf8_is_an_error_row(tmp_path, signal):
