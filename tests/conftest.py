@@ -37,8 +37,30 @@ CORES = (
     "scale/test_together.py",
     "scale/test_tune.py",
 )
-# The other files that take longest, first, so that both processes end together.
-LONG = ("test_train.py", "webapp/test_browser.py", "webapp/test_attempts.py", "webapp/test_queue.py")
+# The other files that take long, the longest first, so that both processes end together.
+LONG = (
+    "webapp/test_browser.py",
+    "test_train.py",
+    "webapp/test_memory.py",
+    "webapp/test_lists.py",
+    "test_bundles.py",
+    "tasks/mi/test_second_looks.py",
+    "webapp/test_attempts.py",
+    "webapp/test_openapi.py",
+    "webapp/test_queue.py",
+    "test_hostile_files.py",
+    "test_folders.py",
+    "webapp/test_proxies.py",
+    "webapp/test_hostile_server.py",
+    "test_real_data.py",
+    "tasks/beats/test_beat_networks.py",
+    "tasks/beats/test_beat_classifier.py",
+    "tasks/beats/test_beats_browser.py",
+    "cardiac/readers/test_tables.py",
+    "cardiac/test_isolation.py",
+    "cardiac/readers/test_xml_texts.py",
+    "cardiac/readers/test_refusals.py",
+)
 
 
 def unit_of(nodeid: str) -> str:

@@ -14,6 +14,13 @@ from scale.cluster import ray_of
 
 MARK = b"ECG_TEST_RUN=" + os.environ.setdefault("ECG_TEST_RUN", uuid.uuid4().hex).encode()
 
+# A node that answers nobody is dead after a second and a half, not after fifteen.
+NOTICED_SOON = {
+    "health_check_initial_delay_ms": 500,
+    "health_check_period_ms": 500,
+    "health_check_failure_threshold": 3,
+}
+
 
 def environment_of(folder: Path) -> bytes:
     try:
@@ -44,7 +51,8 @@ def main(source: str, out: Path) -> None:
     os.environ["PYTHONPATH"] = str(Path.cwd())
     ray = ray_of()
     nodes = ray_of("ray.cluster_utils").Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "include_dashboard": False, "_system_config": NOTICED_SOON},
     )
     second = nodes.add_node(num_cpus=1)
     ray.init(address=nodes.address, logging_level="ERROR", log_to_driver=False)

@@ -121,7 +121,7 @@ def test_findings_are_those_of_the_command_line(root, source, detector, tmp_path
 def test_a_worker_and_a_node_that_die_lose_and_double_nothing(root, tmp_path):
     folder, names = tmp_path / "in", set()
     folder.mkdir()
-    for turn in range(10):
+    for turn in range(4):
         for path in (root / "public_data/test").glob("*.npy"):
             os.link(path, folder / f"{turn}-{path.name}")
             names.add(f"{turn}-{path.name}")
