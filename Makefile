@@ -25,7 +25,7 @@ VENV ?= .venv
 BUNDLE ?= checkpoints/mi/hybrid
 JOBS ?= 2
 BIN := $(VENV)/bin
-SIDE_BY_SIDE := -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+SIDE_BY_SIDE := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: run web test test-slow lint train figures report evidence quality reproduce ablations bench export scale clean
 .PHONY: elsewhere trees waves delineation beats beats-found track
