@@ -104,7 +104,7 @@ class Asked:
 
 def test_a_trial_is_scored_fold_by_fold(configs, tmp_path, monkeypatch):
     """By the mean of both AUCs over the folds so far; settings that do not go together score nothing and say why."""
-    searched = tune.Searched("mi", configs[0], ("train.epochs=1", "data.n_folds=2"))
+    searched = tune.Searched("mi", configs[0], ("train.epochs=1", "data.n_folds=2", "trees.n_trees=0"))
     for chosen, folds in (({"train.mixup": 0.1}, [1, 2]), ({"detect.window": 900}, [0])):
         asked = Asked(tmp_path / str(len(folds)))
         monkeypatch.setattr(tune, "ray_of", lambda _, each=asked: each)
