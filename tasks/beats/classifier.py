@@ -21,7 +21,7 @@ from cardiac.records import Record
 from cardiac.trees import Trees
 from cards import SEAL, checksum
 from tasks.beats.ectopic import Ectopic
-from tasks.beats.features import FEATURES, beat_features
+from tasks.beats.features import FEATURES, features_in_parts
 from tasks.beats.labels import CLASSES
 
 SHIPPED = ROOT / "checkpoints" / "beats" / "trees"
@@ -50,7 +50,8 @@ class Classifier:
 
     def __call__(self, record: Record, positions: np.ndarray) -> np.ndarray:
         """Probabilities of CLASSES, (n, 5). positions : samples of the recording, in order, int (n,)."""
-        return self.of_features(beat_features(record, positions))
+        parts = [self.of_features(features) for features in features_in_parts(record, positions)]
+        return np.concatenate(parts) if parts else np.zeros((0, len(CLASSES)))
 
     def of_features(self, features: np.ndarray) -> np.ndarray:
         """Probabilities of CLASSES, (n, 5). features : as `beat_features` gives them."""

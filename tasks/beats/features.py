@@ -4,6 +4,8 @@ Of one lead or several: every number of a lead is taken as the least and the lar
 lead has all of them too.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.ndimage import median_filter
 
@@ -35,13 +37,16 @@ def beat_features(record: Record, positions: np.ndarray) -> np.ndarray:
 
     record : of any leads and rate.  positions : samples, in order, int (n,), however few.
     """
+    parts = [*features_in_parts(record, positions)]
+    return np.concatenate(parts) if parts else np.zeros((0, len(FEATURES)), np.float32)
+
+
+def features_in_parts(record: Record, positions: np.ndarray) -> Iterator[np.ndarray]:
+    """What `beat_features` gives, half an hour's beats at a time, so that a day's need not be held at once."""
     positions = np.asarray(positions)
     rr = intervals(positions / record.fs_hz)
-    parts = [
-        stretch_features(stretch.beats, rr[stretch.first : stretch.last + 1])
-        for stretch in cut_stretches(record, positions)
-    ]
-    return np.concatenate(parts) if parts else np.zeros((0, len(FEATURES)), np.float32)
+    for stretch in cut_stretches(record, positions):
+        yield stretch_features(stretch.beats, rr[stretch.first : stretch.last + 1])
 
 
 def stretch_features(beats: np.ndarray, rr: np.ndarray) -> np.ndarray:
