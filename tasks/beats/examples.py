@@ -13,12 +13,13 @@ from cardiac.records import Record, read_record
 from tasks.beats.annotations import read_annotations
 from tasks.beats.ectopic import Form, ectopic_form
 from tasks.beats.features import beat_features
+from tasks.beats.fibrillation import fibrillating_form
 from tasks.beats.rhythm import intervals
 from tasks.beats.shapes import cut_stretches
 
 FORMS = ("both", "first", "second")  # of a record: both leads, or one alone
 BOTH = 0
-MADE_OF = (BOTH, BOTH, BOTH, 1, 2)  # the form of each ectopic stretch that is made of a record
+MADE_OF = {"ectopic": (BOTH, BOTH, BOTH, 1, 2), "fibrillating": (BOTH, BOTH, 1, 2)}  # forms that stretches are made of
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,14 @@ class Taught:
     """A record as it teaches.
 
     forms : features of both leads' beats and of each lead's, (n, n_features) each.  classes : of its beats, int (n,).
-    ectopic : stretches made of its S beats, none where it has few; see `ectopic`.
+    ectopic, fibrillating : stretches made of its beats, none where it has few; see the modules of these names.
     """
 
     record_id: str
     forms: tuple[np.ndarray, ...]
     classes: np.ndarray
     ectopic: tuple[Form, ...] = ()
+    fibrillating: tuple[Form, ...] = ()
 
 
 def find_data(folder: Path | None) -> Path:
@@ -51,15 +53,19 @@ def read_taught(folder: Path, record_id: str) -> Taught:
     record = read_record(path, leads=None)
     forms = (record, *(read_record(path, leads=[lead]) for lead in record.leads))
     features = tuple(beat_features(each, beats.positions) for each in forms)
-    return Taught(record_id, features, beats.classes, ectopic_forms(forms, beats.positions, beats.classes))
+    made = {name: _made(name, forms, beats.positions, beats.classes) for name in MADE_OF}
+    return Taught(record_id, features, beats.classes, **made)
 
 
-def ectopic_forms(forms: Sequence[Record], positions: np.ndarray, classes: np.ndarray) -> tuple[Form, ...]:
-    """The stretches that are made of a record's S beats, the same ones for the same record."""
+def _made(name: str, forms: Sequence[Record], positions: np.ndarray, classes: np.ndarray) -> tuple[Form, ...]:
+    """Stretches that are made of a record, the same ones for the same record."""
     made = []
-    for seed, which in enumerate(MADE_OF[: 2 + len(forms)]):
+    for seed, which in enumerate(each for each in MADE_OF[name] if each < len(forms)):
         rr, rng = intervals(positions / forms[which].fs_hz), np.random.default_rng(seed)
         for part in cut_stretches(forms[which], positions):
-            own = slice(part.first, part.last)
-            made.append(ectopic_form(part.beats, rr[part.first : part.last + 1], classes[own], rng))
+            own = classes[part.first : part.last]
+            if name == "ectopic":
+                made.append(ectopic_form(part.beats, rr[part.first : part.last + 1], own, rng))
+            else:
+                made.append(fibrillating_form(part.beats, own, rng))
     return tuple(each for each in made if each is not None)

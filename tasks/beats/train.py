@@ -35,7 +35,6 @@ from tasks.beats.ectopic import Ectopic
 from tasks.beats.examples import BOTH, FORMS, Taught, find_data, read_taught
 from tasks.beats.features import beat_features
 from tasks.beats.labels import CLASSES, DS1
-from tasks.beats.out_of_fold import count_decisions as count_decisions  # treatments ask for it here
 from tasks.beats.out_of_fold import decide_across, f1_of, offsets_across, search_scores
 from tasks.beats.simulate import N_HEARTS, simulate_heart
 from tasks.beats.tree_plots import Curves, tree_curves, write_tree_plots
@@ -160,13 +159,6 @@ def _learnt(records: Sequence[Taught], settings: Mapping[str, Any], path: Path |
         return Trees.from_bytes(path.read_bytes())
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise CardiacError(f"{path}: cannot be read: delete it to train this fold again") from error
-
-
-def out_of_fold(
-    records: Sequence[Taught], folds: Mapping[str, int], trees: Mapping[int, Trees]
-) -> list[tuple[np.ndarray, ...]]:
-    """Of each record the probabilities for its forms, by trees that did not learn from it."""
-    return [say(trees[folds[each.record_id]], each) for each in records]
 
 
 def open_data(folder: Path | None, config: Config, record_ids: Sequence[str] = DS1) -> list[Taught]:

@@ -1,23 +1,25 @@
-"""What each treatment of the imbalance is worth for the trees, one at a time: out of fold on DS1, offsets chosen there too.
+"""What each treatment of the imbalance is worth for the trees, one at a time: out of fold on DS1, offsets of other folds.
 
 python -m tasks.beats.treatments --data data/mitdb   # a table, each row about a minute on one core
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from cardiac.metrics import average_precision
-from tasks.beats.classifier import decide
+from cardiac.trees import Trees
+from tasks.beats.classifier import decide, to_probabilities
 from tasks.beats.ec57 import class_scores
 from tasks.beats.examples import BOTH, Taught, find_data, read_taught
 from tasks.beats.labels import CLASSES, DS1
-from tasks.beats.train import DEFAULTS, count_decisions, cross_fit, out_of_fold
-from tasks.beats.trees import choose_offsets, draw_folds
+from tasks.beats.out_of_fold import count_decisions
+from tasks.beats.train import DEFAULTS, OutOfFold, cross_fit
+from tasks.beats.trees import draw_folds
 from utils import Config, load_config, run_command
 
 TREATMENTS = {
@@ -30,29 +32,47 @@ TREATMENTS = {
         "trees.weights=[1.0, 6.9, 3.5, 10.5, 10.5]",
     ],
     "N sampled, one of 12, at weight 1": ["trees.one_normal_of=12", "trees.weights=[0.083, 1.0, 1.0, 1.0, 1.0]"],
+    "without stretches made to fibrillate": ["trees.fibrillation_weight=0.0"],
     "only recordings of both leads teach": ["trees.one_lead_weight=0.0"],
 }
 
 
-def rows(records: Sequence[Taught], name: str, config: Config) -> list[str]:
-    """Two rows of the table, without offsets and with those of best F1."""
-    folds = draw_folds(records, config["data"]["n_folds"])
-    told = out_of_fold(records, folds, cross_fit(records, folds, config["trees"]))
-    probabilities = np.concatenate([each[BOTH] for each in told])
-    classes = np.concatenate([each.classes for each in records])
+def rows(records: Sequence[Taught], name: str, config: Config) -> tuple[list[str], OutOfFold, dict[int, Trees]]:
+    """Two rows of the table, without offsets and with those of best F1 on the other folds; and what they come from."""
+    told = OutOfFold(records, draw_folds(records, config["data"]["n_folds"]))
+    by_fold = cross_fit(records, told.folds, config["trees"], after=told.add)
+    probabilities, classes = told.probabilities(BOTH), told.classes
     precision = [average_precision(probabilities[:, own], classes == own, np.ones(len(classes))) for own in (1, 2)]
     lines = []
-    for offsets in (np.zeros(len(CLASSES)), choose_offsets(probabilities, classes)["f1"]):
-        scores = class_scores(count_decisions(classes, decide(probabilities, offsets)))
-        cells = [
-            *(scores[each].f1 for each in CLASSES[:4]),
-            scores["S"].sensitivity,
-            scores["S"].predictivity,
-            *precision,
-        ]
-        lines.append(
-            f"| {name} | {'yes' if offsets.any() else 'no'} | " + " | ".join(f"{each:.3f}" for each in cells) + " |"
+    for offsets, decided in (("no", decide(probabilities, np.zeros(len(CLASSES)))), ("yes", told.decided("f1")[BOTH])):
+        scores = class_scores(count_decisions(classes, decided))
+        cells = [*(scores[each].f1 for each in CLASSES[:4]), scores["S"].sensitivity, scores["S"].predictivity]
+        cells += precision
+        lines.append(f"| {name} | {offsets} | " + " | ".join(f"{each:.3f}" for each in cells) + " |")
+    return lines, told, by_fold
+
+
+def ectopic_table(told: OutOfFold, by_fold: Mapping[int, Trees]) -> list[str]:
+    """Trees alone and the regression beside them, in stretches made of the S beats of records that taught neither."""
+    totals = {"trees alone": [], "with the regression": []}
+    for record in told.records:
+        fold = told.folds[record.record_id]
+        offsets = told.offsets("f1")[fold]
+        for features, classes in record.ectopic[:1]:
+            alone = to_probabilities(by_fold[fold](features))
+            both = told.ectopic[fold].joined(alone, features)
+            for name, probabilities in zip(totals, (alone, both), strict=True):
+                totals[name].append(count_decisions(classes, decide(probabilities, offsets)))
+    n = len(totals["trees alone"])
+    if n == 0:
+        return ["No record has S beats enough to make such stretches of."]
+    lines = [f"| {n} stretches in which S outnumber the others | N beats | S beats | F1 N | F1 S |", "|---" * 5 + "|"]
+    for name, counts in totals.items():
+        scores = class_scores(sum(counts))
+        cells = " | ".join(
+            [*(str(scores[each].n_reference) for each in "NS"), *(f"{scores[each].f1:.3f}" for each in "NS")]
         )
+        lines.append(f"| {name} | {cells} |")
     return lines
 
 
@@ -69,8 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = ["F1 N", "F1 S", "F1 V", "F1 F", "S sens.", "S pred.", "AP S", "AP V"]
         print("| treatment | offsets | " + " | ".join(names) + " |\n" + "|---" * (len(names) + 2) + "|")
         for name, settings in TREATMENTS.items():
-            lines = rows(records, name, load_config(DEFAULTS, [*options.set, *settings], DEFAULTS))
+            lines, told, by_fold = rows(records, name, load_config(DEFAULTS, [*options.set, *settings], DEFAULTS))
             print("\n".join(lines), flush=True)
+            if not settings:
+                ectopic = ectopic_table(told, by_fold)
+        print("\n" + "\n".join(ectopic))
         return 0
 
     return run_command(run, bad_data=1)

@@ -48,6 +48,9 @@ def examples(records: Sequence[Taught], settings: Mapping[str, Any]) -> tuple[np
             share = 1.0 if form == BOTH else settings["one_lead_weight"]
             if share:
                 parts.append((features[rows], record.classes[rows], weights * share))
+        for features, classes in record.fibrillating if settings["fibrillation_weight"] else ():
+            own = _weights(classes, settings | {"one_normal_of": 1})
+            parts.append((features, classes, own * settings["fibrillation_weight"]))
     features, classes, weights = (np.concatenate(each) for each in zip(*parts, strict=True))
     return features, classes, weights * class_weights(settings)[classes]
 
