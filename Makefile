@@ -14,7 +14,8 @@
 # make waves       trains the delineator on LUDB into runs/waves (six minutes)
 # make delineation its errors against LUDB's hand-drawn waves, beside NeuroKit2's (set up in an environment of its own)
 # make beats-found how well beats are found, beside sleepecg (set up in an environment of its own) and wfdb's xqrs (minutes)
-# make beats       every shipped model of heartbeats on recordings that taught nothing, into results/output.csv
+# make beats       every shipped model of heartbeats on recordings that taught nothing, into results/output.csv; the tables
+#             of the protocol
 # make export     writes the bundle's networks as an ONNX graph (BUNDLE=checkpoints/mi/hybrid)
 # make track      sets up what `--track` of a training needs
 # make scale      sets up what scale/ needs
@@ -79,6 +80,7 @@ beats-found: $(VENV)/.run $(VENV)/.beats
 
 beats: $(VENV)/.run
 	$(BIN)/python -m tasks.beats.scoreboard $(ARGS)
+	$(BIN)/python -m tasks.beats.evaluate --ds2
 
 track: $(VENV)/.track
 

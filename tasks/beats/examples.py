@@ -1,6 +1,7 @@
 """The beats that teach: features of DS1's records, of both leads and of each alone, with what the annotations call them."""
 
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,15 +54,17 @@ def read_taught(folder: Path, record_id: str) -> Taught:
     record = read_record(path, leads=None)
     forms = (record, *(read_record(path, leads=[lead]) for lead in record.leads))
     features = tuple(beat_features(each, beats.positions) for each in forms)
-    made = {name: _made(name, forms, beats.positions, beats.classes) for name in MADE_OF}
+    made = {name: _made(name, record_id, forms, beats.positions, beats.classes) for name in MADE_OF}
     return Taught(record_id, features, beats.classes, **made)
 
 
-def _made(name: str, forms: Sequence[Record], positions: np.ndarray, classes: np.ndarray) -> tuple[Form, ...]:
+def _made(
+    name: str, record_id: str, forms: Sequence[Record], positions: np.ndarray, classes: np.ndarray
+) -> tuple[Form, ...]:
     """Stretches that are made of a record, the same ones for the same record."""
-    made = []
+    made, own_seed = [], zlib.crc32(record_id.encode())
     for seed, which in enumerate(each for each in MADE_OF[name] if each < len(forms)):
-        rr, rng = intervals(positions / forms[which].fs_hz), np.random.default_rng(seed)
+        rr, rng = intervals(positions / forms[which].fs_hz), np.random.default_rng([own_seed, seed])
         for part in cut_stretches(forms[which], positions):
             own = classes[part.first : part.last]
             if name == "ectopic":
