@@ -44,9 +44,9 @@ class Classifier:
     trees: Trees
     offsets: Mapping[str, np.ndarray]
     prefer: str = "f1"
-    ectopic: Ectopic | None = None
     sha256: str = ""
     card: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    ectopic: Ectopic | None = None
 
     def __call__(self, record: Record, positions: np.ndarray) -> np.ndarray:
         """Probabilities of CLASSES, (n, 5). positions : samples of the recording, in order, int (n,)."""
@@ -92,7 +92,7 @@ def load_classifier(folder: str | Path = SHIPPED, prefer: str = "f1", runtime: s
         ectopic = Ectopic.from_dict(card["ectopic"]) if card.get("ectopic") else None
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{folder}: cannot be used ({first_line(error)}): train it again") from error
-    return Classifier(trees, offsets, prefer, ectopic, card[SEAL], card)
+    return Classifier(trees, offsets, prefer, card[SEAL], card, ectopic)
 
 
 def check_prefer(prefer: str) -> None:

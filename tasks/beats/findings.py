@@ -19,6 +19,11 @@ IRREGULAR = (
     "the rhythm is irregular for {share:.0%} of the beats, as in atrial fibrillation: whether a beat comes early can hardly "
     "be told there, so its S are doubtful"
 )
+MANY_S = 25.0  # percent of the beats; from here on a note says by what they are told
+MOSTLY_S = (
+    "S are {share:.0f}% of the beats: they come early, and with another P wave than the late ones, as in runs of atrial "
+    "tachycardia; where the rhythm is irregular throughout, look whether the atria fibrillate"
+)
 TOO_POOR = "the tracing is too poor for its beats to be trusted"
 
 
@@ -108,6 +113,8 @@ def find_classes(record: Record, quality: Quality, classifier: Any) -> BeatsFind
     summary = summarize(positions, classes, record.fs_hz, record.duration_s)
     if (summary.irregular_share or 0.0) >= IRREGULAR_NOTE_SHARE:
         notes.append(Note("warning", IRREGULAR.format(share=summary.irregular_share)))
+    if len(positions) and summary.burden_percent("S") >= MANY_S:
+        notes.append(Note("warning", MOSTLY_S.format(share=summary.burden_percent("S"))))
     if quality.status == "rejected" and len(positions):
         notes.insert(0, Note("warning", TOO_POOR))
     return BeatsFinding(

@@ -60,7 +60,8 @@ def ectopic_table(told: OutOfFold, by_fold: Mapping[int, Trees]) -> list[str]:
         offsets = told.offsets("f1")[fold]
         for features, classes in record.ectopic[:1]:
             alone = to_probabilities(by_fold[fold](features))
-            both = told.ectopic[fold].joined(alone, features)
+            regression = told.ectopic[fold]
+            both = regression.joined(alone, features) if regression else alone
             for name, probabilities in zip(totals, (alone, both), strict=True):
                 totals[name].append(count_decisions(classes, decide(probabilities, offsets)))
     n = len(totals["trees alone"])

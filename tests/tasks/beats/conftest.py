@@ -43,7 +43,7 @@ def rules():
     return Rules()
 
 
-def draw_beats(at_s, letters, duration_s, fs_hz=360.0, n_leads=2, seed=0):
+def draw_beats(at_s, letters, duration_s, fs_hz=360.0, n_leads=2, seed=0, p_wave=True):
     """Leads of beats at these seconds: a P wave, a QRS that is wide for V, a T wave; with noise. float32 (n_leads, n), mV."""
     rng = np.random.default_rng(seed)
     n, at_s, letters = round(duration_s * fs_hz), np.asarray(at_s, float), list(letters)
@@ -52,7 +52,7 @@ def draw_beats(at_s, letters, duration_s, fs_hz=360.0, n_leads=2, seed=0):
         own = at_s[[letter == beat for letter in letters]]
         whole += (1.6 if beat == "V" else 1.0) * gaussians(own, np.full(len(own), width), n, fs_hz)
         whole += (-0.4 if beat == "V" else 0.25) * gaussians(own + 0.28, np.full(len(own), 0.05), n, fs_hz)
-        if beat != "V":
+        if beat != "V" and p_wave:
             whole += 0.12 * gaussians(own - 0.16, np.full(len(own), 0.025), n, fs_hz)
     leads = np.array([1.0, -0.7, 0.5, 0.9, 0.8, 0.6, 0.7, 0.4, 0.3, 0.75, 0.65, 0.55])[:n_leads, None] * whole
     return (leads + 0.01 * rng.standard_normal((n_leads, n))).astype(np.float32)

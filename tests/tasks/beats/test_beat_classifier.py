@@ -54,7 +54,7 @@ def test_folds_are_of_whole_records_and_none_knows_its_own(trained):
     assert sorted(known) == sorted(RECORDS)
     for one, fold in card["training"]["folds"].items():
         for other, of_other in card["training"]["folds"].items():
-            same = np.array_equal(known[one].value, known[other].value)
+            same = np.array_equal(known[one].trees.value, known[other].trees.value)
             assert same == (fold == of_other)
 
 

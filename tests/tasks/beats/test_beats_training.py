@@ -104,9 +104,9 @@ def test_folds_are_disjoint_by_record(whole, config, hearts, tmp_path, monkeypat
         learnt.append({each.record_id for each in records})
         return learn(records, settings)
 
-    def saying(trees, record):
+    def saying(trees, record, *rest):
         asked.setdefault(len(learnt) - 1, set()).add(record.record_id)
-        return say(trees, record)
+        return say(trees, record, *rest)
 
     monkeypatch.setattr(train, "learn", learning)
     monkeypatch.setattr(train, "say", saying)
@@ -124,11 +124,12 @@ def test_the_reported_score_is_that_of_all_beats_so_far(whole, hearts):
     """By hand, from folds.npz: each record by the trees that did not learn from it, decided by the other folds' offsets."""
     out, fitted, told = whole
     known, folds = train.read_folds(out / train.FOLDS), load_classifier(out).card["training"]["folds"]
-    probabilities = [to_probabilities(known[each.record_id](each.forms[BOTH])) for each in hearts]
+    probabilities = [to_probabilities(known[each.record_id].trees(each.forms[BOTH])) for each in hearts]
     decided = []
     for heart, own in zip(hearts, probabilities, strict=True):
         others = [index for index, each in enumerate(hearts) if folds[each.record_id] != folds[heart.record_id]]
         of_others = [probabilities[index] for index in others], [hearts[index].classes for index in others]
+        assert known[heart.record_id].ectopic is None  # made-up hearts teach it nothing
         decided.append(decide(own, choose_offsets(*map(np.concatenate, of_others))["f1"]))
     decided, classes = np.concatenate(decided), np.concatenate([each.classes for each in hearts])
     f1 = {}

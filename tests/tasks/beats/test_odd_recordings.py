@@ -130,10 +130,20 @@ def test_a_pause_of_ten_seconds(draw, answer):
 def test_atrial_fibrillation(draw, answer, n_beats):
     """Ten seconds of it too: whatever is told S there, that it is doubtful is told beside it."""
     at_s = np.cumsum(np.clip(np.random.default_rng(2).gamma(16, 0.65 / 16, n_beats), 0.3, 2)) + 0.5
-    finding = answer(draw(at_s, "N" * n_beats, at_s[-1] + 1))
+    finding = answer(draw(at_s, "N" * n_beats, at_s[-1] + 1, p_wave=False))
     near(finding, at_s)
-    assert finding.letters.count("V") == 0
+    assert finding.letters.count("V") == 0 and finding.letters.count("S") < 0.1 * n_beats
     assert any(text.startswith("the rhythm is irregular for 100% of the beats") for text in finding.remarks)
+    assert finding.quality == "warning"
+
+
+def test_an_irregular_rhythm_whose_p_waves_differ(draw, answer):
+    """T waves lie on the P waves of its early beats: that they need not be S is told beside them."""
+    at_s = np.cumsum(np.clip(np.random.default_rng(2).gamma(16, 0.65 / 16, 400), 0.3, 2)) + 0.5
+    finding = answer(draw(at_s, "N" * 400, at_s[-1] + 1))
+    near(finding, at_s)
+    told = [text for text in finding.remarks if "look whether the atria fibrillate" in text]
+    assert told == [f"S are {finding.summary.burden_percent('S'):.0f}" + told[0][told[0].index("% of the beats") :]]
     assert finding.quality == "warning"
 
 

@@ -154,9 +154,10 @@ def test_make_says_the_same_command(root):
         )
         for where in (["beats"], ["-C", "tasks/beats", "run"])
     ]
-    lines = [each.stdout.strip().splitlines()[-1] for each in told]
-    assert lines[0].endswith("python -m tasks.beats.scoreboard --out /nowhere.csv")
-    assert lines[0] == next(line for line in reversed(told[1].stdout.splitlines()) if "scoreboard" in line)
+    lines = [[line for line in each.stdout.splitlines() if "-m tasks.beats" in line] for each in told]
+    assert lines[0][0].endswith("python -m tasks.beats.scoreboard --out /nowhere.csv")
+    assert lines[0][1].endswith("python -m tasks.beats.evaluate --ds2")
+    assert lines[0] == lines[1]
 
 
 def test_the_shipped_models_are_found_and_small(database):
