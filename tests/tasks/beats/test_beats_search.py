@@ -87,8 +87,12 @@ def command(tmp_path):
     return [sys.executable, "-m", "scale.tune", "--task", "beats", *more, *map(str, paths)]
 
 
+@pytest.mark.slow
 def test_a_search_of_two_trials_that_is_killed_goes_on(root, tmp_path):
-    """Killed at once, parent and all, once a fold is kept; the same command ends with both trials."""
+    """Killed at once, parent and all, once a fold is kept; the same command ends with both trials.
+
+    Two clusters of Ray: a minute. What a killed search does is tested with another detector too, see tests/scale/test_tune.py.
+    """
     out, quiet = tmp_path / "out", subprocess.DEVNULL
     asked = command(tmp_path)
     with subprocess.Popen(asked, cwd=root, stdout=quiet, stderr=quiet, start_new_session=True) as process:
