@@ -226,7 +226,8 @@ def test_errors_tell_no_secrets(site, monkeypatch, caplog):
     answer = site.client.get("/patients/Petrova")
     assert (answer.status_code, answer.content_type) == (404, "text/plain; charset=utf-8")
     for text in [*told, caplog.text, answer.text.replace("no such record", "mistake")]:
-        assert not re.search(r"Petrova|\.py|Traceback", text.replace("webapp:problems.py", ""))
+        told_by = r"\S*\bproblems\.py:\d+"  # the line's own place, which the handler of the test writes, in either form
+        assert not re.search(r"Petrova|\.py|Traceback", re.sub(told_by, "", text))
         assert str(site.store.settings.data) not in text
         assert "mistake" in text or "RuntimeError at fail:" in text
 
