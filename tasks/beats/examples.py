@@ -10,13 +10,13 @@ import numpy as np
 
 from bundles import ROOT
 from cardiac.errors import DatasetError
-from cardiac.records import Record, read_record
+from cardiac.records import read_record
 from tasks.beats.annotations import read_annotations
 from tasks.beats.ectopic import Form, ectopic_form
 from tasks.beats.features import beat_features
 from tasks.beats.fibrillation import fibrillating_form
 from tasks.beats.rhythm import intervals
-from tasks.beats.shapes import cut_stretches
+from tasks.beats.shapes import Stretch, cut_stretches
 
 FORMS = ("both", "first", "second")  # of a record: both leads, or one alone
 BOTH = 0
@@ -54,18 +54,20 @@ def read_taught(folder: Path, record_id: str) -> Taught:
     record = read_record(path, leads=None)
     forms = (record, *(read_record(path, leads=[lead]) for lead in record.leads))
     features = tuple(beat_features(each, beats.positions) for each in forms)
-    made = {name: _made(name, record_id, forms, beats.positions, beats.classes) for name in MADE_OF}
+    rr = intervals(beats.positions / record.fs_hz)
+    stretches = [[*cut_stretches(each, beats.positions)] for each in forms]
+    made = {name: _made(name, record_id, stretches, rr, beats.classes) for name in MADE_OF}
     return Taught(record_id, features, beats.classes, **made)
 
 
 def _made(
-    name: str, record_id: str, forms: Sequence[Record], positions: np.ndarray, classes: np.ndarray
+    name: str, record_id: str, stretches: Sequence[Sequence[Stretch]], rr: np.ndarray, classes: np.ndarray
 ) -> tuple[Form, ...]:
-    """Stretches that are made of a record, the same ones for the same record."""
+    """Stretches that are made of a record, the same ones for the same record. stretches : of each form."""
     made, own_seed = [], zlib.crc32(record_id.encode())
-    for seed, which in enumerate(each for each in MADE_OF[name] if each < len(forms)):
-        rr, rng = intervals(positions / forms[which].fs_hz), np.random.default_rng([own_seed, seed])
-        for part in cut_stretches(forms[which], positions):
+    for seed, which in enumerate(each for each in MADE_OF[name] if each < len(stretches)):
+        rng = np.random.default_rng([own_seed, seed])
+        for part in stretches[which]:
             own = classes[part.first : part.last]
             if name == "ectopic":
                 made.append(ectopic_form(part.beats, rr[part.first : part.last + 1], own, rng))

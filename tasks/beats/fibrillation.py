@@ -7,6 +7,7 @@ what the ventricles do, stay the patient's own.
 
 import numpy as np
 
+from tasks.beats.ectopic import Form
 from tasks.beats.features import P_WAVE, stretch_features
 from tasks.beats.labels import CLASSES
 from tasks.beats.shapes import SPEC
@@ -18,8 +19,6 @@ MEAN_S, DEVIATION = (0.45, 0.95), (0.15, 0.28)  # of the intervals; deviation of
 RANGE_S = (0.3, 2.2)
 EARLY_V = (0.55, 0.9)  # of the mean interval, at most, before V
 N, S, V = (CLASSES.index(each) for each in "NSV")
-
-Form = tuple[np.ndarray, np.ndarray]  # features (n, n_features), classes (n,)
 
 
 def fibrillating_form(beats: np.ndarray, classes: np.ndarray, rng: np.random.Generator) -> Form | None:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tasks.beats.ec57 import Matched, class_scores, confusion
+from tasks.beats.ec57 import class_scores
 from tasks.beats.labels import CLASSES
-from tasks.beats.out_of_fold import decide_across, offsets_across
+from tasks.beats.out_of_fold import count_decisions, decide_across, offsets_across
 
 PREFER = {"f1": 1.0, "recall": 2.0}  # which F measure the operating point is best in: under 2 recall counts more
 GRID = np.arange(-4.0, 4.01, 0.25)
@@ -46,9 +46,7 @@ def _mean_f(found: np.ndarray, classes: np.ndarray, beta: float) -> float:
 
 def scores_of(found: np.ndarray, classes: np.ndarray) -> dict[str, float]:
     """F1 of N S V F and their mean ("macro", over those that there are), and accuracy; of beats whose class is stated."""
-    pairs = np.tile(np.arange(len(classes))[:, None], 2)
-    none = np.empty(0, int)
-    scores = class_scores(confusion(Matched(pairs, none, none), classes, found))
+    scores = class_scores(count_decisions(classes, found))
     f1 = {name: scores[name].f1 for name in CLASSES[:4]}
     there = [f1[name] for name in f1 if scores[name].n_reference]
     return {**f1, "macro": float(np.mean(there)) if there else 0.0, "accuracy": float((found == classes).mean())}

@@ -54,16 +54,16 @@ def rows(records: Sequence[Taught], name: str, config: Config) -> tuple[list[str
 
 def ectopic_table(told: OutOfFold, by_fold: Mapping[int, Trees]) -> list[str]:
     """Trees alone and the regression beside them, in stretches made of the S beats of records that taught neither."""
+    chosen = told.offsets("f1")
     totals = {"trees alone": [], "with the regression": []}
     for record in told.records:
         fold = told.folds[record.record_id]
-        offsets = told.offsets("f1")[fold]
         for features, classes in record.ectopic[:1]:
             alone = to_probabilities(by_fold[fold](features))
             regression = told.ectopic[fold]
             both = regression.joined(alone, features) if regression else alone
             for name, probabilities in zip(totals, (alone, both), strict=True):
-                totals[name].append(count_decisions(classes, decide(probabilities, offsets)))
+                totals[name].append(count_decisions(classes, decide(probabilities, chosen[fold])))
     n = len(totals["trees alone"])
     if n == 0:
         return ["No record has S beats enough to make such stretches of."]
