@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from tasks.beats.features import FEATURES, stretch_features
 from tasks.beats.labels import CLASSES
@@ -67,8 +68,7 @@ class Ectopic:
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """Probabilities of N, S and V, (n, TOLD). features : (n, len(FEATURES))."""
         logits = (asked(features) - self.middle) / self.scale @ self.weights.T + self.base
-        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return raised / raised.sum(axis=1, keepdims=True)
+        return softmax(logits, axis=1)
 
     def joined(self, probabilities: np.ndarray, features: np.ndarray) -> np.ndarray:
         """Probabilities of CLASSES, (n, 5), in ectopic stretches with its own for N, S and V in these classes' room."""

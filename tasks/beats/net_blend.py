@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.special import softmax
 from tqdm import tqdm
 
 from cardiac.errors import DatasetError, first_line
@@ -77,8 +78,7 @@ def _features(path: Path) -> np.ndarray:
 def blend(probabilities: Sequence[np.ndarray]) -> np.ndarray:
     """Means of the logarithms, as probabilities again. Each (n, k) -> (n, k)."""
     logs = np.mean([np.log(np.maximum(each, LEAST)) for each in probabilities], axis=0)
-    raised = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return raised / raised.sum(axis=1, keepdims=True)
+    return softmax(logs, axis=1)
 
 
 def compare(told: dict[str, np.ndarray], first: OutOfFold) -> dict[str, dict[str, float]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.special import softmax
 
 from bundles import ROOT
 from cardiac.errors import ConfigError
@@ -38,8 +39,7 @@ class NetClassifier:
         columns = [CLASSES.index(each) for each in self.card.outputs]
         for inputs in beat_inputs(record, positions):
             logits = np.concatenate(list(self._logits(inputs)))[: len(inputs)].astype(float)
-            raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-            found[inputs.first : inputs.first + len(inputs), columns] = raised / raised.sum(axis=1, keepdims=True)
+            found[inputs.first : inputs.first + len(inputs), columns] = softmax(logits, axis=1)
         return found
 
     def _logits(self, inputs: BeatInputs) -> Iterator[np.ndarray]:

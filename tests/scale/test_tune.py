@@ -16,6 +16,7 @@ from cardiac.errors import ConfigError
 from scale import space, tune
 from scale.detectors import find_detector
 from tests.patience import wait_until
+from tests.scale.asked import Asked
 from utils import load_config
 
 SPACE = """
@@ -84,22 +85,6 @@ def test_written_settings_are_read_again(configs, tmp_path):
     path.write_text(space.config_text(config, "one\ntwo"), encoding="utf-8")
     assert load_config(path, [], configs[1]) == config
     assert config["train"]["epochs"] == 3
-
-
-class Asked:
-    """What a trial asks of Ray Tune, and what it told."""
-
-    def __init__(self, folder):
-        self.folder, self.told = folder, []
-
-    def get_context(self):
-        return self
-
-    def get_trial_dir(self):
-        return str(self.folder)
-
-    def report(self, told):
-        self.told.append(told)
 
 
 def test_a_trial_is_scored_fold_by_fold(configs, tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from scale import space, tune
 from scale.detectors import find_detector
 from tasks.beats import train
 from tests.patience import wait_until
+from tests.scale.asked import Asked
 from utils import load_config
 
 SMALL = ("trees.n_trees=6",)
@@ -23,22 +24,6 @@ SPACE = """
 n_leaves = { low = 3, high = 8 }
 record_balance = { low = 0.0, high = 1.0 }
 """
-
-
-class Asked:
-    """What a trial asks of Ray Tune, and what it told."""
-
-    def __init__(self, folder):
-        self.folder, self.told = folder, []
-
-    def get_context(self):
-        return self
-
-    def get_trial_dir(self):
-        return str(self.folder)
-
-    def report(self, told):
-        self.told.append(told)
 
 
 def test_the_shipped_space_is_one():
