@@ -1,0 +1,60 @@
+"""How the trees and the networks are joined: a logistic regression of their logits, a study's budget, and a threshold.
+
+All of it is fitted on studies that neither had learnt from (stacking: Wolpert 1992, Neural Networks 5:241).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+from cardiac.thresholds import best_threshold
+from tasks.rr.budget import within_budget
+
+WEAK_PENALTY = 100.0  # of two coefficients from tens of thousands of intervals nothing has to be shrunk
+
+
+@dataclass(frozen=True)
+class Joined:
+    """weights : of each stage's logits.  most : anomalies that one study can have, as `within_budget` takes it."""
+
+    weights: tuple[float, ...]
+    bias: float
+    most: float
+    threshold: float
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Of one study's intervals, (n,). logits : (n, n_stages)."""
+        return within_budget(expit(logits @ np.array(self.weights) + self.bias), self.most)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as `from_dict` takes it."""
+        return {"weights": [*self.weights], "bias": self.bias, "most": self.most, "threshold": self.threshold}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Joined":
+        """Raises KeyError, TypeError or ValueError for what `to_dict` did not give."""
+        weights = tuple(float(each) for each in content["weights"])
+        numbers = [float(content[key]) for key in ("bias", "most", "threshold")]
+        if not (weights and np.isfinite([*weights, *numbers[:1]]).all() and 0 < numbers[2] < 1 and numbers[1] > 0):
+            raise ValueError("a number of the joining is not what it can be")
+        return cls(weights, *numbers)
+
+
+def fit_joined(logits: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Joined:
+    """The joining of greatest likelihood, with the threshold of greatest F1 over all intervals together.
+
+    logits : of each study by stages that did not learn from it, (n, n_stages).  targets : bool (n,) each.
+    The budget is the most that experts marked in any of these studies.
+    """
+    table, truth = np.concatenate(logits), np.concatenate(targets)
+    most = float(max(each.sum() for each in targets))
+    if truth.all() or not truth.any():
+        return Joined((1.0,) + (0.0,) * (table.shape[1] - 1), 0.0, max(most, 1.0), 0.5)
+    fitted = LogisticRegression(C=WEAK_PENALTY, max_iter=1_000).fit(table, truth)
+    joined = Joined(tuple(map(float, fitted.coef_[0])), float(fitted.intercept_[0]), most, 0.5)
+    told = np.concatenate([joined.probabilities(each) for each in logits])
+    return Joined(joined.weights, joined.bias, most, float(np.clip(best_threshold(told, truth), 1e-6, 1 - 1e-6)))
