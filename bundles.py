@@ -11,12 +11,13 @@ Whatever else lies in the folder is not looked at.
 
 import argparse
 import hashlib
+import json
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from cardiac.errors import BundleError, extra, first_line
 from cardiac.files import replace_file
 from cardiac.trees import Trees
 from cardiac.windows import WindowPlan
-from cards import CARD, Card, parse_card, seal_again, sealed_card
+from cards import CARD, SEAL, Card, checksum, parse_card, seal_again, sealed_card
 from runtimes import Forward, onnx_forward, rebuild_networks, run_sections, torch_forward, weights_of
 from utils import run_command
 
@@ -206,6 +207,31 @@ def _try_out(forward: Forward, card: Card) -> None:
     for (name, stage), logits in zip(card.stages.items(), by_stage, strict=True):
         if logits.shape[2] != len(stage.outputs):
             raise ValueError(f"the network of {name} has {logits.shape[2]} outputs, its card {len(stage.outputs)}")
+
+
+def read_sealed(folder: Path, name: str, format_: int, what: str) -> dict[str, Any]:
+    """The plain data of a card that is not the core's own, its seal checked. what : the bundle is, for whom it is missing.
+
+    Raises BundleError where the file is missing, was changed, or is of another format.
+    """
+    try:
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise BundleError(f"{folder}: {name} is missing or unreadable: give the folder of {what}") from error
+    try:
+        card = json.loads(content.decode("utf-8"))
+        intact = isinstance(card, dict) and card.get("format") == format_ and card.get(SEAL) == checksum(card)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{folder}: {name} is not JSON ({first_line(error)}): copy the bundle again") from error
+    if not intact:
+        raise BundleError(f"{folder}: {name} was changed or is of another format: copy the bundle again")
+    return card
+
+
+def write_sealed(folder: Path, name: str, card: Mapping[str, Any]) -> None:
+    """Write a card that is not the core's own, with its seal, put in place whole. card : plain data, without a seal."""
+    card = json.loads(json.dumps(card))  # as it will be read
+    replace_file(folder / name, (json.dumps({**card, SEAL: checksum(card)}, indent=1) + "\n").encode())
 
 
 def run_networks(

@@ -5,7 +5,6 @@ were trained on, and the checksums. Needs no library but NumPy and SciPy.
 """
 
 import hashlib
-import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from bundles import ROOT, TREES
+from bundles import ROOT, TREES, read_sealed, write_sealed
 from cardiac.errors import BundleError, ConfigError, first_line
 from cardiac.files import replace_file
 from cardiac.records import Record
 from cardiac.trees import Trees
-from cards import SEAL, checksum
+from cards import SEAL
 from tasks.beats.ectopic import Ectopic
 from tasks.beats.features import FEATURES, features_in_parts
 from tasks.beats.labels import CLASSES
@@ -124,14 +123,7 @@ def open_trees(
 
 def read_card(folder: Path, name: str = CARD, what: str = "a classifier") -> dict[str, Any]:
     """The card, its seal checked. name : of its file.  what : the bundle is, for whom it is missing. Raises BundleError."""
-    try:
-        card = json.loads(_read(folder, name, what).decode("utf-8"))
-        intact = isinstance(card, dict) and card.get("format") == FORMAT and card.get(SEAL) == checksum(card)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{folder}: {name} is not JSON ({first_line(error)}): copy the bundle again") from error
-    if not intact:
-        raise BundleError(f"{folder}: {name} was changed or is of another format: copy the bundle again")
-    return card
+    return read_sealed(folder, name, FORMAT, what)
 
 
 def _read(folder: Path, name: str, what: str) -> bytes:
@@ -176,6 +168,5 @@ def put_trees(
         "training": dict(training),
         "trees_sha256": hashlib.sha256(content).hexdigest(),
     }
-    card = json.loads(json.dumps(card))  # as it will be read
     replace_file(folder / TREES, content)
-    replace_file(folder / name, (json.dumps({**card, SEAL: checksum(card)}, indent=1) + "\n").encode())
+    write_sealed(folder, name, card)

@@ -4,7 +4,7 @@ All of it is fitted on studies that neither had learnt from (stacking: Wolpert 1
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,10 @@ class Joined:
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Of one study's intervals, (n,). logits : (n, n_stages)."""
         return within_budget(expit(logits @ np.array(self.weights) + self.bias), self.most)
+
+    def with_weights(self, weights: tuple[float, ...]) -> "Joined":
+        """The same with other weights: of a stage that is not asked, 0."""
+        return replace(self, weights=weights)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as `from_dict` takes it."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -98,14 +98,14 @@ class Nested:
         """The network of an inner fold, which stopped it, or that lies there already. Raises CardiacError."""
         from tasks.rr.net_training import fit_network  # torch, which trees need not wait for
 
-        if part[1] is None or not self.config["network"]["epochs"]:
+        if part[1] is None or not self.config["networks"]["epochs"]:
             return None
         own, inner = self.teaching(part[0]), self.inner(part[0])
         taught, held_out = (
             [self.studies[index] for index in own[chosen]] for chosen in (inner != part[1], inner == part[1])
         )
         seed = self.config["data"]["seed"]
-        return fit_network(taught, held_out, self.config["network"], self.out, True, seed, f"network-{_name(part)}")
+        return fit_network(taught, held_out, self.config["networks"], self.out, True, seed, f"network-{_name(part)}")
 
     def _taught(self, part: Part) -> np.ndarray:
         own = self.teaching(part[0])
@@ -134,7 +134,7 @@ class Nested:
     @property
     def joinings(self) -> dict[str, tuple[int, ...]]:
         """Of ALONE those whose stages are learnt."""
-        is_learnt = (self.config["trees"]["n_trees"] > 0, self.config["network"]["epochs"] > 0)
+        is_learnt = (self.config["trees"]["n_trees"] > 0, self.config["networks"]["epochs"] > 0)
         return {name: stages for name, stages in ALONE.items() if all(is_learnt[stage] for stage in stages)}
 
     def logits(self, rows: np.ndarray, trees: Trees | None, networks: "Sequence[FittedNetwork]") -> list[np.ndarray]:
@@ -170,7 +170,7 @@ def learn_share(
     studies: Sequence[Study], config: Config, out: Path, folds: Sequence[int | None], index: int, jobs: int
 ) -> None:
     """In a process of its own: every `jobs`-th training from `index` on; what it learns lies in `out`."""
-    if config["network"]["epochs"]:
+    if config["networks"]["epochs"]:
         import torch
 
         torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
