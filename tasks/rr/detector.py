@@ -7,7 +7,6 @@ trained on, the checksums), `trees.npz`, and the networks' files (see `net_bundl
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,12 +35,14 @@ class Detector:
     """How likely every interval of a study is an anomaly.
 
     trees, networks : the stages; None where there is none.  joined : what is made of their logits.
+    every : the same without a budget.
     sha256 : of the card, and so of the bundle.  card : plain data.
     """
 
     trees: Trees | None
     networks: Networks | None
     joined: Joined
+    every: Joined | None = None
     sha256: str = ""
     card: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
@@ -50,10 +51,12 @@ class Detector:
         """From this probability on an interval is called an anomaly."""
         return self.joined.threshold
 
-    @cached_property
+    @property
     def without_budget(self) -> "Detector":
-        """The same, but no study has too many: every place that looks like an anomaly is as likely as it looks."""
-        return replace(self, joined=replace(self.joined, most=float("inf")))
+        """The same, but no study has too many: every place that looks like an anomaly is one. Raises BundleError without."""
+        if self.every is None:
+            raise BundleError("this detector was trained without a joining that has no budget: train it again")
+        return replace(self, joined=self.every)
 
     def probabilities(self, intervals_ms: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Of each study its intervals' probabilities, float (n,); none depends on the other studies.
@@ -108,7 +111,12 @@ def _batches(studies: Sequence[np.ndarray]) -> Iterator[list[_Part]]:
 
 
 def save_detector(
-    folder: Path, trees: Trees | None, networks: Mapping[str, Any] | None, joined: Joined, training: Mapping[str, Any]
+    folder: Path,
+    trees: Trees | None,
+    networks: Mapping[str, Any] | None,
+    joined: Joined,
+    every: Joined,
+    training: Mapping[str, Any],
 ) -> None:
     """Write trees and card, each put in place whole. networks : what `write_networks` gave.  training : plain data."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,6 +127,7 @@ def save_detector(
         "use": USE,
         "features": list(feature_names()),
         "joined": joined.to_dict(),
+        "every": every.to_dict(),
         "networks": networks,
         "training": dict(training),
         "trees_sha256": hashlib.sha256(content).hexdigest() if trees else None,
@@ -136,12 +145,12 @@ def load_detector(folder: str | Path = SHIPPED, runtime: str | None = None) -> D
     folder = Path(folder)
     card = read_sealed(folder, CARD, FORMAT, "a detector of RR intervals")
     try:
-        joined = Joined.from_dict(card["joined"])
+        joined, every = Joined.from_dict(card["joined"]), Joined.from_dict(card["every"])
         trees = _trees(folder, card)
         networks = load_networks(folder, card["networks"], runtime) if card["networks"] else None
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{folder}: {CARD} cannot be used ({first_line(error)}): train it again") from error
-    return Detector(trees, networks, joined, card[SEAL], card)
+    return Detector(trees, networks, joined, every, card[SEAL], card)
 
 
 def _trees(folder: Path, card: Mapping[str, Any]) -> Trees | None:

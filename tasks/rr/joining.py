@@ -4,7 +4,7 @@ All of it is fitted on studies that neither had learnt from (stacking: Wolpert 1
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from cardiac.thresholds import best_threshold
 from tasks.rr.budget import within_budget
 
+UNLIMITED = 1e9  # anomalies: as many as there are
 WEAK_PENALTY = 100.0  # of two coefficients from tens of thousands of intervals nothing has to be shrunk
 
 
@@ -30,10 +31,6 @@ class Joined:
         """Of one study's intervals, (n,). logits : (n, n_stages)."""
         return within_budget(expit(logits @ np.array(self.weights) + self.bias), self.most)
 
-    def with_weights(self, weights: tuple[float, ...]) -> "Joined":
-        """The same with other weights: of a stage that is not asked, 0."""
-        return replace(self, weights=weights)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as `from_dict` takes it."""
         return {"weights": [*self.weights], "bias": self.bias, "most": self.most, "threshold": self.threshold}
@@ -48,16 +45,16 @@ class Joined:
         return cls(weights, *numbers)
 
 
-def fit_joined(logits: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Joined:
+def fit_joined(logits: Sequence[np.ndarray], targets: Sequence[np.ndarray], budget: bool = True) -> Joined:
     """The joining of greatest likelihood, with the threshold of greatest F1 over all intervals together.
 
     logits : of each study by stages that did not learn from it, (n, n_stages).  targets : bool (n,) each.
-    The budget is the most that experts marked in any of these studies.
+    The budget, where there is to be one, is the most that experts marked in any of these studies.
     """
     table, truth = np.concatenate(logits), np.concatenate(targets)
-    most = float(max(each.sum() for each in targets))
+    most = float(max(1, *(each.sum() for each in targets))) if budget else UNLIMITED
     if truth.all() or not truth.any():
-        return Joined((1.0,) + (0.0,) * (table.shape[1] - 1), 0.0, max(most, 1.0), 0.5)
+        return Joined((1.0,) + (0.0,) * (table.shape[1] - 1), 0.0, most, 0.5)
     fitted = LogisticRegression(C=WEAK_PENALTY, max_iter=1_000).fit(table, truth)
     joined = Joined(tuple(map(float, fitted.coef_[0])), float(fitted.intercept_[0]), most, 0.5)
     told = np.concatenate([joined.probabilities(each) for each in logits])

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from tasks.rr.net_training import FittedNetwork
 
 STAGES = ("trees", "network")
-ALONE = {"trees": (0,), "network": (1,), "blend": (0, 1)}  # which stages are joined
+JOININGS = {"trees": (0,), "network": (1,), "blend": (0, 1)}  # which stages are joined, and
+EVERY = "every"  # the best of them without a budget: every place that looks like an anomaly, however many there are
 Part = tuple[int | None, int | None]  # outer fold, None: what is shipped; inner fold, None: trees of all that teach
 
 
@@ -37,7 +38,7 @@ class Learnt:
     """What came of one outer fold, or of all studies.
 
     trees : learnt from all studies that teach; None where there are none.  networks : one of each inner fold.
-    joined : by the names of ALONE.
+    joined : by the names of JOININGS, and EVERY.
     """
 
     trees: Trees | None
@@ -127,15 +128,17 @@ class Nested:
         after((fold, None))
         targets = [self.studies[index].targets for index in own]
         joined = {
-            name: fit_joined([each[:, stages] for each in logits], targets) for name, stages in self.joinings.items()
+            name: fit_joined([each[:, stages] for each in logits], targets, budget=name != EVERY)
+            for name, stages in self.joinings.items()
         }
         return Learnt(trees, tuple(networks), joined)
 
     @property
     def joinings(self) -> dict[str, tuple[int, ...]]:
-        """Of ALONE those whose stages are learnt."""
+        """Which stages are joined, by name: of JOININGS those whose stages are learnt, and EVERY, of the last of these."""
         is_learnt = (self.config["trees"]["n_trees"] > 0, self.config["networks"]["epochs"] > 0)
-        return {name: stages for name, stages in ALONE.items() if all(is_learnt[stage] for stage in stages)}
+        known = {name: stages for name, stages in JOININGS.items() if all(is_learnt[stage] for stage in stages)}
+        return known | {EVERY: [*known.values()][-1]}
 
     def logits(self, rows: np.ndarray, trees: Trees | None, networks: "Sequence[FittedNetwork]") -> list[np.ndarray]:
         """Of studies what each stage says of their intervals, (n, n_stages); 0 of a stage that there is not."""

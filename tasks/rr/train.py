@@ -15,7 +15,7 @@ import io
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ from learning.run_folder import code_revision, log, side_by_side, training_run
 from learning.tracking import Tracker, add_track_argument, tracked
 from tasks.rr.dataset import open_studies
 from tasks.rr.detector import save_detector
-from tasks.rr.nested import ALONE, Learnt, Nested, learn_share
+from tasks.rr.joining import Joined
+from tasks.rr.nested import EVERY, JOININGS, STAGES, Learnt, Nested, learn_share
 from tasks.rr.scores import Answers, counts_of, f1_of
 from tasks.rr.simulate import N_STUDIES, simulate_study
 from tasks.rr.studies import Study
@@ -45,7 +46,7 @@ Report = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Told:
-    """What is said of studies by what learnt nothing from them. By joining (of ALONE), probabilities by record_id.
+    """What is said of studies by what learnt nothing from them. By joining (of JOININGS, and EVERY), probabilities by record_id.
 
     folds : the outer fold of each study.  thresholds : by joining, of each outer fold, from its inner folds.
     """
@@ -142,10 +143,15 @@ def write_detector(out: Path, learnt: Learnt, training: Mapping[str, Any]) -> No
 
         arguments = learnt.networks[0].arguments
         networks = write_networks(out, [each.network for each in learnt.networks], arguments)
-    weights = np.zeros(2)
-    weights[[*ALONE[name]]] = learnt.joined[name].weights
-    joined = learnt.joined[name].with_weights(tuple(map(float, weights)))
-    save_detector(out, learnt.trees, networks, joined, training)
+    joined = {key: _of_all_stages(learnt.joined[key], JOININGS[name]) for key in (name, EVERY)}
+    save_detector(out, learnt.trees, networks, joined[name], joined[EVERY], training)
+
+
+def _of_all_stages(joined: Joined, stages: tuple[int, ...]) -> Joined:
+    """A joining that is asked of all stages, of which some have no weight."""
+    weights = np.zeros(len(STAGES))
+    weights[[*stages]] = joined.weights
+    return replace(joined, weights=tuple(map(float, weights)))
 
 
 def _about(config: Config, studies: Sequence[Study], told: Told, revision: str) -> dict[str, Any]:
@@ -200,7 +206,7 @@ def read_told(path: Path) -> Told:
             names, folds = [str(each) for each in file["record_ids"]], file["folds"]
             told: dict[str, dict[str, np.ndarray]] = {}
             thresholds: dict[str, dict[int, float]] = {}
-            for name in [each for each in ALONE if f"{each}_lengths" in file]:
+            for name in [each for each in (*JOININGS, EVERY) if f"{each}_lengths" in file]:
                 parts = np.split(file[f"{name}_probabilities"], np.cumsum(file[f"{name}_lengths"])[:-1])
                 told[name] = dict(zip(names, parts, strict=True))
                 thresholds[name] = {fold: float(each) for fold, each in enumerate(file[f"{name}_thresholds"])}
