@@ -16,6 +16,8 @@ from cardiac.errors import CardiacError, DatasetError, extra, first_line
 if TYPE_CHECKING:
     import pandas as pd
 
+RUN_BY_SHEETS = tuple("=+-@＝＋－＠\t\r\n")  # a spreadsheet takes a cell that begins so for a formula
+
 
 def open_folder(folder: str | Path) -> Path:
     """The folder, made where it is missing and tried by writing into it. Raises CardiacError where that fails."""
@@ -108,6 +110,11 @@ def rows_file(path: Path, columns: Sequence[str]) -> Iterator[Callable[[Mapping[
     with _text_file(path) as append:
         write(dict(zip(columns, columns, strict=True)))
         yield write
+
+
+def harmless(cell: Any) -> Any:
+    """A cell that a spreadsheet shows and does not run: an apostrophe goes before what begins like a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(RUN_BY_SHEETS) else cell
 
 
 @contextmanager

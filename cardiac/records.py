@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,16 @@ def record_from_array(
 
 
 @np.errstate(all="ignore")  # what overflows is refused as not finite
+def with_missing_at_rest(record: Record) -> Record:
+    """What is missing of a signal in memory stands at 0, and a note says of how many samples. A file's are all finite."""
+    if isinstance(record.signal, LongSignal) or np.isfinite(record.signal).all():
+        return record
+    missing = ~np.isfinite(record.signal)
+    counts = ", ".join(f"{int(n)} in {lead}" for lead, n in zip(record.leads, missing.sum(axis=1), strict=True) if n)
+    note = Note("warning", f"samples that are missing stand at 0 mV: {counts}")
+    return replace(record, signal=np.where(missing, np.float32(0), record.signal), notes=(*record.notes, note))
+
+
 def _settle(record_id: str, raw: Raw, fs_hz: float | None, wanted: tuple[str, ...] | None) -> Record:
     """Rate, orientation, length, units, ends, leads, finiteness, amplitude, in this order; see `record_from_array`.
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cardiac import NOTICE
-from cardiac.files import json_lines
+from cardiac.files import harmless, json_lines
 from tasks.mi.documents import FINDINGS_CSV, table_row
 from tasks.mi.findings import Finding
 from tasks.mi.labels import COLUMNS, RECORD_COLUMN
@@ -21,7 +21,6 @@ from webapp.storage.records import Query, every_record, latest_reviews
 from webapp.storage.tables import Form, Record, sites_of
 
 PIECE, PIECE_BYTES = 500, 2**20  # records, and bytes of samples, that are held at once
-RUN_BY_SHEETS = tuple("=+-@＝＋－＠\t\r\n")  # a spreadsheet takes a cell that begins so for a formula
 
 
 def submission_csv(session: Session, workspace: str) -> str:
@@ -103,11 +102,6 @@ def csv_text(columns: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
     writer = csv.writer(content, lineterminator="\n")
     writer.writerows([harmless(cell) for cell in row] for row in (columns, *rows))
     return content.getvalue()
-
-
-def harmless(cell: Any) -> Any:
-    """A cell that a spreadsheet shows and does not run: an apostrophe goes before what begins like a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(RUN_BY_SHEETS) else cell
 
 
 def _pieces(session: Session, workspace: str, query: Query) -> Iterator[Record]:

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
 from cardiac.errors import DatasetError
+from cardiac.files import RUN_BY_SHEETS
 from cardiac.records import FS_RANGE_HZ
 from tasks.mi.labels import RECORD_COLUMN
-from webapp.exports import RUN_BY_SHEETS
 from webapp.forms import ONE_FORM, read_form_rows
 from webapp.samples import ENDING, end_samples, take_samples
 from webapp.settings import MOST_FORM_BYTES

@@ -9,7 +9,7 @@ from cardiac.long_signals import LongSignal
 from cardiac.quality.any_leads import PACED_TIMES
 from cardiac.quality.measures import Measures, join, measure
 from cardiac.quality.reasons import mostly, named
-from cardiac.records import Note, Record
+from cardiac.records import Note, Record, with_missing_at_rest
 
 KEPT = 2
 N_LOOKED_AT, LOOKED_AT_S = 24, 10.0  # stretches, and how long each is
@@ -28,7 +28,7 @@ def choose_leads(record: Record) -> Record:
     of their noise, without flat or clipped stretches, and of several that are alike good the first in ORDER. A long
     recording is looked at in 24 places.
     """
-    record = _finite(record)
+    record = with_missing_at_rest(record)
     measures = _look(record)
     empty = mostly(measures.flat)
     usable = np.flatnonzero(~empty)
@@ -79,16 +79,6 @@ def _look(record: Record) -> Measures:
         beats = find_beats(part, record.fs_hz)
         parts.append(measure(part, record.fs_hz, beats, 0, part.shape[1], record.leads))
     return join(parts)
-
-
-def _finite(record: Record) -> Record:
-    """What is missing of a signal in memory stands at 0, and a note says of how many samples. A file's are all finite."""
-    if isinstance(record.signal, LongSignal) or np.isfinite(record.signal).all():
-        return record
-    missing = ~np.isfinite(record.signal)
-    counts = ", ".join(f"{int(n)} in {lead}" for lead, n in zip(record.leads, missing.sum(axis=1), strict=True) if n)
-    note = Note("warning", f"samples that are missing stand at 0 mV: {counts}")
-    return replace(record, signal=np.where(missing, np.float32(0), record.signal), notes=(*record.notes, note))
 
 
 def _with_rows(record: Record, rows: list[int], notes: list[Note]) -> Record:

@@ -5,8 +5,6 @@ import numpy as np
 from tasks.rr.spikes import RANGE_MS, known_median, windows
 
 ERROR_THRESHOLD = 0.2  # of the local median; Malik et al. (1989, Eur. Heart J. 10:1060) took it of the interval before
-    0.25  # of the local median; Malik et al. (1989, Eur. Heart J. 10:1060) took 0.2 of the interval before
-)
 REACH = 5  # intervals on either side, of which the median is taken: eleven, as Kubios has it
 
 

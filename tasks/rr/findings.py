@@ -67,14 +67,15 @@ def run_row(finding: RRFinding, run: Run) -> dict[str, Any]:
     """A run as runs.csv has it: start and end in ms of the study's own time."""
     last = run.first + run.n - 1
     return {
-        "start": _plain(finding.time_ms[run.first]),
-        "end": _plain(finding.time_ms[last]),
+        "start": as_plain(finding.time_ms[run.first]),
+        "end": as_plain(finding.time_ms[last]),
         "number": run.n,
         "mean_probability": round(run.mean_probability, 4),
     }
 
 
-def _plain(value: Any) -> int | float:
+def as_plain(value: Any) -> int | float:
+    """A number of ms without a fraction that it does not have."""
     number = float(value)
     return int(number) if number.is_integer() else round(number, 3)
 
@@ -82,9 +83,9 @@ def _plain(value: Any) -> int | float:
 def find_anomalies(studies: Sequence[Study], detector: Answering) -> list[RRFinding]:
     """A finding of each study. Raises RecordError for what is no interval."""
     told = detector.probabilities([each.intervals_ms for each in studies])
-    return [
-        RRFinding(
-            each.record_id, each.time_ms, each.intervals_ms, own, interval_errors(each.intervals_ms), detector.threshold
-        )
-        for each, own in zip(studies, told, strict=True)
-    ]
+    return [_finding(each, own, detector.threshold) for each, own in zip(studies, told, strict=True)]
+
+
+def _finding(study: Study, told: np.ndarray, threshold: float) -> RRFinding:
+    intervals, errors = study.intervals_ms, interval_errors(study.intervals_ms)
+    return RRFinding(study.record_id, study.time_ms, intervals, told, errors, threshold, study.notes)

@@ -1,0 +1,341 @@
+"""RR intervals in text: the case's CSV, another program's table, a phone's export, or one interval a line.
+
+What a file says of itself decides: the names of its columns and the units in them. What cannot be known is refused.
+"""
+
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cardiac.errors import RecordError, first_line
+from tasks.rr.studies import Study
+
+ENDINGS = (".csv", ".tsv", ".txt", ".rr", ".ibi", ".dat")
+SNIFFED_BYTES = 64 * 1024
+WIDE = (b"\xff\xfe", b"\xfe\xff")  # how UTF-16 begins
+MOST_BYTES = 400 * 2**20
+SEPARATORS = (";", "\t", ",", "|")
+KINDS = {
+    "interval": {
+        "rr", "rri", "rris", "rrs", "rrinterval", "rrintervals", "rrivalue", "interval", "intervals", "ibi", "ibis", "nn",
+        "nni", "nninterval", "nnintervals", "ppi", "ppinterval", "beatinterval", "ринтервал", "rrинтервал", "интервал",
+    },
+    "id": {"id", "study", "studyid", "record", "recordid", "subject", "subjectid", "patient", "patientid", "series"},
+    "time": {"time", "timestamp", "phonetimestamp", "datetime", "date", "t", "elapsed", "время"},
+    "target": {"y", "label", "anomaly", "target"},
+}  # fmt: skip
+CASE = "x"  # the case's name for intervals: too short to be one without an id or a time beside it
+MS = {"ms": 1.0, "msec": 1.0, "millis": 1.0, "milliseconds": 1.0, "мс": 1.0}
+S = {"s": 1_000.0, "sec": 1_000.0, "seconds": 1_000.0, "с": 1_000.0, "сек": 1_000.0}
+UNITS = MS | S
+UNIT = re.compile(
+    rf"^(?P<name>.+?)(?:\s*[\[(]\s*|[\s_]+)(?P<unit>{'|'.join(sorted(UNITS, key=len, reverse=True))})\s*[\])]?$"
+)
+SECONDS_UNDER, MS_OVER = 5.0, 100.0  # what the middle interval of a heart cannot be in ms, or in seconds
+ONE_COLUMN_MS = (100.0, 5_000.0)  # of a column without a name, whose middle must lie in here to be taken for intervals
+FEW = 20  # lines, by which a column without a name is told
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that is known. kind : of KINDS.  unit : of UNITS, "" where none is said."""
+
+    kind: str
+    place: int
+    unit: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file is laid out. separator : None for one value a line.  columns : by kind.  header : lines down to its end."""
+
+    separator: str | None
+    columns: dict[str, Column]
+    header: int
+    n_columns: int
+
+
+def holds_intervals(path: Path) -> bool:
+    """Whether a file is a table of RR intervals, as far as its name and its first lines tell; nothing is refused here."""
+    if path.suffix.lower() not in ENDINGS or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            content = file.read(SNIFFED_BYTES)
+        is_wide = content.startswith(WIDE)
+        text = _decoded(
+            content[: len(content) // 2 * 2] if is_wide else content[: content.rfind(b"\n") + 1] or content, ""
+        )
+    except (RecordError, OSError):
+        return False
+    try:
+        return _layout(text, path.name) is not None
+    except RecordError:
+        return True  # of intervals, but not clear which: `read_studies` says so
+
+
+def read_studies(path: Path, name: str | None = None) -> list[Study]:
+    """The studies in a table, in its order. name : of the only study of a file without an id; the file's where not given.
+
+    Raises RecordError, with the file, the line and what to do, for what could be read wrongly.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise RecordError(
+                f"{path.name}: has {size >> 20} MB, more than the {MOST_BYTES >> 20} MB that are read: cut it into parts"
+            )
+        text = _decoded(path.read_bytes(), path.name)
+    except OSError as error:
+        raise RecordError(f"{path.name}: cannot be opened ({error.strerror}): check the path") from error
+    layout = _layout(text, path.name)
+    if layout is None:
+        raise RecordError(
+            f"{path.name}: has no column of RR intervals: name it rr_ms (or rr_s), or x beside id and time"
+        )
+    table = _table(text, layout, path.name)
+    intervals = _intervals(table, layout, path.name)
+    return _studies(table, layout, intervals, path.name, name or path.stem)
+
+
+def _decoded(content: bytes, name: str) -> str:
+    encoding = "utf-16" if content.startswith(WIDE) else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{name}: is not text in UTF-8 (byte {error.start}): save it as UTF-8") from error
+    if "\0" in text:
+        raise RecordError(f"{name}: is not text: give a table of RR intervals")
+    return text
+
+
+def _layout(text: str, name: str) -> Layout | None:
+    """None where the first lines hold no RR intervals. Raises RecordError where it is not clear which column they are."""
+    lines = text[:SNIFFED_BYTES].splitlines()
+    for number, line in enumerate(lines[:FEW]):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        separator = max(SEPARATORS, key=line.count)
+        separator = separator if line.count(separator) else None
+        cells = [_bare(cell) for cell in line.split(separator)] if separator else [_bare(line)]
+        if columns := _columns(cells, name):
+            return Layout(separator, columns, number + 1, len(cells))
+        if len(words := line.split()) > 1 and (columns := _columns([_bare(word) for word in words], name)):
+            return Layout(r"\s+", columns, number + 1, len(words))
+        return _without_header(lines[number:], number)
+    return None
+
+
+def _bare(cell: str) -> str:
+    return cell.strip().strip("\"'").strip()
+
+
+def _columns(cells: list[str], name: str) -> dict[str, Column]:
+    """The known columns of a header; none where it has no intervals. Raises RecordError where two are of one kind."""
+    found: dict[str, list[Column]] = {}
+    for place, cell in enumerate(cells):
+        column = _column(cell, place)
+        if column:
+            found.setdefault(column.kind, []).append(column)
+    cased = [Column("interval", place, "", cell) for place, cell in enumerate(cells) if cell.lower() == CASE]
+    if "interval" not in found and cased and (found.keys() & {"id", "time"} or len(cells) == 1):
+        found["interval"] = cased
+    if "interval" not in found:
+        return {}
+    for kind, columns in found.items():
+        if len(columns) > 1:
+            names = " and ".join(repr(each.name[:40]) for each in columns[:2])
+            raise RecordError(f"{name}: the columns {names} could both be the {kind}: leave one of them")
+    return {kind: columns[0] for kind, columns in found.items()}
+
+
+def _column(cell: str, place: int) -> Column | None:
+    lowered = cell.lower()
+    match = UNIT.match(lowered)
+    for text, unit in ([(match["name"], match["unit"])] if match else []) + [(lowered, "")]:
+        letters = "".join(letter for letter in text if letter.isalnum())
+        for kind, names in KINDS.items():
+            if letters in names:
+                return Column(kind, place, unit, cell)
+    return None
+
+
+def _without_header(lines: list[str], before: int) -> Layout | None:
+    """One number a line, as many programs export intervals; None where the lines are anything else."""
+    cells = [_bare(line) for line in lines[:FEW] if line.strip()]
+    values = np.array([_number(cell) for cell in cells])
+    if len(values) < 2 or np.isnan(values).any() or values.min() <= 0:
+        return None
+    middle = float(np.median(values))
+    if not (ONE_COLUMN_MS[0] <= middle <= ONE_COLUMN_MS[1] or 0.2 <= middle < SECONDS_UNDER):
+        return None
+    return Layout(None, {"interval": Column("interval", 0, "", "the only column")}, before, 1)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        return np.nan
+
+
+def _table(text: str, layout: Layout, name: str) -> pd.DataFrame:
+    """The known columns as text, by kind; the index is the line in the file."""
+    lines = io.StringIO(text)
+    for _ in range(layout.header):
+        lines.readline()
+    try:
+        table = pd.read_csv(
+            lines,
+            sep=layout.separator or "\x01",
+            header=None,
+            names=range(layout.n_columns + 1),
+            dtype=str,
+            keep_default_na=False,
+            na_filter=False,
+            skip_blank_lines=False,
+            index_col=False,
+            on_bad_lines="error",
+            engine="c",
+        )
+    except (ValueError, OverflowError, MemoryError) as error:  # pandas' own errors are ValueErrors
+        raise RecordError(
+            f"{name}: is no table ({first_line(error)[:120]}): give every line the same columns"
+        ) from error
+    table.index = table.index + layout.header + 1
+    if (more := table[layout.n_columns].fillna("") != "").any():
+        line = table.index[int(np.argmax(more))]
+        raise RecordError(f"{name}, line {line}: has more columns than the header names: correct the line")
+    table = pd.DataFrame({kind: table[each.place].fillna("").str.strip() for kind, each in layout.columns.items()})
+    return table[(table != "").any(axis=1)]
+
+
+def _numbers(texts: pd.Series, what: str, name: str) -> np.ndarray:
+    """Raises RecordError that names the first line without a number."""
+    values = pd.to_numeric(texts, errors="coerce").to_numpy(float)
+    bad = np.isnan(values)
+    if bad.any():
+        values = pd.to_numeric(texts.str.replace(",", ".", regex=False), errors="coerce").to_numpy(float)
+        bad = np.isnan(values)
+    bad |= ~np.isfinite(values)
+    if bad.any():
+        place = int(np.argmax(bad))
+        told = texts.iloc[place][:30]
+        is_told = f"{told!r} is no number" if told else f"the {what} is missing"
+        raise RecordError(f"{name}, line {texts.index[place]}: {is_told}: correct the line or take it away")
+    return values
+
+
+def _intervals(table: pd.DataFrame, layout: Layout, name: str) -> np.ndarray:
+    """In ms, (n,). Raises RecordError."""
+    if table.empty:
+        raise RecordError(f"{name}: has no RR intervals under its header: give at least one")
+    column = layout.columns["interval"]
+    values = _numbers(table["interval"], "interval", name)
+    if values.min() <= 0:
+        place = int(np.argmax(values <= 0))
+        told = f"the interval is {values[place]:g}"
+        raise RecordError(f"{name}, line {table.index[place]}: {told}: an interval is over 0, correct the line")
+    middle, in_ms = float(np.median(values)), UNITS.get(column.unit, 1.0) == 1.0
+    if in_ms and middle < SECONDS_UNDER:
+        said = "no unit is said" if not column.unit else f"the unit is said to be {column.unit}"
+        raise RecordError(
+            f"{name}: the intervals look like seconds (the middle one is {middle:g}) and {said}: name the column rr_s, or "
+            "give them in ms"
+        )
+    if not in_ms and middle > MS_OVER:
+        raise RecordError(
+            f"{name}: the intervals are said to be in seconds and look like ms (the middle one is {middle:g}): "
+            "name the column rr_ms"
+        )
+    return values * UNITS.get(column.unit, 1.0)
+
+
+def _studies(table: pd.DataFrame, layout: Layout, intervals: np.ndarray, file: str, name: str) -> list[Study]:
+    ids = table["id"].to_numpy(str) if "id" in layout.columns else np.full(len(table), name)
+    starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]]))
+    if (empty := ids[starts] == "").any():
+        raise RecordError(
+            f"{file}, line {table.index[starts[np.argmax(empty)]]}: the id is missing: give every interval one"
+        )
+    unique, counts = np.unique(ids[starts], return_counts=True)
+    if counts.max() > 1:
+        again = starts[np.flatnonzero(ids[starts] == unique[np.argmax(counts > 1)])[1]]
+        raise RecordError(
+            f"{file}, line {table.index[again]}: the study {str(ids[again])[:40]!r} goes on after another one: sort by study"
+        )
+    ends = np.append(starts[1:], len(table))
+    times, anew = _times(table, layout, intervals, starts, file)
+    targets = _targets(table, file) if "target" in layout.columns else None
+    return [
+        Study(
+            str(ids[first]),
+            _whole(times[first:last]),
+            _whole(intervals[first:last]),
+            None if targets is None else targets[first:last],
+            anew.get(int(first), ()),
+        )
+        for first, last in zip(starts, ends, strict=True)
+    ]
+
+
+def _whole(values: np.ndarray) -> np.ndarray:
+    """As whole numbers, where all are."""
+    rounded = np.round(values)
+    return rounded.astype(np.int64) if np.array_equal(rounded, values) and np.abs(values).max() < 2**53 else values
+
+
+def _times(
+    table: pd.DataFrame, layout: Layout, intervals: np.ndarray, starts: np.ndarray, file: str
+) -> tuple[np.ndarray, dict[int, tuple[str, ...]]]:
+    """When each interval ended, in ms; of a study whose time goes back, added up anew, with a note, by its first row."""
+    whole = np.cumsum(intervals)
+    before = np.repeat(np.append(0, whole)[starts], np.diff(np.append(starts, len(intervals))))
+    if "time" not in layout.columns:
+        return whole - before, {}
+    times, notes = _clock(table["time"], layout.columns["time"], intervals, starts, file), {}
+    back = np.diff(times, prepend=times[0]) < 0
+    back[starts] = False
+    study = np.searchsorted(starts, np.flatnonzero(back), side="right") - 1
+    for index in np.unique(study):
+        first, last = starts[index], np.append(starts[1:], len(times))[index]
+        line = table.index[first + int(np.argmax(back[first:last]))]
+        times[first:last] = (whole - before)[first:last]
+        notes[int(first)] = (f"{file}, line {line}: the time goes back, so times are added up from the intervals",)
+    return times, notes
+
+
+def _clock(texts: pd.Series, column: Column, intervals: np.ndarray, starts: np.ndarray, file: str) -> np.ndarray:
+    """Times in ms: of numbers by their unit, or by their steps, which are the intervals'; of dates since the first one."""
+    if pd.to_numeric(texts.iloc[:FEW].str.replace(",", ".", regex=False), errors="coerce").isna().any():
+        stamps = pd.to_datetime(texts, errors="coerce", format="ISO8601")
+        if stamps.isna().any():
+            line = texts.index[int(np.argmax(stamps.isna()))]
+            told = texts.loc[line][:30]
+            raise RecordError(f"{file}, line {line}: {told!r} is no time: give ms, or dates as 2026-01-31T10:00:00.000")
+        since = (stamps - stamps.iloc[0]).dt.total_seconds().to_numpy() * 1_000
+        return np.round(since)
+    times = _numbers(texts, "time", file)
+    if column.unit:
+        return times * UNITS[column.unit]
+    steps, inside = np.diff(times), np.ones(max(len(times) - 1, 0), bool)
+    inside[starts[1:] - 1] = False
+    if not inside.any():
+        return times
+    ratio = float(np.median(steps[inside] / intervals[1:][inside]))
+    return times * 1_000 if 0.0005 < ratio < 0.002 else times
+
+
+def _targets(table: pd.DataFrame, file: str) -> np.ndarray:
+    values = _numbers(table["target"], "mark", file)
+    if (other := (values != 0) & (values != 1)).any():
+        line = table.index[int(np.argmax(other))]
+        raise RecordError(
+            f"{file}, line {line}: the mark is {values[np.argmax(other)]:g}: give 1 for an anomaly, else 0"
+        )
+    return values == 1
