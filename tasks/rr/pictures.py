@@ -1,5 +1,7 @@
 """A study's intervals as a picture: anomalies sized and coloured by probability, errors as crosses, runs shaded."""
 
+import hashlib
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -13,12 +15,15 @@ RED, BLUE, GREY, SHADE, MARKED = "#c0261e", "#33415c", "#9a9aa2", "#f6d9d5", "#1
 ROW_INCHES, HEAD_INCHES, FOOT_INCHES, WIDTH_INCHES = 1.6, 0.6, 0.5, 12.0
 PERCENTS = (1, 99)  # of what is no error: the scale, which errors may leave
 MARGIN_MS = 60.0
+LONGEST_STEM = 150
 
 
 def file_stem(record_id: str) -> str:
     """The name of a study's picture, so that no two names meet in one file."""
     safe = record_id.replace("%", "%25").replace("/", "%2F").replace("\\", "%5C").replace("\0", "%00")
-    return safe[:150] if safe.strip(". ") else f"%{safe}"
+    if len(safe) > LONGEST_STEM:
+        safe = f"{safe[: LONGEST_STEM - 9]}-{hashlib.sha256(record_id.encode()).hexdigest()[:8]}"
+    return safe if safe.strip(". ") else f"%{safe}"
 
 
 def draw_study(finding: RRFinding, targets: np.ndarray | None = None) -> bytes:
