@@ -61,10 +61,15 @@ class UploadRequest(Request):
         return []
 
 
-def create_app(settings: Settings | None = None, sites: Sequence[ModuleType] | None = None) -> Flask:
+def create_app(
+    settings: Settings | None = None,
+    sites: Sequence[ModuleType] | None = None,
+    apis: Sequence[ModuleType] | None = None,
+) -> Flask:
     """The application on a data folder and a database, whose tables are brought to today's.
 
     sites : modules with the pages of detectors, as `webapp.task_sites` describes them; without it, every tasks/*/site.py.
+    apis : modules that programs ask, as `webapp.task_apis` describes them; without it, every tasks/*/api.py.
     Raises ConfigError for a folder, a database, proxies or a site module that cannot be used.
     """
     settings = settings or Settings()
@@ -103,7 +108,7 @@ def create_app(settings: Settings | None = None, sites: Sequence[ModuleType] | N
     access.guard(app)
     words(app)
     try:
-        _register(app, sites)
+        _register(app, sites, apis)
     except CardiacError:
         database.close()
         raise
@@ -111,13 +116,15 @@ def create_app(settings: Settings | None = None, sites: Sequence[ModuleType] | N
     return app
 
 
-def _register(app: Flask, sites: Sequence[ModuleType] | None) -> None:
+def _register(app: Flask, sites: Sequence[ModuleType] | None, apis: Sequence[ModuleType] | None) -> None:
     from webapp.api import register_api
     from webapp.pages import pages
+    from webapp.task_apis import add_apis, find_apis
     from webapp.task_sites import add_sites, find_sites
 
     app.register_blueprint(pages)
-    register_api(app)
+    api = register_api(app)
+    add_apis(app, api, find_apis() if apis is None else apis)
     add_sites(app, find_sites() if sites is None else sites)
 
 

@@ -12,7 +12,7 @@ from wtforms.validators import ValidationError
 
 from webapp.callers import Caller, find_caller, note_use, seldom, token_ended
 from webapp.origins import SAFE, refuse_other_hosts, refuse_other_peers, refuse_other_sites
-from webapp.problems import answer
+from webapp.problems import answer, asked_by_program
 from webapp.seldom import Seldom
 from webapp.storage.accounts import Person
 from webapp.storage.trail import note_event
@@ -113,7 +113,7 @@ def _know_person() -> Response | None:
     g.person = g.caller.person
     if g.person is not None or request.endpoint in OPEN:
         return None
-    if g.caller.token is not None or request.path.startswith("/api/"):
+    if g.caller.token is not None or asked_by_program():
         raise Unauthorized(why_unknown(g.caller))
     return redirect(url_for("pages.login", next=_asked_address() if request.method == "GET" else None))
 

@@ -5,7 +5,7 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, current_app, jsonify, render_template, request
 from flask_babel import gettext
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
@@ -59,7 +59,7 @@ def answer_problems(app: Flask) -> None:
 
 def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     """A problem document, or a page where a person asked."""
-    if request.path.startswith("/api/"):
+    if asked_by_program():
         response = jsonify({"type": "about:blank", "title": _title(status), "status": status, "detail": detail})
         response.content_type = "application/problem+json"
     else:
@@ -67,6 +67,11 @@ def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> R
     response.status_code = status
     response.headers.update(headers or {})
     return response
+
+
+def asked_by_program() -> bool:
+    """Whether this request is to the API, or to a contract of a task at the root."""
+    return request.path.startswith("/api/") or request.path in current_app.extensions.get("contracts", ())
 
 
 def _page(status: int, detail: str) -> Response:

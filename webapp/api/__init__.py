@@ -13,7 +13,8 @@ from webapp.api.records import records
 from webapp.api.schemas import ProblemSchema
 from webapp.problems import answer_http
 
-DESCRIPTION = f"""Reads 12-lead ECGs and says whether there is a myocardial infarction, and at which of six sites.
+DESCRIPTION = f"""Reads 12-lead ECGs and says whether there is a myocardial infarction, and at which of six sites. Other
+detectors answer at addresses of their own.
 
 {NOTICE}"""
 
@@ -28,8 +29,8 @@ class _Api(Api):
         return answer_http(error)
 
 
-def register_api(app: Flask) -> None:
-    """Put the API into the application."""
+def register_api(app: Flask) -> Api:
+    """Put the API into the application; for what detectors add to it."""
     app.config.update(
         API_TITLE="Infarction on the 12-lead ECG",
         API_VERSION="v1",
@@ -42,3 +43,4 @@ def register_api(app: Flask) -> None:
     for blueprint in (records, jobs, exports):
         api.register_blueprint(blueprint, url_prefix="/api/v1")
     app.register_blueprint(docs)
+    return api
