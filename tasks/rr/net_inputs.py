@@ -19,6 +19,7 @@ CHANNELS = (
     "study_spread",  # constant, as all of the study are
     "study_median",
     "study_artefacts",
+    "study_length",  # experts marked about 40 intervals of a study, however long it is
     "present",  # 1; 0 where a chunk reaches beyond the study
 )
 N_CHANNELS = len(CHANNELS)
@@ -33,10 +34,10 @@ Forward = Callable[[np.ndarray], np.ndarray]
 LEAST_MS, MOST_MS = 1e-3, 1e7  # what is beyond counts as this: an artefact either way
 
 
-def inputs_of(intervals_ms: np.ndarray) -> np.ndarray:
+def inputs_of(intervals_ms: np.ndarray, n_study: int | None = None) -> np.ndarray:
     """The network's inputs, float32 (N_CHANNELS, n), each within some units of zero, whatever an artefact is.
 
-    intervals_ms : positive numbers, (n,), n >= 1.
+    intervals_ms : positive numbers, (n,), n >= 1.  n_study : how many the study has of which these are a part, if they are.
     """
     x = np.clip(np.asarray(intervals_ms, float), LEAST_MS, MOST_MS)
     medians = median_filter(x, min(NEAR, 2 * len(x) - 1), mode="nearest")
@@ -59,6 +60,7 @@ def inputs_of(intervals_ms: np.ndarray) -> np.ndarray:
         np.log(study / 0.02),
         (np.clip(np.median(x), *PLAUSIBLE_MS) - 700) / 200,
         5 * np.sqrt(outside.mean()),
+        np.clip(np.log((len(x)) / 150), -2, 3),
         1,
     )
     inputs = np.empty((N_CHANNELS, len(x)), np.float32)

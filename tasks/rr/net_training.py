@@ -21,8 +21,9 @@ from tasks.rr.networks import build_network
 from tasks.rr.studies import Study
 
 # What `fit_network` is told nothing else of. patience : epochs without a smaller loss, after which a training stops.
-# edges : how unsure the targets are at both ends of a run.  scale : deviation of the logarithm of a chunk's rate.
-# jitter_ms : at most.  artefacts : share of the intervals.  network : arguments of `networks.build_network`.
+# unmarked : how much an interval counts that lies farther than `reach` from whatever experts marked.  scale : deviation
+# of the logarithm of a study's rate.  jitter_ms : at most.  artefacts : share of the intervals.  network : arguments of
+# `networks.build_network`.
 SETTINGS: dict[str, Any] = {
     "epochs": 25,
     "patience": 10,
@@ -33,7 +34,8 @@ SETTINGS: dict[str, Any] = {
     "clip_norm": 1.0,
     "one_cycle": True,
     "precision": "float32",
-    "edges": 0.0,
+    "reach": 60,
+    "unmarked": 0.3,
     "scale": 0.1,
     "jitter_ms": 2.0,
     "artefacts": 0.005,
@@ -75,8 +77,8 @@ class StoppedTraining(NetworkTraining):
         return trained
 
     def _held_out_loss(self, held_out: Batch) -> float:
-        intervals = [each.intervals_ms for each in self.stop_on]
-        logits = np.concatenate(answer(torch_forward([self.trained]), intervals))
+        told = answer(torch_forward([self.trained]), [each.intervals_ms for each in self.stop_on])
+        logits = np.concatenate(told)
         return float((np.logaddexp(0, logits) - held_out[0] * logits).mean())
 
     def _save(self) -> None:
@@ -103,10 +105,9 @@ class StoppedTraining(NetworkTraining):
 
 def spike_loss(network: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
     """Binary cross-entropy of the intervals that there are."""
-    inputs, targets = batch
-    present = inputs[:, -1]
+    inputs, targets, weights = batch
     losses = binary_cross_entropy_with_logits(network(inputs), targets, reduction="none")
-    return (losses * present).sum() / present.sum()
+    return (losses * weights).sum() / weights.sum()
 
 
 def fit_network(

@@ -10,7 +10,7 @@ import torch
 from cardiac.errors import BundleError, CardiacError
 from learning.run_folder import STATE
 from tasks.rr.net_bundle import GRAPH, WEIGHTS, load_networks, torch_forward, write_networks
-from tasks.rr.net_examples import Examples, soften
+from tasks.rr.net_examples import Examples
 from tasks.rr.net_inputs import HOP, N_CHANNELS, WIDTH, answer, chunk_starts, cut_chunks, inputs_of, join_chunks
 from tasks.rr.net_training import SETTINGS, StoppedTraining, fit_network
 from tasks.rr.networks import build_network
@@ -245,14 +245,18 @@ def test_examples_are_changed_but_their_targets_stay_with_them():
     intervals[200], targets[200] = 880, True
     examples = Examples([Study("one", np.arange(n), intervals, targets)], SETTINGS | {"jitter_ms": 0, "artefacts": 0})
     for seed in range(5):
-        inputs, expected = examples.draw(np.arange(len(examples.places)), np.random.default_rng(seed))
+        inputs, expected, _ = examples.draw(np.arange(len(examples.places)), np.random.default_rng(seed))
         assert inputs.shape == (len(examples.places), N_CHANNELS, WIDTH)
         for chunk, of_chunk in zip(inputs, expected, strict=True):
             np.testing.assert_array_equal(chunk[0] > 0.5, of_chunk == 1)
-    other, _ = examples.draw(np.arange(len(examples.places)), np.random.default_rng(7))
+    other, *_ = examples.draw(np.arange(len(examples.places)), np.random.default_rng(7))
     assert not np.array_equal(inputs, other)
 
 
-def test_targets_are_softened_at_the_ends_of_runs_alone():
-    targets = np.array([0, 0, 1, 1, 1, 0, 0], np.float32)
-    np.testing.assert_allclose(soften(targets, 0.1), [0, 0.1, 0.9, 1, 0.9, 0.1, 0])
+def test_what_is_far_from_every_mark_counts_less_and_what_is_not_there_nothing():
+    n = 150
+    targets = np.arange(n) == 20
+    examples = Examples([Study("one", np.arange(n), np.full(n, 800.0), targets)], SETTINGS | {"reach": 10})
+    *_, weights = examples.draw(np.array([0]), np.random.default_rng(0))
+    expected = np.where(np.abs(np.arange(WIDTH) - 20) <= 10, 1, SETTINGS["unmarked"]) * (np.arange(WIDTH) < n)
+    np.testing.assert_allclose(weights[0], expected)
