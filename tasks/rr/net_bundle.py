@@ -34,9 +34,12 @@ class Networks:
     forward: Forward
     runtime: str
 
-    def logits(self, intervals_ms: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Of each study its intervals' logits, float (n,); none depends on what other studies are asked with it."""
-        return answer(self.forward, intervals_ms)
+    def logits(self, intervals_ms: Sequence[np.ndarray], n_study: int | None = None) -> list[np.ndarray]:
+        """Of each study its intervals' logits, float (n,); none depends on what other studies are asked with it.
+
+        n_study : how long each counts as, however long it is: of long studies experts marked a smaller share.
+        """
+        return answer(self.forward, intervals_ms, n_study)
 
 
 def write_networks(folder: Path, networks: "Sequence[nn.Module]", arguments: Mapping[str, Any]) -> dict[str, Any]:

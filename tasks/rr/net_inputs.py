@@ -60,7 +60,7 @@ def inputs_of(intervals_ms: np.ndarray, n_study: int | None = None) -> np.ndarra
         np.log(study / 0.02),
         (np.clip(np.median(x), *PLAUSIBLE_MS) - 700) / 200,
         5 * np.sqrt(outside.mean()),
-        np.clip(np.log((len(x)) / 150), -2, 3),
+        np.clip(np.log((n_study or len(x)) / 150), -2, 3),
         1,
     )
     inputs = np.empty((N_CHANNELS, len(x)), np.float32)
@@ -99,9 +99,12 @@ def join_chunks(values: np.ndarray, n: int) -> np.ndarray:
     return total[:n] / weight[:n]
 
 
-def answer(forward: Forward, intervals_ms: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Of each study its intervals' logits, float (n,). intervals_ms : of each study, (n,), n >= 1, positive."""
-    chunks = [cut_chunks(inputs_of(each)) for each in intervals_ms]
+def answer(forward: Forward, intervals_ms: Sequence[np.ndarray], n_study: int | None = None) -> list[np.ndarray]:
+    """Of each study its intervals' logits, float (n,). intervals_ms : of each study, (n,), n >= 1, positive.
+
+    n_study : how long each study counts as, however long it is.
+    """
+    chunks = [cut_chunks(inputs_of(each, n_study)) for each in intervals_ms]
     if not chunks:
         return []
     flat = np.concatenate(chunks)

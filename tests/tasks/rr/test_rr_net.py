@@ -11,12 +11,23 @@ from cardiac.errors import BundleError, CardiacError
 from learning.run_folder import STATE
 from tasks.rr.net_bundle import GRAPH, WEIGHTS, load_networks, torch_forward, write_networks
 from tasks.rr.net_examples import Examples
-from tasks.rr.net_inputs import HOP, N_CHANNELS, WIDTH, answer, chunk_starts, cut_chunks, inputs_of, join_chunks
+from tasks.rr.net_inputs import (
+    CHANNELS,
+    HOP,
+    N_CHANNELS,
+    WIDTH,
+    answer,
+    chunk_starts,
+    cut_chunks,
+    inputs_of,
+    join_chunks,
+)
 from tasks.rr.net_training import SETTINGS, StoppedTraining, fit_network
 from tasks.rr.networks import build_network
 from tasks.rr.studies import Study
 
 SMALL = {"width": 8, "dilations": (1, 3), "recurrent": 4, "heads": 2, "span": 6}
+LENGTH = CHANNELS.index("study_length")
 QUICK = {"epochs": 3, "batch_size": 4, "network": SMALL}
 
 
@@ -97,6 +108,13 @@ def test_a_study_is_answered_alike_beside_others_and_alone(written, studies, run
     for one, beside in zip(alone, loaded.logits(several), strict=True):
         np.testing.assert_allclose(one, beside, atol=1e-5)
     assert loaded.logits([]) == []
+
+
+def test_a_study_can_count_as_longer_than_it_is(written, studies):
+    loaded, intervals = load_networks(*written, "onnx"), [studies[0].intervals_ms]
+    as_it_is, same, longer = (loaded.logits(intervals, n)[0] for n in (None, len(intervals[0]), 3000))
+    np.testing.assert_array_equal(as_it_is, same)
+    assert np.abs(longer - as_it_is).max() > 1e-3
 
 
 def test_onnx_and_torch_give_the_same_and_so_does_the_network_before_it_was_written(written, networks, studies):
@@ -210,12 +228,14 @@ def test_a_training_that_was_stopped_ends_as_one_that_was_not(studies, tmp_path,
     assert same(whole, resumed)
 
 
-def test_a_finished_training_is_given_back_and_not_gone_on_with(studies, tmp_path, monkeypatch):
-    patient = QUICK | {"epochs": 30, "patience": 1, "learning_rate": 0.3}
-    first = fit_network(studies[:3], studies[3:], patient, tmp_path, False, seed=1)
-    assert len(first.history) < 30
+def test_a_training_out_of_patience_is_given_back_and_not_gone_on_with(studies, tmp_path, monkeypatch):
+    settings = QUICK | {"epochs": 9, "patience": 2}
+    losses = iter([3.0, 1.0, 2.0, 2.0])
+    monkeypatch.setattr(StoppedTraining, "_held_out_loss", lambda *_: next(losses))
+    first = fit_network(studies[:3], studies[3:], settings, tmp_path, False, seed=1)
+    assert [each["held_loss"] for each in first.history] == [3, 1, 2, 2]
     monkeypatch.setattr(StoppedTraining, "_epoch", lambda *_: pytest.fail("learns again"))
-    assert same(first, fit_network(studies[:3], studies[3:], patient, tmp_path, True, seed=1))
+    assert same(first, fit_network(studies[:3], studies[3:], settings, tmp_path, True, seed=1))
 
 
 def test_the_network_is_that_of_the_best_epoch(studies, tmp_path):
@@ -249,6 +269,7 @@ def test_examples_are_changed_but_their_targets_stay_with_them():
         assert inputs.shape == (len(examples.places), N_CHANNELS, WIDTH)
         for chunk, of_chunk in zip(inputs, expected, strict=True):
             np.testing.assert_array_equal(chunk[0] > 0.5, of_chunk == 1)
+            assert chunk[LENGTH, 0] == pytest.approx(np.log(n / 150))
     other, *_ = examples.draw(np.arange(len(examples.places)), np.random.default_rng(7))
     assert not np.array_equal(inputs, other)
 
