@@ -35,7 +35,7 @@ SETTINGS: dict[str, Any] = {
     "one_cycle": True,
     "precision": "float32",
     "reach": 60,
-    "unmarked": 0.3,
+    "unmarked": 0.1,
     "scale": 0.1,
     "jitter_ms": 2.0,
     "artefacts": 0.005,
