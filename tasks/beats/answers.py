@@ -4,18 +4,16 @@ python -m tasks.beats.answers FOLDER [HZ]     # FOLDER/given has the files as th
 """
 
 import base64
-import json
-import os
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cardiac.errors import CardiacError, InternalError, RecordError
+from cardiac.apart import answer_once
+from cardiac.errors import RecordError
 from cardiac.readers.scratch import scratch_folder
 from cardiac.records import Record, read_record
 from cardiac.sources import Listing, Recording, list_upload, unpack_apart
@@ -138,32 +136,10 @@ def only_one(listing: Listing) -> Recording:
     raise RecordError("no recording was among the files: send a .hea with its .dat, an EDF, a CSV or a .npy")
 
 
-def _limit() -> None:
-    with suppress(ImportError, OSError, ValueError):  # where nothing can be limited, the server still limits the time
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY_BYTES, MOST_MEMORY_BYTES))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if hasattr(os, "nice"):
-        os.nice(10)  # pages come first
-
-
 def main(arguments: list[str]) -> int:
     """The command line. The answer, or {"refused": a sentence}, goes to standard output; nothing else does."""
-    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what a library prints is no answer
-    _limit()
-    try:
-        answer = read_one(Path(arguments[0]), float(arguments[1]) if arguments[1:] else None, load_classifier())
-    except MemoryError:
-        answer = {"refused": "does not fit into memory: cut it into parts"}
-    except CardiacError as error:
-        answer = {"refused": str(error)}
-    except Exception as error:
-        answer = {"refused": str(InternalError(type(error).__name__))}
-    with output:
-        json.dump(answer, output, allow_nan=False)
-    return 0
+    folder, fs_hz = Path(arguments[0]), float(arguments[1]) if arguments[1:] else None
+    return answer_once(lambda: read_one(folder, fs_hz, load_classifier()), MOST_MEMORY_BYTES)
 
 
 if __name__ == "__main__":

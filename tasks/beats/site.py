@@ -5,7 +5,6 @@ is read and classified by another process (`tasks.beats.apart`).
 """
 
 import math
-import os
 import re
 import tempfile
 from pathlib import Path
@@ -16,8 +15,9 @@ from flask_babel import get_locale
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
+from cardiac.apart import Busy, file_name
 from cardiac.errors import CardiacError, RecordError
-from tasks.beats.apart import Busy, read_apart
+from tasks.beats.apart import read_apart
 from tasks.beats.site_words_ru import RUSSIAN, SENTENCES
 
 TITLE = "Heartbeats"
@@ -25,7 +25,6 @@ TITLES = {"ru": "Сокращения сердца"}
 MOST_BYTES = {"send": 64 * 2**20}  # a day of two leads at 128 Hz has 33 MB
 MOST_FILES = 10
 FS_RANGE_HZ = (100.0, 10_000.0)  # as the readers take it
-LONGEST_NAME = 120
 KEPT = ("record", "duration_s", "beats", "runs", "files")  # of the answer, by the page's scripts
 NAMES = {
     "N": "normal, or conducted as usual for this heart",
@@ -101,15 +100,6 @@ def read_files(files: list[FileStorage], fs_hz: float | None) -> dict[str, Any]:
                 raise RecordError(word("Two files have one name: send one recording."))
             each.save(target)
         return read_apart(Path(made), fs_hz)
-
-
-def file_name(sent: str, number: int) -> str:
-    """The last part of a sender's file name, or one of our own where that could mean anything but a file."""
-    last = sent.replace("\\", "/").rpartition("/")[2].strip()
-    last = "".join(letter if letter.isprintable() and letter not in ':*?"<>|' else "_" for letter in last)
-    if not last.strip(".") or last.startswith(".") or len(os.fsencode(last)) > LONGEST_NAME:
-        return f"{number}{Path(last).suffix[:8]}"
-    return last
 
 
 def _rate(text: str) -> float | None:

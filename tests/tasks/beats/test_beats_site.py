@@ -14,6 +14,7 @@ import pytest
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import stream_encode_multipart
 
+from cardiac.apart import ROOT, answer_of
 from cardiac.errors import CardiacError, RecordError
 from cardiac.records import FS_RANGE_HZ
 from tasks.beats import apart, site
@@ -172,9 +173,7 @@ def test_a_file_that_cannot_be_read_is_one_sentence(client, monkeypatch):
     assert answer.status_code == 422
     assert told(answer.text) == "100.hea: names a file 100.dat, which is not there"
     client.set_cookie("language", "ru")
-    monkeypatch.setattr(
-        site, "read_apart", lambda *_: apart._answer(0, b'{"refused": "2 recordings were sent: send one"}')
-    )
+    monkeypatch.setattr(site, "read_apart", lambda *_: answer_of(0, b'{"refused": "2 recordings were sent: send one"}'))
     assert told(send(client, ("a.zip", b"x")).text) == "отправлено записей: 2; отправляйте по одной"
     assert 'id="beats-form"' in answer.text and "beats-data" not in answer.text
 
@@ -328,7 +327,7 @@ def test_what_was_refused_there_is_the_sentence_here(monkeypatch, tmp_path):
 def test_the_server_computes_nothing():
     """Neither what reads recordings nor what classifies beats is in its process."""
     asked = "import sys, tasks.beats.site; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", asked], cwd=apart.ROOT, check=False, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, check=False, capture_output=True, text=True)
     loaded = set(done.stdout.split())
     assert "tasks.beats.apart" in loaded
     assert loaded & {"torch", "wfdb", "pandas", "scipy", "tasks.beats.predict", "tasks.beats.answers"} == set()
