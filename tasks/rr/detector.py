@@ -21,6 +21,7 @@ from cards import SEAL
 from tasks.rr.features import feature_names, interval_features
 from tasks.rr.joining import Joined
 from tasks.rr.net_bundle import Networks, load_networks
+from tasks.rr.net_inputs import USUAL_LENGTH
 
 SHIPPED = ROOT / "checkpoints" / "rr" / "blend"
 CARD, FORMAT = "detector.json", 1
@@ -36,6 +37,7 @@ class Detector:
 
     trees, networks : the stages; None where there is none.  joined : what is made of their logits.
     every : the same without a budget.
+    n_study : as if of how many intervals a study were, for the networks; None: as many as it has.
     sha256 : of the card, and so of the bundle.  card : plain data.
     """
 
@@ -43,6 +45,7 @@ class Detector:
     networks: Networks | None
     joined: Joined
     every: Joined | None = None
+    n_study: int | None = None
     sha256: str = ""
     card: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
@@ -56,7 +59,7 @@ class Detector:
         """The same, but no study has too many: every place that looks like an anomaly is one. Raises BundleError without."""
         if self.every is None:
             raise BundleError("this detector was trained without a joining that has no budget: train it again")
-        return replace(self, joined=self.every)
+        return replace(self, joined=self.every, n_study=USUAL_LENGTH)
 
     def probabilities(self, intervals_ms: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Of each study its intervals' probabilities, float (n,); none depends on the other studies.
@@ -81,7 +84,7 @@ class Detector:
         if self.trees:
             logits[:, 0] = self.trees(np.concatenate([interval_features(each) for each in parts]))[:, 0]
         if self.networks:
-            logits[:, 1] = np.concatenate(self.networks.logits(parts))
+            logits[:, 1] = np.concatenate(self.networks.logits(parts, self.n_study))
         of_parts = np.split(logits, np.cumsum([len(each) for each in parts])[:-1])
         return [self.joined.probabilities(own[each.inside]) for own, each in zip(of_parts, batch, strict=True)]
 
@@ -150,7 +153,7 @@ def load_detector(folder: str | Path = SHIPPED, runtime: str | None = None) -> D
         networks = load_networks(folder, card["networks"], runtime) if card["networks"] else None
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{folder}: {CARD} cannot be used ({first_line(error)}): train it again") from error
-    return Detector(trees, networks, joined, every, card[SEAL], card)
+    return Detector(trees, networks, joined, every, None, card[SEAL], card)
 
 
 def _trees(folder: Path, card: Mapping[str, Any]) -> Trees | None:

@@ -20,6 +20,7 @@ from learning.run_folder import STATE
 from tasks.rr.dataset import draw_folds
 from tasks.rr.features import interval_features
 from tasks.rr.joining import Joined, fit_joined
+from tasks.rr.net_inputs import USUAL_LENGTH
 from tasks.rr.studies import Study
 from tasks.rr.trees import learn_trees
 from utils import Config
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 STAGES = ("trees", "network")
 JOININGS = {"trees": (0,), "network": (1,), "blend": (0, 1)}  # which stages are joined, and
-EVERY = "every"  # the best of them without a budget: every place that looks like an anomaly, however many there are
+EVERY = "every"  # the best of them without a budget, and with networks that are not told how long a study is
 Part = tuple[int | None, int | None]  # outer fold, None: what is shipped; inner fold, None: trees of all that teach
 
 
@@ -115,20 +116,21 @@ class Nested:
     def learn(self, fold: int | None, after: Callable[[Part], None] = lambda part: None) -> Learnt:
         """All that is learnt without an outer fold. after : is given every part that is whole."""
         own, inner = self.teaching(fold), self.inner(fold)
-        networks, logits = [], [np.zeros((len(self.studies[index].targets), len(STAGES))) for index in own]
+        networks, logits = [], {usual: [np.zeros(0)] * len(own) for usual in (False, True)}
         for part in self.parts([fold])[:-1]:
-            network = self.network_of(part)
+            network, trees = self.network_of(part), self.trees_of(part)
             networks += [network] if network else []
             rows = np.flatnonzero(inner == part[1])
-            asked = self.logits(own[rows], self.trees_of(part), [network] if network else [])
-            for row, told in zip(rows, asked, strict=True):
-                logits[row] = told
+            for usual, told in logits.items():
+                asked = self.logits(own[rows], trees, [network] if network else [], usual)
+                for row, each in zip(rows, asked, strict=True):
+                    told[row] = each
             after(part)
         trees = self.trees_of((fold, None))
         after((fold, None))
         targets = [self.studies[index].targets for index in own]
         joined = {
-            name: fit_joined([each[:, stages] for each in logits], targets, budget=name != EVERY)
+            name: fit_joined([each[:, stages] for each in logits[name == EVERY]], targets, budget=name != EVERY)
             for name, stages in self.joinings.items()
         }
         return Learnt(trees, tuple(networks), joined)
@@ -140,13 +142,20 @@ class Nested:
         known = {name: stages for name, stages in JOININGS.items() if all(is_learnt[stage] for stage in stages)}
         return known | {EVERY: [*known.values()][-1]}
 
-    def logits(self, rows: np.ndarray, trees: Trees | None, networks: "Sequence[FittedNetwork]") -> list[np.ndarray]:
-        """Of studies what each stage says of their intervals, (n, n_stages); 0 of a stage that there is not."""
+    def logits(
+        self, rows: np.ndarray, trees: Trees | None, networks: "Sequence[FittedNetwork]", usual: bool = False
+    ) -> list[np.ndarray]:
+        """Of studies what each stage says of their intervals, (n, n_stages); 0 of a stage that there is not.
+
+        usual : ask the networks as if every study were as long as most are.
+        """
         told = [np.zeros((len(self.studies[index].targets), len(STAGES))) for index in rows]
         for each, index in zip(told, rows, strict=True):
             each[:, 0] = trees(self.features[index])[:, 0] if trees else 0
         for network in networks:
-            asked = network.logits([self.studies[index].intervals_ms for index in rows])
+            asked = network.logits(
+                [self.studies[index].intervals_ms for index in rows], USUAL_LENGTH if usual else None
+            )
             for each, own in zip(told, asked, strict=True):
                 each[:, 1] += own / len(networks)
         return told
@@ -154,11 +163,11 @@ class Nested:
     def told_of(self, fold: int, learnt: Learnt) -> dict[str, dict[str, np.ndarray]]:
         """By joining, what is said of each study of an outer fold: probabilities (n,), by record_id."""
         rows = np.flatnonzero(self.outer == fold)
-        logits = self.logits(rows, learnt.trees, learnt.networks)
+        logits = {usual: self.logits(rows, learnt.trees, learnt.networks, usual) for usual in (False, True)}
         return {
             name: {
                 self.studies[index].record_id: learnt.joined[name].probabilities(each[:, stages])
-                for index, each in zip(rows, logits, strict=True)
+                for index, each in zip(rows, logits[name == EVERY], strict=True)
             }
             for name, stages in self.joinings.items()
         }

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.ndimage import median_filter
 
+USUAL_LENGTH = 150  # intervals: the middle study's
 CHANNELS = (
     "deviation",  # logarithm of the interval over the local median, as far as a spike goes
     "wide_deviation",  # and as far as an artefact goes
@@ -60,7 +61,7 @@ def inputs_of(intervals_ms: np.ndarray, n_study: int | None = None) -> np.ndarra
         np.log(study / 0.02),
         (np.clip(np.median(x), *PLAUSIBLE_MS) - 700) / 200,
         5 * np.sqrt(outside.mean()),
-        np.clip(np.log((n_study or len(x)) / 150), -2, 3),
+        np.clip(np.log((n_study or len(x)) / USUAL_LENGTH), -2, 3),
         1,
     )
     inputs = np.empty((N_CHANNELS, len(x)), np.float32)

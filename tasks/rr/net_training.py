@@ -51,9 +51,9 @@ class FittedNetwork:
     arguments: Mapping[str, Any]
     history: History
 
-    def logits(self, intervals_ms: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Of each study its intervals' logits, float (n,)."""
-        return answer(torch_forward([self.network]), intervals_ms)
+    def logits(self, intervals_ms: Sequence[np.ndarray], n_study: int | None = None) -> list[np.ndarray]:
+        """Of each study its intervals' logits, float (n,). n_study : how long each counts as, however long it is."""
+        return answer(torch_forward([self.network]), intervals_ms, n_study)
 
 
 class StoppedTraining(NetworkTraining):
