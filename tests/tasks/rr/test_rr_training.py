@@ -55,9 +55,9 @@ def test_nothing_learns_from_a_study_that_it_answers_for(config, studies, tmp_pa
     own = Nested(studies, config, tmp_path)
     real = Nested.logits
 
-    def logits(self, rows, trees, networks):
+    def logits(self, rows, trees, networks, usual=False):
         asked.append({self.studies[index].record_id for index in rows})
-        return real(self, rows, trees, networks)
+        return real(self, rows, trees, networks, usual)
 
     monkeypatch.setattr(Nested, "logits", logits)
     learnt = own.learn(0)
