@@ -141,8 +141,7 @@ def _tuner(
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line. 0; 2 for what cannot be carried out, 130 when stopped."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--task", "--detector", dest="detector", default="mi", help="what is trained, as in tasks/, or its module (mi)"
@@ -166,6 +165,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--heartbeat", dest="heartbeat_s", type=int, default=HEARTBEAT_S, metavar="SECONDS", help=silent
     )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line. 0; 2 for what cannot be carried out, 130 when stopped."""
+    parser = _parser()
     options = parser.parse_args(arguments)
     if options.storage is None and (options.study or options.heartbeat_s != HEARTBEAT_S):
         parser.error("--study and --heartbeat go with --storage")

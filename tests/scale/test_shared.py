@@ -251,7 +251,7 @@ def refused(capsys, *given):
         (["--set", "data.n_folds=3"], r"another config, data, n_folds \(2\)"),
         (["--set", "train.hold=x"], r"another config, train, hold \(''\)"),
         (["--heartbeat", "2"], r"another heartbeat \(1\)"),
-        (["--task", "tests.toy.train", "--study", DETECTOR], r"another task \('tests.scale.counted'\)"),
+        (["--task", "mi", "--study", DETECTOR], r"another task \('tests.scale.counted'\)"),
         (["--space", "{}/space.toml"], r"another space, train.rate, attributes, high \(0.9\)"),
         (["--study", "a/b"], "take letters"),
         (["--study", "foreign"], "was not begun by this program"),
