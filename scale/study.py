@@ -38,8 +38,11 @@ def open_study(storage: str, name: str, about: Mapping[str, Any], n_folds: int, 
         sampler=optuna.samplers.TPESampler(),  # each worker draws its own numbers
         pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=first_rung(n_folds), reduction_factor=REDUCTION),
     )
+    has_trials = bool(
+        study.get_trials(deepcopy=False)
+    )  # asked first: whoever adds one has said before what it is about
     before = study.user_attrs.get(ABOUT)
-    if before is None and not study.get_trials(deepcopy=False):
+    if before is None and not has_trials:
         study.set_user_attr(ABOUT, dict(about))
     elif before is None:
         raise ConfigError(f"the study {name!r} was not begun by this program: choose another --study")
@@ -65,10 +68,12 @@ def _url(storage: str) -> Any:
     try:
         url = make_url(storage)
         driver = DRIVERS[url.drivername.partition("+")[0]]
-    except Exception as error:
+        if url.database in (None, "", ":memory:"):
+            raise ValueError
+    except Exception:
         raise ConfigError(
             "--storage is no database that can be shared: give postgresql://user@host/name, or sqlite:///FILE for this machine"
-        ) from (None if error else error)
+        ) from None
     if driver != "sqlite":
         extra("psycopg", "requirements-postgres.txt", ConfigError)
     return url.set(drivername=driver)

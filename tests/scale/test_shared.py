@@ -283,6 +283,8 @@ def test_another_version_of_optuna_is_a_sentence(sqlite, tmp_path, capsys):
         ("postgresql://ada:sesame@127.0.0.1:1/search", "cannot be used"),
         ("postgresql://ada:sesame@127.0.0.1:many/search", "no database that can be shared"),
         ("mysql://ada:sesame@127.0.0.1/search", "no database that can be shared"),
+        ("sqlite://", "no database that can be shared"),
+        ("postgresql://ada:sesame@127.0.0.1", "no database that can be shared"),
         ("sesame", "no database that can be shared"),
         ("sqlite:////nowhere/sesame/study.db", "cannot be used"),
     ],
