@@ -103,6 +103,7 @@ def rows_in(out):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_two_workers_finish_one_study(root, postgres, tmp_path):
     out, hold = tmp_path / "out", tmp_path / "hold"
     with two_workers(root, postgres, out, 5, hold) as workers:
@@ -123,25 +124,33 @@ def test_two_workers_finish_one_study(root, postgres, tmp_path):
     assert not any(password.encode() in each for each in kept)
 
 
-def test_the_trial_of_a_killed_worker_is_taken_up(root, postgres, tmp_path):
-    """By the other one, with the same settings, and from where it stopped, as its folder lies on this machine."""
+def test_two_workers_share_a_study_and_one_is_killed(root, postgres, tmp_path):
+    """Both have done a trial. The one that the killed was at is done by the other, with the same settings, from where it
+    stopped, as its folder lies on this machine; none is lost and none counted twice."""
     out, hold = tmp_path / "out", tmp_path / "hold"
-    with two_workers(root, postgres, out, 4, hold) as (killed, other):
+    with two_workers(root, postgres, out, 6, hold) as (killed, other):
+        (hold / "go1").touch()
+        wait_until(lambda: len(trained(hold)) == 4 or other.poll() is not None)
+        second = trained(hold)
         os.kill(killed.pid, signal.SIGKILL)
         killed.wait()
         (hold / "go").touch()
         said = other.communicate()
         assert other.returncode == 0, said
+    assert sorted(pid for pid, _, _ in second) == sorted([killed.pid, other.pid] * 2)
     begun = trained(hold)
-    [left] = [rate for pid, rate, _ in begun if pid == killed.pid]
-    assert (other.pid, left, True) in begun
-    assert len(begun) == 5
+    assert len(begun) == 7
+    assert len({rate for _, rate, _ in begun}) == 6
+    [again] = [rate for pid, rate, goes_on in begun if goes_on]
+    assert {pid for pid, rate, _ in begun if rate == again} == {killed.pid, other.pid}
     trials = trials_of(postgres)
-    assert places(trial for trial in trials if trial.state != STATES.FAIL) == [0, 1, 2, 3]
+    assert places(trial for trial in trials if trial.state != STATES.FAIL) == [0, 1, 2, 3, 4, 5]
     [failed] = [trial for trial in trials if trial.state == STATES.FAIL and "surplus" not in trial.user_attrs]
-    assert failed.params == {"train.rate": left}
-    assert sum(float(row["train.rate"]) == left for row in rows_in(out)) == 1
-    assert len(rows_in(out)) == 4
+    assert failed.params == {"train.rate": again}
+    rates = [float(row["train.rate"]) for row in rows_in(out)]
+    assert sorted(rates) == sorted({rate for _, rate, _ in begun})
+    done_by = {trial.user_attrs["worker"].rpartition("-")[2] for trial in trials if trial.state != STATES.FAIL}
+    assert done_by == {str(killed.pid), str(other.pid)}
 
 
 def stopping(monkeypatch, error, at):
