@@ -197,23 +197,29 @@ def test_a_trial_that_ends_every_worker_is_given_up(sqlite, tmp_path, monkeypatc
 
 
 def test_no_place_is_done_twice_where_two_ask_at_once(sqlite, tmp_path, monkeypatch):
-    """What two workers leave that both saw place 1 free, and one that was killed before it gave a sign of life."""
+    """What two workers leave that both saw the places 1 and 2 free."""
     rates = stopping(monkeypatch, AssertionError(), ())
-    given = arguments(sqlite, tmp_path / "out", 1)
-    assert tune.main(given) == 0
+    assert tune.main(arguments(sqlite, tmp_path / "out", 1)) == 0
     study = study_of(sqlite)
     for place in (1, 1, 2, 2):
         study.enqueue_trial({}, user_attrs={"place": place})
-    study.ask()  # the first of place 1: nobody will ever hear of it
     assert tune.main(arguments(sqlite, tmp_path / "out", 3)) == 0
     assert len(rates) == 3
     trials = trials_of(sqlite)
-    assert places(trial for trial in trials if trial.state == STATES.COMPLETE or trial.state == STATES.PRUNED) == [
-        0,
-        1,
-        2,
-    ]
-    assert not any(trial.state == STATES.RUNNING for trial in trials)
+    assert places(trial for trial in trials if trial.state in (STATES.COMPLETE, STATES.PRUNED)) == [0, 1, 2]
+    assert [trial.user_attrs["place"] for trial in trials if trial.state == STATES.FAIL] == [1]
+
+
+def test_a_worker_that_ended_before_it_gave_a_sign_of_life_holds_no_place(sqlite, tmp_path, monkeypatch):
+    rates = stopping(monkeypatch, AssertionError(), ())
+    assert tune.main(arguments(sqlite, tmp_path / "out", 1)) == 0
+    study = study_of(sqlite)
+    study.enqueue_trial({}, user_attrs={"place": 1})
+    assert study.ask().user_attrs["place"] == 1  # and nobody will ever hear of it
+    assert tune.main(arguments(sqlite, tmp_path / "out", 2)) == 0
+    assert len(rates) == 2
+    assert [trial.state for trial in trials_of(sqlite)][1] == STATES.FAIL
+    assert len(rows_in(tmp_path / "out")) == 2
 
 
 def test_a_worker_whose_trial_was_taken_over_goes_on(sqlite, tmp_path, monkeypatch):
