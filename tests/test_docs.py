@@ -30,7 +30,7 @@ def test_the_flags_and_commands_that_are_named_are_taken(told):
     [commands] = [each for each in parser._actions if each.dest == "command"]
     shown += [each.format_help() for each in commands.choices.values()]
     known = " ".join(shown)
-    text = told["docs/admin.md"]
+    text = re.sub(r"(?m)^docker .*$|`docker [^`]*`|`--volumes`", "", told["docs/admin.md"])  # another program's
     flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
     assert len(flags) >= 10
     assert {each for each in flags if each not in known} == set()
