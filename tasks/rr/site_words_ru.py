@@ -79,7 +79,9 @@ RUSSIAN = {
     ),
     "To": "По",
     "Two files have one name: rename one of them.": "У двух файлов одно имя: переименуйте один из них.",
-    "Your account may look at records, but not send a file.": "Ваша учётная запись может смотреть записи, но не отправлять файлы.",
+    "Your account may look at records, but not send a file.": (
+        "Ваша учётная запись может смотреть записи, но не отправлять файлы."
+    ),
     "Your session has ended: log in, and send it again.": "Сеанс окончен: войдите и отправьте ещё раз.",
     "Zoom": "Масштаб",
     "anomaly, larger where it is likelier": "аномалия, крупнее – вероятнее",
@@ -89,13 +91,14 @@ RUSSIAN = {
     "interval": "интервал",
     "time, h:mm:ss": "время, ч:мм:сс",
     "{names} ({size} MB)": "{names} ({size} МБ)",
-    "{n} intervals, {anomalies} anomalies, {runs} runs, {errors} errors": (
+    "Intervals: {n}, anomalies: {anomalies}, runs: {runs}, errors: {errors}": (
         "Интервалов: {n}, аномалий: {anomalies}, серий: {runs}, ошибок: {errors}"
     ),
     "{time}: {x} ms, {p} %": "{time}: {x} мс, {p} %",
 }
 
 # Sentences of what reads, as patterns; what is not here stays English and is marked so.
+LINE, MEND = r"(.+?), line (\d+): ", "исправьте строку"
 SENTENCES = (
     (r"other files are being read: send it again in a minute", "читаются другие файлы: отправьте ещё раз через минуту"),
     (r"no RR intervals were among the files: .*", "среди файлов нет интервалов RR: отправьте таблицу или запись"),
@@ -106,12 +109,18 @@ SENTENCES = (
         r"\1: нет столбца с интервалами RR: назовите его rr_ms (или rr_s) или x рядом с id и time",
     ),
     (r"(.+?): has no RR intervals under its header: .*", r"\1: под заголовком нет интервалов RR: нужен хотя бы один"),
-    (r"(.+?), line (\d+): ('.*') is no number: .*", r"\1, строка \2: \3 – не число: исправьте строку или уберите её"),
-    (r"(.+?), line (\d+): the interval is missing: .*", r"\1, строка \2: нет интервала: исправьте строку или уберите её"),
-    (r"(.+?), line (\d+): the interval is (\S+): .*", r"\1, строка \2: интервал равен \3, а должен быть больше 0: исправьте строку"),
-    (r"(.+?), line (\d+): has more columns than the header names: .*", r"\1, строка \2: столбцов больше, чем в заголовке: исправьте строку"),
-    (r"(.+?), line (\d+): the study ('.*') goes on after another one: .*", r"\1, строка \2: исследование \3 продолжается после другого: отсортируйте по исследованиям"),
-    (r"(.+?): the intervals look like seconds .*", r"\1: интервалы похожи на секунды, а единица не названа: назовите столбец rr_s или дайте их в мс"),
+    (LINE + r"('.*') is no number: .*", rf"\1, строка \2: \3 – не число: {MEND} или уберите её"),
+    (LINE + r"the interval is missing: .*", rf"\1, строка \2: нет интервала: {MEND} или уберите её"),
+    (LINE + r"the interval is (\S+): .*", rf"\1, строка \2: интервал равен \3, а должен быть больше 0: {MEND}"),
+    (LINE + r"has more columns than the header names: .*", rf"\1, строка \2: столбцов больше, чем в заголовке: {MEND}"),
+    (
+        LINE + r"the study ('.*') goes on after another one: .*",
+        r"\1, строка \2: исследование \3 продолжается после другого: отсортируйте по исследованиям",
+    ),
+    (
+        r"(.+?): the intervals look like seconds .*",
+        r"\1: интервалы похожи на секунды, а единица не названа: назовите столбец rr_s или дайте их в мс",
+    ),
     (r"(.+?): is not text in UTF-8 .*", r"\1: не текст в UTF-8: сохраните в UTF-8"),
     (r"(.+?): fewer than two beats are found.*", r"\1: найдено меньше двух сокращений: дайте запись длиннее или лучше"),
-)  # fmt: skip
+)

@@ -145,7 +145,7 @@ export class Chart {
       svg.append(make("text", { x: BOX.left - 6, y: y(ms) + 4, "text-anchor": "end" }, String(ms)));
     }
     const [from, to] = this.span;
-    const most = Math.max(2, Math.floor(width / 110));
+    const most = Math.max(2, Math.floor(width / 80));
     const steps = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800];
     const step = 1000 * (steps.find((each) => (to - from) / 1000 / each <= most) ?? 86400);
     for (let time = Math.ceil(from / step) * step; time <= to; time += step) {
