@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
 
 from cardiac.thresholds import best_threshold
 from tasks.rr.budget import within_budget
@@ -55,6 +54,8 @@ def fit_joined(logits: Sequence[np.ndarray], targets: Sequence[np.ndarray], budg
     most = float(max(1, *(each.sum() for each in targets))) if budget else UNLIMITED
     if truth.all() or not truth.any():
         return Joined((1.0,) + (0.0,) * (table.shape[1] - 1), 0.0, most, 0.5)
+    from sklearn.linear_model import LogisticRegression  # slow to import, and needed to fit alone
+
     fitted = LogisticRegression(C=WEAK_PENALTY, max_iter=1_000).fit(table, truth)
     joined = Joined(tuple(map(float, fitted.coef_[0])), float(fitted.intercept_[0]), most, 0.5)
     told = np.concatenate([joined.probabilities(each) for each in logits])
