@@ -16,6 +16,9 @@
 # make beats-found how well beats are found, beside sleepecg (set up in an environment of its own) and wfdb's xqrs (minutes)
 # make beats       every shipped model of heartbeats on recordings that taught nothing, into results/output.csv; the tables
 #             of the protocol
+# make rr          every figure of the detector of anomalies in RR intervals: nested folds, studies kept aside, baselines, the worst
+#             studies, with pictures in results/rr
+# make rr-train    trains it and scores it by nested folds into runs/rr (a quarter of an hour)
 # make export     writes the bundle's networks as an ONNX graph (BUNDLE=checkpoints/mi/hybrid)
 # make track      sets up what `--track` of a training needs
 # make scale      sets up what scale/ needs
@@ -29,7 +32,7 @@ BIN := $(VENV)/bin
 SIDE_BY_SIDE := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: run web test test-slow lint train figures report evidence quality reproduce ablations bench export scale clean
-.PHONY: elsewhere trees waves delineation beats beats-found track
+.PHONY: elsewhere trees waves delineation beats beats-found track rr rr-train
 
 run: $(VENV)/.run
 	$(BIN)/python inference.py public_data
@@ -81,6 +84,13 @@ beats-found: $(VENV)/.run $(VENV)/.beats
 beats: $(VENV)/.run
 	$(BIN)/python -m tasks.beats.scoreboard $(ARGS)
 	$(BIN)/python -m tasks.beats.evaluate --ds2
+
+rr: $(VENV)/.run
+	$(BIN)/python -m tasks.rr.evaluate --plots results/rr $(ARGS)
+	$(BIN)/python -m tasks.rr.evaluate --aside
+
+rr-train: $(VENV)/.export
+	$(BIN)/python -m tasks.rr.train --out runs/rr --jobs 2 $(ARGS)
 
 track: $(VENV)/.track
 

@@ -8,6 +8,7 @@ F1 is pooled over all intervals, as the CardioSpike case scores; brackets are 95
 """
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,11 +19,13 @@ from cardiac.errors import ConfigError
 from cardiac.files import open_folder, replace_file
 from tasks.rr.dataset import open_aside, open_studies
 from tasks.rr.detector import SHIPPED, load_detector
+from tasks.rr.errors import interval_errors
+from tasks.rr.findings import RRFinding
 from tasks.rr.nested import EVERY
 from tasks.rr.rule import marked_by_rule
 from tasks.rr.scores import TOLERANCE, Answers, Scores, counts_of, f1_of, scores_of, worst_studies
 from tasks.rr.studies import Study
-from tasks.rr.train import NESTED, Told, best_name, read_told
+from tasks.rr.train import NESTED, Told, best_name, read_told, told_content
 from utils import run_command
 
 LARGEST = "132"  # of the studies that may teach: marked in its last 120 of 3,085 intervals alone
@@ -67,13 +70,19 @@ def nested_report(told: Told, studies: Sequence[Study]) -> str:
     """Tables of the nested folds, Markdown."""
     answers = baselines(studies) | {NAMES[name]: told.answers(name, studies) for name in told.probabilities}
     best = told.answers(best_name(told.probabilities), studies)
-    parts = ["## Nested folds", format_scores({name: scores_of(each) for name, each in answers.items()})]
+    parts = ["## Nested folds", f"Predictions {told_checksum(told)[:12]}."]
+    parts += [format_scores({name: scores_of(each) for name, each in answers.items()})]
     if LARGEST in best.record_ids and len(best.record_ids) > 1:
         rest = {name: scores_of(each.without(LARGEST)) for name, each in answers.items()}
         parts += [f"### Without study {LARGEST}", format_scores(rest)]
     parts += ["### Outer folds, one by one", _folds(told, studies), "### The ten worst studies", format_worst(best)]
     parts += ["### Are the probabilities true?", calibration_table(best)]
     return "\n\n".join(parts)
+
+
+def told_checksum(told: Told) -> str:
+    """SHA-256 of what was said: by it a table knows again what it was made of."""
+    return hashlib.sha256(told_content(told)).hexdigest()
 
 
 def _folds(told: Told, studies: Sequence[Study]) -> str:
@@ -120,16 +129,31 @@ def aside_report(bundle: Path, studies: Sequence[Study]) -> str:
     for name, own in {"detector": detector, "the same, no budget": detector.without_budget}.items():
         told = own.probabilities([each.intervals_ms for each in studies])
         answers[name] = Answers(names, targets, told, [each >= own.threshold for each in told])
-    parts = ["## Studies kept aside", f"Detector {detector.sha256[:12]}."]
+    parts = [
+        "## Studies kept aside",
+        f"Detector {detector.sha256[:12]}, trained on {detector.card['training']['n_studies']} others.",
+    ]
     parts += [format_scores({name: scores_of(each) for name, each in answers.items()})]
     return "\n\n".join([*parts, "### The ten worst", format_worst(answers["detector"])])
 
 
-def write_plots(answers: Answers, studies: Sequence[Study], thresholds: dict[str, float], folder: Path) -> None:
-    """Precision-recall and calibration curves, and a picture of each of the worst studies."""
-    from tasks.rr.curves import draw_curves
+def write_plots(told: Told, studies: Sequence[Study], folder: Path) -> None:
+    """Precision by sensitivity and calibration, and a picture of each of the worst studies with what experts marked."""
+    from tasks.rr.curves import draw_curves  # matplotlib is slow to import, and only pictures need it
+    from tasks.rr.pictures import draw_study, file_stem
 
+    name, by_id = best_name(told.probabilities), {each.record_id: each for each in studies}
+    answers = told.answers(name, studies)
     replace_file(open_folder(folder) / "curves.png", draw_curves(answers))
+    for place, worst in enumerate(worst_studies(answers), 1):
+        study = by_id[worst.record_id]
+        probabilities, threshold = (
+            told.probabilities[name][study.record_id],
+            told.thresholds[name][told.folds[study.record_id]],
+        )
+        errors = interval_errors(study.intervals_ms)
+        finding = RRFinding(study.record_id, study.time_ms, study.intervals_ms, probabilities, errors, threshold)
+        replace_file(folder / f"worst{place:02d}_{file_stem(study.record_id)}.png", draw_study(finding, study.targets))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -154,7 +178,7 @@ def _report(options: argparse.Namespace) -> int:
         told = read_told(path)
         text = nested_report(told, studies)
         if options.plots:
-            write_plots(told.answers(best_name(told.probabilities), studies), studies, {}, options.plots)
+            write_plots(told, studies, options.plots)
     print(text)
     if options.out:
         replace_file(options.out, f"{text}\n".encode())
