@@ -65,3 +65,16 @@ def test_a_joining_that_cannot_be_is_refused(change):
     content = {"weights": [1.0], "bias": 0.0, "most": 80.0, "threshold": 0.4} | change
     with pytest.raises(ValueError):
         Joined.from_dict(content)
+
+
+def test_what_a_budget_made_too_low_is_made_true_again(logits):
+    """Of a study that is marked in a part alone, all that looks the same is lowered: elsewhere it is as likely as it looks."""
+    parts, targets = studies(logits, np.array([2.0, 0.0]), n=60)
+    targets[0] = np.zeros_like(targets[0])
+    parts[0] = np.full_like(parts[0], 4.0)
+    joined = fit_joined(parts, targets)
+    told = np.concatenate([joined.probabilities(each) for each in parts])
+    truth = np.concatenate(targets)
+    near = (told > 0.4) & (told < 0.8)
+    assert truth[near].mean() == pytest.approx(told[near].mean(), abs=0.08)
+    assert joined.slope != 1.0
