@@ -34,13 +34,14 @@ from utils import run_command
 
 TOGETHER = 65_536  # intervals that are answered at once
 MOST_PLOTS = 30  # studies that are drawn where nobody says which
+RENAMED = "another file has a study {name!r} too: this one is called after its file as well"
 OVER_BUDGET = "more places look like anomalies ({n} intervals) than experts mark in one study: --every shows them all"
 
 
 def studies_in(recording: Recording) -> list[Study]:
     """The studies of a table, or the one of a recording. Raises RecordError."""
     with one_record(recording.record_id):
-        if holds_intervals(Path(recording.path)):
+        if holds_intervals(Path(recording.path), bare=recording.fs_hz is None):
             return read_studies(Path(recording.path), recording.record_id)
         return [study_of(read_record(recording.path, recording.fs_hz, recording.record_id, leads=None))]
 
@@ -95,11 +96,12 @@ def _write_all(
     listing: Listing, detector: Detector, documents: Documents, plots: Path | None, options: argparse.Namespace
 ) -> int:
     """Write studies as they are answered, and keep nothing of them but lines; the status so far."""
-    status, n_drawn = 0, 0
+    status, n_drawn, taken = 0, 0, set()
     try:
         for recording in tqdm(listing.recordings, desc="files", unit="file", disable=None):
             try:
-                for finding in predict_studies(studies_in(recording), detector, options.every):
+                studies = _named_apart(studies_in(recording), recording.record_id, taken)
+                for finding in predict_studies(studies, detector, options.every):
                     documents.add(finding, recording.record_id)
                     if plots and (options.plots or n_drawn < MOST_PLOTS):
                         _draw(finding, plots)
@@ -115,6 +117,22 @@ def _write_all(
     if plots and n_drawn == MOST_PLOTS and options.plots is None:
         print(f"The first {MOST_PLOTS} studies are drawn; --plots draws all.")
     return status
+
+
+def _named_apart(studies: Sequence[Study], source: str, taken: set[str]) -> list[Study]:
+    """The studies; one whose name an earlier file's has is called after its own file too, and a note says so.
+
+    taken : the names so far, to which these are added.
+    """
+    named = []
+    for study in studies:
+        name, n = study.record_id, 1
+        while name in taken:
+            name, n = f"{source}/{study.record_id}" + (f" ({n})" if n > 1 else ""), n + 1
+        taken.add(name)
+        note = (RENAMED.format(name=study.record_id),) if name != study.record_id else ()
+        named.append(replace(study, record_id=name, notes=(*study.notes, *note)))
+    return named
 
 
 def _refuse(documents: Documents, name: str, error: CardiacError) -> int:
