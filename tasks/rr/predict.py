@@ -60,6 +60,22 @@ def predict_studies(studies: Sequence[Study], detector: Detector, every: bool = 
             yield replace(finding, notes=(*finding.notes, *note))
 
 
+def _list(paths: Sequence[Path], stack: ExitStack, fs_hz: float | None) -> Listing:
+    """What lies in files and folders: of a folder also short tables of intervals, which are passed over as recordings."""
+    tables = {
+        each: each.relative_to(folder).as_posix()
+        for folder in paths
+        if folder.is_dir()
+        for each in sorted(folder.rglob("*"))
+        if holds_intervals(each, bare=False)
+    }
+    listing = list_recordings([*paths, *tables], stack, fs_hz)
+    listing.passed_over = [name for name in listing.passed_over if name not in tables.values()]
+    filled = {str(folder) for folder in paths if any(folder in each.parents for each in tables)}
+    listing.empty = [each for each in listing.empty if each[0] not in filled]
+    return listing
+
+
 def _together(studies: Iterable[Study]) -> Iterator[list[Study]]:
     some, size = [], 0
     for study in studies:
@@ -75,7 +91,7 @@ def _together(studies: Iterable[Study]) -> Iterator[list[Study]]:
 def predict_and_write(options: argparse.Namespace) -> int:
     """Do what the command line asks; 1 where a file could not be read, 130 when stopped, else 0."""
     with ExitStack() as stack:
-        listing = list_recordings(options.paths, stack, options.fs)
+        listing = _list(options.paths, stack, options.fs)
         if not listing.recordings and not listing.refused:  # what an earlier run has written stays
             print(*(sentence for _, sentence in listing.unread), sep="\n", file=sys.stderr)
             return 1 if listing.missing else 2

@@ -73,9 +73,10 @@ def holds_intervals(path: Path, bare: bool = True) -> bool:
         with path.open("rb") as file:
             content = file.read(SNIFFED_BYTES)
         is_wide = content.startswith(WIDE)
-        text = _decoded(
-            content[: len(content) // 2 * 2] if is_wide else content[: content.rfind(b"\n") + 1] or content, ""
-        )
+        whole = content[: len(content) // 2 * 2] if is_wide else content[: content.rfind(b"\n") + 1] or content
+        text = (
+            _decoded(whole, "") if is_wide or _is_utf_8(whole) else whole.decode("latin-1")
+        )  # refused when it is read
     except (RecordError, OSError):
         return False
     try:
@@ -107,6 +108,14 @@ def read_studies(path: Path, name: str | None = None) -> list[Study]:
     table = _table(text, layout, path.name)
     intervals = _intervals(table, layout, path.name)
     return _studies(table, layout, intervals, path.name, name or path.stem)
+
+
+def _is_utf_8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decoded(content: bytes, name: str) -> str:

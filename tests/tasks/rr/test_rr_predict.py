@@ -89,6 +89,17 @@ def test_studies_of_one_name_in_two_files_are_kept_apart(tmp_path):
     assert len([*(tmp_path / "out/plots").iterdir()]) == 2
 
 
+def test_tables_in_a_folder_are_read_however_short(tmp_path, capsys):
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep/short.csv").write_text("subject,age,label,rr_ms\n1,54,0,800\n1,54,0,810\n", encoding="ascii")
+    (folder / "one.csv").write_text("id,x\n2,800\n", encoding="ascii")
+    (folder / "ages.txt").write_text("101\n102\n", encoding="ascii")
+    assert run(folder, "--out", tmp_path / "out", "--no-plots") == 0
+    assert sorted(pd.read_csv(tmp_path / "out/intervals.csv")["id"]) == [1, 1, 2]
+    assert "1 file passed over: ages.txt" in capsys.readouterr().out
+
+
 def test_numbers_alone_with_a_rate_are_no_table(tmp_path, capsys):
     (tmp_path / "a.txt").write_text("1024\n1030\n1022\n" * 9, encoding="ascii")
     assert run(tmp_path / "a.txt", "--out", tmp_path / "out", "--no-plots") == 0

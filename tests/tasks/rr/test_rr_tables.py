@@ -160,6 +160,7 @@ def test_other_files_are_no_tables_of_intervals(tmp_path, case):
 def test_what_is_not_text_is_said_to_be_none(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes(b"id,x\n\xff\xfa,800\n")
+    assert holds_intervals(path)
     with pytest.raises(RecordError, match="save it as UTF-8"):
         read_studies(path)
     path.write_bytes(b"id,x\n\0,800\n")
