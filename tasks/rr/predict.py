@@ -33,6 +33,7 @@ from tasks.rr.tables import holds_intervals, read_studies
 from utils import run_command
 
 TOGETHER = 65_536  # intervals that are answered at once
+AT_BUDGET = 0.999  # of the budget: a study below it has lost nothing by it
 MOST_PLOTS = 30  # studies that are drawn where nobody says which
 RENAMED = "another file has a study {name!r} too: this one is called after its file as well"
 OVER_BUDGET = "more places look like anomalies ({n} intervals) than experts mark in one study: --every shows them all"
@@ -54,8 +55,11 @@ def predict_studies(studies: Sequence[Study], detector: Detector, every: bool = 
         if every:
             yield from findings
             continue
-        for finding, without in zip(findings, find_anomalies(some, whole), strict=True):
-            n = int(without.anomalies.sum())
+        most = AT_BUDGET * detector.joined.most
+        bound = [own for own, each in zip(some, findings, strict=True) if each.probabilities.sum() >= most]
+        counts = {each.record_id: int(each.anomalies.sum()) for each in find_anomalies(bound, whole)}
+        for finding in findings:
+            n = counts.get(finding.record_id, 0)
             note = (OVER_BUDGET.format(n=n),) if n > 2 * max(int(finding.anomalies.sum()), 1) else ()
             yield replace(finding, notes=(*finding.notes, *note))
 

@@ -166,6 +166,23 @@ def test_every_place_is_called_where_it_is_asked_for(detector):
     assert "--every" in kept.notes[0] and every.notes == ()
 
 
+def test_only_what_the_budget_binds_is_answered_twice(detector, monkeypatch):
+    long = Study(
+        "long", np.arange(6000), np.concatenate([simulate_study(seed, 200).intervals_ms for seed in range(30)])
+    )
+    asked = []
+
+    def spy(studies, by):
+        asked.append([each.record_id for each in studies])
+        return find_anomalies(studies, by)
+
+    monkeypatch.setattr(predict, "find_anomalies", spy)
+    calm = Study("calm", np.arange(300), np.full(300, 800))
+    kept = list(predict.predict_studies([calm, long], detector))
+    assert asked == [["calm", "long"], ["long"]]
+    assert kept[0].notes == () and "--every" in kept[1].notes[0]
+
+
 def test_errors_are_what_lies_outside_or_off():
     calm = np.full(30, 800.0)
     calm[[5, 12, 20]] = 299, 1401, 1000
