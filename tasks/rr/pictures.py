@@ -9,7 +9,7 @@ from cardiac import NOTICE
 from cardiac.files import png
 from tasks.rr.findings import RRFinding
 
-ROW = 220  # intervals in a row
+ROW = 220  # intervals in a row, at most: all rows are about alike long
 MOST_ROWS = 16  # of a long study the rows with runs come first
 RED, BLUE, GREY, SHADE, MARKED = "#c0261e", "#33415c", "#9a9aa2", "#f6d9d5", "#1f7a4d"
 ROW_INCHES, HEAD_INCHES, FOOT_INCHES, WIDTH_INCHES = 1.6, 0.6, 0.5, 12.0
@@ -28,7 +28,7 @@ def file_stem(record_id: str) -> str:
 
 def draw_study(finding: RRFinding, targets: np.ndarray | None = None) -> bytes:
     """PNG. targets : what experts marked, bool (n,), as a line at the foot."""
-    rows, n_rows = _rows(finding), -(-len(finding.intervals_ms) // ROW)
+    rows, n_rows = _rows(finding), -(-len(finding.intervals_ms) // _row(finding))
     height = HEAD_INCHES + ROW_INCHES * len(rows) + FOOT_INCHES
     figure = Figure(figsize=(WIDTH_INCHES, height), dpi=100)
     figure.subplots_adjust(
@@ -52,12 +52,19 @@ def draw_study(finding: RRFinding, targets: np.ndarray | None = None) -> bytes:
     return png(figure)
 
 
+def _row(finding: RRFinding) -> int:
+    """Intervals in a row, so that the last one is not left with a few."""
+    n = len(finding.intervals_ms)
+    return -(-n // -(-n // ROW))
+
+
 def _rows(finding: RRFinding) -> list[int]:
     """The first interval of every row that is shown."""
-    firsts = [*range(0, len(finding.intervals_ms), ROW)]
+    row = _row(finding)
+    firsts = [*range(0, len(finding.intervals_ms), row)]
     if len(firsts) <= MOST_ROWS:
         return firsts
-    likeliest = [-finding.probabilities[first : first + ROW].max() for first in firsts]
+    likeliest = [-finding.probabilities[first : first + row].max() for first in firsts]
     return sorted(firsts[index] for index in np.argsort(likeliest, kind="stable")[:MOST_ROWS])
 
 
@@ -65,11 +72,13 @@ def _scale(finding: RRFinding) -> tuple[float, float]:
     usual = finding.intervals_ms[~finding.errors]
     usual = usual if len(usual) else finding.intervals_ms
     low, high = np.percentile(usual, PERCENTS)
+    shown = finding.intervals_ms[finding.anomalies & ~finding.errors]
+    low, high = min(low, shown.min(initial=low)), max(high, shown.max(initial=high))
     return float(max(0, low - MARGIN_MS)), float(high + MARGIN_MS)
 
 
 def _draw_row(chart: object, finding: RRFinding, first: int, targets: np.ndarray | None) -> None:
-    own = slice(first, first + ROW)
+    own = slice(first, first + _row(finding))
     seconds, intervals = finding.time_ms[own] / 1_000, finding.intervals_ms[own]
     told, errors, anomalies = finding.probabilities[own], finding.errors[own], finding.anomalies[own]
     for run in finding.runs:
@@ -83,7 +92,12 @@ def _draw_row(chart: object, finding: RRFinding, first: int, targets: np.ndarray
         seconds[errors], _inside(intervals[errors], finding), s=16, marker="x", color=GREY, linewidth=0.9, zorder=2
     )
     chart.scatter(
-        seconds[anomalies], intervals[anomalies], s=8 + 46 * told[anomalies] ** 2, color=RED, zorder=4, linewidth=0
+        seconds[anomalies],
+        _inside(intervals[anomalies], finding),
+        s=8 + 46 * told[anomalies] ** 2,
+        color=RED,
+        zorder=4,
+        linewidth=0,
     )
     if targets is not None:
         low = _scale(finding)[0]

@@ -33,14 +33,16 @@ from tasks.rr.tables import holds_intervals, read_studies
 from utils import run_command
 
 TOGETHER = 65_536  # intervals that are answered at once
+AT_BUDGET = 0.999  # of the budget: a study below it has lost nothing by it
 MOST_PLOTS = 30  # studies that are drawn where nobody says which
+RENAMED = "another file has a study {name!r} too: this one is called after its file as well"
 OVER_BUDGET = "more places look like anomalies ({n} intervals) than experts mark in one study: --every shows them all"
 
 
 def studies_in(recording: Recording) -> list[Study]:
     """The studies of a table, or the one of a recording. Raises RecordError."""
     with one_record(recording.record_id):
-        if holds_intervals(Path(recording.path)):
+        if holds_intervals(Path(recording.path), bare=recording.fs_hz is None):
             return read_studies(Path(recording.path), recording.record_id)
         return [study_of(read_record(recording.path, recording.fs_hz, recording.record_id, leads=None))]
 
@@ -53,10 +55,29 @@ def predict_studies(studies: Sequence[Study], detector: Detector, every: bool = 
         if every:
             yield from findings
             continue
-        for finding, without in zip(findings, find_anomalies(some, whole), strict=True):
-            n = int(without.anomalies.sum())
+        most = AT_BUDGET * detector.joined.most
+        bound = [own for own, each in zip(some, findings, strict=True) if each.probabilities.sum() >= most]
+        counts = {each.record_id: int(each.anomalies.sum()) for each in find_anomalies(bound, whole)}
+        for finding in findings:
+            n = counts.get(finding.record_id, 0)
             note = (OVER_BUDGET.format(n=n),) if n > 2 * max(int(finding.anomalies.sum()), 1) else ()
             yield replace(finding, notes=(*finding.notes, *note))
+
+
+def _list(paths: Sequence[Path], stack: ExitStack, fs_hz: float | None) -> Listing:
+    """What lies in files and folders: of a folder also short tables of intervals, which are passed over as recordings."""
+    tables = {
+        each: each.relative_to(folder).as_posix()
+        for folder in paths
+        if folder.is_dir()
+        for each in sorted(folder.rglob("*"))
+        if holds_intervals(each, bare=False)
+    }
+    listing = list_recordings([*paths, *tables], stack, fs_hz)
+    listing.passed_over = [name for name in listing.passed_over if name not in tables.values()]
+    filled = {str(folder) for folder in paths if any(folder in each.parents for each in tables)}
+    listing.empty = [each for each in listing.empty if each[0] not in filled]
+    return listing
 
 
 def _together(studies: Iterable[Study]) -> Iterator[list[Study]]:
@@ -74,7 +95,7 @@ def _together(studies: Iterable[Study]) -> Iterator[list[Study]]:
 def predict_and_write(options: argparse.Namespace) -> int:
     """Do what the command line asks; 1 where a file could not be read, 130 when stopped, else 0."""
     with ExitStack() as stack:
-        listing = list_recordings(options.paths, stack, options.fs)
+        listing = _list(options.paths, stack, options.fs)
         if not listing.recordings and not listing.refused:  # what an earlier run has written stays
             print(*(sentence for _, sentence in listing.unread), sep="\n", file=sys.stderr)
             return 1 if listing.missing else 2
@@ -95,11 +116,12 @@ def _write_all(
     listing: Listing, detector: Detector, documents: Documents, plots: Path | None, options: argparse.Namespace
 ) -> int:
     """Write studies as they are answered, and keep nothing of them but lines; the status so far."""
-    status, n_drawn = 0, 0
+    status, n_drawn, taken = 0, 0, set()
     try:
         for recording in tqdm(listing.recordings, desc="files", unit="file", disable=None):
             try:
-                for finding in predict_studies(studies_in(recording), detector, options.every):
+                studies = _named_apart(studies_in(recording), recording.record_id, taken)
+                for finding in predict_studies(studies, detector, options.every):
                     documents.add(finding, recording.record_id)
                     if plots and (options.plots or n_drawn < MOST_PLOTS):
                         _draw(finding, plots)
@@ -115,6 +137,22 @@ def _write_all(
     if plots and n_drawn == MOST_PLOTS and options.plots is None:
         print(f"The first {MOST_PLOTS} studies are drawn; --plots draws all.")
     return status
+
+
+def _named_apart(studies: Sequence[Study], source: str, taken: set[str]) -> list[Study]:
+    """The studies; one whose name an earlier file's has is called after its own file too, and a note says so.
+
+    taken : the names so far, to which these are added.
+    """
+    named = []
+    for study in studies:
+        name, n = study.record_id, 1
+        while name in taken:
+            name, n = f"{source}/{study.record_id}" + (f" ({n})" if n > 1 else ""), n + 1
+        taken.add(name)
+        note = (RENAMED.format(name=study.record_id),) if name != study.record_id else ()
+        named.append(replace(study, record_id=name, notes=(*study.notes, *note)))
+    return named
 
 
 def _refuse(documents: Documents, name: str, error: CardiacError) -> int:

@@ -5,6 +5,7 @@ What a file says of itself decides: the names of its columns and the units in th
 
 import io
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pandas as pd
 
 from cardiac.errors import RecordError, first_line
 from tasks.rr.studies import Study
+from tasks.rr.units import MIDDLE_MS, SECONDS_UNDER, UNITS, refuse_grouped, refuse_unit, refuse_units
 
 ENDINGS = (".csv", ".tsv", ".txt", ".rr", ".ibi", ".dat")
 SNIFFED_BYTES = 64 * 1024
@@ -29,14 +31,13 @@ KINDS = {
     "target": {"y", "label", "anomaly", "target"},
 }  # fmt: skip
 CASE = "x"  # the case's name for intervals: too short to be one without an id or a time beside it
-MS = {"ms": 1.0, "msec": 1.0, "millis": 1.0, "milliseconds": 1.0, "мс": 1.0}
-S = {"s": 1_000.0, "sec": 1_000.0, "seconds": 1_000.0, "с": 1_000.0, "сек": 1_000.0}
-UNITS = MS | S
 UNIT = re.compile(
     rf"^(?P<name>.+?)(?:\s*[\[(]\s*|[\s_]+)(?P<unit>{'|'.join(sorted(UNITS, key=len, reverse=True))})\s*[\])]?$"
 )
-SECONDS_UNDER, MS_OVER = 5.0, 100.0  # what the middle interval of a heart cannot be in ms, or in seconds
-ONE_COLUMN_MS = (100.0, 5_000.0)  # of a column without a name, whose middle must lie in here to be taken for intervals
+LONGEST_MS, LATEST = 86_400_000.0, 1e15  # a day; and no time is further off, whatever its unit
+BARE = (
+    "one number a line, taken to be RR intervals in ms: where they are samples of a recording, give their rate (--fs)"
+)
 FEW = 20  # lines, by which a column without a name is told
 
 
@@ -58,23 +59,29 @@ class Layout:
     columns: dict[str, Column]
     header: int
     n_columns: int
+    is_bare: bool = False
 
 
-def holds_intervals(path: Path) -> bool:
-    """Whether a file is a table of RR intervals, as far as its name and its first lines tell; nothing is refused here."""
+def holds_intervals(path: Path, bare: bool = True) -> bool:
+    """Whether a file is a table of RR intervals, as far as its name and its first lines tell; nothing is refused here.
+
+    bare : whether numbers without a header may be intervals, and are not the samples of a recording.
+    """
     if path.suffix.lower() not in ENDINGS or not path.is_file():
         return False
     try:
         with path.open("rb") as file:
             content = file.read(SNIFFED_BYTES)
         is_wide = content.startswith(WIDE)
-        text = _decoded(
-            content[: len(content) // 2 * 2] if is_wide else content[: content.rfind(b"\n") + 1] or content, ""
-        )
+        whole = content[: len(content) // 2 * 2] if is_wide else content[: content.rfind(b"\n") + 1] or content
+        text = (
+            _decoded(whole, "") if is_wide or _is_utf_8(whole) else whole.decode("latin-1")
+        )  # refused when it is read
     except (RecordError, OSError):
         return False
     try:
-        return _layout(text, path.name) is not None
+        layout = _layout(text, path.name)
+        return layout is not None and (bare or not layout.is_bare)
     except RecordError:
         return True  # of intervals, but not clear which: `read_studies` says so
 
@@ -103,6 +110,14 @@ def read_studies(path: Path, name: str | None = None) -> list[Study]:
     return _studies(table, layout, intervals, path.name, name or path.stem)
 
 
+def _is_utf_8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _decoded(content: bytes, name: str) -> str:
     encoding = "utf-16" if content.startswith(WIDE) else "utf-8-sig"
     try:
@@ -111,12 +126,12 @@ def _decoded(content: bytes, name: str) -> str:
         raise RecordError(f"{name}: is not text in UTF-8 (byte {error.start}): save it as UTF-8") from error
     if "\0" in text:
         raise RecordError(f"{name}: is not text: give a table of RR intervals")
-    return text
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def _layout(text: str, name: str) -> Layout | None:
     """None where the first lines hold no RR intervals. Raises RecordError where it is not clear which column they are."""
-    lines = text[:SNIFFED_BYTES].splitlines()
+    lines = text[:SNIFFED_BYTES].split("\n")
     for number, line in enumerate(lines[:FEW]):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -127,8 +142,14 @@ def _layout(text: str, name: str) -> Layout | None:
             return Layout(separator, columns, number + 1, len(cells))
         if len(words := line.split()) > 1 and (columns := _columns([_bare(word) for word in words], name)):
             return Layout(r"\s+", columns, number + 1, len(words))
-        return _without_header(lines[number:], number)
+        if _is_row(line):  # below numbers comes no header
+            return _without_header(lines[number:], number)
     return None
+
+
+def _is_row(line: str) -> bool:
+    """Whether a line is numbers."""
+    return all(not np.isnan(_number(_bare(cell))) for cell in re.split(r"[;\t|]|,\s*|\s+", line.strip()) if cell)
 
 
 def _bare(cell: str) -> str:
@@ -137,6 +158,8 @@ def _bare(cell: str) -> str:
 
 def _columns(cells: list[str], name: str) -> dict[str, Column]:
     """The known columns of a header; none where it has no intervals. Raises RecordError where two are of one kind."""
+    if any("=" in cell or ":" in cell or not np.isnan(_number(cell)) for cell in cells):
+        return {}  # a line that states something, as programs write them above a recording
     found: dict[str, list[Column]] = {}
     for place, cell in enumerate(cells):
         column = _column(cell, place)
@@ -166,15 +189,20 @@ def _column(cell: str, place: int) -> Column | None:
 
 
 def _without_header(lines: list[str], before: int) -> Layout | None:
-    """One number a line, as many programs export intervals; None where the lines are anything else."""
+    """One number a line, as many programs export intervals; None where the lines are anything else.
+
+    With a comma in it a line may be two columns, and is not taken.
+    """
     cells = [_bare(line) for line in lines[:FEW] if line.strip()]
+    if any("," in cell for cell in cells):
+        return None
     values = np.array([_number(cell) for cell in cells])
     if len(values) < 2 or np.isnan(values).any() or values.min() <= 0:
         return None
     middle = float(np.median(values))
-    if not (ONE_COLUMN_MS[0] <= middle <= ONE_COLUMN_MS[1] or 0.2 <= middle < SECONDS_UNDER):
+    if not (MIDDLE_MS[0] <= middle <= MIDDLE_MS[1] or 0.2 <= middle < SECONDS_UNDER):
         return None
-    return Layout(None, {"interval": Column("interval", 0, "", "the only column")}, before, 1)
+    return Layout(None, {"interval": Column("interval", 0, "", "the only column")}, before, 1, is_bare=True)
 
 
 def _number(text: str) -> float:
@@ -190,19 +218,23 @@ def _table(text: str, layout: Layout, name: str) -> pd.DataFrame:
     for _ in range(layout.header):
         lines.readline()
     try:
-        table = pd.read_csv(
-            lines,
-            sep=layout.separator or "\x01",
-            header=None,
-            names=range(layout.n_columns + 1),
-            dtype=str,
-            keep_default_na=False,
-            na_filter=False,
-            skip_blank_lines=False,
-            index_col=False,
-            on_bad_lines="error",
-            engine="c",
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", pd.errors.ParserWarning
+            )  # of lines with more cells, which are refused below
+            table = pd.read_csv(
+                lines,
+                sep=layout.separator or "\x01",
+                header=None,
+                names=range(layout.n_columns + 1),
+                dtype=str,
+                keep_default_na=False,
+                na_filter=False,
+                skip_blank_lines=False,
+                index_col=False,
+                on_bad_lines="error",
+                engine="c",
+            )
     except (ValueError, OverflowError, MemoryError) as error:  # pandas' own errors are ValueErrors
         raise RecordError(
             f"{name}: is no table ({first_line(error)[:120]}): give every line the same columns"
@@ -222,7 +254,7 @@ def _numbers(texts: pd.Series, what: str, name: str) -> np.ndarray:
     if bad.any():
         values = pd.to_numeric(texts.str.replace(",", ".", regex=False), errors="coerce").to_numpy(float)
         bad = np.isnan(values)
-    bad |= ~np.isfinite(values)
+    bad |= ~(np.abs(values) <= LATEST)
     if bad.any():
         place = int(np.argmax(bad))
         told = texts.iloc[place][:30]
@@ -241,19 +273,13 @@ def _intervals(table: pd.DataFrame, layout: Layout, name: str) -> np.ndarray:
         place = int(np.argmax(values <= 0))
         told = f"the interval is {values[place]:g}"
         raise RecordError(f"{name}, line {table.index[place]}: {told}: an interval is over 0, correct the line")
-    middle, in_ms = float(np.median(values)), UNITS.get(column.unit, 1.0) == 1.0
-    if in_ms and middle < SECONDS_UNDER:
-        said = "no unit is said" if not column.unit else f"the unit is said to be {column.unit}"
-        raise RecordError(
-            f"{name}: the intervals look like seconds (the middle one is {middle:g}) and {said}: name the column rr_s, or "
-            "give them in ms"
-        )
-    if not in_ms and middle > MS_OVER:
-        raise RecordError(
-            f"{name}: the intervals are said to be in seconds and look like ms (the middle one is {middle:g}): "
-            "name the column rr_ms"
-        )
-    return values * UNITS.get(column.unit, 1.0)
+    refuse_unit(values, column.unit, name)
+    in_ms = values * UNITS.get(column.unit, 1.0)
+    if in_ms.max() > LONGEST_MS:
+        place = int(np.argmax(in_ms))
+        raise RecordError(f"{name}, line {table.index[place]}: the interval is longer than a day: correct the line")
+    refuse_grouped(table["interval"], in_ms, name)
+    return in_ms
 
 
 def _studies(table: pd.DataFrame, layout: Layout, intervals: np.ndarray, file: str, name: str) -> list[Study]:
@@ -270,7 +296,9 @@ def _studies(table: pd.DataFrame, layout: Layout, intervals: np.ndarray, file: s
             f"{file}, line {table.index[again]}: the study {str(ids[again])[:40]!r} goes on after another one: sort by study"
         )
     ends = np.append(starts[1:], len(table))
+    refuse_units(intervals, starts, ids, file)
     times, anew = _times(table, layout, intervals, starts, file)
+    bare = (BARE,) if layout.is_bare else ()
     targets = _targets(table, file) if "target" in layout.columns else None
     return [
         Study(
@@ -278,7 +306,7 @@ def _studies(table: pd.DataFrame, layout: Layout, intervals: np.ndarray, file: s
             _whole(times[first:last]),
             _whole(intervals[first:last]),
             None if targets is None else targets[first:last],
-            anew.get(int(first), ()),
+            (*anew.get(int(first), ()), *bare),
         )
         for first, last in zip(starts, ends, strict=True)
     ]
@@ -312,8 +340,9 @@ def _times(
 
 def _clock(texts: pd.Series, column: Column, intervals: np.ndarray, starts: np.ndarray, file: str) -> np.ndarray:
     """Times in ms: of numbers by their unit, or by their steps, which are the intervals'; of dates since the first one."""
-    if pd.to_numeric(texts.iloc[:FEW].str.replace(",", ".", regex=False), errors="coerce").isna().any():
-        stamps = pd.to_datetime(texts, errors="coerce", format="ISO8601")
+    few = texts[texts != ""].iloc[:FEW]
+    if pd.to_numeric(few.str.replace(",", ".", regex=False), errors="coerce").isna().any():
+        stamps = pd.to_datetime(texts, errors="coerce", format="ISO8601", utc=True)
         if stamps.isna().any():
             line = texts.index[int(np.argmax(stamps.isna()))]
             told = texts.loc[line][:30]

@@ -10,11 +10,11 @@ from PIL import Image
 
 from cardiac import NOTICE
 from cardiac.simulate import gaussians
-from tasks.rr import predict
+from tasks.rr import pictures, predict
 from tasks.rr.detector import load_detector
 from tasks.rr.documents import INTERVAL_COLUMNS, RUN_COLUMNS, safe_id
 from tasks.rr.errors import interval_errors
-from tasks.rr.findings import find_anomalies
+from tasks.rr.findings import RRFinding, find_anomalies
 from tasks.rr.pictures import draw_study, file_stem
 from tasks.rr.runs import find_runs
 from tasks.rr.simulate import simulate_study
@@ -79,6 +79,49 @@ def test_a_file_that_cannot_be_read_stops_no_other(table, tmp_path, capsys):
     assert "line 2: 'abc' is no number" in said and "none.csv" in said
 
 
+def test_studies_of_one_name_in_two_files_are_kept_apart(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("id,x\n1,800\n1,810\n", encoding="ascii")
+    assert run(tmp_path / "a.csv", tmp_path / "b.csv", "--out", tmp_path / "out") == 0
+    assert pd.read_csv(tmp_path / "out/intervals.csv", dtype=str)["id"].unique().tolist() == ["1", "b/1"]
+    first, second = json.loads((tmp_path / "out/rr.json").read_text(encoding="utf-8"))
+    assert "another file" in second["notes"][-1] and first["notes"] == []
+    assert len([*(tmp_path / "out/plots").iterdir()]) == 2
+
+
+def test_tables_in_a_folder_are_read_however_short(tmp_path, capsys):
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep/short.csv").write_text("subject,age,label,rr_ms\n1,54,0,800\n1,54,0,810\n", encoding="ascii")
+    (folder / "one.csv").write_text("id,x\n2,800\n", encoding="ascii")
+    (folder / "ages.txt").write_text("101\n102\n", encoding="ascii")
+    assert run(folder, "--out", tmp_path / "out", "--no-plots") == 0
+    assert sorted(pd.read_csv(tmp_path / "out/intervals.csv")["id"]) == [1, 1, 2]
+    assert "1 file passed over: ages.txt" in capsys.readouterr().out
+
+
+def test_numbers_alone_with_a_rate_are_no_table(tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("1024\n1030\n1022\n" * 9, encoding="ascii")
+    assert run(tmp_path / "a.txt", "--out", tmp_path / "out", "--no-plots") == 0
+    assert run(tmp_path / "a.txt", "--fs", 250, "--out", tmp_path / "out", "--no-plots") == 1
+
+
+def test_an_anomaly_is_inside_the_picture_however_rare():
+    intervals = np.r_[np.full(2000, 800.0), 930, np.full(2000, 800.0)]
+    told = np.where(intervals == 930, 0.9, 0.0)
+    finding = RRFinding("a", np.cumsum(intervals), intervals, told, interval_errors(intervals), 0.5)
+    low, high = pictures._scale(finding)
+    assert low < 800 and high >= 930
+
+
+@pytest.mark.parametrize("n", [1, 220, 221, 1321])
+def test_no_row_of_a_picture_is_left_with_a_few(n):
+    finding = RRFinding("a", np.arange(n), np.full(n, 800.0), np.zeros(n), np.zeros(n, bool), 0.5)
+    firsts = [*pictures._rows(finding), n]
+    assert firsts[0] == 0 and max(np.diff(firsts)) <= pictures.ROW
+    assert min(np.diff(firsts)) >= max(np.diff(firsts)) - len(firsts)
+
+
 def test_nothing_to_read_leaves_what_was_written(table, tmp_path):
     assert run(table, "--out", tmp_path / "out", "--no-plots") == 0
     before = (tmp_path / "out/intervals.csv").read_bytes()
@@ -121,6 +164,23 @@ def test_every_place_is_called_where_it_is_asked_for(detector):
     (kept,), (every,) = (list(predict.predict_studies([long], detector, every)) for every in (False, True))
     assert every.anomalies.sum() > 2 * kept.anomalies.sum() > 0
     assert "--every" in kept.notes[0] and every.notes == ()
+
+
+def test_only_what_the_budget_binds_is_answered_twice(detector, monkeypatch):
+    long = Study(
+        "long", np.arange(6000), np.concatenate([simulate_study(seed, 200).intervals_ms for seed in range(30)])
+    )
+    asked = []
+
+    def spy(studies, by):
+        asked.append([each.record_id for each in studies])
+        return find_anomalies(studies, by)
+
+    monkeypatch.setattr(predict, "find_anomalies", spy)
+    calm = Study("calm", np.arange(300), np.full(300, 800))
+    kept = list(predict.predict_studies([calm, long], detector))
+    assert asked == [["calm", "long"], ["long"]]
+    assert kept[0].notes == () and "--every" in kept[1].notes[0]
 
 
 def test_errors_are_what_lies_outside_or_off():

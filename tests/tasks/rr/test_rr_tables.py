@@ -34,6 +34,10 @@ FORMS = {
     "one a line, with a head and remarks": "# exported\nrr_ms\n812\n790\n\n801\n640\n\n",
     "spaces": " time  ibi_ms \n 812 812\n 1602  790\n 2403 801\n3043 640\n",
     "quoted": '"id","x"\r\n"7","812"\r\n"7","790"\r\n"7","801"\r\n"7","640"\r\n',
+    "lines that end as on an old Macintosh": "id,x\r7,812\r7,790\r7,801\r7,640\r",
+    "words above the header": "Export of Ann\n\nTime (s),RR (s)\n0.812,0.812\n1.602,0.79\n2.403,0.801\n3.043,0.64\n",
+    "another clock on the way": "time,rr_ms\n2021-05-01T10:00:00.812+02:00,812\n2021-05-01T11:00:01.602+03:00,790\n"
+    "2021-05-01T10:00:02.403+02:00,801\n2021-05-01T10:00:03.043+02:00,640\n",
     "BOM and capitals": "\ufeffID,RR_MS\n7,812\n7,790\n7,801\n7,640\n",
 }
 
@@ -58,6 +62,18 @@ def test_marks_are_read_where_there_are_some(read):
 def test_time_in_seconds_is_known_by_its_steps(read):
     (study,) = read("time,rr_ms\n0.812,812\n1.602,790\n2.403,801\n")
     assert study.time_ms == pytest.approx([812, 1602, 2403])
+
+
+def test_numbers_alone_are_said_to_be_taken_for_intervals_and_with_a_rate_are_a_recording(read, tmp_path):
+    (study,) = read(FORMS["one a line"])
+    assert "one number a line" in study.notes[0]
+    assert not holds_intervals(tmp_path / "study.csv", bare=False)
+    assert read(FORMS["the case's"])[0].notes == ()
+    assert holds_intervals(tmp_path / "study.csv", bare=False)
+
+
+def test_a_fraction_below_ten_is_one_where_all_are_written_so(read):
+    assert read("id;x\n1;812,000\n1;4,125\n1;800,500\n")[0].intervals_ms.tolist() == [812, 4.125, 800.5]
 
 
 def test_studies_keep_their_order_and_their_names(read):
@@ -95,6 +111,18 @@ REFUSED = {
     "more cells": ("id,x\n1,800,9\n", "line 2: has more columns"),
     "a mark of two": ("id,x,y\n1,800,2\n", "line 2: the mark is 2"),
     "a time that is none": ("time,rr_ms\nsoon,800\n", "line 2: 'soon' is no time"),
+    "thousands in quotes": ('id,x\n1,812\n1,"1,234"\n1,800\n', "line 3: '1,234' may be"),
+    "thousands with a point": ("id;x\n1;812\n1;1.234\n1;800\n", "line 3: '1.234' may be"),
+    "beats a minute": ("id,x\n1,72\n1,75\n1,71\n", "the middle interval is 72 ms"),
+    "microseconds": ("id,x\n1,812000\n1,790000\n", "the middle interval is 801000 ms"),
+    "one study in seconds": (
+        "id,x\n1,800\n1,810\n1,790\n1,800\n2,.8\n2,.8\n2,.8\n",
+        "study '2': the intervals look like sec",
+    ),
+    "one study in beats a minute": ("id,x\n1,800\n1,810\n1,790\n1,800\n2,70\n2,71\n2,72\n", "study '2': the middle"),
+    "longer than a day": ("id,x\n1,800\n1,1e9\n1,800\n", "line 3: the interval is longer than a day"),
+    "a time beyond all clocks": ("id,time,x\n1,1e300,800\n", "line 2: '1e300' is no number"),
+    "a missing first time": ("id,time,x\n1,,800\n1,800,800\n", "line 2: the time is missing"),
     "an endless quote": ('id,x\n"1,800\n1,800\n', "no table|no number|missing"),
 }
 
@@ -112,6 +140,9 @@ OTHERS = {
     "one lead": "0.1\n-0.2\n0.15\n",
     "a lead in µV": "12\n-40\n300\n",
     "x alone among others": "x,y,z\n1,2,3\n",
+    "two columns without a header": "812,790\n790,801\n801,640\n",
+    "a heading for a recording": "Interval=\t0.001 s\nChannelTitle=\tII\n812\t0.1\n813\t0.2\n",
+    "times alone": "id,time\n1,0\n1,800\n1,1610\n",
     "words": "Dear colleague,\nplease find attached\n",
     "nothing": "",
 }
@@ -129,6 +160,7 @@ def test_other_files_are_no_tables_of_intervals(tmp_path, case):
 def test_what_is_not_text_is_said_to_be_none(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes(b"id,x\n\xff\xfa,800\n")
+    assert holds_intervals(path)
     with pytest.raises(RecordError, match="save it as UTF-8"):
         read_studies(path)
     path.write_bytes(b"id,x\n\0,800\n")
