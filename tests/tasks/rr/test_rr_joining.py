@@ -59,10 +59,18 @@ def test_a_joining_is_read_as_it_was_written(logits):
 
 @pytest.mark.parametrize(
     "change",
-    [{"threshold": 0}, {"threshold": 1.5}, {"most": -1}, {"weights": []}, {"weights": [float("nan")]}, {"bias": "a"}],
+    [
+        {"threshold": 0},
+        {"threshold": 1.5},
+        {"most": -1},
+        {"weights": []},
+        {"weights": [float("nan")]},
+        {"bias": "a"},
+        {"slope": 0},
+    ],
 )
 def test_a_joining_that_cannot_be_is_refused(change):
-    content = {"weights": [1.0], "bias": 0.0, "most": 80.0, "threshold": 0.4} | change
+    content = {"weights": [1.0], "bias": 0.0, "most": 80.0, "threshold": 0.4, "slope": 1.0, "offset": 0.0} | change
     with pytest.raises(ValueError):
         Joined.from_dict(content)
 
