@@ -4,7 +4,7 @@ Such a module has DESCRIPTION, a text; REQUEST and ANSWER, marshmallow schemas o
 ANSWER of what REQUEST loaded and raises CardiacError for what cannot be answered. It lies at POST /api/v1/NAME of its task.
 CONTRACTS are addresses at the root, such as "/predict", that a contract from elsewhere names: the same is asked there.
 READ_BYTES is how long a body is read; of one that is longer, up to 64 MB, TOO_LONG is said. All of it is behind the guard
-of the API: tokens or sessions, the trail (a row in ten minutes), problem documents. Nothing is stored.
+of the API: tokens or sessions of reviewers, a row in the trail, problem documents. Nothing is stored.
 """
 
 import re
@@ -20,9 +20,8 @@ from marshmallow import Schema, ValidationError
 
 import tasks
 from cardiac.errors import ConfigError
-from webapp.access import MOST_TASK_BYTES
+from webapp.access import MOST_TASK_BYTES, leave_trail, require_role
 from webapp.api.answers import api_blueprint, json_body, problems, sent_json
-from webapp.noted import leave_look_at_page
 
 ADDRESS = re.compile("/[a-z][a-z0-9_]*")
 NEEDED = ("DESCRIPTION", "REQUEST", "ANSWER", "READ_BYTES", "TOO_LONG", "answer")
@@ -61,7 +60,8 @@ def _check(app: Flask, module: ModuleType) -> None:
     for schema in (module.REQUEST, module.ANSWER):
         if not (isinstance(schema, type) and issubclass(schema, Schema)):
             raise ConfigError(f"{module.__name__}: REQUEST and ANSWER are marshmallow schemas: correct them")
-    taken = {rule.rule for rule in app.url_map.iter_rules()} | {f"/{name}" for name in app.blueprints}
+    rules = [rule.rule for rule in app.url_map.iter_rules()]
+    taken = {*rules, *(f"/{rule.split('/')[1]}" for rule in rules), *(f"/{name}" for name in app.blueprints)}
     for address in getattr(module, "CONTRACTS", ()):
         if not ADDRESS.fullmatch(address) or address in taken:
             raise ConfigError(f"{module.__name__}: the address {address!r} is taken, or is none: give another")
@@ -71,8 +71,9 @@ def _check(app: Flask, module: ModuleType) -> None:
 
 def _view(module: ModuleType) -> Callable[[], Any]:
     def ask() -> Any:
-        leave_look_at_page(request.endpoint or "")
-        if (request.content_length or 0) > module.READ_BYTES:
+        require_role("reviewer")
+        leave_trail("asked a detector", detail=request.endpoint or "")
+        if request.mimetype == "application/json" and (request.content_length or 0) > module.READ_BYTES:
             raise ValidationError(module.TOO_LONG)
         return module.answer(sent_json(module.REQUEST(), module.READ_BYTES))
 

@@ -19,6 +19,7 @@ def N_(text: str) -> str:  # noqa: N802 - the name by which texts are gathered
 
 ACTIONS = (  # of the trail
     N_("added a user"),
+    N_("asked a detector"),
     N_("cancelled an upload"),
     N_("changed the form"),
     N_("changed the password"),

@@ -141,11 +141,11 @@ def settings(request, tmp_path) -> Settings:
 
 @contextmanager
 def sites_on(settings: Settings, detector: Detector) -> Iterator[Callable[..., Site]]:
-    """Makes sites on the same data, until this ends, without the pages of tasks but these; options are those of `Settings`."""
+    """Makes sites on the same data, until this ends; of tasks' pages and APIs they have these. options : of `Settings`."""
     made: list[Site] = []
 
-    def make(sites: Sequence[ModuleType] = (), **options: Any) -> Site:
-        app = create_app(replace(settings, **{"draw_wait_s": 0.0, "port": 0, **options}), sites)
+    def make(sites: Sequence[ModuleType] = (), apis: Sequence[ModuleType] = (), **options: Any) -> Site:
+        app = create_app(replace(settings, **{"draw_wait_s": 0.0, "port": 0, **options}), sites, apis)
         app.config["WTF_CSRF_ENABLED"] = False  # of forms' tokens test_requests.py has its own
         store = app.extensions["store"]
         made.append(Site(app, app.test_client(), Worker(store.database, store.files, detector=detector)))

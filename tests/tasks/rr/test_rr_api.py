@@ -1,20 +1,22 @@
 """What programs ask: the case's contract, what does not fit it, who may ask, and that the document tells the truth."""
 
 import json
-import os
+import subprocess
+import sys
+from functools import partial
 
 import pytest
-import schemathesis
-from schemathesis.engine import events, from_schema
 
+from cardiac.apart import ROOT
+from tasks.rr import api, detector
 from tasks.rr.api import MOST_INTERVALS, READ_BYTES
 from tasks.rr.detector import load_detector
 from tasks.rr.errors import ERROR_THRESHOLD, interval_errors
 from tasks.rr.simulate import simulate_study
+from tests.webapp.described import assert_as_described, document_of
 from webapp import Settings, create_app
 
 ADDRESSES = ("/predict", "/api/v1/rr")
-N_EXAMPLES = int(os.environ.get("API_EXAMPLES", "25"))
 HEADERS = {"Content-Type": "application/json"}
 
 
@@ -75,6 +77,7 @@ UNFIT = {
     "no study": ({"sequence": [800]}, "study"),
     "a study that is no text": ({"study": 1, "sequence": [800]}, "study"),
     "a name without an end": ({"study": "a" * 500_000, "sequence": [800]}, "study"),
+    "a control letter": ({"study": "a\nb", "sequence": [800]}, "study"),
     "half a letter": ('{"study": "\\ud800", "sequence": [800]}', "study"),
     "more keys": ({"study": "a", "sequence": [800], "model": "x"}, "model"),
     "a key twice": ('{"study": "a", "study": "b", "sequence": [800]}', "study"),
@@ -97,7 +100,7 @@ def test_ten_million_values_are_not_even_read(client):
     content = b'{"study": "a", "sequence": [' + b"800," * 10_000_000 + b"800]}"
     assert len(content) > READ_BYTES
     answer = send(client, content)
-    assert answer.status_code == 422 and "send it in parts" in answer.json["detail"]
+    assert answer.status_code == 422 and "send the study in parts" in answer.json["detail"]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +112,7 @@ def test_ten_million_values_are_not_even_read(client):
         ("[" * 200_000, "application/json", 400),
         (b"\xff\xfe", "application/json", 400),
         ("study=a", "application/x-www-form-urlencoded", 415),
+        ("id,x\n" * 400_000, "text/csv", 415),
     ],
 )
 def test_what_is_no_json_is_http_s_own_fault(client, content, kind, status):
@@ -129,30 +133,27 @@ def test_another_site_may_not_ask_in_a_person_s_name(client):
 
 
 def test_both_addresses_are_as_the_document_says(app):
-    config = {
-        "suppress-health-check": ["too_slow"],
-        "seed": int(os.environ.get("API_SEED", "1")),
-        "generation": {"max-examples": N_EXAMPLES, "deterministic": True, "database": "none"},
-        "phases": {"stateful": {"enabled": False}},
-    }
-    described = schemathesis.openapi.from_wsgi(
-        "/api/v1/openapi.json", app, config=schemathesis.Config.from_dict(config)
-    ).include(path_regex="^(/predict|/api/v1/rr)$")
-    wrong, statuses = [], {}
-    for event in from_schema(described).execute():
-        if isinstance(event, events.ScenarioFinished):
-            found = {each.response.status_code for each in event.recorder.interactions.values() if each.response}
-            statuses.setdefault(event.recorder.label, set()).update(found)
-            wrong += [
-                f"{event.recorder.label}: {check.failure_info.failure.message[:300]} after "
-                f"{str(event.recorder.interactions[case].request.encoded_body)[:200]}: "
-                f"{event.recorder.interactions[case].response.content[:200]}"
-                for case, checks in event.recorder.checks.items()
-                for check in checks
-                if check.failure_info
-            ]
-        elif isinstance(event, events.NonFatalError | events.FatalError):
-            wrong.append(str(event))
-    assert wrong == []
-    assert set(statuses) == {f"POST {each}" for each in ADDRESSES}
-    assert all(found >= {200, 422} and max(found) < 500 for found in statuses.values())
+    described = document_of(app, *ADDRESSES)
+    assert_as_described(described, {f"POST {each}" for each in ADDRESSES})
+
+
+def test_long_studies_are_read_one_at_a_time(client):
+    for n, status in ((api.LONG, 200), (api.LONG + 1, 503)):
+        with api._one_at_a_time:
+            answer = send(client, {"study": "1", "sequence": [800] * n})
+        assert (answer.status_code, answer.headers.get("Retry-After")) == (status, "5" if status == 503 else None)
+    assert send(client, {"study": "1", "sequence": [800] * (api.LONG + 1)}).status_code == 200  # the turn is given back
+
+
+def test_a_detector_that_cannot_be_read_is_said_without_its_folder(client, monkeypatch, tmp_path):
+    api._detector.cache_clear()
+    monkeypatch.setattr(detector, "load_detector", partial(load_detector, tmp_path))
+    answer = send(client, {"study": "1", "sequence": [800]})
+    api._detector.cache_clear()
+    assert (answer.status_code, answer.json["detail"]) == (503, api.UNREAD)
+
+
+def test_a_server_starts_without_the_detector():
+    asked = "import sys, tasks.rr.api; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert "tasks.rr.detector" not in done.stdout.split() and "tasks.rr.api" in done.stdout.split()

@@ -64,9 +64,7 @@ def test_nothing_learns_from_a_study_that_it_answers_for(config, studies, tmp_pa
     outer = {each.record_id for each, fold in zip(studies, own.outer, strict=True) if fold == 0}
     inner = range(config["data"]["inner_folds"])
     assert len(taught) == len(inner) + 1 and all(not each & outer for each in taught)
-    assert all(
-        not taught[index] & asked[2 * index] for index in inner
-    )  # asked twice; each inner fold by trees that did not see it
+    assert all(not taught[index] & asked[2 * index] for index in inner)  # two questions a fold
     teaching = {each.record_id for each in studies} - outer
     assert set.union(*asked) == teaching == taught[-1]
     assert all(each == {tuple(own.targets) for own in studies if own.record_id in teaching} for each in joined)

@@ -1,0 +1,51 @@
+"""What an API does is held against its own OpenAPI document, by requests that are made from it."""
+
+import os
+
+import schemathesis
+from schemathesis.engine import events, from_schema
+
+CONFIG = {
+    "suppress-health-check": ["too_slow"],  # by the clock
+    "seed": int(os.environ.get("API_SEED", "1")),
+    "generation": {
+        "max-examples": int(os.environ.get("API_EXAMPLES", "8")),  # of each operation
+        "deterministic": True,
+        "database": "none",
+    },
+    "phases": {"stateful": {"enabled": False}},
+    # That a file is a form with the right columns is no matter of JSON Schema.
+    "operations": [
+        {"include-name": "POST /api/v1/template", "checks": {"positive_data_acceptance": {"enabled": False}}}
+    ],
+}
+
+
+def document_of(app, *paths):
+    """The application's document, to be given to `assert_as_described`. paths : of what alone is asked; without, all."""
+    others = [{"exclude-path": [*paths], "enabled": False}] if paths else []
+    config = schemathesis.Config.from_dict({**CONFIG, "operations": [*others, *CONFIG["operations"]]})
+    return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app, config=config)
+
+
+def assert_as_described(described, labels=None):
+    """Every operation takes and refuses what the document says, and answers as it says. labels : of these; without, of all."""
+    wrong, phases, answered = [], set(), {}
+    for event in from_schema(described).execute():
+        if isinstance(event, events.ScenarioFinished):
+            phases.add(event.phase.name)
+            found = {each.response.status_code // 100 for each in event.recorder.interactions.values() if each.response}
+            answered.setdefault(event.recorder.label, set()).update(found)
+            for case, checks in event.recorder.checks.items():
+                wrong += [_told(event.recorder, case, each) for each in checks if each.failure_info]
+        elif isinstance(event, events.NonFatalError | events.FatalError):
+            wrong.append(str(event))
+    assert wrong == []
+    assert phases >= {"COVERAGE", "FUZZING"}
+    operations = labels or {each.ok().label for each in described.get_all_operations()}
+    assert {label for label, found in answered.items() if found >= {2, 4}} == operations  # each taken and refused
+
+
+def _told(recorder, case, check):
+    failure, sent = check.failure_info.failure, recorder.interactions[case]
+    return f"{recorder.label}: {failure.title}: {failure.message[:300]} after {sent.request.method} {sent.request.uri[:200]}"
