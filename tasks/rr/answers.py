@@ -59,11 +59,19 @@ def _shown(finding: RRFinding, without: RRFinding) -> dict[str, Any]:
         "id": finding.record_id,
         "time": [as_plain(each) for each in finding.time_ms.tolist()],
         "x": [as_plain(each) for each in finding.intervals_ms.tolist()],
-        "marked": np.round(PARTS * finding.probabilities).astype(int).tolist(),
-        "every": np.round(PARTS * without.probabilities).astype(int).tolist(),
+        "marked": in_parts(finding).tolist(),
+        "every": in_parts(without).tolist(),
         "errors": np.flatnonzero(finding.errors).tolist(),
         "notes": [*finding.notes],
     }
+
+
+def in_parts(finding: RRFinding) -> np.ndarray:
+    """Probabilities in parts of one, int (n,); what is next to the threshold stays on its side of it."""
+    parts = PARTS * finding.probabilities
+    whole, limit = np.round(parts), PARTS * finding.threshold
+    whole = np.where(finding.anomalies & (whole < limit), np.ceil(parts), whole)
+    return np.where(~finding.anomalies & (whole >= limit), np.floor(parts), whole).astype(int)
 
 
 def files_to_keep(findings: Sequence[RRFinding], source: str, detector: Detector) -> dict[str, str]:

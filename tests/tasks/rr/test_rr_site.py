@@ -20,6 +20,7 @@ from cardiac.apart import ROOT
 from cardiac.errors import RecordError
 from tasks.rr import answers, apart, site
 from tasks.rr.detector import load_detector
+from tasks.rr.findings import RRFinding
 from tasks.rr.simulate import simulate_study
 from tasks.rr.site_words_ru import RUSSIAN, SENTENCES
 from tests.webapp.people import enter, site_with_people, trail
@@ -131,6 +132,16 @@ def test_the_answer_holds_what_the_command_line_finds(client, in_process, detect
     assert set(files) == {"intervals.csv", "runs.csv", "rr.json"}
     assert files["intervals.csv"].count("\n") == 1 + sum(len(each["x"]) for each in shown["studies"])
     assert not in_process[0].exists()  # nothing is kept
+
+
+def test_no_probability_is_rounded_to_the_other_side_of_the_threshold():
+    told = np.array([0.12344, 0.12346, 0.36907, 0.36909, 0.369])
+    for threshold in (0.36908, 0.36906, 0.36912, 0.369):
+        finding = RRFinding("1", told, told, told, told > 1, threshold)
+        parts = answers.in_parts(finding)
+        assert ((parts >= answers.PARTS * threshold) == finding.anomalies).all()
+        assert parts[:2].tolist() == [1234, 1235]
+        assert np.abs(parts - answers.PARTS * told).max() < 1
 
 
 def test_the_sample_says_that_it_is_made_up(client, in_process):
