@@ -12,11 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cardiac.errors import CardiacError, InternalError, RecordError
+from cardiac.errors import BundleError, CardiacError, InternalError, RecordError
 
 ROOT = Path(__file__).resolve().parent.parent
 SINGLE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX")
 LONGEST_NAME = 120
+UNREAD = "the detector cannot be read on this server: ask who runs it"
 
 
 class Busy(CardiacError):
@@ -65,6 +66,8 @@ def answer_once(make: Callable[[], dict[str, Any]], most_memory_bytes: int) -> i
         answer = make()
     except MemoryError:
         answer = {"refused": "does not fit into memory: cut it into parts"}
+    except BundleError:  # whose sentence names a folder of the server
+        answer = {"refused": UNREAD}
     except CardiacError as error:
         answer = {"refused": str(error)}
     except Exception as error:

@@ -129,6 +129,8 @@ def _rate(text: str) -> float | None:
 
 
 def _page(answer: dict[str, Any] | None = None, error: str = "") -> str:
+    for study in answer["studies"] if answer else ():
+        study["notes"] = [{"text": sentence(each), "lang": "en" if is_foreign(each) else ""} for each in study["notes"]]
     return render_template(
         "rr/rr.html",
         w=word,

@@ -66,8 +66,8 @@ RUSSIAN = {
     "The server could not be reached: check the connection and send it again.": (
         "Сервер недоступен: проверьте соединение и отправьте ещё раз."
     ),
-    "The two tables are made at the threshold of {threshold} % that you chose; rr.json keeps the detector's own.": (
-        "Обе таблицы составлены по выбранному вами порогу {threshold} %; в rr.json остаётся порог детектора."
+    "The two tables are made as this page shows it, from {threshold} % on; rr.json is as the detector has it.": (
+        "Обе таблицы составлены так, как видно на странице, с {threshold} %; rr.json – так, как у детектора."
     ),
     "There is none in this study.": "В этом исследовании их нет.",
     "These are too many files: send fewer at once.": "Файлов слишком много: отправьте меньше за раз.",
@@ -103,6 +103,15 @@ SENTENCES = (
     (r"other files are being read: send it again in a minute", "читаются другие файлы: отправьте ещё раз через минуту"),
     (r"no RR intervals were among the files: .*", "среди файлов нет интервалов RR: отправьте таблицу или запись"),
     (r"took longer than (\d+) s to read: .*", r"чтение заняло больше \1 с: разделите на части"),
+    (
+        r"the detector cannot be read on this server: .*",
+        "детектор на этом сервере не читается: спросите того, кто им управляет",
+    ),
+    (
+        r"the intervals are from beat to beat of the recording, as the program found them: (\d+) beats at (\S+) Hz",
+        r"интервалы – от сокращения к сокращению записи, как их нашла программа: сокращений \1 при \2 Гц",
+    ),
+    (LINE + r"the time goes back, .*", r"\1, строка \2: время идёт назад, поэтому оно сложено из интервалов"),
     (r"does not fit into memory: .*", "не помещается в память: разделите на части"),
     (
         r"(.+?): has no column of RR intervals: .*",

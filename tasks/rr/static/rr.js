@@ -84,7 +84,7 @@ class View {
       n: number(told.length), anomalies: number(anomalies), runs: number(this.runs.length), errors: number(this.study.errors.length),
     });
     byId("rr-notes").hidden = this.study.notes.length === 0;
-    byId("rr-notes").replaceChildren(...this.study.notes.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+    byId("rr-notes").replaceChildren(...this.study.notes.map(noteOf));
     byId("rr-reset").disabled = this.isShipped;
     const moved = fill(words.asMoved, { threshold: byId("rr-threshold").value });
     byId("rr-files-told").textContent = this.isShipped ? words.asWritten : moved;
@@ -152,6 +152,13 @@ class View {
     link.click();
     URL.revokeObjectURL(link.href);
   }
+}
+
+/** A note, marked where it is not in the page's language. */
+function noteOf({ text, lang }) {
+  const item = Object.assign(document.createElement("li"), { textContent: text });
+  if (lang) item.lang = lang;
+  return item;
 }
 
 function bytesOf(base64) {
