@@ -6,6 +6,7 @@ trained on, the checksums), `trees.npz`, and the networks' files (see `net_bundl
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -81,10 +82,12 @@ class Detector:
         """Of each part the probabilities of what lies inside its margins."""
         parts = [each.intervals_ms for each in batch]
         logits = np.zeros((sum(map(len, parts)), 2))
-        if self.trees:
-            logits[:, 0] = self.trees(np.concatenate([interval_features(each) for each in parts]))[:, 0]
-        if self.networks:
-            logits[:, 1] = np.concatenate(self.networks.logits(parts, self.n_study))
+        with ThreadPoolExecutor(1) as beside:  # ONNX Runtime and torch leave the other processor to the trees
+            of_networks = beside.submit(self.networks.logits, parts, self.n_study) if self.networks else None
+            if self.trees:
+                logits[:, 0] = self.trees(np.concatenate([interval_features(each) for each in parts]))[:, 0]
+            if of_networks:
+                logits[:, 1] = np.concatenate(of_networks.result())
         of_parts = np.split(logits, np.cumsum([len(each) for each in parts])[:-1])
         return [self.joined.probabilities(own[each.inside]) for own, each in zip(of_parts, batch, strict=True)]
 
