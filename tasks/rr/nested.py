@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tqdm import tqdm
 
 from cardiac.errors import CardiacError
 from cardiac.files import replace_file
@@ -187,6 +188,9 @@ def learn_share(
 
         torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
     nested = Nested(studies, config, out)
-    for part in nested.parts(folds)[index::jobs]:
+    own = nested.parts(folds)[index::jobs]
+    for part in tqdm(
+        own, desc=f"trainings, one of {jobs} shares", unit="training", disable=None if index == 0 else True
+    ):
         nested.trees_of(part)
         nested.network_of(part)
