@@ -10,9 +10,12 @@ RUN apt-get update \
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
 
-# torch without the libraries of graphics cards, which are gigabytes.
+# An index with torch's builds for processors alone spares gigabytes of libraries for graphics cards.
+ARG TORCH_INDEX=
 COPY requirements.txt requirements-postgres.txt ./
-RUN pip install --index-url https://download.pytorch.org/whl/cpu "$(grep -o '^torch==[0-9.]*' requirements.txt)" \
+# The version is the one that requirements.txt pins.
+# hadolint ignore=DL3013
+RUN pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$(grep -o '^torch==[0-9.]*' requirements.txt)" \
     && pip install -r requirements.txt -r requirements-postgres.txt
 
 # Nobody but root may write into /app; what is kept lies in /data, and drawings' caches in /tmp.

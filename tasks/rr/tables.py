@@ -4,62 +4,23 @@ What a file says of itself decides: the names of its columns and the units in th
 """
 
 import io
-import re
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cardiac.errors import RecordError, first_line
+from tasks.rr.layouts import FEW, SNIFFED_BYTES, WIDE, Column, Layout, decoded, is_utf_8, layout_of
 from tasks.rr.studies import Study
-from tasks.rr.units import MIDDLE_MS, SECONDS_UNDER, UNITS, refuse_grouped, refuse_unit, refuse_units
+from tasks.rr.units import UNITS, refuse_grouped, refuse_unit, refuse_units
 
 ENDINGS = (".csv", ".tsv", ".txt", ".rr", ".ibi", ".dat")
-SNIFFED_BYTES = 64 * 1024
-WIDE = (b"\xff\xfe", b"\xfe\xff")  # how UTF-16 begins
 MOST_BYTES = 400 * 2**20
-SEPARATORS = (";", "\t", ",", "|")
-KINDS = {
-    "interval": {
-        "rr", "rri", "rris", "rrs", "rrinterval", "rrintervals", "rrivalue", "interval", "intervals", "ibi", "ibis", "nn",
-        "nni", "nninterval", "nnintervals", "ppi", "ppinterval", "beatinterval", "ринтервал", "rrинтервал", "интервал",
-    },
-    "id": {"id", "study", "studyid", "record", "recordid", "subject", "subjectid", "patient", "patientid", "series"},
-    "time": {"time", "timestamp", "phonetimestamp", "datetime", "date", "t", "elapsed", "время"},
-    "target": {"y", "label", "anomaly", "target"},
-}  # fmt: skip
-CASE = "x"  # the case's name for intervals: too short to be one without an id or a time beside it
-UNIT = re.compile(
-    rf"^(?P<name>.+?)(?:\s*[\[(]\s*|[\s_]+)(?P<unit>{'|'.join(sorted(UNITS, key=len, reverse=True))})\s*[\])]?$"
-)
 LONGEST_MS, LATEST = 86_400_000.0, 1e15  # a day; and no time is further off, whatever its unit
 BARE = (
     "one number a line, taken to be RR intervals in ms: where they are samples of a recording, give their rate (--fs)"
 )
-FEW = 20  # lines, by which a column without a name is told
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column that is known. kind : of KINDS.  unit : of UNITS, "" where none is said."""
-
-    kind: str
-    place: int
-    unit: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a file is laid out. separator : None for one value a line.  columns : by kind.  header : lines down to its end."""
-
-    separator: str | None
-    columns: dict[str, Column]
-    header: int
-    n_columns: int
-    is_bare: bool = False
 
 
 def holds_intervals(path: Path, bare: bool = True) -> bool:
@@ -74,13 +35,11 @@ def holds_intervals(path: Path, bare: bool = True) -> bool:
             content = file.read(SNIFFED_BYTES)
         is_wide = content.startswith(WIDE)
         whole = content[: len(content) // 2 * 2] if is_wide else content[: content.rfind(b"\n") + 1] or content
-        text = (
-            _decoded(whole, "") if is_wide or _is_utf_8(whole) else whole.decode("latin-1")
-        )  # refused when it is read
+        text = decoded(whole, "") if is_wide or is_utf_8(whole) else whole.decode("latin-1")  # refused when it is read
     except (RecordError, OSError):
         return False
     try:
-        layout = _layout(text, path.name)
+        layout = layout_of(text, path.name)
         return layout is not None and (bare or not layout.is_bare)
     except RecordError:
         return True  # of intervals, but not clear which: `read_studies` says so
@@ -97,10 +56,10 @@ def read_studies(path: Path, name: str | None = None) -> list[Study]:
             raise RecordError(
                 f"{path.name}: has {size >> 20} MB, more than the {MOST_BYTES >> 20} MB that are read: cut it into parts"
             )
-        text = _decoded(path.read_bytes(), path.name)
+        text = decoded(path.read_bytes(), path.name)
     except OSError as error:
         raise RecordError(f"{path.name}: cannot be opened ({error.strerror}): check the path") from error
-    layout = _layout(text, path.name)
+    layout = layout_of(text, path.name)
     if layout is None:
         raise RecordError(
             f"{path.name}: has no column of RR intervals: name it rr_ms (or rr_s), or x beside id and time"
@@ -108,108 +67,6 @@ def read_studies(path: Path, name: str | None = None) -> list[Study]:
     table = _table(text, layout, path.name)
     intervals = _intervals(table, layout, path.name)
     return _studies(table, layout, intervals, path.name, name or path.stem)
-
-
-def _is_utf_8(content: bytes) -> bool:
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _decoded(content: bytes, name: str) -> str:
-    encoding = "utf-16" if content.startswith(WIDE) else "utf-8-sig"
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise RecordError(f"{name}: is not text in UTF-8 (byte {error.start}): save it as UTF-8") from error
-    if "\0" in text:
-        raise RecordError(f"{name}: is not text: give a table of RR intervals")
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-
-
-def _layout(text: str, name: str) -> Layout | None:
-    """None where the first lines hold no RR intervals. Raises RecordError where it is not clear which column they are."""
-    lines = text[:SNIFFED_BYTES].split("\n")
-    for number, line in enumerate(lines[:FEW]):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        separator = max(SEPARATORS, key=line.count)
-        separator = separator if line.count(separator) else None
-        cells = [_bare(cell) for cell in line.split(separator)] if separator else [_bare(line)]
-        if columns := _columns(cells, name):
-            return Layout(separator, columns, number + 1, len(cells))
-        if len(words := line.split()) > 1 and (columns := _columns([_bare(word) for word in words], name)):
-            return Layout(r"\s+", columns, number + 1, len(words))
-        if _is_row(line):  # below numbers comes no header
-            return _without_header(lines[number:], number)
-    return None
-
-
-def _is_row(line: str) -> bool:
-    """Whether a line is numbers."""
-    return all(not np.isnan(_number(_bare(cell))) for cell in re.split(r"[;\t|]|,\s*|\s+", line.strip()) if cell)
-
-
-def _bare(cell: str) -> str:
-    return cell.strip().strip("\"'").strip()
-
-
-def _columns(cells: list[str], name: str) -> dict[str, Column]:
-    """The known columns of a header; none where it has no intervals. Raises RecordError where two are of one kind."""
-    if any("=" in cell or ":" in cell or not np.isnan(_number(cell)) for cell in cells):
-        return {}  # a line that states something, as programs write them above a recording
-    found: dict[str, list[Column]] = {}
-    for place, cell in enumerate(cells):
-        column = _column(cell, place)
-        if column:
-            found.setdefault(column.kind, []).append(column)
-    cased = [Column("interval", place, "", cell) for place, cell in enumerate(cells) if cell.lower() == CASE]
-    if "interval" not in found and cased and (found.keys() & {"id", "time"} or len(cells) == 1):
-        found["interval"] = cased
-    if "interval" not in found:
-        return {}
-    for kind, columns in found.items():
-        if len(columns) > 1:
-            names = " and ".join(repr(each.name[:40]) for each in columns[:2])
-            raise RecordError(f"{name}: the columns {names} could both be the {kind}: leave one of them")
-    return {kind: columns[0] for kind, columns in found.items()}
-
-
-def _column(cell: str, place: int) -> Column | None:
-    lowered = cell.lower()
-    match = UNIT.match(lowered)
-    for text, unit in ([(match["name"], match["unit"])] if match else []) + [(lowered, "")]:
-        letters = "".join(letter for letter in text if letter.isalnum())
-        for kind, names in KINDS.items():
-            if letters in names:
-                return Column(kind, place, unit, cell)
-    return None
-
-
-def _without_header(lines: list[str], before: int) -> Layout | None:
-    """One number a line, as many programs export intervals; None where the lines are anything else.
-
-    With a comma in it a line may be two columns, and is not taken.
-    """
-    cells = [_bare(line) for line in lines[:FEW] if line.strip()]
-    if any("," in cell for cell in cells):
-        return None
-    values = np.array([_number(cell) for cell in cells])
-    if len(values) < 2 or np.isnan(values).any() or values.min() <= 0:
-        return None
-    middle = float(np.median(values))
-    if not (MIDDLE_MS[0] <= middle <= MIDDLE_MS[1] or 0.2 <= middle < SECONDS_UNDER):
-        return None
-    return Layout(None, {"interval": Column("interval", 0, "", "the only column")}, before, 1, is_bare=True)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text.replace(",", "."))
-    except ValueError:
-        return np.nan
 
 
 def _table(text: str, layout: Layout, name: str) -> pd.DataFrame:
