@@ -12,6 +12,7 @@ from tasks.rr.findings import RRFinding, as_plain, run_row
 INTERVALS, RUNS, JSON = "intervals.csv", "runs.csv", "rr.json"
 FORMAT = 1  # of rr.json's objects
 INTERVAL_COLUMNS = ("id", "time", "x", "probability", "anomaly", "error")
+SHOWN_LETTERS = 60  # of a name, where it is printed
 RUN_COLUMNS = ("id", "start", "end", "number", "mean_probability")
 
 
@@ -72,7 +73,8 @@ def line_of(finding: RRFinding) -> str:
     """A study in one line, for people."""
     n, runs = len(finding.intervals_ms), len(finding.runs)
     said = f"{int(finding.anomalies.sum())} anomalies in {runs} run{'s' * (runs != 1)}" if runs else "no anomaly"
-    return f"{finding.record_id}: {n} interval{'s' * (n != 1)}, {said}, {int(finding.errors.sum())} errors"
+    name = finding.record_id if len(finding.record_id) <= SHOWN_LETTERS else f"{finding.record_id[:SHOWN_LETTERS]}…"
+    return f"{name}: {n} interval{'s' * (n != 1)}, {said}, {int(finding.errors.sum())} errors"
 
 
 @contextmanager

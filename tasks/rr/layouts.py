@@ -104,8 +104,10 @@ def _columns(cells: list[str], name: str) -> dict[str, Column]:
         if column:
             found.setdefault(column.kind, []).append(column)
     cased = [Column("interval", place, "", cell) for place, cell in enumerate(cells) if cell.lower() == CASE]
-    if "interval" not in found and cased and (found.keys() & {"id", "time"} or len(cells) == 1):
-        found["interval"] = cased
+    if cased and (found.keys() & {"id", "time"} or len(cells) == 1):
+        found["interval"] = [*cased, *found.get("interval", [])]
+    if "interval" not in found and {"id", "time"} <= found.keys() and sum(map(len, found.values())) == len(cells):
+        raise RecordError(f"{name}: has the times of studies and no column of RR intervals: add them as rr_ms")
     if "interval" not in found:
         return {}
     for kind, columns in found.items():

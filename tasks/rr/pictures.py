@@ -23,7 +23,7 @@ def file_stem(record_id: str) -> str:
     safe = record_id.replace("%", "%25").replace("/", "%2F").replace("\\", "%5C").replace("\0", "%00")
     if len(safe) > LONGEST_STEM:
         safe = f"{safe[: LONGEST_STEM - 9]}-{hashlib.sha256(record_id.encode()).hexdigest()[:8]}"
-    return safe if safe.strip(". ") else f"%{safe}"
+    return f"%{safe}" if safe.startswith(".") or not safe.strip() else safe  # no name is hidden
 
 
 def draw_study(finding: RRFinding, targets: np.ndarray | None = None) -> bytes:

@@ -124,13 +124,13 @@ def _write_all(
                 for finding in predict_studies(studies, detector, options.every):
                     documents.add(finding, recording.record_id)
                     if plots and (options.plots or n_drawn < MOST_PLOTS):
-                        _draw(finding, plots)
+                        status = max(status, _draw(finding, plots))
                         n_drawn += 1
             except RecordError as error:
                 told = listing.with_full_path(error, Path(recording.path), recording.record_id)
-                status = _refuse(documents, recording.record_id, told)
+                status = max(status, _refuse(documents, recording.record_id, told))
         for name, sentence in listing.unread:
-            status = _refuse(documents, name, RecordError(sentence))
+            status = max(status, _refuse(documents, name, RecordError(sentence)))
     except KeyboardInterrupt:
         print("Stopped: what was found so far is written.", file=sys.stderr)
         return 130
@@ -161,11 +161,17 @@ def _refuse(documents: Documents, name: str, error: CardiacError) -> int:
     return 1
 
 
-def _draw(finding: RRFinding, folder: Path) -> None:
-    extra("matplotlib", "requirements.txt")
-    from tasks.rr.pictures import draw_study, file_stem  # matplotlib is slow to import, and only pictures need it
+def _draw(finding: RRFinding, folder: Path) -> int:
+    """Draw a study; 2 where that is not possible, which is said and keeps nobody from the tables."""
+    try:
+        extra("matplotlib", "requirements.txt")
+        from tasks.rr.pictures import draw_study, file_stem  # matplotlib is slow to import, and only pictures need it
 
-    replace_file(folder / f"{file_stem(finding.record_id)}.png", draw_study(finding))
+        replace_file(folder / f"{file_stem(finding.record_id)}.png", draw_study(finding))
+    except CardiacError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

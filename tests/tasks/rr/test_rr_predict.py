@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from cardiac import NOTICE
+from cardiac.errors import CardiacError
 from cardiac.simulate import gaussians
 from tasks.rr import pictures, predict
 from tasks.rr.detector import load_detector
@@ -122,6 +123,16 @@ def test_no_row_of_a_picture_is_left_with_a_few(n):
     assert min(np.diff(firsts)) >= max(np.diff(firsts)) - len(firsts)
 
 
+def test_a_picture_that_cannot_be_written_keeps_nobody_from_the_tables(table, tmp_path, monkeypatch, capsys):
+    def full(path, content):
+        raise CardiacError("the disk is full: make room")
+
+    monkeypatch.setattr(predict, "replace_file", full)
+    assert run(table, "--out", tmp_path / "out") == 2
+    assert len(pd.read_csv(tmp_path / "out/intervals.csv")["id"].unique()) == 3
+    assert capsys.readouterr().err.count("the disk is full") == 3
+
+
 def test_nothing_to_read_leaves_what_was_written(table, tmp_path):
     assert run(table, "--out", tmp_path / "out", "--no-plots") == 0
     before = (tmp_path / "out/intervals.csv").read_bytes()
@@ -212,10 +223,13 @@ def test_no_name_is_run_by_a_spreadsheet(name, written):
 
 
 def test_names_of_pictures_stay_in_their_folder():
-    names = ["a/b", "..", "", "a\\b", "x" * 400, "%2F", "a\0b"]
+    names = ["a/b", "..", "", "a\\b", "x" * 400, "%2F", "a\0b", ".hidden"]
     stems = [file_stem(each) for each in names]
     assert len(set(stems)) == len(stems)
-    assert all(each and "/" not in each and "\0" not in each and each.strip(".") and len(each) <= 150 for each in stems)
+    assert all(
+        each and "/" not in each and "\0" not in each and not each.startswith(".") and len(each) <= 150
+        for each in stems
+    )
 
 
 @pytest.mark.parametrize("n", [1, 2, 219, 6000])

@@ -98,6 +98,8 @@ REFUSED = {
     "seconds in a column of ms": ("rr_ms\n0.812\n0.790\n", "said to be ms"),
     "ms in a column of seconds": ("rr_s\n812\n790\n", "look like ms"),
     "two columns": ("rr,ibi\n800,801\n", "could both be the interval"),
+    "the case's column beside another": ("id,time,x,rr\n1,0,800,801\n", "could both be the interval"),
+    "times alone": ("id,time\n1,0\n1,800\n", "no column of RR intervals: add them"),
     "two ids": ("id,study,x\n1,1,800\n", "could both be the id"),
     "nothing under the header": ("id,time,x\n", "no RR intervals under"),
     "text": ("id,x\n1,800\n1,abc\n", "line 3: 'abc' is no number"),
@@ -142,7 +144,6 @@ OTHERS = {
     "x alone among others": "x,y,z\n1,2,3\n",
     "two columns without a header": "812,790\n790,801\n801,640\n",
     "a heading for a recording": "Interval=\t0.001 s\nChannelTitle=\tII\n812\t0.1\n813\t0.2\n",
-    "times alone": "id,time\n1,0\n1,800\n1,1610\n",
     "words": "Dear colleague,\nplease find attached\n",
     "nothing": "",
 }
