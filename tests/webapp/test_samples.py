@@ -112,6 +112,24 @@ def test_a_name_that_is_given_twice(text):
         taken(text, 2**16)
 
 
+def test_a_repeated_name_among_many_is_found_in_one_go():
+    compared = 0
+
+    class Name(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    names = [Name(each) for each in [*range(2000), 1999]]
+    with pytest.raises(ValidationError) as refused:
+        samples._each_once([(name, 0) for name in names])
+    assert refused.value.messages == {"1999": ["Is given twice."]}
+    assert compared < 10 * len(names)  # and not with each other, each and every one
+
+
 def test_samples_within_something_else_are_none():
     found, _ = taken('{"more": {"samples": [[1]]}}', 2**16)
     assert "samples" not in found
