@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
+from cardiac.metrics import average_precision, bootstrap_weights, calibration_error
 from tasks.rr import scores
 from tasks.rr.scores import Answers
 
@@ -41,6 +42,7 @@ def test_pooled_figures_are_scikit_learn_s(answers):
     )
     assert figures["f1"][0] == pytest.approx(f1_score(targets, decided))
     assert figures["average_precision"][0] == pytest.approx(average_precision_score(targets, told))
+    assert figures["calibration"][0] == pytest.approx(calibration_error(told, targets, np.ones(len(told))))
     assert all(low <= value <= high for name, (value, low, high) in figures.items() if name in ("f1", "precision"))
 
 
@@ -57,3 +59,13 @@ def test_an_interval_is_drawn_by_study_and_not_by_row(answers):
     one = Answers(["a"], answers.targets[:1], answers.probabilities[:1], answers.decided[:1])
     value, low, high = scores.scores_of(one, 50).figures["f1"]
     assert low == high == pytest.approx(value)
+
+
+def test_draws_of_studies_weigh_intervals_as_the_core_s_metrics_do(answers):
+    targets, told = np.concatenate(answers.targets), np.round(np.concatenate(answers.probabilities), 1)  # with ties
+    study = np.repeat(np.arange(12), [len(each) for each in answers.targets])
+    own = scores._average_precision(told, targets, study)
+    for weights in bootstrap_weights(np.arange(12), 20):
+        assert own(weights) == pytest.approx(average_precision(told, targets, weights[study]))
+        of_core = calibration_error(np.concatenate(answers.probabilities), targets, weights[study])
+        assert scores._calibration_error(answers)(weights) == pytest.approx(of_core)
