@@ -16,7 +16,6 @@ from cardiac.errors import BundleError, CardiacError, InternalError, RecordError
 
 ROOT = Path(__file__).resolve().parent.parent
 SINGLE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX")
-LONGEST_NAME = 120
 UNREAD = "the detector cannot be read on this server: ask who runs it"
 
 
@@ -85,12 +84,3 @@ def _limit(most_memory_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if hasattr(os, "nice"):
         os.nice(10)  # pages come first
-
-
-def file_name(sent: str, number: int) -> str:
-    """The last part of a sender's file name, or one of our own where that could mean anything but a file."""
-    last = sent.replace("\\", "/").rpartition("/")[2].strip()
-    last = "".join(letter if letter.isprintable() and letter not in ':*?"<>|' else "_" for letter in last)
-    if not last.strip(".") or last.startswith(".") or len(os.fsencode(last)) > LONGEST_NAME:
-        return f"{number}{Path(last).suffix[:8]}"
-    return last

@@ -4,18 +4,21 @@ import csv
 import io
 import json
 import os
+import tempfile
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from cardiac.errors import CardiacError, DatasetError, extra, first_line
+from cardiac.errors import CardiacError, DatasetError, RecordError, extra, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
+LONGEST_NAME = 120  # bytes, of a file that was sent
 RUN_BY_SHEETS = tuple("=+-@＝＋－＠\t\r\n")  # a spreadsheet takes a cell that begins so for a formula
 
 
@@ -193,3 +196,44 @@ def png(figure: Any) -> bytes:
     content = io.BytesIO()
     figure.savefig(content, format="png", metadata={"Software": None})
     return content.getvalue()
+
+
+@contextmanager
+def given_files(files: Sequence[Any], name: str, same_name: str) -> Iterator[Path]:
+    """A folder with what was sent under `given`, which is gone at the end.
+
+    files : each with `filename`, `stream` and `save`, as a form gives them.  name : how the folder's own begins.
+    same_name : the sentence where two have one name. Raises RecordError.
+    """
+    beside = getattr(files[0].stream, "name", None)  # where the site puts what is being sent
+    room = Path(beside).parent if isinstance(beside, str) else None
+    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=room) as made:
+        given = Path(made) / "given"
+        given.mkdir()
+        for number, each in enumerate(files):
+            target = given / file_name(each.filename or "", number)
+            if target.exists():
+                raise RecordError(same_name)
+            each.save(target)
+        yield Path(made)
+
+
+def new_folders(folder: Path) -> Callable[[], Path]:
+    """Gives an empty folder in this one each time, for what is unpacked."""
+    numbers = count(1)
+
+    def new_folder() -> Path:
+        target = folder / str(next(numbers))
+        target.mkdir()
+        return target
+
+    return new_folder
+
+
+def file_name(sent: str, number: int) -> str:
+    """The last part of a sender's file name, or one of our own where that could mean anything but a file."""
+    last = sent.replace("\\", "/").rpartition("/")[2].strip()
+    last = "".join(letter if letter.isprintable() and letter not in ':*?"<>|' else "_" for letter in last)
+    if not last.strip(".") or last.startswith(".") or len(os.fsencode(last)) > LONGEST_NAME:
+        return f"{number}{Path(last).suffix[:8]}"
+    return last

@@ -6,7 +6,6 @@ python -m tasks.beats.answers FOLDER [HZ]     # FOLDER/given has the files as th
 import base64
 import sys
 from collections.abc import Mapping
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from cardiac.apart import answer_once
 from cardiac.errors import RecordError
+from cardiac.files import new_folders
 from cardiac.readers.scratch import scratch_folder
 from cardiac.records import Record, read_record
 from cardiac.sources import Listing, Recording, list_upload, unpack_apart
@@ -112,14 +112,7 @@ def files_to_keep(finding: BeatsFinding, decided_by: Mapping[str, str]) -> dict[
 
 def read_one(folder: Path, fs_hz: float | None, classifier: Classifier) -> dict[str, Any]:
     """The answer for the one recording in FOLDER/given. Raises RecordError."""
-    targets = (folder / str(number) for number in count(1))
-
-    def new_folder() -> Path:
-        target = next(targets)
-        target.mkdir()
-        return target
-
-    recording = only_one(list_upload(folder / "given", new_folder, unpack_apart, fs_hz))
+    recording = only_one(list_upload(folder / "given", new_folders(folder), unpack_apart, fs_hz))
     record = read_record(recording.path, recording.fs_hz, recording.record_id, leads=None)
     decided_by = {"sha256": classifier.sha256, "prefer": classifier.prefer}
     return answer_document(record, predict_record(record, classifier), decided_by)

@@ -6,8 +6,6 @@ is read and classified by another process (`tasks.beats.apart`).
 
 import math
 import re
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -15,8 +13,9 @@ from flask_babel import get_locale
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
-from cardiac.apart import Busy, file_name
+from cardiac.apart import Busy
 from cardiac.errors import CardiacError, RecordError
+from cardiac.files import given_files
 from tasks.beats.apart import read_apart
 from tasks.beats.site_words_ru import RUSSIAN, SENTENCES
 
@@ -89,17 +88,8 @@ def read_files(files: list[FileStorage], fs_hz: float | None) -> dict[str, Any]:
         raise RecordError(word("Choose a recording first."))
     if len(files) > MOST_FILES:
         raise RecordError(word("These are too many files: send one recording."))
-    beside = getattr(files[0].stream, "name", None)  # where the site puts what is being sent
-    room = Path(beside).parent if isinstance(beside, str) else None
-    with tempfile.TemporaryDirectory(prefix="beats-", dir=room) as made:
-        given = Path(made) / "given"
-        given.mkdir()
-        for number, each in enumerate(files):
-            target = given / file_name(each.filename or "", number)
-            if target.exists():
-                raise RecordError(word("Two files have one name: send one recording."))
-            each.save(target)
-        return read_apart(Path(made), fs_hz)
+    with given_files(files, "beats", word("Two files have one name: send one recording.")) as folder:
+        return read_apart(folder, fs_hz)
 
 
 def _rate(text: str) -> float | None:

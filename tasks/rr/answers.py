@@ -6,7 +6,6 @@ python -m tasks.rr.answers FOLDER [HZ]     # FOLDER/given has the files as they 
 import base64
 import sys
 from collections.abc import Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from cardiac.apart import answer_once
 from cardiac.errors import RecordError
+from cardiac.files import new_folders
 from cardiac.readers.scratch import scratch_folder
 from cardiac.sources import list_upload, unpack_apart
 from tasks.rr.detector import Detector, load_detector
@@ -85,14 +85,7 @@ def files_to_keep(findings: Sequence[RRFinding], source: str, detector: Detector
 
 def read_files(folder: Path, fs_hz: float | None, detector: Detector) -> dict[str, Any]:
     """The answer for what lies in FOLDER/given. Raises RecordError where none of it can be read."""
-    targets = (folder / str(number) for number in count(1))
-
-    def new_folder() -> Path:
-        target = next(targets)
-        target.mkdir()
-        return target
-
-    listing = list_upload(folder / "given", new_folder, unpack_apart, fs_hz)
+    listing = list_upload(folder / "given", new_folders(folder), unpack_apart, fs_hz)
     studies, unread = [], [sentence for _, sentence in listing.unread]
     for recording in listing.recordings:
         try:

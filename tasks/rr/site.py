@@ -15,8 +15,9 @@ from flask_babel import get_locale
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
-from cardiac.apart import Busy, file_name
+from cardiac.apart import Busy
 from cardiac.errors import CardiacError, RecordError
+from cardiac.files import given_files
 from tasks.rr.apart import read_apart
 from tasks.rr.simulate import simulate_study
 from tasks.rr.site_words_ru import RUSSIAN, SENTENCES
@@ -102,17 +103,8 @@ def read_files(files: list[FileStorage], fs_hz: float | None) -> dict[str, Any]:
         raise RecordError(word("Choose a file first."))
     if len(files) > MOST_FILES:
         raise RecordError(word("These are too many files: send fewer at once."))
-    beside = getattr(files[0].stream, "name", None)  # where the site puts what is being sent
-    room = Path(beside).parent if isinstance(beside, str) else None
-    with tempfile.TemporaryDirectory(prefix="rr-", dir=room) as made:
-        given = Path(made) / "given"
-        given.mkdir()
-        for number, each in enumerate(files):
-            target = given / file_name(each.filename or "", number)
-            if target.exists():
-                raise RecordError(word("Two files have one name: rename one of them."))
-            each.save(target)
-        return read_apart(Path(made), fs_hz)
+    with given_files(files, "rr", word("Two files have one name: rename one of them.")) as folder:
+        return read_apart(folder, fs_hz)
 
 
 def _rate(text: str) -> float | None:

@@ -132,7 +132,7 @@ def best_name(joinings: Mapping[str, Any]) -> str:
 def pooled_f1(answers: Answers) -> float:
     """F1 over all intervals together."""
     pairs = zip(answers.targets, answers.decided, strict=True)
-    return f1_of(*np.sum([counts_of(*pair) for pair in pairs], axis=0))
+    return float(f1_of(*np.sum([counts_of(*pair) for pair in pairs], axis=0)))
 
 
 def write_detector(out: Path, learnt: Learnt, training: Mapping[str, Any]) -> None:

@@ -1,18 +1,14 @@
 /* The page of beats: a recording goes in one request, whose answer is put into this page and is nowhere else. */
+import { bytesOf, Sending } from "../../static/sending.js";
 import { fill, readWords } from "../../static/site.js";
 import { drawHistogram, drawPoincare } from "./charts.js";
 import { Strip } from "./strip.js";
 
-const MB = 1048576;
 const MOST_RUNS = 12;
 const KINDS = { csv: "text/csv", json: "application/json", beats: "application/octet-stream" };
 const words = readWords();
 const byId = (id) => document.getElementById(id);
 let strip = null;
-
-function bytesOf(base64) {
-  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-}
 
 /** Draws what the answer in the page holds. */
 function show() {
@@ -24,6 +20,7 @@ function show() {
   byId("beats-viewer").hidden = byId("beats-files").hidden = false;
   byId("beats-runs-card").hidden = answer.runs.length === 0;
   byId("beats-rr").hidden = answer.beats.at_ms.length < 3;
+  strip?.end();
   strip = new Strip(answer, words);
   strip.start();
   listRuns();
@@ -59,91 +56,6 @@ function keep(answer, ending) {
   URL.revokeObjectURL(link.href);
 }
 
-/* Sending */
-
-const form = byId("beats-form");
-
-/** A sentence beside the form; lang : of one that is not in the page's language. */
-function tell(error, running = "", lang = "") {
-  byId("beats-error").textContent = error;
-  byId("beats-error").lang = lang || document.documentElement.lang;
-  byId("beats-running").textContent = running;
-  byId("beats-start").disabled = Boolean(running);
-  form.setAttribute("aria-busy", String(Boolean(running)));
-}
-
-function size() {
-  return [...byId("beats-file").files].reduce((sum, file) => sum + file.size, 0);
-}
-
-const inMb = (bytes) => (bytes < MB / 10 ? Math.max(bytes / MB, 0.01).toFixed(2) : (bytes / MB).toFixed(1)).replace(".", words.point);
-
-function choose() {
-  const names = [...byId("beats-file").files].map((file) => file.name).join(", ");
-  byId("beats-chosen").textContent = names && fill(words.chosen, { names, size: inMb(size()) });
-  byId("beats-drop").classList.toggle("drop-full", Boolean(names));
-  tell("");
-}
-
-async function send(event) {
-  event.preventDefault();
-  const most = Number(form.dataset.mostBytes);
-  if (size() > most - 65536) {
-    tell(fill(words.tooLarge, { size: inMb(size()), most: most / MB }));
-    return;
-  }
-  tell("", words.running);
-  try {
-    const response = await fetch(form.action, { method: "POST", body: new FormData(form) });
-    take(response, new DOMParser().parseFromString(await response.text(), "text/html"));
-  } catch {
-    tell(words.network);
-  }
-}
-
-/** Puts the answer of another page into this one, or says in a sentence why there is none, and then nothing is lost. */
-function take(response, page) {
-  const answer = page.getElementById("beats-answer");
-  if (answer) {
-    tell("");
-    strip?.end();
-    byId("beats-place").replaceChildren(document.adoptNode(answer));
-    show();
-    byId("beats-title").focus();
-    return;
-  }
-  if (response.redirected) {
-    tell(words.ended);
-    return;
-  }
-  const refused = page.getElementById("beats-error");
-  const told = refused?.textContent || page.querySelector(".told")?.textContent;
-  tell(told || fill(words.status, { status: response.status }), "", refused?.lang);
-}
-
-function startDrop() {
-  const drop = byId("beats-drop");
-  for (const name of ["dragenter", "dragover"]) {
-    drop.addEventListener(name, (event) => {
-      event.preventDefault();
-      drop.classList.add("drop-over");
-    });
-  }
-  drop.addEventListener("dragleave", (event) => {
-    if (!drop.contains(event.relatedTarget)) drop.classList.remove("drop-over");
-  });
-  drop.addEventListener("drop", (event) => {
-    event.preventDefault();
-    drop.classList.remove("drop-over");
-    if (event.dataTransfer.files.length) byId("beats-file").files = event.dataTransfer.files;
-    choose();
-  });
-}
-
-if (form) {
-  form.addEventListener("submit", send);
-  byId("beats-file").addEventListener("change", choose);
-  startDrop();
-}
+new Sending("beats", words, show);
 document.addEventListener("keydown", (event) => strip?.press(event));
 show();

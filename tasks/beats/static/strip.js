@@ -120,16 +120,16 @@ export class Strip {
   /** A moment to the tenth of a second. */
   clock(timeS) {
     const tenths = Math.round(timeS * 10);
-    return this.isLong ? `${clock(tenths / 10, true)}${this.words.point}${tenths % 10}` : `${this.number(timeS, 1)} ${this.words.seconds}`;
+    return this.isLong ? `${clock(tenths / 10, true)}${this.words.decimal}${tenths % 10}` : `${this.number(timeS, 1)} ${this.words.seconds}`;
   }
 
   /** A moment where something begins or ends. */
   second(timeS) {
-    return this.isLong ? clock(timeS, true) : `${String(Number(timeS.toFixed(1))).replace(".", this.words.point)} ${this.words.seconds}`;
+    return this.isLong ? clock(timeS, true) : `${String(Number(timeS.toFixed(1))).replace(".", this.words.decimal)} ${this.words.seconds}`;
   }
 
   number(value, digits) {
-    return value.toFixed(digits).replace(".", this.words.point);
+    return value.toFixed(digits).replace(".", this.words.decimal);
   }
 
   within(startS) {

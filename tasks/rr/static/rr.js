@@ -1,13 +1,12 @@
 /* The page of RR intervals: files go in one request, whose answer is put into this page and is nowhere else. */
+import { bytesOf, Sending } from "../../static/sending.js";
 import { fill, readWords } from "../../static/site.js";
 import { Chart, clock } from "./chart.js";
 import { intervalsTable, PARTS, runsOf, runsTable } from "./study.js";
 
-const MB = 1048576;
 const KINDS = { "intervals.csv": "text/csv", "runs.csv": "text/csv", "rr.json": "application/json" };
 const words = readWords();
 const byId = (id) => document.getElementById(id);
-let view = null;
 
 const number = (value, digits = 0) =>
   value.toLocaleString(document.documentElement.lang, { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -161,109 +160,14 @@ function noteOf({ text, lang }) {
   return item;
 }
 
-function bytesOf(base64) {
-  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-}
-
 /** Draws what the answer in the page holds. */
 function show() {
   const block = byId("rr-data");
   if (!block) return;
   const answer = JSON.parse(block.textContent);
   block.remove();
-  view = new View(answer);
+  new View(answer);
 }
 
-/* Sending */
-
-const form = byId("rr-form");
-
-/** A sentence beside the form; lang : of one that is not in the page's language. */
-function tell(error, running = "", lang = "") {
-  byId("rr-error").textContent = error;
-  byId("rr-error").lang = lang || document.documentElement.lang;
-  byId("rr-running").textContent = running;
-  byId("rr-start").disabled = byId("rr-sample").disabled = Boolean(running);
-  form.setAttribute("aria-busy", String(Boolean(running)));
-}
-
-const size = () => [...byId("rr-file").files].reduce((sum, file) => sum + file.size, 0);
-const inMb = (bytes) => (bytes < MB / 10 ? Math.max(bytes / MB, 0.01).toFixed(2) : (bytes / MB).toFixed(1)).replace(".", words.decimal);
-
-function choose() {
-  const names = [...byId("rr-file").files].map((file) => file.name).join(", ");
-  byId("rr-chosen").textContent = names && fill(words.chosen, { names, size: inMb(size()) });
-  byId("rr-drop").classList.toggle("drop-full", Boolean(names));
-  tell("");
-}
-
-async function send(event) {
-  event.preventDefault();
-  const isSample = event.submitter?.id === "rr-sample";
-  const most = Number(form.dataset.mostBytes);
-  if (!isSample && !byId("rr-file").files.length) {
-    tell(words.choose);
-    return;
-  }
-  if (!isSample && size() > most - 65536) {
-    tell(fill(words.tooLarge, { size: inMb(size()), most: most / MB }));
-    return;
-  }
-  const body = new FormData(form);
-  if (isSample) {
-    body.delete("file");
-    body.set("sample", "1");
-  }
-  tell("", words.running);
-  try {
-    const response = await fetch(form.action, { method: "POST", body });
-    take(response, new DOMParser().parseFromString(await response.text(), "text/html"));
-  } catch {
-    tell(words.network);
-  }
-}
-
-/** Puts the answer of another page into this one, or says in a sentence why there is none, and then nothing is lost. */
-function take(response, page) {
-  const answer = page.getElementById("rr-answer");
-  if (answer) {
-    tell("");
-    byId("rr-place").replaceChildren(document.adoptNode(answer));
-    show();
-    byId("rr-title").focus();
-    return;
-  }
-  if (response.redirected) {
-    tell(words.ended);
-    return;
-  }
-  const refused = page.getElementById("rr-error");
-  const told = refused?.textContent || page.querySelector(".told")?.textContent;
-  tell(told || fill(words.status, { status: response.status }), "", refused?.lang);
-}
-
-function startDrop() {
-  const drop = byId("rr-drop");
-  for (const name of ["dragenter", "dragover"]) {
-    drop.addEventListener(name, (event) => {
-      event.preventDefault();
-      drop.classList.add("drop-over");
-    });
-  }
-  drop.addEventListener("dragleave", (event) => {
-    if (!drop.contains(event.relatedTarget)) drop.classList.remove("drop-over");
-  });
-  drop.addEventListener("drop", (event) => {
-    event.preventDefault();
-    drop.classList.remove("drop-over");
-    if (event.dataTransfer.files.length) byId("rr-file").files = event.dataTransfer.files;
-    choose();
-  });
-}
-
-if (form) {
-  form.addEventListener("submit", send);
-  byId("rr-file").addEventListener("change", choose);
-  startDrop();
-}
+new Sending("rr", words, show, "sample");
 show();

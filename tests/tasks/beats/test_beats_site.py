@@ -16,6 +16,7 @@ from werkzeug.test import stream_encode_multipart
 
 from cardiac.apart import ROOT, answer_of
 from cardiac.errors import CardiacError, RecordError
+from cardiac.files import file_name
 from cardiac.records import FS_RANGE_HZ
 from tasks.beats import apart, site
 from tasks.beats.answers import read_one
@@ -248,7 +249,7 @@ def test_what_is_sent_wrongly_is_said(client, asked, files, fields, sentence):
     ],
 )
 def test_names_of_files_are_names_and_nothing_else(sent, kept):
-    assert site.file_name(sent, 3) == kept
+    assert file_name(sent, 3) == kept
 
 
 def test_loading_an_answer_again_leads_to_the_form(client):
