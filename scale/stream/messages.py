@@ -33,9 +33,10 @@ class Chunk:
     """Some seconds of one patient's signal.
 
     sequence : counts a patient's chunks up by one.  first : sequence of the first chunk of this stream; where it
-    changes, another stream of the patient has begun.  samples : float32 (n_leads, n), in `unit`.  start_s : when the
-    first sample was taken, seconds since 1970, UTC.  last : no chunk of this stream follows.  label : what is true of
-    it, where that is known.
+    changes, another stream of the patient has begun.  part : which of its sender's stretches that is.  samples : float32
+    (n_leads, n), in `unit`.  start_s : when the first sample was taken, seconds since 1970, UTC.  last : no chunk of this
+    stream follows.  label : what is true of it, where that is known.  state : of the filter behind it, plain data.
+    notes : what the filter noticed of the stream.
     """
 
     patient: str
@@ -46,8 +47,11 @@ class Chunk:
     start_s: float
     samples: np.ndarray = field(repr=False)
     first: int = 0
+    part: int = 0
     last: bool = False
     label: str | None = None
+    state: Any = None
+    notes: tuple[str, ...] = ()
 
     @property
     def end_s(self) -> float:
@@ -62,6 +66,7 @@ def encode_chunk(chunk: Chunk) -> bytes:
         "patient": chunk.patient,
         "sequence": chunk.sequence,
         "first": chunk.first,
+        "part": chunk.part,
         "fs_hz": chunk.fs_hz,
         "leads": list(chunk.leads),
         "unit": chunk.unit,
@@ -72,6 +77,10 @@ def encode_chunk(chunk: Chunk) -> bytes:
         message["last"] = True
     if chunk.label is not None:
         message["label"] = chunk.label
+    if chunk.state is not None:
+        message["state"] = chunk.state
+    if chunk.notes:
+        message["notes"] = list(chunk.notes)
     return json.dumps(message, separators=(",", ":")).encode()
 
 
@@ -89,13 +98,29 @@ def decode_chunk(value: bytes | None) -> Chunk:
     samples = _unpack(message.get("samples"), len(leads))
     if not 0 < samples.shape[1] <= min(MOST_SAMPLES, LONGEST_S * fs_hz):
         raise MessageError(f"{samples.shape[1]} samples a lead: a chunk has at least one, and at most {LONGEST_S:g} s")
-    label, last, first = message.get("label"), message.get("last", False), message.get("first", 0)
+    label, last, notes = message.get("label"), message.get("last", False), message.get("notes", [])
+    first, part = message.get("first", 0), message.get("part", 0)
     if label is not None and not _is_name(label):
         raise MessageError("label is no text")
-    if not isinstance(last, bool) or not _is_count(first) or first > sequence:
-        raise MessageError("last is not true or false, or first is no number up to sequence")
-    start_s = _seconds(message.get("start"))
-    return Chunk(patient, sequence, fs_hz, tuple(leads), _name(message, "unit"), start_s, samples, first, last, label)
+    if not isinstance(last, bool) or not isinstance(notes, list):
+        raise MessageError("last is not true or false, or notes is no list")
+    if not _is_count(first) or not _is_count(part) or first > sequence:
+        raise MessageError("first or part is no whole number, or first is greater than sequence")
+    return Chunk(
+        patient=patient,
+        sequence=sequence,
+        fs_hz=fs_hz,
+        leads=tuple(leads),
+        unit=_name(message, "unit"),
+        start_s=_seconds(message.get("start")),
+        samples=samples,
+        first=first,
+        part=part,
+        last=last,
+        label=label,
+        state=message.get("state"),
+        notes=tuple(map(str, notes)),
+    )
 
 
 @dataclass(frozen=True)

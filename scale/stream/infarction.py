@@ -1,0 +1,145 @@
+"""The 12-lead detector on live signals: `inference.Detector` on the last ten seconds, many patients in one batch.
+
+The signal is not filtered on its way: the detector prepares the ten seconds as it does those of a file, and so decides
+the same. The quality of a tracing is judged, and its beats measured, every few seconds, and at once where a lead has come
+off or come back; the networks read every second.
+"""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cardiac.assessment import Assessment
+from cardiac.errors import CardiacError, RecordError, RecordRejected
+from cardiac.leads import LEADS
+from cardiac.quality.artefacts import flat_and_clipped
+from cardiac.records import Record, record_from_array
+from inference import Detector
+from scale.stream.readers import Reading, Window
+from tasks.mi.findings import Finding
+
+NAME = "infarction"
+PRESENT, ABSENT = "infarction", "no infarction"
+IN_MV = {"mV": 1.0, "uV": 1e-3, "µV": 1e-3, "V": 1e3}
+TOGETHER = 32  # windows that the networks read at once
+__all__ = ["LEADS", "NAME", "InfarctionReader", "load"]
+
+
+def load(detector: Detector | None = None) -> "InfarctionReader":
+    """The reader of twelve leads, by default with the shipped bundle."""
+    return InfarctionReader(detector or Detector.load())
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What was last judged of a patient's tracing. still : leads that did not move in the newest samples then."""
+
+    still: tuple[bool, ...]
+    assessment: Assessment | None  # None: too poor for a decision
+
+
+class InfarctionReader:
+    """Reads twelve leads."""
+
+    window_s = 10.0
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+        self._judged: dict[str, _Judged] = {}
+
+    def start(self, fs_hz: float) -> None:
+        """No filter: the detector has its own, over the whole ten seconds."""
+
+    def forget(self, patient: str) -> None:
+        """Drop what was judged of a patient whose stream has ended or begun anew."""
+        self._judged.pop(patient, None)
+
+    def read_windows(self, windows: Sequence[Window]) -> list[Reading]:
+        """A reading for each window."""
+        prepared = [self._prepare(window) for window in windows]
+        ready = [index for index, each in enumerate(prepared) if isinstance(each, _Ready)]
+        readings: dict[int, Reading] = {i: each for i, each in enumerate(prepared) if isinstance(each, Reading)}
+        for batch in _alike(ready, prepared):
+            readings |= zip(batch, self._predict([prepared[index] for index in batch]), strict=True)
+        return [readings[index] for index in range(len(windows))]
+
+    def _prepare(self, window: Window) -> "_Ready | Reading":
+        """The window as a Record with its assessment, or the reading that says why there is no decision on it."""
+        try:
+            if window.unit not in IN_MV:
+                raise RecordError(f"the unit is {window.unit}: one of {', '.join(IN_MV)} is needed")
+            signal = window.samples * np.float32(IN_MV[window.unit]) if window.unit != "mV" else window.samples
+            record = replace(record_from_array(signal, window.fs_hz, window.leads), record_id=window.patient)
+            assessment, anew = self._assess(record, window)
+        except RecordError as error:
+            return _refused(error)
+        return _Ready(record, assessment, anew)
+
+    def _assess(self, record: Record, window: Window) -> tuple[Assessment, bool]:
+        """The assessment of a tracing, a few seconds old where nothing speaks against it; and whether it is new."""
+        still = _still(window)
+        before = self._judged.get(window.patient)
+        if before and before.assessment and not window.assess and before.still == still:
+            return before.assessment, False
+        self._judged[window.patient] = _Judged(still, None)
+        assessment = self.detector.assess(record)
+        self._judged[window.patient] = _Judged(still, assessment)
+        return assessment, True
+
+    def _predict(self, ready: Sequence["_Ready"]) -> list[Reading]:
+        """Readings of records of one rate and length; one that cannot be decided on takes none of the others along."""
+        try:
+            findings: list[Finding | CardiacError] = [
+                *self.detector.predict_batch([each.record for each in ready], [each.assessment for each in ready])
+            ]
+        except RecordError as error:
+            if len(ready) == 1:
+                return [_refused(error)]
+            return [self._predict([each])[0] for each in ready]
+        return [_reading(finding, each.anew) for finding, each in zip(findings, ready, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Ready:
+    record: Record
+    assessment: Assessment
+    anew: bool
+
+
+def _still(window: Window) -> tuple[bool, ...]:
+    """Leads that stand still or at the end of their scale in the newest samples, of which half a second is enough."""
+    newest = window.samples[:, -max(window.newest, round(window.fs_hz / 2)) :]
+    flat, clipped = flat_and_clipped(newest, window.fs_hz, 1)
+    return tuple((flat.any(axis=1) | clipped.any(axis=1)).tolist())
+
+
+def _alike(indices: Sequence[int], prepared: Sequence[Any]) -> Iterable[list[int]]:
+    """Indices of records that the networks can read together, TOGETHER at most."""
+
+    def kind(index: int) -> tuple[float, tuple[int, ...]]:
+        return prepared[index].record.fs_hz, prepared[index].record.signal.shape
+
+    for _, alike in itertools.groupby(sorted(indices, key=kind), key=kind):
+        while batch := [*itertools.islice(alike, TOGETHER)]:
+            yield batch
+
+
+def _reading(finding: Finding, anew: bool) -> Reading:
+    probabilities = {"mi": finding.mi.probability}
+    probabilities |= {site: judgement.probability for site, judgement in finding.localizations.items()}
+    return Reading(
+        label=PRESENT if finding.mi.present else ABSENT,
+        tags=finding.sites,
+        probabilities=probabilities,
+        finding=finding.to_dict(),
+        rate_bpm=finding.rate_bpm,
+        assessed=anew,
+    )
+
+
+def _refused(error: RecordError) -> Reading:
+    details = error.reasons if isinstance(error, RecordRejected) else []
+    return Reading(None, (), {}, {"error": str(error), "details": details}, refused=str(error))

@@ -1,0 +1,278 @@
+"""Clients of a Kafka broker, as the roles of the pipeline use them, and a watch that says when it does not answer.
+
+Delivery is at least once: a role commits what it has read when what it made of it is on the broker, or in the database.
+confluent-kafka is optional (requirements-stream.txt) and is imported where it is used.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from cardiac.errors import CardiacError, ConfigError, extra
+
+RAW, FILTERED, RESULTS, DEAD, STATUS = "raw_data", "filtered_data", "ml_result", "dead_letter", "status"
+TOPICS = (RAW, FILTERED, RESULTS, DEAD, STATUS)
+PARTITIONS = 4  # as many classifiers can share the work; what brokers give topics that nobody has created
+ANSWER_S, ASK_EVERY_S = 3.0, 2.0  # the broker is said to stand still after so long
+KEEP_MS = 3_600_000
+Say = Callable[[str], None]
+
+
+class BrokerError(CardiacError):
+    """A broker that is not there, or does not do what it must."""
+
+
+def confluent() -> ModuleType:
+    """The package confluent_kafka. Raises CardiacError, saying how to install it."""
+    return extra("confluent_kafka", "requirements-stream.txt")
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where the broker is, and what it wants of its clients.
+
+    settings : of librdkafka, for every client: security.protocol, sasl.mechanisms, ssl.ca.location and the like.
+    """
+
+    servers: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    compression: str = "zstd"
+
+    def client(self, **more: Any) -> dict[str, Any]:
+        """Settings of one client. What the clients would log is said by the watch, once and in words."""
+        return {"bootstrap.servers": self.servers, "log_level": 0, **self.settings, **more}
+
+    def consumer(self, group: str) -> Any:
+        """A consumer that commits nothing by itself and begins nowhere by itself."""
+        return confluent().Consumer(
+            self.client(
+                **{
+                    "group.id": group,
+                    "enable.auto.commit": False,
+                    "enable.auto.offset.store": False,
+                    "auto.offset.reset": "error",
+                    "enable.partition.eof": False,
+                    "session.timeout.ms": 6_000,
+                    "max.poll.interval.ms": 60_000 if self.settings else 7_000,  # a local broker waits for it at a join
+                    "fetch.wait.max.ms": 50,
+                    "fetch.error.backoff.ms": 50,
+                    "queued.max.messages.kbytes": 65_536,
+                }
+            )
+        )
+
+    def producer(self) -> Any:
+        """A producer that keeps order, and keeps what it has until the broker takes it."""
+        return confluent().Producer(
+            self.client(
+                **{
+                    "acks": "all",
+                    "max.in.flight.requests.per.connection": 1,  # so that nothing is overtaken where it is sent again
+                    "message.timeout.ms": 0,
+                    "linger.ms": 10,
+                    "compression.type": self.compression,
+                    "partitioner": "murmur2_random",  # as every other client does
+                    "queue.buffering.max.kbytes": 262_144,
+                }
+            )
+        )
+
+    def admin(self) -> Any:
+        """A client for topics and groups."""
+        confluent()
+        from confluent_kafka.admin import AdminClient
+
+        return AdminClient(self.client())
+
+
+def read_settings(path: Path | None) -> dict[str, str]:
+    """Settings of librdkafka from a file of lines `name=value`, as Kafka's own tools have. Raises ConfigError."""
+    if path is None:
+        return {}
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}): give a file of lines name=value") from error
+    pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
+    for name, equals, _ in pairs:
+        if not equals or not name.strip():
+            raise ConfigError(f"{path}: {name[:40]!r} is no line name=value: correct it")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def wait_for(broker: Broker, seconds: float = 15.0) -> None:
+    """Return when the broker answers. Raises BrokerError where it does not."""
+    kafka, admin, until = confluent(), broker.admin(), time.monotonic() + seconds
+    while True:
+        try:
+            admin.list_topics(timeout=1.0)
+            return
+        except kafka.KafkaException as error:
+            if time.monotonic() > until:
+                raise BrokerError(
+                    f"no broker answers at {broker.servers} ({error.args[0].str()}): start it, or give its address "
+                    "with --bootstrap-servers"
+                ) from error
+            time.sleep(0.2)
+
+
+def ensure_topics(broker: Broker, names: Iterable[str] = TOPICS) -> list[str]:
+    """Create those topics that are not there, and give their names. Raises BrokerError where the broker refuses."""
+    kafka, admin = confluent(), broker.admin()
+    from confluent_kafka.admin import NewTopic
+
+    there = admin.list_topics(timeout=10).topics
+    missing = [name for name in names if name not in there]
+    if not missing:
+        return []
+    settings = {"retention.ms": str(KEEP_MS)}
+    made = admin.create_topics([NewTopic(name, PARTITIONS, config=settings) for name in missing])
+    for name, result in made.items():
+        try:
+            result.result(timeout=10)
+        except kafka.KafkaException as error:
+            code = error.args[0].code()
+            if code == kafka.KafkaError.TOPIC_ALREADY_EXISTS:
+                continue  # another role was quicker
+            if code in (kafka.KafkaError._UNSUPPORTED_FEATURE, kafka.KafkaError._TIMED_OUT):
+                continue  # a broker for tests, whose topics are there when they are first used
+            raise BrokerError(
+                f"the topic {name} cannot be created ({error.args[0].str()}): create it beforehand"
+            ) from error
+    return missing
+
+
+class Sender:
+    """Sends messages, in order, and keeps each until the broker has it."""
+
+    def __init__(self, broker: Broker, say: Say) -> None:
+        self._producer, self._say, self._kafka = broker.producer(), say, confluent()
+        self._failed: list[dict[str, Any]] = []
+        self.n_sent = 0
+
+    def send(self, topic: str, key: str | None, value: bytes, **more: Any) -> None:
+        """Hand a message over. more : partition, timestamp (ms), headers."""
+        message = {"topic": topic, "key": key, "value": value, **more}
+        while True:
+            try:
+                self._producer.produce(**message, on_delivery=lambda error, _: self._delivered(error, message))
+                break
+            except BufferError:  # the broker is behind: wait for it, with all that is to be sent
+                self._producer.poll(0.1)
+            except self._kafka.KafkaException as error:
+                if message.pop("partition", None) is None:
+                    raise BrokerError(f"a message for {topic} cannot be sent ({error.args[0].str()})") from error
+        self.n_sent += 1
+        self._producer.poll(0)
+
+    def _delivered(self, error: Any, message: dict[str, Any]) -> None:
+        if error is None:
+            return
+        if error.code() == self._kafka.KafkaError.MSG_SIZE_TOO_LARGE:
+            self._say(f"a message of {len(message['value'])} bytes is more than the broker takes: it was left out")
+            return
+        self._failed.append({name: value for name, value in message.items() if name != "partition"})
+
+    def settle(self, seconds: float) -> bool:
+        """Whether the broker has all that was sent; waits so long for it."""
+        left = self._producer.flush(seconds)
+        failed, self._failed = self._failed, []
+        for message in failed:
+            self.send(**message)
+        return left == 0 and not failed
+
+    def poll(self) -> None:
+        """Let deliveries be noticed."""
+        self._producer.poll(0)
+
+
+class Watch:
+    """A thread that asks the broker whether it is there, and says in a line when it is not, and when it is again."""
+
+    def __init__(self, broker: Broker, say: Say) -> None:
+        self._broker, self._say, self._stop = broker, say, threading.Event()
+        self.silent_since: float | None = None
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+
+    def _run(self) -> None:
+        kafka, admin = confluent(), self._broker.admin()
+        answered, said = time.monotonic(), False
+        while not self._stop.wait(ASK_EVERY_S):
+            try:
+                topics = admin.list_topics(timeout=ANSWER_S).topics
+            except kafka.KafkaException:
+                self.silent_since = self.silent_since or answered
+                if not said and time.monotonic() - answered >= ANSWER_S:
+                    said = True
+                    self._say(
+                        f"the broker at {self._broker.servers} does not answer: waiting for it, nothing is lost here"
+                    )
+                continue
+            if said:
+                self._say(f"the broker answers again, after {time.monotonic() - answered:.0f} s")
+            answered, said, self.silent_since = time.monotonic(), False, None
+            self._renew(topics)
+
+    def _renew(self, topics: Mapping[str, Any]) -> None:
+        missing = [name for name in TOPICS if name not in topics]
+        if missing:
+            self._say(
+                f"the broker has lost the topics {', '.join(missing)}: they are created anew, what lay there is lost"
+            )
+            try:
+                ensure_topics(self._broker, missing)
+            except (BrokerError, confluent().KafkaException) as error:
+                self._say(f"the topics cannot be created: {error}")
+
+
+def read_tail(broker: Broker, topic: str, partition: int, n_messages: int, seconds: float = 5.0) -> list[bytes]:
+    """The last values in a partition, the newest last."""
+    kafka = confluent()
+    consumer = broker.consumer("ecg-tail")
+    try:
+        place = kafka.TopicPartition(topic, partition)
+        low, high = consumer.get_watermark_offsets(place, timeout=seconds)
+        if high <= low:
+            return []
+        place.offset = max(low, high - n_messages)
+        consumer.assign([place])
+        values: list[bytes] = []
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for message in consumer.consume(500, 0.2):
+                if message.error() is None:
+                    values.append(message.value() or b"")
+                    if message.offset() >= high - 1:
+                        return values
+        return values
+    finally:
+        consumer.close()
+
+
+def status_message(role: str, pid: int, **numbers: Any) -> bytes:
+    """What a role says of itself every few seconds."""
+    return json.dumps({"role": role, "pid": pid, "at_s": time.time()} | numbers).encode()
+
+
+def dead_letter_headers(role: str, message: Any, reason: str) -> Sequence[tuple[str, bytes]]:
+    """Why and where a message was refused, as it stands beside it in the topic of dead letters."""
+    told = {
+        "reason": reason,
+        "role": role,
+        "topic": message.topic(),
+        "partition": str(message.partition()),
+        "offset": str(message.offset()),
+    }
+    return [(name, value.encode()) for name, value in told.items()]

@@ -1,0 +1,128 @@
+"""The role that shows: what the topics hold of the last minute, and what comes, to the board."""
+
+import argparse
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from scale.stream.board.server import BoardServer, make_app
+from scale.stream.board.state import BoardState
+from scale.stream.kafka import DEAD, FILTERED, RESULTS, STATUS, Broker, Say, Watch, confluent
+from scale.stream.messages import MessageError, decode_chunk, decode_result
+from scale.stream.sink import dead_row
+
+BEFORE = {FILTERED: 1_000, RESULTS: 1_000, DEAD: 20, STATUS: 20}  # messages a partition that are shown first
+STALE_S = 10.0  # a role that has said nothing for so long is no longer there
+
+
+class Feeder:
+    """Reads all topics and tells the board."""
+
+    def __init__(self, broker: Broker, state: BoardState, say: Say) -> None:
+        self._broker, self._state, self._say, self._kafka = broker, state, say, confluent()
+        self._roles: dict[tuple[str, int], dict[str, Any]] = {}
+        self._read: Counter[str] = Counter()
+
+    def run(self, stop: threading.Event) -> None:
+        """Read until told to stop."""
+        consumer = self._broker.consumer("ecg-board")
+        told = heard = time.monotonic()
+        try:
+            self._begin(consumer)
+            with Watch(self._broker, self._tell_broker):
+                while not stop.is_set():
+                    messages = consumer.consume(1_000, 0.1)
+                    for message in messages:
+                        self._take(consumer, message)
+                    heard = time.monotonic() if messages else heard
+                    if time.monotonic() - told >= 1.0:
+                        self._tell(time.monotonic() - told, time.monotonic() - heard)
+                        told = time.monotonic()
+        finally:
+            consumer.close()
+
+    def _begin(self, consumer: Any) -> None:
+        places = []
+        for topic, n_before in BEFORE.items():
+            for partition in self._broker.admin().list_topics(topic, timeout=10).topics[topic].partitions:
+                place = self._kafka.TopicPartition(topic, partition)
+                low, high = consumer.get_watermark_offsets(place, timeout=10)
+                place.offset = max(low, high - n_before)
+                places.append(place)
+        consumer.assign(places)
+
+    def _take(self, consumer: Any, message: Any) -> None:
+        topic = message.topic()
+        if message.error() is not None:
+            if message.error().code() == self._kafka.KafkaError._AUTO_OFFSET_RESET:
+                self._say(f"{topic} [{message.partition()}] begins anew: the broker has lost what it held")
+                place = (topic, message.partition(), self._kafka.OFFSET_BEGINNING)
+                consumer.seek(self._kafka.TopicPartition(*place))
+            return
+        self._read[topic] += 1
+        try:
+            if topic == FILTERED:
+                self._state.take_chunk(decode_chunk(message.value()), time.time())
+            elif topic == RESULTS:
+                self._state.take_result(decode_result(message.value()), time.time())
+            elif topic == DEAD:
+                row = dead_row(message)
+                names = ("topic", "partition", "offset", "reason", "patient", "role")
+                self._state.take_dead_letter(
+                    {name: row[name] for name in names} | {"at_s": message.timestamp()[1] / 1e3}
+                )
+            else:
+                self._take_status(message.value())
+        except MessageError as error:
+            self._say(f"{topic} [{message.partition()}] {message.offset()}: {error}")
+
+    def _take_status(self, value: bytes) -> None:
+        try:
+            status = json.loads(value)
+            self._roles[str(status["role"]), int(status["pid"])] = status
+        except (ValueError, KeyError, TypeError):
+            return  # another program's
+
+    def _tell(self, seconds: float, silent_s: float) -> None:
+        """Lags, rates, and whether anything comes at all."""
+        now = time.time()
+        alive = {key: each for key, each in self._roles.items() if now - each.get("at_s", 0.0) < STALE_S}
+        lags: Counter[str] = Counter()
+        for (role, _), status in alive.items():
+            if "behind" in status:
+                lags[role] += int(status["behind"])
+        self._state.take_lags(dict(lags))
+        self._state.take_rates({topic: self._read[topic] / seconds for topic in BEFORE if topic != STATUS})
+        self._read.clear()
+        self._state.say("silence", f"nothing has come for {silent_s:.0f} s" if silent_s > STALE_S else None)
+        for role in sorted({role for role, _ in self._roles} - {role for role, _ in alive}):
+            self._state.say(f"role {role}", f"{role} has said nothing for more than {STALE_S:.0f} s")
+        for role in {role for role, _ in alive}:
+            self._state.say(f"role {role}", None)
+
+    def _tell_broker(self, sentence: str) -> None:
+        self._say(sentence)
+        self._state.say("broker", None if "again" in sentence else sentence)
+
+
+def show(broker: Broker, stop: threading.Event, options: argparse.Namespace, say: Say) -> None:
+    """Serve the board until told to stop."""
+    state = BoardState()
+    server = BoardServer(make_app_for(state, options.host))
+    server.start(options.host, options.port)
+    say(f"http://{options.host}:{server.port}/live")
+    try:
+        Feeder(broker, state, say).run(stop)
+    finally:
+        server.stop()
+
+
+def make_app_for(state: BoardState, host: str) -> Any:
+    """The board's application for an address: a token is wanted of all who are not on this machine."""
+    import os
+
+    own: Sequence[str] = ("127.0.0.1", "localhost", "[::1]")
+    return make_app(state, hosts=own if host in own else (*own, host), token=os.environ.get("ECG_BOARD_TOKEN"))
