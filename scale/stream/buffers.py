@@ -23,7 +23,7 @@ class Taken:
 class Buffer:
     """The last seconds of one patient's stream.
 
-    seconds : how many are kept.  chunks : those of which they are, with their offsets in the topic.
+    seconds : how many are kept, and the last chunk at least.  chunks : those of which they are, with their offsets in the topic.
     """
 
     seconds: float
@@ -40,7 +40,7 @@ class Buffer:
             self.n_samples = 0
         self.chunks.append((chunk, offset))
         self.n_samples += chunk.samples.shape[1]
-        while self.n_samples - self.chunks[0][0].samples.shape[1] >= self.wanted:
+        while len(self.chunks) > 1 and self.n_samples - self.chunks[0][0].samples.shape[1] >= self.wanted:
             self.n_samples -= self.chunks.popleft()[0].samples.shape[1]
         return taken
 

@@ -21,7 +21,10 @@ _LOG = logging.getLogger("cardiac")
 
 @dataclass
 class _Patient:
-    """One patient. sequence, end_s : of the last finding.  assessed : sequence at which the quality was last judged."""
+    """One patient. sequence, end_s : of the last finding.  assessed : sequence at which the quality was last judged.
+
+    assessed_s : when it was last time for that.  begins : the next finding is the first of a stream.
+    """
 
     buffer: Buffer
     sequence: int = -1
@@ -31,6 +34,7 @@ class _Patient:
     assessed_s: float = float("-inf")
     shown: dict = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    begins: bool = False
     seen_s: float = 0.0
 
 
@@ -40,6 +44,8 @@ class _Due:
     patient: _Patient
     window: Window
     truth: str | None
+    notes: tuple[str, ...]
+    begins: bool
 
 
 class ClassifyStage:
@@ -103,7 +109,7 @@ class ClassifyStage:
         if not taken.goes_on and chunk.sequence > patient.sequence:
             patient.end_s = patient.assessed_s = float("-inf")
         if chunk.first != patient.first and chunk.sequence > patient.sequence:
-            patient.first, patient.shown, patient.assessed = chunk.first, {}, None  # another stream of the patient
+            patient.first, patient.begins = chunk.first, True  # another stream of the patient
         due = self._due(arrived, patient)
         if chunk.last and chunk.sequence >= patient.sequence:
             patient.buffer = Buffer(reader.window_s)
@@ -127,14 +133,18 @@ class ClassifyStage:
         if assess:
             patient.assessed_s = chunk.end_s
         labels = {each.label for each, _ in patient.buffer.chunks}
-        return [_Due(arrived, patient, window, labels.pop() if len(labels) == 1 else None)]
+        truth = labels.pop() if len(labels) == 1 else None
+        due = _Due(arrived, patient, window, truth, tuple(patient.notes), patient.begins)
+        patient.notes, patient.begins = [], False
+        return [due]
 
     def _result(self, name: str, due: _Due, reading: Reading) -> Result:
         chunk, patient = due.arrived.chunk, due.patient
+        if due.begins:
+            patient.shown, patient.assessed = {}, None
         if reading.assessed:
-            patient.assessed, patient.assessed_s = chunk.sequence, chunk.end_s
+            patient.assessed = chunk.sequence
         patient.shown = follow(patient.shown, reading.label, reading.tags, chunk.end_s, reading.rate_bpm)
-        notes, patient.notes = tuple(patient.notes), []
         return Result(
             patient=chunk.patient,
             sequence=chunk.sequence,
@@ -147,7 +157,7 @@ class ClassifyStage:
             refused=reading.refused,
             assessed=patient.assessed,
             shown=patient.shown,
-            notes=notes,
+            notes=due.notes,
             truth=due.truth,
             first=chunk.first,
         )

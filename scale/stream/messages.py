@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from cardiac.errors import CardiacError
-from cardiac.records import FS_RANGE_HZ
 
 SCHEMA = 1
 STEP = 0.001  # mV: of int16 samples; most recorders count in microvolts
+FS_RANGE_HZ = (1.0, 100_000.0)
 MOST_CHANNELS, MOST_SAMPLES, LONGEST_S = 64, 1 << 20, 60.0
 LONGEST_NAME = 200
 
@@ -227,14 +227,15 @@ def _unpack(packed: Any, n_leads: int) -> np.ndarray:
     if not raw or len(raw) % (dtype.itemsize * n_leads):
         raise MessageError(f"samples are {len(raw)} bytes, which do not divide among {n_leads} leads")
     samples = np.frombuffer(raw, dtype).reshape(n_leads, -1)
-    if dtype.kind == "i":
-        return (samples * _number(packed, "step")).astype(np.float32)
-    return _finite(samples.astype(np.float32))
+    step = _number(packed, "step") if dtype.kind == "i" else 1.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _finite((samples * np.float64(step)).astype(np.float32))
 
 
 def _rows(rows: list[Any], n_leads: int) -> np.ndarray:
     try:
-        samples = np.array(rows, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            samples = np.array(rows, dtype=np.float32)
     except (TypeError, ValueError, OverflowError) as error:
         raise MessageError("samples are no rows of numbers of one length") from error
     if samples.ndim != 2 or len(samples) != n_leads:
