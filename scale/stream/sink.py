@@ -56,12 +56,12 @@ class Store:
         if "://" not in url:
             Path(address).parent.mkdir(parents=True, exist_ok=True)
             url = f"sqlite:///{address}"
+        if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ConfigError(f"{address}: is neither a file nor a URL of PostgreSQL: give one of these")
         try:
             self._engine = sa.create_engine(url)
             if self._engine.dialect.name == "sqlite":
                 sa.event.listen(self._engine, "connect", _careful_sqlite)
-            elif self._engine.dialect.name != "postgresql":
-                raise ConfigError(f"{address}: is neither a file nor a URL of PostgreSQL: give one of these")
             _TABLES.create_all(self._engine)
         except (sa.exc.ArgumentError, sa.exc.DBAPIError, ImportError) as error:
             raise ConfigError(f"the database {address} cannot be opened ({error}): check the address") from error
