@@ -19,6 +19,7 @@ RAW, FILTERED, RESULTS, DEAD, STATUS = "raw_data", "filtered_data", "ml_result",
 TOPICS = (RAW, FILTERED, RESULTS, DEAD, STATUS)
 PARTITIONS = 4  # as many classifiers can share the work; what brokers give topics that nobody has created
 ANSWER_S, ASK_EVERY_S = 3.0, 2.0  # the broker is said to stand still after so long
+CREATE_S = 3.0
 KEEP_MS = 3_600_000
 Say = Callable[[str], None]
 
@@ -131,20 +132,33 @@ def ensure_topics(broker: Broker, names: Iterable[str] = TOPICS) -> list[str]:
     if not missing:
         return []
     settings = {"retention.ms": str(KEEP_MS)}
-    made = admin.create_topics([NewTopic(name, PARTITIONS, config=settings) for name in missing])
+    made = admin.create_topics(
+        [NewTopic(name, PARTITIONS, config=settings) for name in missing],
+        request_timeout=CREATE_S,
+        operation_timeout=CREATE_S,
+    )
     for name, result in made.items():
         try:
-            result.result(timeout=10)
-        except kafka.KafkaException as error:
-            code = error.args[0].code()
-            if code == kafka.KafkaError.TOPIC_ALREADY_EXISTS:
-                continue  # another role was quicker
-            if code in (kafka.KafkaError._UNSUPPORTED_FEATURE, kafka.KafkaError._TIMED_OUT):
-                continue  # a broker for tests, whose topics are there when they are first used
-            raise BrokerError(
-                f"the topic {name} cannot be created ({error.args[0].str()}): create it beforehand"
-            ) from error
+            result.result(timeout=2 * CREATE_S)
+        except (kafka.KafkaException, TimeoutError) as error:
+            if (
+                name not in admin.list_topics(name, timeout=10).topics
+                or not admin.list_topics(name).topics[name].partitions
+            ):
+                raise BrokerError(f"the topic {name} cannot be created ({error}): create it beforehand") from error
+            # another role was quicker, or it is a broker for tests, whose topics come to be when they are asked for
     return missing
+
+
+def served(serve: Callable[[threading.Event], None], stop: threading.Event, say: Say) -> None:
+    """Run what reads from the broker until told to stop; where the broker fails it, from the beginning once more."""
+    kafka = confluent()
+    while not stop.is_set():
+        try:
+            serve(stop)
+        except kafka.KafkaException as error:
+            say(f"begins again, as the broker failed ({error.args[0].str()})")
+            stop.wait(1.0)
 
 
 class Sender:
@@ -196,7 +210,7 @@ class Watch:
 
     def __init__(self, broker: Broker, say: Say) -> None:
         self._broker, self._say, self._stop = broker, say, threading.Event()
-        self.silent_since: float | None = None
+        self._seen: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def __enter__(self) -> "Watch":
@@ -213,7 +227,6 @@ class Watch:
             try:
                 topics = admin.list_topics(timeout=ANSWER_S).topics
             except kafka.KafkaException:
-                self.silent_since = self.silent_since or answered
                 if not said and time.monotonic() - answered >= ANSWER_S:
                     said = True
                     self._say(
@@ -222,11 +235,13 @@ class Watch:
                 continue
             if said:
                 self._say(f"the broker answers again, after {time.monotonic() - answered:.0f} s")
-            answered, said, self.silent_since = time.monotonic(), False, None
+            answered, said = time.monotonic(), False
             self._renew(topics)
 
     def _renew(self, topics: Mapping[str, Any]) -> None:
-        missing = [name for name in TOPICS if name not in topics]
+        """Create topics anew that were there and are gone."""
+        missing = sorted(self._seen - topics.keys())
+        self._seen |= topics.keys() & {*TOPICS}
         if missing:
             self._say(
                 f"the broker has lost the topics {', '.join(missing)}: they are created anew, what lay there is lost"
@@ -243,7 +258,12 @@ def read_tail(broker: Broker, topic: str, partition: int, n_messages: int, secon
     consumer = broker.consumer("ecg-tail")
     try:
         place = kafka.TopicPartition(topic, partition)
-        low, high = consumer.get_watermark_offsets(place, timeout=seconds)
+        try:
+            low, high = consumer.get_watermark_offsets(place, timeout=seconds)
+        except kafka.KafkaException as error:
+            if error.args[0].code() == kafka.KafkaError._UNKNOWN_PARTITION:
+                return []  # nothing was ever sent there
+            raise
         if high <= low:
             return []
         place.offset = max(low, high - n_messages)

@@ -10,7 +10,7 @@ from typing import Any
 
 from scale.stream.board.server import BoardServer, make_app
 from scale.stream.board.state import BoardState
-from scale.stream.kafka import DEAD, FILTERED, RESULTS, STATUS, Broker, Say, Watch, confluent
+from scale.stream.kafka import DEAD, FILTERED, RESULTS, STATUS, Broker, Say, Watch, confluent, served
 from scale.stream.messages import MessageError, decode_chunk, decode_result
 from scale.stream.sink import dead_row
 
@@ -28,19 +28,22 @@ class Feeder:
 
     def run(self, stop: threading.Event) -> None:
         """Read until told to stop."""
+        with Watch(self._broker, self._tell_broker):
+            served(self._serve, stop, self._say)
+
+    def _serve(self, stop: threading.Event) -> None:
         consumer = self._broker.consumer("ecg-board")
         told = heard = time.monotonic()
         try:
             self._begin(consumer)
-            with Watch(self._broker, self._tell_broker):
-                while not stop.is_set():
-                    messages = consumer.consume(1_000, 0.1)
-                    for message in messages:
-                        self._take(consumer, message)
-                    heard = time.monotonic() if messages else heard
-                    if time.monotonic() - told >= 1.0:
-                        self._tell(time.monotonic() - told, time.monotonic() - heard)
-                        told = time.monotonic()
+            while not stop.is_set():
+                messages = consumer.consume(1_000, 0.1)
+                for message in messages:
+                    self._take(consumer, message)
+                heard = time.monotonic() if messages else heard
+                if time.monotonic() - told >= 1.0:
+                    self._tell(time.monotonic() - told, time.monotonic() - heard)
+                    told = time.monotonic()
         finally:
             consumer.close()
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cardiac.errors import ConfigError
-from scale.stream.kafka import DEAD, RESULTS, STATUS, Broker, Say, Sender, Watch, confluent, status_message
+from scale.stream.kafka import DEAD, RESULTS, STATUS, Broker, Say, Sender, Watch, confluent, served, status_message
 from scale.stream.messages import MessageError, Result, decode_result
 from scale.stream.station import STATUS_EVERY_S, Positions
 
@@ -155,18 +155,23 @@ class Sink:
 
     def run(self, stop: threading.Event) -> None:
         """Store until told to stop."""
+        with Watch(self._broker, self._say):
+            served(self._serve, stop, self._say)
+
+    def _serve(self, stop: threading.Event) -> None:
         self._consumer = consumer = self._broker.consumer("ecg-sink")
         consumer.subscribe([RESULTS, DEAD], on_assign=self._assigned, on_revoke=self._left, on_lost=self._left)
         sender, told = Sender(self._broker, self._say), time.monotonic()
         try:
-            with Watch(self._broker, self._say):
-                while not stop.is_set():
-                    self._store_all(consumer.consume(1_000, 0.1))
-                    if time.monotonic() - told >= STATUS_EVERY_S:
-                        numbers = {"read": self.n_new + self.n_again, "again": self.n_again, "behind": self._behind()}
-                        sender.send(STATUS, "sink", status_message("sink", os.getpid(), topic=RESULTS, **numbers))
-                        told = time.monotonic()
+            while not stop.is_set():
+                self._store_all(consumer.consume(1_000, 0.1))
+                if time.monotonic() - told >= STATUS_EVERY_S:
+                    numbers = {"read": self.n_new + self.n_again, "again": self.n_again, "behind": self._behind()}
+                    sender.send(STATUS, "sink", status_message("sink", os.getpid(), topic=RESULTS, **numbers))
+                    told = time.monotonic()
         finally:
+            for positions in self._positions.values():
+                positions.leave([*positions.next])
             consumer.close()
 
     def _store_all(self, messages: Sequence[Any]) -> None:

@@ -6,8 +6,19 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from scale.stream.kafka import DEAD, STATUS, Broker, Say, Sender, Watch, confluent, dead_letter_headers, read_tail
-from scale.stream.kafka import status_message as _status
+from scale.stream.kafka import (
+    DEAD,
+    STATUS,
+    Broker,
+    Say,
+    Sender,
+    Watch,
+    confluent,
+    dead_letter_headers,
+    read_tail,
+    served,
+    status_message,
+)
 from scale.stream.messages import MessageError, decode_chunk
 from scale.stream.stages import Arrived, Outgoing, Stage
 
@@ -63,22 +74,26 @@ class Station:
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop; what was read is sent and committed then."""
+        with Watch(self._broker, self._say):
+            served(self._serve, stop, self._say)
+
+    def _serve(self, stop: threading.Event) -> None:
         self._consumer = consumer = self._broker.consumer(f"ecg-{self.role}")
-        consumer.subscribe([self._source], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        consumer.subscribe([self._source], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._left)
         committed = told = time.monotonic()
         try:
-            with Watch(self._broker, self._say):
-                while not stop.is_set():
-                    self._work(consumer.consume(self._batch, self._wait_s))
-                    self._sender.poll()
-                    if time.monotonic() - committed >= COMMIT_EVERY_S:
-                        self._commit(SETTLE_S)
-                        committed = time.monotonic()
-                    if time.monotonic() - told >= STATUS_EVERY_S:
-                        self._tell(time.monotonic() - told)
-                        told = time.monotonic()
-                self._commit(5.0, wait=True)
+            while not stop.is_set():
+                self._work(consumer.consume(self._batch, self._wait_s))
+                self._sender.poll()
+                if time.monotonic() - committed >= COMMIT_EVERY_S:
+                    self._commit(SETTLE_S)
+                    committed = time.monotonic()
+                if time.monotonic() - told >= STATUS_EVERY_S:
+                    self._tell(time.monotonic() - told)
+                    told = time.monotonic()
+            self._commit(5.0, wait=True)
         finally:
+            self._leave([*self._positions.next])
             consumer.close()
 
     def _work(self, messages: Sequence[Any]) -> None:
@@ -163,7 +178,7 @@ class Station:
             "topic": self._source,
         }
         self._busy_s = 0.0
-        self._sender.send(STATUS, self.role, _status(self.role, os.getpid(), **numbers))
+        self._sender.send(STATUS, self.role, status_message(self.role, os.getpid(), **numbers))
 
     def _behind(self) -> int:
         """Messages that are there and were not read yet."""
@@ -187,9 +202,13 @@ class Station:
     def _revoked(self, consumer: Any, places: Sequence[Any]) -> None:
         """Another process takes partitions over: commit first."""
         self._commit(2.0)
-        self._lost(consumer, places)
+        self._left(consumer, places)
 
-    def _lost(self, _: Any, places: Sequence[Any]) -> None:
-        self._positions.leave([place.partition for place in places])
-        for place in places:
-            self._stage.drop(place.partition)
+    def _left(self, _: Any, places: Sequence[Any]) -> None:
+        """Partitions that this process reads no more."""
+        self._leave([place.partition for place in places])
+
+    def _leave(self, partitions: Sequence[int]) -> None:
+        self._positions.leave(partitions)
+        for partition in partitions:
+            self._stage.drop(partition)
