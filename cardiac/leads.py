@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import numpy as np
 
@@ -32,6 +33,7 @@ _LIKE_LATIN = str.maketrans("АВЕІаеі", "ABEIaei")  # Cyrillic letters tha
 _BRACKETED = re.compile(r"[(\[{<]([^()\[\]{}<>]*)[)\]}>]")
 
 
+@lru_cache(maxsize=4096)
 def lead_and_sign(name: str) -> tuple[str, int] | None:
     """The standard lead that a name stands for, and -1 where it is turned round (`-aVR`, Cabrera); None for any other.
 

@@ -9,7 +9,7 @@ import binascii
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -152,7 +152,7 @@ class Result:
 
 def encode_result(result: Result) -> bytes:
     """A result as bytes."""
-    message = {"schema": SCHEMA} | asdict(result) | {"end": _time_text(result.end_s)}
+    message = {"schema": SCHEMA} | vars(result) | {"end": _time_text(result.end_s)}  # asdict would copy all of it
     del message["end_s"]
     return json.dumps(message, separators=(",", ":"), allow_nan=False).encode()
 
