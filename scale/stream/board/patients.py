@@ -1,0 +1,210 @@
+"""One patient as the board shows him: a row of the list, the last minute of the tracing, the course of ten minutes."""
+
+import base64
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scale.stream.board.thinning import thin
+from scale.stream.messages import Chunk, Result
+
+TRACING_S = 60.0  # kept of a patient's tracing
+COURSE_S, MOST_COURSE = 600.0, 1200
+SILENT_S = 10.0
+MOST_CHANGES, MOST_CLASSES, MOST_NOTES, LONGEST_SENTENCE = 20, 40, 10, 300
+INFARCTION_PROBABILITY = "mi"  # the class whose probability stands behind the decision for or against an infarction
+INFARCTIONS = {"infarction", "no infarction"}
+CALM = {"no infarction", "sinus rhythm", "normal", "norm"}
+ALARM, UNUSUAL, UNDECIDED, QUIET = range(4)  # the order of the list
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A chunk of the tracing, thinned. stream : changes where the tracing begins anew.  values : (n_leads, n)."""
+
+    number: int
+    stream: int
+    start_s: float
+    end_s: float
+    hz: float
+    leads: tuple[str, ...]
+    unit: str
+    values: np.ndarray
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data; the values as little-endian float32 in base64."""
+        return {
+            "number": self.number,
+            "stream": self.stream,
+            "start_s": self.start_s,
+            "hz": self.hz,
+            "leads": self.leads,
+            "unit": self.unit,
+            "values": base64.b64encode(self.values.astype("<f4").tobytes()).decode("ascii"),
+        }
+
+
+class Patient:
+    """What is known of one patient. Not safe for threads: `BoardState` holds its lock."""
+
+    def __init__(self, name: str, created_s: float) -> None:
+        self.name = name
+        self.seen_s = created_s  # when something of this patient last came
+        self.changed = 0  # counts up where the detail of this patient has changed
+        self.repeats = 0
+        self.rank = UNDECIDED
+        self.pieces: deque[Piece] = deque()
+        self.course: deque[tuple[int, float, str | None, float | None]] = deque(maxlen=MOST_COURSE)
+        self._streams = self._pieces_taken = self._results_taken = 0
+        self._chunk: tuple[int, int, float] | None = None  # first, sequence, end of the last one
+        self._result: Result | None = None
+        self._notes: deque[str] = deque(maxlen=MOST_NOTES)
+        self._ended = False
+
+    def take_chunk(self, chunk: Chunk, received_s: float) -> bool:
+        """Add a chunk to the tracing; False where it had come before."""
+        self.seen_s = max(self.seen_s, received_s)
+        before = self._chunk
+        if before is not None and chunk.first == before[0] and chunk.sequence <= before[1] and chunk.end_s <= before[2]:
+            self.repeats += 1
+            return False
+        if self._begins_anew(chunk):
+            self.pieces.clear()
+            self._streams += 1
+        values, hz = thin(chunk.samples, chunk.fs_hz)
+        self._pieces_taken += 1
+        self.pieces.append(
+            Piece(self._pieces_taken, self._streams, chunk.start_s, chunk.end_s, hz, chunk.leads, chunk.unit, values)
+        )
+        while self.pieces[0].end_s < chunk.end_s - TRACING_S:
+            self.pieces.popleft()
+        self._chunk, self._ended = (chunk.first, chunk.sequence, chunk.end_s), chunk.last
+        return True
+
+    def take_result(self, result: Result, received_s: float) -> bool:
+        """Take over a result; False where it had come before."""
+        self.seen_s = max(self.seen_s, received_s)
+        before = self._result
+        if before is not None:
+            if (
+                result.first == before.first
+                and result.sequence <= before.sequence
+                and result.end_s <= before.end_s
+                and result.reader == before.reader
+            ):
+                self.repeats += 1
+                return False
+            if result.end_s < before.end_s - COURSE_S:
+                self.course.clear()
+        self._result = result
+        self._results_taken += 1
+        self._notes.extend(_sentences(result.notes, MOST_NOTES))
+        self.course.append((self._results_taken, result.end_s, self.label, self.probability))
+        while self.course[0][1] < result.end_s - COURSE_S:
+            self.course.popleft()
+        self.rank = self._rank()
+        self.changed += 1
+        return True
+
+    @property
+    def label(self) -> str | None:
+        """The steady state where there is one, else the last decision."""
+        if self._result is None:
+            return None
+        label = self._result.shown.get("label", self._result.label)
+        return None if label is None else str(label)[:LONGEST_SENTENCE]
+
+    @property
+    def class_shown(self) -> str | None:
+        """The class whose probability is shown beside the label."""
+        probabilities = self._result.probabilities if self._result else {}
+        if not probabilities:
+            return None
+        if self.label in probabilities:
+            return self.label
+        if self.label in INFARCTIONS and INFARCTION_PROBABILITY in probabilities:
+            return INFARCTION_PROBABILITY
+        return max(probabilities, key=lambda name: _finite(probabilities[name]) or 0.0)
+
+    @property
+    def probability(self) -> float | None:
+        """Of `class_shown`, to a hundredth, so that a row changes only where it looks different."""
+        name = self.class_shown
+        value = None if name is None or self._result is None else _finite(self._result.probabilities[name])
+        return None if value is None else round(value, 2)
+
+    def row(self, now_s: float) -> dict[str, Any]:
+        """The patient in the list."""
+        result, shown = self._result, self._result.shown if self._result else {}
+        return {
+            "patient": self.name,
+            "rank": self.rank,
+            "label": self.label,
+            "sites": _sentences(shown.get("sites"), MOST_CLASSES),
+            "since_s": _finite(shown.get("since_s")),
+            "steady": bool(shown.get("steady", True)),
+            "class": self.class_shown,
+            "probability": self.probability,
+            "refused": _sentence(result.refused) if result else None,
+            "quality": quality_of(result.finding)[0] if result else None,
+            "silent": now_s - self.seen_s > SILENT_S,
+            "ended": self._ended,
+        }
+
+    def detail(self) -> dict[str, Any]:
+        """What is shown of the patient in view beside the tracing and the course."""
+        result = self._result
+        detail: dict[str, Any] = {"patient": self.name, "changed": self.changed, "notes": list(self._notes)}
+        if result is None:
+            return detail
+        probabilities = {name: _finite(value) for name, value in [*result.probabilities.items()][:MOST_CLASSES]}
+        return detail | {
+            "reader": result.reader,
+            "decision": _sentence(result.label),
+            "end_s": result.end_s,
+            "probabilities": {name[:LONGEST_SENTENCE]: value for name, value in probabilities.items()},
+            "since_first": _sentences(result.shown.get("changed"), MOST_CHANGES),
+            "quality": quality_of(result.finding)[1],
+            "truth": _sentence(result.truth),
+        }
+
+    def _begins_anew(self, chunk: Chunk) -> bool:
+        if self._chunk is None or not self.pieces:
+            return True
+        last = self.pieces[-1]
+        moved = chunk.first != self._chunk[0] or chunk.start_s < last.start_s
+        return moved or (chunk.leads, chunk.unit) != (last.leads, last.unit)
+
+    def _rank(self) -> int:
+        label, refused = self.label, self._result is not None and self._result.refused is not None
+        if label == "infarction":
+            return ALARM
+        if label is None:
+            return UNDECIDED
+        if label not in CALM:
+            return UNUSUAL
+        return UNDECIDED if refused else QUIET
+
+
+def quality_of(finding: Mapping[str, Any]) -> tuple[str | None, list[str]]:
+    """Status of the tracing's quality in a finding and the sentences on it; None and none where it says nothing."""
+    quality = finding.get("quality")
+    if isinstance(quality, Mapping):
+        return _sentence(quality.get("status")), _sentences(quality.get("reasons"), MOST_NOTES)
+    return _sentence(quality), []
+
+
+def _sentence(value: object) -> str | None:
+    return None if value is None else str(value)[:LONGEST_SENTENCE]
+
+
+def _sentences(values: object, most: int) -> list[str]:
+    return [str(value)[:LONGEST_SENTENCE] for value in values[:most]] if isinstance(values, list | tuple) else []
+
+
+def _finite(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
