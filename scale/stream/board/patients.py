@@ -1,6 +1,7 @@
 """One patient as the board shows him: a row of the list, the last minute of the tracing, the course of ten minutes."""
 
 import base64
+import itertools
 import math
 from collections import deque
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ INFARCTION_PROBABILITY = "mi"  # the class whose probability stands behind the d
 INFARCTIONS = {"infarction", "no infarction"}
 CALM = {"no infarction", "sinus rhythm", "normal", "norm"}
 ALARM, UNUSUAL, UNDECIDED, QUIET = range(4)  # the order of the list
+_NUMBERS = itertools.count(1)  # of all that a viewer asks for by number; they go on where a patient left and came back
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,12 @@ class Patient:
     def __init__(self, name: str, created_s: float) -> None:
         self.name = name
         self.seen_s = created_s  # when something of this patient last came
-        self.changed = 0  # counts up where the detail of this patient has changed
+        self.changed = next(_NUMBERS)  # another number where the detail of this patient has changed
         self.repeats = 0
         self.rank = UNDECIDED
         self.pieces: deque[Piece] = deque()
         self.course: deque[tuple[int, float, str | None, float | None]] = deque(maxlen=MOST_COURSE)
-        self._streams = self._pieces_taken = self._results_taken = 0
+        self._stream = 0
         self._chunk: tuple[int, int, float] | None = None  # first, sequence, end of the last one
         self._result: Result | None = None
         self._notes: deque[str] = deque(maxlen=MOST_NOTES)
@@ -74,11 +76,10 @@ class Patient:
             return False
         if self._begins_anew(chunk):
             self.pieces.clear()
-            self._streams += 1
+            self._stream = next(_NUMBERS)
         values, hz = thin(chunk.samples, chunk.fs_hz)
-        self._pieces_taken += 1
         self.pieces.append(
-            Piece(self._pieces_taken, self._streams, chunk.start_s, chunk.end_s, hz, chunk.leads, chunk.unit, values)
+            Piece(next(_NUMBERS), self._stream, chunk.start_s, chunk.end_s, hz, chunk.leads, chunk.unit, values)
         )
         while self.pieces[0].end_s < chunk.end_s - TRACING_S:
             self.pieces.popleft()
@@ -101,13 +102,12 @@ class Patient:
             if result.end_s < before.end_s - COURSE_S:
                 self.course.clear()
         self._result = result
-        self._results_taken += 1
         self._notes.extend(_sentences(result.notes, MOST_NOTES))
-        self.course.append((self._results_taken, result.end_s, self.label, self.probability))
+        self.course.append((next(_NUMBERS), result.end_s, self.label, self.probability))
         while self.course[0][1] < result.end_s - COURSE_S:
             self.course.popleft()
         self.rank = self._rank()
-        self.changed += 1
+        self.changed = next(_NUMBERS)
         return True
 
     @property

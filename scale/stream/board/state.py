@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from scale.stream.board.patients import LONGEST_SENTENCE, Patient
+from scale.stream.board.patients import LONGEST_SENTENCE, MOST_CLASSES, Patient
 from scale.stream.board.scores import Scores
 from scale.stream.messages import Chunk, Result
 
@@ -147,7 +147,9 @@ class BoardState:
         return {
             "counts": {
                 "patients": len(self._patients),
-                "now": Counter(patient.label or "" for patient in self._patients.values()),
+                "now": dict(
+                    Counter(patient.label or "" for patient in self._patients.values()).most_common(MOST_CLASSES)
+                ),
                 "results": dict(self._scores.by_class),
                 "refused": self._scores.refused,
                 "totals": dict(self._totals),

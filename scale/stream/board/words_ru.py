@@ -1,0 +1,3 @@
+"""The texts of the board in Russian, by those in English."""
+
+RUSSIAN: dict[str, str] = {}
