@@ -55,7 +55,7 @@ class Guard:
 
     def _refusal(self, method: str, headers: Headers) -> Response | None:
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or host_name(hosts[0]) not in self._hosts:
+        if len(hosts) != 1 or not self._is_served_as(host_name(hosts[0])):
             return PlainTextResponse("The board is not served under this name: open it as localhost.\n", 421)
         if self._token is not None and not self._has_token(headers.get("authorization", "")):
             answer = {"WWW-Authenticate": 'Basic realm="board", charset="UTF-8"'}
@@ -66,6 +66,10 @@ class Guard:
         if foreign and headers.get("sec-fetch-mode") != "navigate":
             return PlainTextResponse("The board is not for other sites' scripts.\n", 403)
         return None
+
+    def _is_served_as(self, name: str) -> bool:
+        """With a token an address will do as well: it is names that can be bound anew to another machine."""
+        return name in self._hosts or (self._token is not None and _is_address(name))
 
     def _has_token(self, authorization: str) -> bool:
         kind, _, encoded = authorization.partition(" ")
@@ -80,6 +84,14 @@ def host_name(host: str) -> str:
     """The name in a Host header, lower case, without port and brackets."""
     name = host.partition("]")[0][1:] if host.startswith("[") else host.rpartition(":")[0] or host
     return name.lower()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def is_local(host: str) -> bool:

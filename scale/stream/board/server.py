@@ -86,6 +86,10 @@ class Feed:
             yield self._sending(viewer, "snapshot", _json(snapshot))
             while not self.closing and viewer in self.viewers:
                 viewer.sending_since = None
+                if self._ticks and self._ticks[0][0] > tick + 1:  # slept through some
+                    snapshot = self.state.snapshot()
+                    tick = snapshot["tick"]
+                    yield self._sending(viewer, "snapshot", _json(snapshot))
                 for number, text in [each for each in self._ticks if each[0] > tick]:
                     tick = number
                     yield self._sending(viewer, "changes", text)
@@ -152,21 +156,22 @@ class BoardServer:
     def __init__(
         self, state: BoardState, hosts: Iterable[str] = (), token: str | None = None, slow_s: float = SLOW_S
     ) -> None:
+        self._state, self._hosts, self._slow_s = state, tuple(hosts), slow_s
         self._token = token if token is not None else os.environ.get(TOKEN_VARIABLE) or None
-        self._app = make_app(state, hosts, self._token, slow_s)
-        self.feed: Feed = self._app.state.feed
+        require_token(self._hosts, self._token)
         self.port = 0
+        self.feed: Feed | None = None
         self._thread: threading.Thread | None = None
         self._server: uvicorn.Server | None = None
 
     def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Serve at an address, at a free port where it is 0. Raises ConfigError, or CardiacError where it is taken."""
-        require_token([host], self._token)
+        app = make_app(self._state, (*self._hosts, host), self._token, self._slow_s)
         opened = _listen(host, port)
-        self.port = opened.getsockname()[1]
+        self.port, self.feed = opened.getsockname()[1], app.state.feed
         self._server = uvicorn.Server(
             uvicorn.Config(
-                self._app,
+                app,
                 http="h11",
                 ws="none",
                 lifespan="on",
@@ -191,7 +196,7 @@ class BoardServer:
 
     def stop(self) -> None:
         """End it, once its viewers have been told."""
-        if self._server is not None and self._thread is not None:
+        if self._server is not None and self._thread is not None and self.feed is not None:
             self.feed.closing = True
             self._server.should_exit = True
             self._thread.join()
@@ -253,7 +258,7 @@ def _numbers(news: dict[str, Any]) -> dict[str, int]:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, separators=(",", ":"))
 
 
 _TEMPLATES = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined)

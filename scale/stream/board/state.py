@@ -4,6 +4,7 @@ A viewer is no subscriber with a queue: the list's changes are gathered once a s
 the patient in view a viewer asks for what follows the last piece that he has. So one who stops reading costs nothing.
 """
 
+import math
 import threading
 import time
 from collections import Counter, deque
@@ -80,7 +81,8 @@ class BoardState:
     def take_rates(self, rates: Mapping[str, float]) -> None:
         """Messages a second by topic; replaces those before."""
         with self._lock:
-            self._rates = {str(topic): round(float(rate), 1) for topic, rate in [*rates.items()][:MOST_GROUPS]}
+            finite = [(str(topic), float(rate)) for topic, rate in rates.items() if math.isfinite(rate)]
+            self._rates = {topic: round(rate, 1) for topic, rate in finite[:MOST_GROUPS]}
 
     def say(self, kind: str, sentence: str | None) -> None:
         """A line that stands on the board until another of its kind replaces it, or None."""

@@ -1,4 +1,4 @@
-import { colour, number, say, sized } from "./words.js";
+import { colour, say, sized } from "./words.js";
 
 const MM_PER_S = 25;
 const KEPT_S = 12;
@@ -117,7 +117,8 @@ export class Tracing {
   }
 
   describe() {
-    const values = { s: this.shownS, gain: this.gain, leads: this.leads.join(", ") };
+    if (this.leads.length) this.canvas.setAttribute("aria-label", say("Tracing of the patient in view: {leads}", { leads: this.leads.join(", ") }));
+    const values = { s: this.shownS, gain: this.gain };
     if (!this.leads.length) this.caption.textContent = say("Waiting for the tracing.");
     else if (this.isVoltage()) this.caption.textContent = say("{s} s across, a large square is 0.2 s; {gain} mm/mV. At most 125 points a second, the peaks kept: for a look, not for measuring.", values);
     else this.caption.textContent = say("{s} s across, a large square is 0.2 s; the height is scaled to the wave.", values);
@@ -187,6 +188,3 @@ export class Tracing {
     return this.left + share * (this.width - this.left);
   }
 }
-
-/** Said to who cannot see it. */
-export const described = (patient, leads) => say("Tracing of {patient}: {n} leads", { patient, n: number(leads) });
