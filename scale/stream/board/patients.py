@@ -20,6 +20,7 @@ MOST_CHANGES, MOST_CLASSES, MOST_NOTES, LONGEST_SENTENCE = 20, 40, 10, 300
 INFARCTION_PROBABILITY = "mi"  # the class whose probability stands behind the decision for or against an infarction
 INFARCTIONS = {"infarction", "no infarction"}
 CALM = {"no infarction", "sinus rhythm", "normal", "norm"}
+GOOD = {"ok", "good"}  # statuses of a tracing's quality that need no word
 ALARM, UNUSUAL, UNDECIDED, QUIET = range(4)  # the order of the list
 _NUMBERS = itertools.count(1)  # of all that a viewer asks for by number; they go on where a patient left and came back
 
@@ -150,7 +151,7 @@ class Patient:
             "class": self.class_shown,
             "probability": self.probability,
             "refused": _sentence(result.refused) if result else None,
-            "quality": quality_of(result.finding)[0] if result else None,
+            "quality": next(iter(quality_of(result.finding)), None) if result else None,
             "silent": now_s - self.seen_s > SILENT_S,
             "ended": self._ended,
         }
@@ -168,7 +169,7 @@ class Patient:
             "end_s": result.end_s,
             "probabilities": {name[:LONGEST_SENTENCE]: value for name, value in probabilities.items()},
             "since_first": _sentences(result.shown.get("changed"), MOST_CHANGES),
-            "quality": quality_of(result.finding)[1],
+            "quality": quality_of(result.finding),
             "truth": _sentence(result.truth),
         }
 
@@ -190,12 +191,14 @@ class Patient:
         return UNDECIDED if refused else QUIET
 
 
-def quality_of(finding: Mapping[str, Any]) -> tuple[str | None, list[str]]:
-    """Status of the tracing's quality in a finding and the sentences on it; None and none where it says nothing."""
+def quality_of(finding: Mapping[str, Any]) -> list[str]:
+    """Sentences on the tracing's quality in a finding; its status where no reason is given, nothing where it is good."""
     quality = finding.get("quality")
-    if isinstance(quality, Mapping):
-        return _sentence(quality.get("status")), _sentences(quality.get("reasons"), MOST_NOTES)
-    return _sentence(quality), []
+    reasons = quality.get("reasons") if isinstance(quality, Mapping) else None
+    status = quality.get("status") if isinstance(quality, Mapping) else quality
+    if reasons:
+        return _sentences(reasons, MOST_NOTES)
+    return [] if status is None or status in GOOD else [f"quality: {status}"[:LONGEST_SENTENCE]]
 
 
 def _sentence(value: object) -> str | None:

@@ -59,7 +59,8 @@ class BoardState:
                 self._totals["repeats"] += 1
                 return
             self._scores.take(result.label, result.truth)
-            self._behind.append((received_s, received_s - result.sent_at_s))
+            if math.isfinite(received_s - result.sent_at_s):
+                self._behind.append((received_s, received_s - result.sent_at_s))
             for note in result.notes:
                 self._totals["notes"] += 1
                 sentence = str(note)[:LONGEST_SENTENCE]

@@ -50,7 +50,6 @@ RUSSIAN: dict[str, str] = {
     "Probabilities now": "Вероятности сейчас",
     "Probability and state over the last ten minutes": "Вероятность и состояние за последние десять минут",
     "Probability: {name}": "Вероятность: {name}",
-    "Quality: {text}": "Качество: {text}",
     "Reason": "Причина",
     "Results so far": "Результатов всего",
     "Skip to the patient in view": "К выбранному пациенту",

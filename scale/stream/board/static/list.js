@@ -1,4 +1,4 @@
-import { className, make, number, percent, RANKS, say, setText } from "./words.js";
+import { className, LANGUAGE, make, number, percent, RANKS, say, setText } from "./words.js";
 
 /** The patients, the gravest first: infarctions, other findings, those without a decision, the quiet. */
 export class List {
@@ -102,7 +102,7 @@ function fill(item, row) {
   showState(state, row);
   setText(probability, row.probability === null ? "" : percent(row.probability));
   probability.title = row.class === null ? "" : say("Probability: {name}", { name: className(row.class) });
-  setText(remark, remarkOn(row));
+  showRemark(remark, row);
   item.dataset.rank = RANKS[row.rank];
   item.dataset.silent = row.silent || row.ended;
 }
@@ -114,10 +114,15 @@ export function showState(element, row) {
   element.dataset.rank = RANKS[row.rank];
 }
 
-/** What stands in the way of a decision, or of the stream. */
+/** What stands in the way of a decision, or of the stream; the pipeline's own sentences are English. */
+export function showRemark(element, row) {
+  setText(element, remarkOn(row));
+  element.lang = row.ended || row.silent ? LANGUAGE : "en";
+}
+
 export function remarkOn(row) {
   if (row.ended) return say("The stream has ended.");
   if (row.silent) return say("Nothing comes from this patient.");
   if (row.refused !== null) return row.refused;
-  return row.quality === null || row.quality === "good" ? "" : say("Quality: {text}", { text: say(row.quality) });
+  return row.quality ?? "";
 }

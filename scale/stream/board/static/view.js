@@ -1,4 +1,4 @@
-import { remarkOn, showState } from "./list.js";
+import { remarkOn, showRemark, showState } from "./list.js";
 import { className, clock, colour, LANGUAGE, make, percent, rankOf, say, setText, sized } from "./words.js";
 
 const COURSE_S = 600;
@@ -48,7 +48,7 @@ export class View {
     const probability = row.probability === null ? "" : `${className(row.class)}: ${percent(row.probability)}`;
     const since = row.since_s === null ? "" : say("since {time}", { time: clock(row.since_s) });
     setText(at("view-since"), [probability, since].filter((text) => text !== "").join(", "));
-    setText(at("view-remark"), remarkOn(row));
+    showRemark(at("view-remark"), row);
     this.row = row;
   }
 
@@ -56,6 +56,7 @@ export class View {
     const changes = detail.since_first ?? [];
     fillList(at("since-first"), changes);
     at("since-first-empty").hidden = changes.length > 0;
+    fillList(at("quality"), (detail.quality ?? []).slice(1));
     const named = Object.entries(detail.probabilities ?? {}).filter(([, value]) => value !== null);
     fillProbabilities(at("probabilities"), named);
     at("truth").hidden = (detail.truth ?? null) === null;
