@@ -209,6 +209,7 @@ class BoardServer:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    opened = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
         opened = socket.socket(family, kind, protocol)
@@ -216,9 +217,10 @@ def _listen(host: str, port: int) -> socket.socket:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # connections inherit it
         opened.bind(address)
     except OSError as error:
-        raise CardiacError(
-            f"the board cannot be served at {host}:{port} ({error.strerror}): give another port"
-        ) from error
+        if opened is not None:
+            opened.close()
+        reason = error.strerror or type(error).__name__
+        raise CardiacError(f"the board cannot be served at {host}:{port} ({reason}): give another port") from error
     return opened
 
 

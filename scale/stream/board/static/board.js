@@ -67,7 +67,7 @@ function take(news) {
   showFigures(news);
   if (news.lines) {
     at("lines").replaceChildren(...news.lines.map((line) => {
-      const item = make("li", "line", line.sentence);
+      const item = make("p", "line", line.sentence);
       if (LANGUAGE !== "en") item.lang = "en";
       return item;
     }));
