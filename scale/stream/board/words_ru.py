@@ -28,7 +28,7 @@ RUSSIAN: dict[str, str] = {
     "Line: probability of {name}; band: the state that was shown.": (
         "Линия – вероятность ({name}), полоса – показанное состояние."
     ),
-    "Live": "Данные идут",
+    "Connected": "Подключено",
     "Live board": "Живое табло",
     "Macro-F1": "Макро-F1",
     "Macro-F1 of the last batches": "Макро-F1 последних пакетов",

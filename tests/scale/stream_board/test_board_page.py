@@ -127,3 +127,26 @@ def test_everybody_can_use_the_board(board, browser):
             found_by_axe = axe.run(page).response["violations"]
             assert [each["id"] for each in found_by_axe] == [], f"{width} {scheme}"
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+
+
+@needs_chromium
+def test_the_page_comes_back_with_the_server(browser):
+    """Another process at the same port counts from the beginning; the course and the list are its own."""
+    state, server = BoardState(), BoardServer(BoardState())
+    server.start()
+    port = server.port
+    with opened_page(browser) as page:
+        page.goto(f"http://localhost:{port}/live?patient=simulated+1")
+        page.locator("#connection[data-kind=live]").wait_for()
+        server.stop()
+        page.locator("#connection[data-kind=lost]").wait_for()
+        again = BoardServer(state)
+        again.start(port=port)
+        feed(state)
+        try:
+            page.locator("#connection[data-kind=live]").wait_for()
+            page.locator("#rows li").nth(2).wait_for()
+            page.locator("#course-changes li").first.wait_for(state="attached")
+            assert page.locator("#course-changes li").count() == 1
+        finally:
+            again.stop()

@@ -32,8 +32,10 @@ function connect() {
   const query = patient === null ? "" : `?patient=${encodeURIComponent(patient)}`;
   source = new EventSource(`live/events${query}`);
   source.addEventListener("snapshot", (event) => {
-    connected("live", say("Live"));
+    connected("live", say("Connected"));
     list.clear();
+    tracing.clear(); // what a new connection knows of it comes from the beginning
+    view.course = [];
     take(JSON.parse(event.data));
     if (patient === null && list.first() !== null) watch(list.first());
   });
@@ -63,7 +65,9 @@ function connected(kind, text) {
 function take(news) {
   list.take(news.rows, news.gone ?? []);
   list.select(patient);
-  view.showRow(list.row(patient));
+  const row = list.row(patient);
+  view.showRow(row);
+  at("tracing").dataset.silent = row !== null && row.silent;
   showFigures(news);
   if (news.lines) {
     at("lines").replaceChildren(...news.lines.map((line) => {

@@ -2,6 +2,7 @@ import { remarkOn, showRemark, showState } from "./list.js";
 import { className, clock, colour, LANGUAGE, make, percent, rankOf, say, setText, sized } from "./words.js";
 
 const COURSE_S = 600;
+const CLOCK_S = 1e8; // seconds below it are no moment since 1970
 const MOST_CHANGES = 20;
 const HEIGHT_PX = 150;
 const AXIS = { left: 44, right: 8, top: 8, foot: 34 };
@@ -46,7 +47,7 @@ export class View {
     if (row === null) return;
     showState(at("view-state"), row);
     const probability = row.probability === null ? "" : `${className(row.class)}: ${percent(row.probability)}`;
-    const since = row.since_s === null ? "" : say("since {time}", { time: clock(row.since_s) });
+    const since = row.since_s === null || row.since_s < CLOCK_S ? "" : say("since {time}", { time: clock(row.since_s) });
     setText(at("view-since"), [probability, since].filter((text) => text !== "").join(", "));
     showRemark(at("view-remark"), row);
     this.row = row;
