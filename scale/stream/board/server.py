@@ -40,6 +40,7 @@ MOST_VIEWERS = 50
 MOST_CONNECTIONS = 4 * MOST_VIEWERS
 TICK_S, LOOK_S = 1.0, 0.25  # how often the list's changes are gathered, and a viewer's tracing is looked for
 SLOW_S = 15.0
+RETRY_MS = 1000  # after which a browser whose connection broke comes back
 KEPT_TICKS = 30
 SEND_BUFFER = 1 << 17  # bytes that wait for a viewer in the kernel, so that one who does not read is soon seen
 START_S = 30.0
@@ -83,7 +84,7 @@ class Feed:
         try:
             snapshot = self.state.snapshot()
             tick = snapshot["tick"]
-            yield self._sending(viewer, "snapshot", _json(snapshot))
+            yield self._sending(viewer, "snapshot", _json(snapshot)) | {"retry": RETRY_MS}
             while not self.closing and viewer in self.viewers:
                 viewer.sending_since = None
                 if self._ticks and self._ticks[0][0] > tick + 1:  # slept through some

@@ -4,7 +4,7 @@ import { View } from "./view.js";
 import { showFigures } from "./figures.js";
 import { LANGUAGE, make, number, say, setText } from "./words.js";
 
-const AGAIN_MS = 4000;
+const AGAIN_MS = 2000;
 const at = (id) => document.getElementById(id);
 const tracing = new Tracing(at("tracing"));
 const view = new View();

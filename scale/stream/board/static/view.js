@@ -147,7 +147,8 @@ function fillProbabilities(list, named) {
   const old = new Map([...list.children].map((item) => [item.name, item]));
   const items = named.sort((one, other) => other[1] - one[1]).map(([name, value]) => {
     const item = old.get(name) ?? newBar(name);
-    item.children[1].value = value;
+    item.children[1].firstElementChild.style.width = `${100 * value}%`;
+    item.children[1].setAttribute("aria-valuenow", value.toFixed(2));
     setText(item.children[2], value > 0 && value < 0.01 ? `<\u00a0${percent(0.01)}` : percent(value));
     return item;
   });
@@ -155,9 +156,9 @@ function fillProbabilities(list, named) {
 }
 
 function newBar(name) {
-  const bar = make("meter");
-  Object.assign(bar, { min: 0, max: 1 });
-  bar.setAttribute("aria-label", className(name));
+  const bar = make("div", "", make("span"));
+  const attributes = { role: "meter", "aria-label": className(name), "aria-valuemin": 0, "aria-valuemax": 1, "aria-valuenow": 0 };
+  for (const [key, value] of Object.entries(attributes)) bar.setAttribute(key, value);
   const item = make("li", "", make("span", "", className(name)), bar, make("span", "number"));
   item.name = name;
   return item;
