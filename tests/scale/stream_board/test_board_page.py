@@ -1,5 +1,6 @@
 """The board's page in a real browser: what it shows, that no name is markup, and whether everybody can use it."""
 
+import itertools
 import re
 import time
 
@@ -12,6 +13,7 @@ pytest.importorskip("sse_starlette", reason="requirements-stream.txt is not inst
 from cardiac import NOTICE
 from cardiac.leads import LEADS
 from cardiac.simulate import simulate_record
+from scale.stream.board import patients
 from scale.stream.board.server import HERE, BoardServer
 from scale.stream.board.state import BoardState
 from scale.stream.board.words_ru import RUSSIAN
@@ -130,23 +132,25 @@ def test_everybody_can_use_the_board(board, browser):
 
 
 @needs_chromium
-def test_the_page_comes_back_with_the_server(browser):
+def test_the_page_comes_back_with_the_server(browser, monkeypatch):
     """Another process at the same port counts from the beginning; the course and the list are its own."""
-    state, server = BoardState(), BoardServer(BoardState())
+    before, after = BoardState(), BoardState()
+    feed(before)
+    monkeypatch.setattr(patients, "_NUMBERS", itertools.count(1))
+    after.take_result(found("simulated 1", 0, time.time(), "infarction"), time.time())
+    server, again = BoardServer(before), BoardServer(after)
     server.start()
-    port = server.port
     with opened_page(browser) as page:
-        page.goto(f"http://localhost:{port}/live?patient=simulated+1")
-        page.locator("#connection[data-kind=live]").wait_for()
+        changes = page.locator("#course-changes li")
+        page.goto(f"http://localhost:{server.port}/live?patient=simulated+1")
+        changes.filter(has_text="no infarction").wait_for(state="attached")
         server.stop()
         page.locator("#connection[data-kind=lost]").wait_for()
-        again = BoardServer(state)
-        again.start(port=port)
-        feed(state)
+        again.start(port=server.port)
         try:
             page.locator("#connection[data-kind=live]").wait_for()
-            page.locator("#rows li").nth(2).wait_for()
-            page.locator("#course-changes li").first.wait_for(state="attached")
-            assert page.locator("#course-changes li").count() == 1
+            wait_until(lambda: page.locator("#rows li").count() == 1)
+            wait_until(lambda: changes.all_text_contents() and "no" not in changes.first.text_content())
+            assert changes.count() == 1
         finally:
             again.stop()
