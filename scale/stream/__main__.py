@@ -125,7 +125,7 @@ def board(options: argparse.Namespace) -> int:
     """Show it."""
     from scale.stream.show import show
 
-    return _work(options, partial(show, options=options, say=partial(_say, "board")))
+    return _work(options, lambda broker, stop: show(broker, stop, options.host, options.port, partial(_say, "board")))
 
 
 def broker(options: argparse.Namespace) -> int:

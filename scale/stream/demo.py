@@ -46,7 +46,8 @@ def run_demo(demo: Demo, say: Say, stop: threading.Event) -> int:
     if running := recorded_in(folder):
         names = ", ".join(f"{each.role} ({each.pid})" for each in running)
         raise CardiacError(f"{names} still run in {folder}: end them with python -m scale.stream stop --run {folder}")
-    (report := folder / "sent.json").unlink(missing_ok=True)
+    for old in (report := folder / "sent.json", *folder.glob("*.log")):
+        old.unlink(missing_ok=True)
     with ExitStack() as stack:
         broker = stack.enter_context(_broker(demo.broker, folder, say))
         stack.callback(lambda: stop_all(folder, [role for role in ROLES if role != "broker"]))
@@ -56,7 +57,7 @@ def run_demo(demo: Demo, say: Say, stop: threading.Event) -> int:
         _start_roles(demo, broker, folder)
         say(f"the board is at http://127.0.0.1:{demo.port}/live, findings go to {demo.database}")
         producer = _start_producer(demo, broker, folder, report)
-        _watch(producer, store, folder, say, stop)
+        _watch(producer, store, folder, say, stop, began_s)
         stop_all(folder, ["produce"])
         sent = json.loads(report.read_bytes()) if report.exists() else {"chunk_s": 1.0, "sent": {}}
         wanted = expected(sent["sent"], sent["chunk_s"])
@@ -101,13 +102,15 @@ def _start_producer(demo: Demo, broker: Broker, folder: Path, report: Path) -> s
     return start_role("produce", [*common, *asked], folder / "produce.log")
 
 
-def _watch(producer: subprocess.Popen, store: Store, folder: Path, say: Say, stop: threading.Event) -> None:
+def _watch(
+    producer: subprocess.Popen, store: Store, folder: Path, say: Say, stop: threading.Event, began_s: float
+) -> None:
     """Print how it goes until all is sent, or Ctrl-C; a role that has ended is said."""
     wanted: set[str] | None = None
     since_s = time.time()
     while producer.poll() is None and not stop.is_set():
         stop.wait(LINE_EVERY_S)
-        lags, counts = store.lags(since_s), store.counts()
+        lags, counts = store.lags(since_s), store.counts(began_s)
         since_s = time.time()
         labels = ", ".join(f"{number} {label}" for label, number in counts.items() if label != "dead")
         behind = f", p95 {np.percentile(lags, 95):.2f} s behind" if lags else ""
@@ -154,7 +157,7 @@ def verdict(
     double = sum(number - 1 for found in there.values() for number in found.values())
     lags = store.lags(since_s)
     behind = f"p95 lag {np.percentile(lags, 95):.2f} s" if lags else "no lag to tell"
-    counts = store.counts()
+    counts = store.counts(since_s)
     more = f" ({counts['refused']} without a decision)" if counts.get("refused") else ""
     more += f"; {counts['dead']} dead letters" if counts["dead"] else ""
     return f"{n_new} findings, {lost} lost, {double} double, {behind}{more}", not lost and not double

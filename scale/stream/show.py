@@ -1,16 +1,14 @@
 """The role that shows: what the topics hold of the last minute, and what comes, to the board."""
 
-import argparse
 import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
-from scale.stream.board.server import BoardServer, make_app
+from scale.stream.board.server import BoardServer
 from scale.stream.board.state import BoardState
-from scale.stream.kafka import DEAD, FILTERED, RESULTS, STATUS, Broker, Say, Watch, confluent, served
+from scale.stream.kafka import DEAD, FILTERED, RAW, RESULTS, STATUS, Broker, Say, Watch, confluent, served
 from scale.stream.messages import MessageError, decode_chunk, decode_result
 from scale.stream.sink import dead_row
 
@@ -24,6 +22,7 @@ class Feeder:
     def __init__(self, broker: Broker, state: BoardState, say: Say) -> None:
         self._broker, self._state, self._say, self._kafka = broker, state, say, confluent()
         self._roles: dict[tuple[str, int], dict[str, Any]] = {}
+        self._raw_rates: dict[int, float] = {}  # by process that filters
         self._read: Counter[str] = Counter()
 
     def run(self, stop: threading.Event) -> None:
@@ -33,16 +32,15 @@ class Feeder:
 
     def _serve(self, stop: threading.Event) -> None:
         consumer = self._broker.consumer("ecg-board")
-        told = heard = time.monotonic()
+        told = time.monotonic()
         try:
             self._begin(consumer)
             while not stop.is_set():
                 messages = consumer.consume(1_000, 0.1)
                 for message in messages:
                     self._take(consumer, message)
-                heard = time.monotonic() if messages else heard
                 if time.monotonic() - told >= 1.0:
-                    self._tell(time.monotonic() - told, time.monotonic() - heard)
+                    self._tell(time.monotonic() - told)
                     told = time.monotonic()
         finally:
             consumer.close()
@@ -85,12 +83,17 @@ class Feeder:
     def _take_status(self, value: bytes) -> None:
         try:
             status = json.loads(value)
-            self._roles[str(status["role"]), int(status["pid"])] = status
+            key, at_s = (str(status["role"]), int(status["pid"])), float(status["at_s"])
         except (ValueError, KeyError, TypeError):
             return  # another program's
+        if key[0] == "filter" and key in self._roles:  # the raw chunks, which the board does not read
+            before = self._roles[key]
+            rate = (status["read"] - before["read"]) / max(at_s - before["at_s"], 1e-3)
+            self._raw_rates[key[1]] = rate
+        self._roles[key] = status
 
-    def _tell(self, seconds: float, silent_s: float) -> None:
-        """Lags, rates, and whether anything comes at all."""
+    def _tell(self, seconds: float) -> None:
+        """Lags, rates, and roles that say nothing any more."""
         now = time.time()
         alive = {key: each for key, each in self._roles.items() if now - each.get("at_s", 0.0) < STALE_S}
         lags: Counter[str] = Counter()
@@ -98,9 +101,9 @@ class Feeder:
             if "behind" in status:
                 lags[role] += int(status["behind"])
         self._state.take_lags(dict(lags))
-        self._state.take_rates({topic: self._read[topic] / seconds for topic in BEFORE if topic != STATUS})
+        raw = sum(rate for pid, rate in self._raw_rates.items() if ("filter", pid) in alive)
+        self._state.take_rates({RAW: raw} | {topic: self._read[topic] / seconds for topic in BEFORE if topic != STATUS})
         self._read.clear()
-        self._state.say("silence", f"nothing has come for {silent_s:.0f} s" if silent_s > STALE_S else None)
         for role in sorted({role for role, _ in self._roles} - {role for role, _ in alive}):
             self._state.say(f"role {role}", f"{role} has said nothing for more than {STALE_S:.0f} s")
         for role in {role for role, _ in alive}:
@@ -111,21 +114,13 @@ class Feeder:
         self._state.say("broker", None if "again" in sentence else sentence)
 
 
-def show(broker: Broker, stop: threading.Event, options: argparse.Namespace, say: Say) -> None:
-    """Serve the board until told to stop."""
+def show(broker: Broker, stop: threading.Event, host: str, port: int, say: Say) -> None:
+    """Serve the board until told to stop. Raises ConfigError for a host other than this machine's without a token."""
     state = BoardState()
-    server = BoardServer(make_app_for(state, options.host))
-    server.start(options.host, options.port)
-    say(f"http://{options.host}:{server.port}/live")
+    server = BoardServer(state)
+    server.start(host, port)
+    say(f"http://{host}:{server.port}/live")
     try:
         Feeder(broker, state, say).run(stop)
     finally:
         server.stop()
-
-
-def make_app_for(state: BoardState, host: str) -> Any:
-    """The board's application for an address: a token is wanted of all who are not on this machine."""
-    import os
-
-    own: Sequence[str] = ("127.0.0.1", "localhost", "[::1]")
-    return make_app(state, hosts=own if host in own else (*own, host), token=os.environ.get("ECG_BOARD_TOKEN"))

@@ -77,10 +77,6 @@ class Store:
                 connection.execute(self._insert(DEAD_LETTERS).on_conflict_do_nothing(), list(dead))
         return new
 
-    @staticmethod
-    def _count(connection: sa.Connection, table: sa.Table) -> int:
-        return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
-
     def sequences(self) -> dict[str, list[int]]:
         """The sequences of every patient's findings, each as often as it stands there."""
         found: dict[str, list[int]] = {}
@@ -95,12 +91,14 @@ class Store:
         with self._engine.connect() as connection:
             return [*connection.scalars(sa.select(lag).where(FINDINGS.c.stored_at_s >= since_s))]
 
-    def counts(self) -> dict[str, int]:
-        """How many findings of each label; those without a decision under "refused"; dead letters under "dead"."""
+    def counts(self, since_s: float = 0.0) -> dict[str, int]:
+        """How many findings of each label were stored since a time; without a decision "refused", dead letters "dead"."""
         with self._engine.connect() as connection:
-            labels = connection.execute(sa.select(FINDINGS.c.label, sa.func.count()).group_by(FINDINGS.c.label))
+            stored = sa.select(FINDINGS.c.label, sa.func.count()).where(FINDINGS.c.stored_at_s >= since_s)
+            labels = connection.execute(stored.group_by(FINDINGS.c.label))
             counts = {label or "refused": number for label, number in labels}
-            return counts | {"dead": self._count(connection, DEAD_LETTERS)}
+            dead = sa.select(sa.func.count()).select_from(DEAD_LETTERS).where(DEAD_LETTERS.c.stored_at_s >= since_s)
+            return counts | {"dead": connection.scalar(dead) or 0}
 
     def close(self) -> None:
         """Close the database."""

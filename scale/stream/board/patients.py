@@ -145,7 +145,7 @@ class Patient:
             "patient": self.name,
             "rank": self.rank,
             "label": self.label,
-            "sites": _sentences(shown.get("sites"), MOST_CLASSES),
+            "sites": _sentences(shown.get("tags"), MOST_CLASSES),
             "since_s": _finite(shown.get("since_s")),
             "steady": bool(shown.get("steady", True)),
             "class": self.class_shown,

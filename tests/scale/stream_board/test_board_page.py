@@ -61,7 +61,7 @@ def found(name, sequence, end_s, label):
     refused = "too noisy for a decision" if label is None else None
     shown = {
         "label": label,
-        "sites": ["septal"] if label == "infarction" else [],
+        "tags": ["septal"] if label == "infarction" else [],
         "since_s": end_s,
         "changed": [HOSTILE],
     }

@@ -122,7 +122,7 @@ def test_classes_are_bounded():
 
 def test_the_list_is_ordered_by_gravity_and_says_why(board, clock, signal):
     board.take_result(result(patient="a", label="no infarction", probabilities={"mi": 0.07}), NOW_S)
-    board.take_result(result(patient="b", shown={"label": "infarction", "sites": ["septal"], "since_s": 5.0}), NOW_S)
+    board.take_result(result(patient="b", shown={"label": "infarction", "tags": ["septal"], "since_s": 5.0}), NOW_S)
     board.take_result(result(patient="c", label="atrial fibrillation", probabilities={"sinus rhythm": 0.8}), NOW_S)
     board.take_result(result(patient="d", label=None, refused="too noisy for a decision", probabilities={}), NOW_S)
     board.take_chunk(chunk(0, signal, patient="e"), NOW_S)
