@@ -133,10 +133,13 @@ class Detector:
 
     def join(self, logits: Sequence[np.ndarray], measurements: Measurements) -> tuple[Rule, np.ndarray]:
         """A record's rule and calibrated probabilities, (7,), from its windows' logits by stage and what is measured of it."""
-        pooled = [pool_windows(of_stage, plan) for of_stage, plan in zip(logits, self.plans, strict=True)]
         features = features_of(measurements) if self.bundle.trees else None
         trees = None if features is None else self.bundle.trees(features)[0]
-        return self.decisions.settle(np.concatenate(pooled), trees)
+        return self.decisions.settle(self._pool(logits), trees)
+
+    def _pool(self, logits: Sequence[np.ndarray]) -> np.ndarray:
+        """The pooled probabilities of a record's windows, (7,), or of several records', (b, 7)."""
+        return np.concatenate([pool_windows(*each) for each in zip(logits, self.plans, strict=True)], axis=-1)
 
     def remark(self, finding: Finding, rule: Rule) -> Finding:
         """The finding, which says so where the trees had nothing to look at."""
@@ -144,16 +147,29 @@ class Detector:
             return finding
         return replace(finding, notes=(*finding.notes, Note("info", ALONE)))
 
-    def predict_batch(self, records: Sequence[Record], assessments: Sequence[Assessment]) -> list[Finding]:
-        """As `predict_record` for records of one rate and one length, which the networks read together."""
+    def ask_trees(self, measurements: Measurements) -> np.ndarray:
+        """The trees' logits for what is measured of a record, (7,); NaN where there are no trees, or nothing to look at."""
+        features = features_of(measurements) if self.bundle.trees else None
+        return np.full(1 + len(SITES), np.nan) if features is None else self.bundle.trees(features)[0]
+
+    def predict_batch(
+        self, records: Sequence[Record], assessments: Sequence[Assessment], trees: Sequence[np.ndarray] | None = None
+    ) -> list[Finding]:
+        """As `predict_record` for records of one rate and one length, which the networks read together.
+
+        trees : of each record what `ask_trees` gave, where it is at hand.
+        """
         with naming(records[0].record_id):
             signals = prepare_together([record.signal for record in records], records[0].fs_hz, self.spec)  # (b, 12, n)
             logits = self.logits(signals)  # of each stage (b, networks, windows, outputs)
+        asked = trees or [self.ask_trees(assessment.measurements) for assessment in assessments]
+        beside = np.stack(asked) if self.bundle.trees else None
+        _, probabilities, by_rule = self.decisions.settle_all(self._pool(logits), beside)
         findings = []
-        for record, assessment, *own in zip(records, assessments, *logits, strict=True):
+        for index, (record, assessment) in enumerate(zip(records, assessments, strict=True)):
+            rule = next(rule for rows, rule in by_rule if rows[index])
             with naming(record.record_id):
-                rule, probabilities = self.join(own, assessment.measurements)
-                finding = decide(record, probabilities, window_spread(own[0]), rule, assessment)
+                finding = decide(record, probabilities[index], window_spread(logits[0][index]), rule, assessment)
                 findings.append(self.remark(finding, rule))
         return findings
 

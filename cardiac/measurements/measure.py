@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,11 @@ class Measurements:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """The measurements as plain data, rounded; None in place of what could not be measured."""
+        """The measurements as plain data, rounded; None in place of what could not be measured. The same object each time."""
+        return self._document
+
+    @cached_property
+    def _document(self) -> dict[str, Any]:
         document: dict[str, Any] = {name: _rounded(name, value) for name, value in self.values.items()}
         ranges = {name: {"low": each.low, "high": each.high} for name, each in self.outside.items()}
         measured = {"measured": len(self.group.indices) if self.group else 0, "found": self.n_beats}

@@ -192,7 +192,7 @@ def _parser() -> argparse.ArgumentParser:
         "--wait-s", type=_number(float, 0, 3_600), default=15.0, help="wait for the broker (%(default)s)"
     )
     clients.add_argument("--client-config", type=Path, help="a file of librdkafka's settings: TLS, passwords")
-    clients.add_argument("--compression", choices=("none", "gzip", "snappy", "lz4", "zstd"), default="zstd")
+    clients.add_argument("--compression", choices=("none", "gzip", "snappy", "lz4", "zstd"), default="lz4")
     roles = parser.add_subparsers(dest="role", required=True)
 
     def role(name: str, work: Work, parent: argparse.ArgumentParser = clients) -> argparse.ArgumentParser:

@@ -59,7 +59,9 @@ def run_demo(demo: Demo, say: Say, stop: threading.Event) -> int:
         producer = _start_producer(demo, broker, folder, report)
         _watch(producer, store, folder, say, stop, began_s)
         stop_all(folder, ["produce"])
-        sent = json.loads(report.read_bytes()) if report.exists() else {"chunk_s": 1.0, "sent": {}}
+        if not report.exists():
+            raise CardiacError(f"what should be sent was not: see {folder / 'produce.log'}")
+        sent = json.loads(report.read_bytes())
         wanted = expected(sent["sent"], sent["chunk_s"])
         _drain(store, wanted, say)
         line, sound = verdict(wanted, store, there, began_s)

@@ -35,10 +35,14 @@ def load(detector: Detector | None = None) -> "InfarctionReader":
 
 @dataclass(frozen=True)
 class _Judged:
-    """What was last judged of a patient's tracing. still : leads that did not move in the newest samples then."""
+    """What was last judged of a patient's tracing. still : leads that did not move in the newest samples then.
+
+    assessment : None where it is too poor for a decision.  trees : what they say of it, which holds as long as it does.
+    """
 
     still: tuple[bool, ...]
-    assessment: Assessment | None  # None: too poor for a decision
+    assessment: Assessment | None = None
+    trees: np.ndarray | None = None
 
 
 class InfarctionReader:
@@ -73,27 +77,30 @@ class InfarctionReader:
                 raise RecordError(f"the unit is {window.unit}: one of {', '.join(IN_MV)} is needed")
             signal = window.samples * np.float32(IN_MV[window.unit]) if window.unit != "mV" else window.samples
             record = replace(record_from_array(signal, window.fs_hz, window.leads), record_id=window.patient)
-            assessment, anew = self._assess(record, window)
+            judged, anew = self._judge(record, window)
         except RecordError as error:
             return _refused(error)
-        return _Ready(record, assessment, anew)
+        return _Ready(record, judged.assessment, judged.trees, anew)
 
-    def _assess(self, record: Record, window: Window) -> tuple[Assessment, bool]:
-        """The assessment of a tracing, a few seconds old where nothing speaks against it; and whether it is new."""
+    def _judge(self, record: Record, window: Window) -> tuple[_Judged, bool]:
+        """What is judged of a tracing, a few seconds old where nothing speaks against it; and whether it is new."""
         still = _still(window)
         before = self._judged.get(window.patient)
         if before and before.assessment and not window.assess and before.still == still:
-            return before.assessment, False
-        self._judged[window.patient] = _Judged(still, None)
+            return before, False
+        self._judged[window.patient] = _Judged(still)
         assessment = self.detector.assess(record)
-        self._judged[window.patient] = _Judged(still, assessment)
-        return assessment, True
+        judged = _Judged(still, assessment, self.detector.ask_trees(assessment.measurements))
+        self._judged[window.patient] = judged
+        return judged, True
 
     def _predict(self, ready: Sequence["_Ready"]) -> list[Reading]:
         """Readings of records of one rate and length; one that cannot be decided on takes none of the others along."""
         try:
             findings: list[Finding | CardiacError] = [
-                *self.detector.predict_batch([each.record for each in ready], [each.assessment for each in ready])
+                *self.detector.predict_batch(
+                    [each.record for each in ready], [each.assessment for each in ready], [each.trees for each in ready]
+                )
             ]
         except RecordError as error:
             if len(ready) == 1:
@@ -106,6 +113,7 @@ class InfarctionReader:
 class _Ready:
     record: Record
     assessment: Assessment
+    trees: np.ndarray
     anew: bool
 
 

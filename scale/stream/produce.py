@@ -71,7 +71,7 @@ class Producer:
                 wait_s = queue[0].due_s - time.monotonic()
                 if wait_s > 0:
                     stop.wait(min(wait_s, 0.2))
-                    self._sender.poll()
+                    self._sender.settle(0)
                 else:
                     self._send_next(queue)
                 if time.monotonic() - told >= STATUS_EVERY_S:

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ from scale.stream.messages import MessageError, decode_chunk
 from scale.stream.stages import Arrived, Outgoing, Stage
 
 TAIL = 1_000  # messages of a partition in which the last one of every patient is looked for
-SETTLE_S, COMMIT_EVERY_S, STATUS_EVERY_S = 1.0, 0.5, 2.0
+MARK_EVERY_S, STATUS_EVERY_S = 0.5, 2.0
 
 
 class Positions:
@@ -69,6 +70,7 @@ class Station:
         self._kafka = confluent()
         self._positions = Positions(source, say)
         self._sender = Sender(broker, say)
+        self._marks: deque[tuple[int, list[tuple[int, int]]]] = deque()
         self._n_read = self._n_dead = 0
         self._busy_s = 0.0
 
@@ -80,17 +82,18 @@ class Station:
     def _serve(self, stop: threading.Event) -> None:
         self._consumer = consumer = self._broker.consumer(f"ecg-{self.role}")
         consumer.subscribe([self._source], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._left)
-        committed = told = time.monotonic()
+        marked = told = time.monotonic()
         try:
             while not stop.is_set():
                 self._work(consumer.consume(self._batch, self._wait_s))
-                self._sender.poll()
-                if time.monotonic() - committed >= COMMIT_EVERY_S:
-                    self._commit(SETTLE_S)
-                    committed = time.monotonic()
+                if time.monotonic() - marked >= MARK_EVERY_S:
+                    self._mark()
+                    marked = time.monotonic()
+                self._commit()
                 if time.monotonic() - told >= STATUS_EVERY_S:
                     self._tell(time.monotonic() - told)
                     told = time.monotonic()
+            self._mark()
             self._commit(5.0, wait=True)
         finally:
             self._leave([*self._positions.next])
@@ -152,18 +155,26 @@ class Station:
             self._positions.leave([message.partition()])
             self._consumer.seek(place)
 
-    def _commit(self, seconds: float, wait: bool = False) -> None:
-        """Commit what was read, so far as all that came of it is on the broker."""
-        if not self._sender.settle(seconds):
-            return
+    def _mark(self) -> None:
+        """Note how far was read, to commit it when all that came of it is on the broker."""
         offsets = []
         for partition, following in self._positions.next.items():
             needed = self._stage.first_needed(partition)
-            offset = following if needed is None else min(following, needed)
-            offsets.append(self._kafka.TopicPartition(self._source, partition, offset))
-        if offsets:
+            offsets.append((partition, following if needed is None else min(following, needed)))
+        self._marks.append((self._sender.mark(), offsets))
+
+    def _commit(self, wait_s: float = 0.0, wait: bool = False) -> None:
+        """Commit up to the last mark before which the broker has everything."""
+        if wait_s:
+            self._sender.settle(wait_s)
+        offsets = None
+        while self._marks and self._sender.has_all(self._marks[0][0]):
+            offsets = self._marks.popleft()[1]
+        places = [self._kafka.TopicPartition(self._source, *each) for each in offsets or ()]
+        places = [place for place in places if place.partition in self._positions.next]
+        if places:
             try:
-                self._consumer.commit(offsets=offsets, asynchronous=not wait)
+                self._consumer.commit(offsets=places, asynchronous=not wait)
             except self._kafka.KafkaException as error:  # read again after the next start: at least once
                 self._say(f"what was read could not be committed ({error.args[0].str()})")
 
@@ -201,7 +212,8 @@ class Station:
 
     def _revoked(self, consumer: Any, places: Sequence[Any]) -> None:
         """Another process takes partitions over: commit first."""
-        self._commit(2.0)
+        self._mark()
+        self._commit(2.0, wait=True)
         self._left(consumer, places)
 
     def _left(self, _: Any, places: Sequence[Any]) -> None:
@@ -209,6 +221,7 @@ class Station:
         self._leave([place.partition for place in places])
 
     def _leave(self, partitions: Sequence[int]) -> None:
+        self._marks.clear()  # of these partitions among others: those are marked again
         self._positions.leave(partitions)
         for partition in partitions:
             self._stage.drop(partition)
