@@ -1,4 +1,5 @@
-# The site (target `site`) and a worker of a shared search (target `search`); see compose.yaml and docs/admin.md.
+# The site (target `site`), a worker of a shared search (`search`), and a role of the live pipeline (`live`): see
+# compose.yaml and docs/admin.md, compose.kafka.yaml and docs/stream.md.
 FROM python:3.11-slim-bookworm AS base
 
 # What LightGBM's wheel loads and does not carry.
@@ -31,6 +32,16 @@ COPY . .
 RUN python -m compileall -q -j 0 .
 USER 10001:10001
 ENTRYPOINT ["python", "-m", "scale.tune"]
+CMD ["--help"]
+
+
+FROM base AS live
+COPY requirements-stream.txt ./
+RUN pip install -r requirements-stream.txt
+COPY . .
+RUN python -m compileall -q -j 0 .
+USER 10001:10001
+ENTRYPOINT ["python", "-m", "scale.stream"]
 CMD ["--help"]
 
 

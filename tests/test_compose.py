@@ -148,5 +148,60 @@ def test_what_the_dockerfile_copies_is_there(root):
 def test_nobody_is_root(root):
     users = [rest for word, rest in instructions(root) if word == "USER"]
     targets = [rest.split(" AS ")[1] for word, rest in instructions(root) if word == "FROM"]
-    assert targets == ["base", "search", "site"]
-    assert users == ["10001:10001"] * 2
+    assert targets == ["base", "search", "live", "site"]
+    assert users == ["10001:10001"] * 3
+
+
+@pytest.fixture
+def live(root):
+    """compose.kafka.yaml, its settings merged."""
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    return yaml.safe_load((root / "compose.kafka.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_compose_file_of_the_live_pipeline_is_one(root):
+    pytest.importorskip("check_jsonschema", reason=NO_CHECKER)
+    assert check(root / "compose.kafka.yaml") == ""
+
+
+def test_the_live_roles_take_their_commands(root, live):
+    main = pytest.importorskip("scale.stream.__main__", reason="requirements-stream.txt is not installed")
+    assert entrypoint(root, "live") == ["python", "-m", "scale.stream"]
+    roles = ("filter", "classify", "sink", "board")
+    for role in roles:
+        options = main._parser().parse_args(live["services"][role]["command"])
+        assert options.role == role
+        assert options.bootstrap_servers.count("kafka-") == 3
+        settings = main.read_settings(root / options.client_config)
+        assert settings["security.protocol"] == "SSL"
+        mounted = " ".join(live["services"][role]["volumes"])
+        assert all(path in mounted for name, path in settings.items() if "location" in name)
+    assert main._parser().parse_args(live["services"]["board"]["command"]).host == "0.0.0.0"
+    assert live["services"]["board"]["environment"]["ECG_BOARD_TOKEN"].startswith("${ECG_BOARD_TOKEN:?")
+    assert {name for name, each in live["services"].items() if "ports" in each} == {"board"}
+
+
+def test_brokers_ask_everybody_for_a_certificate_and_lose_nothing_when_one_dies(live):
+    brokers = [each for name, each in live["services"].items() if name.startswith("kafka-")]
+    assert [each["environment"]["KAFKA_NODE_ID"] for each in brokers] == ["1", "2", "3"]
+    for each in brokers:
+        settings = each["environment"]
+        assert settings["KAFKA_SSL_CLIENT_AUTH"] == "required"
+        assert (
+            settings["KAFKA_ALLOW_EVERYONE_IF_NO_ACL_FOUND"] == settings["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
+        )
+        assert "PLAINTEXT" not in " ".join(settings.values())
+        assert "SSL://" not in settings["KAFKA_ADVERTISED_LISTENERS"]
+        assert (settings["KAFKA_DEFAULT_REPLICATION_FACTOR"], settings["KAFKA_MIN_INSYNC_REPLICAS"]) == ("3", "2")
+
+
+def test_every_role_may_do_what_it_does_and_no_more(root):
+    kafka = pytest.importorskip("scale.stream.kafka")
+    text = (root / "scale/stream/production/topics.sh").read_text(encoding="utf-8")
+    lines = [line.split() for line in text.splitlines()]
+    assert {line[1] for line in lines if line[:1] == ["topic"]} == {*kafka.TOPICS}
+    for role, (reads, writes) in kafka.USES.items():
+        for what, topics in (("Read", reads), ("Write", writes)):
+            allowed = {name for line in lines if line[:3] == ["may", role, what] for name in line[3:]}
+            assert allowed == {*topics}, (role, what)
+    assert subprocess.run(["sh", "-n", "scale/stream/production/topics.sh"], cwd=root, check=False).returncode == 0

@@ -26,7 +26,7 @@ from pathlib import Path
 from cardiac.errors import ConfigError
 from scale.stream import processes
 from scale.stream.demo import Demo, print_line, run_demo
-from scale.stream.kafka import FILTERED, RAW, RESULTS, Broker, confluent, ensure_topics, read_settings, wait_for
+from scale.stream.kafka import FILTERED, RAW, RESULTS, USES, Broker, confluent, ensure_topics, read_settings, wait_for
 from scale.stream.local_broker import KINDS, serve_broker
 from scale.stream.produce import FASTEST, SLOWEST, Pace, Producer
 from utils import run_command
@@ -42,7 +42,7 @@ def _work(options: argparse.Namespace, work: Callable[[Broker, threading.Event],
     stop = _stop_on_signals()
     with processes.recorded(options.run, options.role):
         wait_for(broker, options.wait_s)
-        ensure_topics(broker)
+        ensure_topics(broker, sorted({*USES[options.role][0], *USES[options.role][1]}))
         work(broker, stop)
     return 0
 

@@ -18,6 +18,14 @@ from cardiac.errors import CardiacError, ConfigError, extra
 
 RAW, FILTERED, RESULTS, DEAD, STATUS = "raw_data", "filtered_data", "ml_result", "dead_letter", "status"
 TOPICS = (RAW, FILTERED, RESULTS, DEAD, STATUS)
+# What each role reads and writes there.
+USES = {
+    "produce": ((RAW,), (RAW, STATUS)),
+    "filter": ((RAW, FILTERED), (FILTERED, DEAD, STATUS)),
+    "classify": ((FILTERED, RESULTS), (RESULTS, DEAD, STATUS)),
+    "sink": ((RESULTS, DEAD), (STATUS,)),
+    "board": ((FILTERED, RESULTS, DEAD, STATUS), ()),
+}
 PARTITIONS = 4  # as many classifiers can share the work; what brokers give topics that nobody has created
 ANSWER_S, ASK_EVERY_S = 3.0, 2.0  # the broker is said to stand still after so long
 CREATE_S = 3.0
