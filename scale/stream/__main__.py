@@ -104,7 +104,7 @@ def classify(options: argparse.Namespace) -> int:
 
     def work(broker: Broker, stop: threading.Event) -> None:
         stage = ClassifyStage(Readers(), options.assess_s)
-        Station("classify", broker, FILTERED, RESULTS, stage, partial(_say, "classify"), options.batch, 0.2).run(stop)
+        Station("classify", broker, FILTERED, RESULTS, stage, partial(_say, "classify"), options.batch, 0.05).run(stop)
 
     return _work(options, work)
 
