@@ -1,4 +1,4 @@
-"""Causal filters of pulse waves, whose state goes from one chunk to the next: however a signal is cut, its samples are the same."""
+"""Causal filters of pulse waves, whose state goes from chunk to chunk: however a signal is cut, its samples are the same."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ class PulseFilter:
         self._state: np.ndarray | None = None  # (n_sections, n, 2)
 
     def process(self, chunk: np.ndarray) -> np.ndarray:
-        """The chunk, filtered, float64. (n, n_samples) -> the same, of n signals side by side. Raises ValueError for another n."""
+        """The chunk, filtered, float64. (n, n_samples) -> the same, of n signals side by side."""
         chunk = np.asarray(chunk, float)
         if chunk.shape[1] == 0:
             return chunk

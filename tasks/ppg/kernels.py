@@ -7,7 +7,7 @@ they are made, so that these features are aeon's to the last bit, and int16 is t
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class Kernels:
         own = cls(*(np.asarray(arrays[f"{prefix}_{each.name}"]) for each in fields(cls)))
         shapes = {getattr(own, each.name).shape for each in fields(cls)}
         inside = len(own) == 0 or (
-            own.dilation.min() > 0 and 0 <= own.kernel.min() and own.kernel.max() < len(COMBINATIONS)
+            own.dilation.min() > 0 and own.kernel.min() >= 0 and own.kernel.max() < len(COMBINATIONS)
         )
         if shapes != {(len(own),)} or not inside or not np.isfinite(own.bias).all():
             raise ValueError("the arrays of the kernels do not fit each other")
@@ -118,7 +118,7 @@ def _runs(values: np.ndarray, start: int, stop: int) -> Iterator[tuple[int, slic
     """Stretches of equal values between two places."""
     edges = np.flatnonzero(np.diff(values[start:stop])) + start + 1
     bounds = [start, *edges.tolist(), stop] if stop > start else []
-    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, last in pairwise(bounds):
         yield int(values[first]), slice(first, last)
 
 

@@ -1,4 +1,4 @@
-"""What can be measured of the pulses of a segment: intervals, heights, shapes, spectrum and autocorrelation; many segments at once.
+"""What can be measured of the pulses of segments: intervals, heights, shapes, spectrum and autocorrelation; many at once.
 
 A pulse is a rise from a trough to the next crest that is high enough against the other rises of its segment. Premature beats
 come early and low, with a pause or none after them; fibrillation has no two intervals alike.
@@ -6,6 +6,7 @@ come early and low, with a pause or none after them; fibrillation has no two int
 
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -23,7 +24,7 @@ Put = Callable[[str, np.ndarray], None]
 
 
 def pulse_features(segments: np.ndarray) -> np.ndarray:
-    """Measurements of each segment, float32 (n, n_features). segments : (n, n_samples) at RATE_HZ, filtered, none of them flat."""
+    """Measurements of each segment, float32 (n, n_features). segments : (n, n_samples) at RATE_HZ, filtered, none flat."""
     parts = [_measure(segments[first : first + TOGETHER])[1] for first in range(0, len(segments), TOGETHER)]
     return np.concatenate(parts) if parts else np.zeros((0, len(pulse_names())), np.float32)
 
@@ -111,7 +112,7 @@ def _by_row(row: np.ndarray, values: np.ndarray, n: int, most: int = MOST_PULSES
 
 
 def _put_intervals(put: Put, name: str, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of pulses at times in s, (n, n_pulses). Returns intervals in parts of their median, and which one ends the earliest pulse."""
+    """Of pulses at times in s, (n, n_pulses). Gives intervals in parts of their median, and the one before the earliest pulse."""
     intervals = np.diff(times, axis=1)
     median = _quantile(_sorted(intervals)[0], 50)
     ratio = intervals / median[:, None]
@@ -214,7 +215,7 @@ def _put_spectrum(put: Put, x: np.ndarray) -> None:
     inside = (hz >= SPANS_HZ[0]) & (hz < SPANS_HZ[-1])
     power = np.abs(np.fft.rfft((x - x.mean(axis=1, keepdims=True)) * np.hanning(n), 2 * n, axis=1)[:, inside]) ** 2
     power, hz = power / power.sum(axis=1, keepdims=True), hz[inside]
-    for low, high in zip(SPANS_HZ[:-1], SPANS_HZ[1:], strict=True):
+    for low, high in pairwise(SPANS_HZ):
         put(f"power_{low}_hz", np.log(power[:, (hz >= low) & (hz < high)].sum(axis=1) + 1e-6))
     put("power_entropy", -(power * np.log(power + 1e-12)).sum(axis=1))
     highest = power.argmax(axis=1)
