@@ -1,0 +1,96 @@
+"""How many segments a second are filtered and read, by one thread and by as many as there are processors.
+
+    python -m tasks.ppg.speed                    # simulated segments of ten seconds, at the rate of the bundle's own
+
+Prints seconds and segments a second of the quickest of three runs, and the share that each step has of one thread's time.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tasks.ppg.bundle import SHIPPED, load_bundle
+from tasks.ppg.classifier import Classifier, steps_of
+from tasks.ppg.filters import filter_segments
+from tasks.ppg.pulses import pulse_features
+from tasks.ppg.segments import FS_HZ, to_rate
+from tasks.ppg.simulate import KINDS, simulate_segment
+from tasks.ppg.stream import Reader
+from utils import run_command
+
+N_SEGMENTS, RUNS = 4_096, 3
+
+
+def made_segments(n: int, window_s: float) -> np.ndarray:
+    """Simulated segments, again and again with other noise, float (n, n_samples) at FS_HZ."""
+    n_samples = round(window_s * FS_HZ)
+    some = np.stack([simulate_segment(KINDS[i % 2], i, 0, FS_HZ, n_samples) for i in range(64)])
+    return np.resize(some, (n, n_samples)) + 0.02 * np.random.default_rng(0).standard_normal((n, n_samples))
+
+
+def quickest(run: Callable[[], object]) -> float:
+    """Seconds of the quickest of RUNS."""
+    took = []
+    for _ in range(RUNS):
+        begin = time.perf_counter()
+        run()
+        took.append(time.perf_counter() - begin)
+    return min(took)
+
+
+def speed_report(bundle: Path, n: int) -> str:
+    """The tables, Markdown."""
+    loaded, n_threads = load_bundle(bundle), os.cpu_count() or 1
+    segments = made_segments(n, loaded.window_s)
+    lines = [
+        f"{n:,} segments of {loaded.window_s:g} s.",
+        "",
+        "| threads | seconds | segments a second |",
+        "|---|---|---|",
+    ]
+    for threads in sorted({1, n_threads}):
+        reader = Reader(loaded, threads)
+
+        def whole(reader: Reader = reader) -> None:
+            reader.read([each[None] for each in filter_segments(segments, FS_HZ, loaded.filter)], FS_HZ)
+
+        seconds = quickest(whole)
+        lines.append(f"| {threads} | {seconds:.2f} | {n / seconds:,.0f} |")
+    return "\n".join([*lines, "", *_steps(loaded.classifier, segments, loaded.filter)])
+
+
+def _steps(classifier: Classifier, segments: np.ndarray, filter_: str) -> list[str]:
+    filtered = filter_segments(segments, FS_HZ, filter_)
+    at_rate = to_rate(filtered, FS_HZ)
+    measured = pulse_features(at_rate)
+    steps = {
+        "filter": lambda: filter_segments(segments, FS_HZ, filter_),
+        "pulses": lambda: pulse_features(at_rate),
+        "kernels": lambda: [own(each) for own, each in zip(classifier.kernels, steps_of(at_rate), strict=True)],
+        "trees": lambda: classifier.trees(measured),
+    }
+    lines = ["| step, one thread | ms a segment |", "|---|---|"]
+    return lines + [f"| {name} | {1e3 * quickest(run) / len(segments):.3f} |" for name, run in steps.items()]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bundle", type=Path, default=SHIPPED, help="folder of the classifier (%(default)s)")
+    parser.add_argument("--segments", type=int, default=N_SEGMENTS, help="how many (%(default)s)")
+    options = parser.parse_args(arguments)
+
+    def command() -> int:
+        print(speed_report(options.bundle, options.segments))
+        return 0
+
+    return run_command(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

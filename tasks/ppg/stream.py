@@ -1,0 +1,84 @@
+"""The door for a live signal: a filter with its state for every sender, and windows of the last seconds read together.
+
+    reader = load()
+    filter_ = reader.start(fs_hz)                     # one a sender, at its first sample
+    filtered = filter_.process(chunk)                 # (1, n) each; `state` and `restore` carry it elsewhere
+    reader.read([window, window], fs_hz)              # windows of reader.window_s of what was filtered
+
+Pure arrays: who sends them, and how, is no matter of this folder.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.ppg.bundle import SHIPPED, Bundle, load_bundle
+from tasks.ppg.filters import PulseFilter
+from tasks.ppg.segments import refusals
+
+LEADS = ("PPG",)
+UNIT = "a.u."  # pulse waves have none
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A bundle that reads windows. threads : that share a batch."""
+
+    bundle: Bundle
+    threads: int = 1
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The kinds, in the order of the probabilities."""
+        return self.bundle.kinds
+
+    @property
+    def window_s(self) -> float:
+        """How long a window is, in s."""
+        return self.bundle.window_s
+
+    def start(self, fs_hz: float) -> PulseFilter:
+        """The causal filter for a sender that begins. Raises ConfigError for a sampling rate that is too low."""
+        return PulseFilter(fs_hz, self.bundle.filter)
+
+    def read(self, windows: Sequence[np.ndarray], fs_hz: float) -> list[dict[str, Any]]:
+        """Of each filtered window, (1, n) of window_s, its kind and all probabilities; or under "refused" why none is named.
+
+        None depends on the others. Plain data.
+        """
+        rows = [np.asarray(each, float).reshape(-1) for each in windows]
+        answers: list[dict[str, Any]] = [{"refused": self._refuse(each, fs_hz)} for each in rows]
+        usable = [index for index, each in enumerate(answers) if each["refused"] is None]
+        for index, told in zip(usable, self._probabilities([rows[each] for each in usable], fs_hz), strict=True):
+            named = dict(zip(self.outputs, map(float, told), strict=True))
+            answers[index] = {"label": max(named, key=named.__getitem__), "probabilities": named}
+        return answers
+
+    def refuse(self, window: np.ndarray, fs_hz: float) -> str | None:
+        """Why no kind is named for a filtered window, in a sentence; None where one is."""
+        return self._refuse(np.asarray(window, float).reshape(-1), fs_hz)
+
+    def _refuse(self, row: np.ndarray, fs_hz: float) -> str | None:
+        if abs(len(row) - self.window_s * fs_hz) > 1:
+            return f"the window is {len(row) / fs_hz:.3g} s long: give {self.window_s:g} s"
+        return refusals(row[None])[0]
+
+    def _probabilities(self, rows: Sequence[np.ndarray], fs_hz: float) -> np.ndarray:
+        """(n, n_kinds). A window is cut or its last sample repeated where it is one sample off."""
+        if not rows:
+            return np.zeros((0, len(self.outputs)))
+        n = round(self.window_s * fs_hz)
+        windows = np.stack([np.concatenate([each[:n], np.repeat(each[-1:], max(0, n - len(each)))]) for each in rows])
+        return self.bundle.classifier.probabilities(windows, fs_hz, self.threads)
+
+
+def load(folder: str | Path | None = None, threads: int | None = None) -> Reader:
+    """The reader of a bundle, the shipped one where none is given. threads : None, as many as there are processors.
+
+    Raises BundleError.
+    """
+    return Reader(load_bundle(folder or SHIPPED), threads or os.cpu_count() or 1)
