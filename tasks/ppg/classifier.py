@@ -5,7 +5,6 @@ others that are asked with it, to the last bit.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,18 +70,13 @@ class Classifier:
     trees: Trees
     joining: Joining
 
-    def probabilities(self, windows: np.ndarray, fs_hz: float, threads: int = 1) -> np.ndarray:
-        """Of filtered windows of one length, (n, n_samples), none of them flat: float (n, n_kinds)."""
+    def probabilities(self, windows: np.ndarray, fs_hz: float) -> np.ndarray:
+        """Of filtered windows of one length, (n, n_samples), none of them flat: float (n, n_kinds).
+
+        One thread: of two, each would wait for the interpreter between the other's short steps. Two processes take half the time.
+        """
         parts = [windows[first : first + TOGETHER] for first in range(0, len(windows), TOGETHER)]
-
-        def of_part(part: np.ndarray) -> np.ndarray:
-            return self.joining(*self.stages(part, fs_hz))
-
-        if threads > 1:  # NumPy lets go of the interpreter while it counts
-            with ThreadPoolExecutor(threads) as pool:
-                done = [*pool.map(of_part, parts)]
-        else:
-            done = [of_part(each) for each in parts]
+        done = [self.joining(*self.stages(each, fs_hz)) for each in parts]
         return np.concatenate(done) if done else np.zeros((0, len(self.ridge.base)))
 
     def stages(self, windows: np.ndarray, fs_hz: float) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,6 @@ they are made, so that these features are aeon's to the last bit, and int16 is t
 """
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from itertools import combinations, pairwise
 
@@ -14,7 +13,7 @@ import numpy as np
 UNIT, MOST = 128, 1023  # steps of a standard deviation, and where they end: twelve times the most fits int16
 TAPS = 9
 COMBINATIONS = np.array([*combinations(range(TAPS), 3)])  # the taps with weight 2 of each kernel; all others have -1
-TOGETHER = 128  # segments at once: their sums stay in the processor's cache
+TOGETHER = 256  # segments at once: what is made of them stays in the cache of the processor
 COUNTED = 250  # samples that are counted in one byte
 
 
@@ -34,15 +33,12 @@ class Kernels:
     def __len__(self) -> int:
         return len(self.bias)
 
-    def __call__(self, steps: np.ndarray, threads: int = 1) -> np.ndarray:
+    def __call__(self, steps: np.ndarray) -> np.ndarray:
         """Features of each segment, float32 (n, k). steps : int16 (n, n_samples), from `to_steps`."""
         parts = [steps[first : first + TOGETHER] for first in range(0, len(steps), TOGETHER)]
-        if threads > 1:
-            with ThreadPoolExecutor(threads) as pool:  # NumPy lets go of the interpreter while it adds
-                done = [*pool.map(self._of_some, parts)]
-        else:
-            done = [self._of_some(each) for each in parts]
-        return np.concatenate(done) if done else np.zeros((0, len(self)), np.float32)
+        return (
+            np.concatenate([self._of_some(each) for each in parts]) if parts else np.zeros((0, len(self)), np.float32)
+        )
 
     def take(self, chosen: np.ndarray) -> "Kernels":
         """Some of the features. chosen : int, rising."""
@@ -72,8 +68,7 @@ class Kernels:
             for kernel, own in _runs(self.kernel, of_dilation.start, of_dilation.stop):
                 response = responses.of(kernel)
                 for index in range(own.start, own.stop):
-                    part = response if self.padded[index] else responses.inside(response)
-                    shares[index] = _share_over(part, self.bias[index])
+                    shares[index] = responses.share_over(response, self.bias[index], self.padded[index])
         return np.ascontiguousarray(shares.T)
 
 
@@ -87,31 +82,30 @@ class _Responses:
         tripled = 3 * padded
         rows = [slice(tap * dilation, tap * dilation + len(x)) for tap in range(TAPS)]
         self._tripled = [tripled[each] for each in rows]
-        self._all = -sum(padded[each] for each in rows)
-        self._pair, self._of_pair = (-1, -1), self._all
-        self._response = np.empty_like(x)
+        self._all = np.negative(padded[rows[0]])
+        for each in rows[1:]:
+            self._all -= padded[each]
+        self._pair, self._of_pair = (-1, -1), np.empty_like(x)
+        self._response, self._over = np.empty_like(x), np.empty(x.shape, bool)
 
     def of(self, kernel: int) -> np.ndarray:
         """int16 (n_samples, n); overwritten by the next one."""
         first, second, third = COMBINATIONS[kernel].tolist()
         if self._pair != (first, second):  # the next kernels have these two taps too
-            self._pair, self._of_pair = (first, second), self._all + self._tripled[first] + self._tripled[second]
+            self._pair = first, second
+            np.add(self._all, self._tripled[first], out=self._of_pair)
+            self._of_pair += self._tripled[second]
         return np.add(self._of_pair, self._tripled[third], out=self._response)
 
-    def inside(self, response: np.ndarray) -> np.ndarray:
-        """Where the kernel does not reach over the ends."""
-        return response[self._reach : len(response) - self._reach]
-
-
-def _share_over(response: np.ndarray, bias: np.float32) -> np.ndarray:
-    """Share of samples over a bias, float32 (n,). response : int16 (n_samples, n)."""
-    over = (response > np.int16(np.clip(np.floor(bias), -32768, 32767))).view(
-        np.uint8
-    )  # whole numbers: as over the bias
-    count = np.zeros(response.shape[1], np.uint32)
-    for first in range(0, len(over), COUNTED):
-        count += np.add.reduce(over[first : first + COUNTED], axis=0, dtype=np.uint8)
-    return (count / len(over)).astype(np.float32)
+    def share_over(self, response: np.ndarray, bias: np.float32, padded: bool) -> np.ndarray:
+        """Share of samples over a bias, float32 (n,). padded : or only of those where no kernel reaches over the ends."""
+        part = response if padded else response[self._reach : len(response) - self._reach]
+        whole = np.int16(np.clip(np.floor(bias), -32768, 32767))  # over it as a whole number is over the bias
+        over = np.greater(part, whole, out=self._over[: len(part)]).view(np.uint8)
+        count = np.zeros(part.shape[1], np.uint32)
+        for first in range(0, len(over), COUNTED):
+            count += np.add.reduce(over[first : first + COUNTED], axis=0, dtype=np.uint8)
+        return (count / len(over)).astype(np.float32)
 
 
 def _runs(values: np.ndarray, start: int, stop: int) -> Iterator[tuple[int, slice]]:

@@ -8,7 +8,6 @@
 Pure arrays: who sends them, and how, is no matter of this folder.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +25,9 @@ UNIT = "a.u."  # pulse waves have none
 
 @dataclass(frozen=True)
 class Reader:
-    """A bundle that reads windows. threads : that share a batch."""
+    """A bundle that reads windows."""
 
     bundle: Bundle
-    threads: int = 1
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -73,12 +71,9 @@ class Reader:
             return np.zeros((0, len(self.outputs)))
         n = round(self.window_s * fs_hz)
         windows = np.stack([np.concatenate([each[:n], np.repeat(each[-1:], max(0, n - len(each)))]) for each in rows])
-        return self.bundle.classifier.probabilities(windows, fs_hz, self.threads)
+        return self.bundle.classifier.probabilities(windows, fs_hz)
 
 
-def load(folder: str | Path | None = None, threads: int | None = None) -> Reader:
-    """The reader of a bundle, the shipped one where none is given. threads : None, as many as there are processors.
-
-    Raises BundleError.
-    """
-    return Reader(load_bundle(folder or SHIPPED), threads or os.cpu_count() or 1)
+def load(folder: str | Path | None = None) -> Reader:
+    """The reader of a bundle, the shipped one where none is given. Raises BundleError."""
+    return Reader(load_bundle(folder or SHIPPED))
