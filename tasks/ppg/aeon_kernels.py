@@ -1,13 +1,30 @@
-"""MiniRocket as aeon fits it, and its features as plain arrays; needs the environment of tasks/ppg/requirements.txt."""
+"""MiniRocket as aeon fits it, and its features as plain arrays; needs the environment of tasks/ppg/requirements.txt.
 
+python -m tasks.ppg.aeon_kernels --out tests/tasks/ppg/aeon_features.npz     # what the tests hold NumPy's features to
+"""
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cardiac.errors import ConfigError, extra
+from cardiac.files import replace_file
+from tasks.ppg.bundle import INPUTS
+from tasks.ppg.classifier import steps_of
+from tasks.ppg.filters import filter_segments
 from tasks.ppg.kernels import COMBINATIONS, Kernels
+from tasks.ppg.segments import FS_HZ, to_rate
+from tasks.ppg.simulate import made_segments
+from utils import run_command
 
-REQUIREMENTS = "tasks/ppg/requirements.txt (make ppg-train does it)"
+N_GOLDEN, N_KERNELS = 12, 1_680
+
+REQUIREMENTS = "tasks/ppg/requirements.txt"
 
 
 def fit_kernels(steps: np.ndarray, n_kernels: int, dilations: int, seed: int) -> tuple[Kernels, Any]:
@@ -39,3 +56,32 @@ def kernels_of(transform: Any) -> Kernels:
 
 def _cases(steps: np.ndarray) -> np.ndarray:
     return steps.astype(np.float32)[:, None]  # (n, n_samples) -> (n, 1, n_samples)
+
+
+def write_golden(path: Path) -> None:
+    """aeon's features of simulated segments with the kernels that made them, by which NumPy's are held to them."""
+    filtered = filter_segments(made_segments(N_GOLDEN, 10.0), FS_HZ)
+    arrays: dict[str, np.ndarray] = {}
+    for name, steps in zip(INPUTS, steps_of(to_rate(filtered, FS_HZ)), strict=True):
+        kernels, transform = fit_kernels(steps, N_KERNELS, 10, 0)
+        arrays |= kernels.arrays(name) | {f"{name}_steps": steps, f"{name}_features": features_of(transform, steps)}
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    replace_file(path, content.getvalue())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
+    options = parser.parse_args(arguments)
+
+    def command() -> int:
+        write_golden(options.out)
+        return 0
+
+    return run_command(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -53,6 +53,13 @@ def simulate_table(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.stack(values), kinds, np.array([f"simulated{who}" for who in people])
 
 
+def made_segments(n: int, window_s: float, fs_hz: float = 100.0) -> np.ndarray:
+    """Simulated segments, again and again with other noise, float (n, n_samples) at fs_hz."""
+    n_samples = round(window_s * fs_hz)
+    some = np.stack([simulate_segment(KINDS[i % 2], i, 0, fs_hz, n_samples) for i in range(64)])
+    return np.resize(some, (n, n_samples)) + 0.02 * np.random.default_rng(0).standard_normal((n, n_samples))
+
+
 def write_simulated(path: Path, n: int, patients: bool) -> None:
     """The table as a CSV file. patients : with a column that says whose a segment is."""
     values, kinds, people = simulate_table(n)

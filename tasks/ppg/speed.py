@@ -21,18 +21,11 @@ from tasks.ppg.classifier import TOGETHER, Classifier, steps_of
 from tasks.ppg.filters import filter_segments
 from tasks.ppg.pulses import pulse_features
 from tasks.ppg.segments import FS_HZ, to_rate
-from tasks.ppg.simulate import KINDS, simulate_segment
+from tasks.ppg.simulate import made_segments
 from tasks.ppg.stream import Reader, load
 from utils import run_command
 
 N_SEGMENTS, RUNS = 8_192, 3
-
-
-def made_segments(n: int, window_s: float) -> np.ndarray:
-    """Simulated segments, again and again with other noise, float (n, n_samples) at FS_HZ."""
-    n_samples = round(window_s * FS_HZ)
-    some = np.stack([simulate_segment(KINDS[i % 2], i, 0, FS_HZ, n_samples) for i in range(64)])
-    return np.resize(some, (n, n_samples)) + 0.02 * np.random.default_rng(0).standard_normal((n, n_samples))
 
 
 def quickest(run: Callable[[], object]) -> float:
