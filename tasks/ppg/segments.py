@@ -7,7 +7,8 @@ from cardiac.errors import RecordError
 from tasks.ppg.pulses import RATE_HZ
 
 FS_HZ = 100.0  # of the segments that every bundle is given, before pairs of samples are taken together
-PARTS, FLAT, MOST_FLAT = 10, 0.01, 5  # of a window; quieter than this share of its loudest is flat; so many may be
+PARTS, FLAT, MOST_FLAT = 10, 0.03, 2  # of a window; quieter than this share of its loudest is flat; so many may be
+NOTHING = 1e-8  # what rounding leaves of a constant is less
 NO_NUMBERS = "a sample is no number: look at the sensor"
 NO_PULSE = "there is no pulse to be seen: look at the sensor"
 
@@ -42,7 +43,7 @@ def _refusal(window: np.ndarray) -> str | None:
     spread = window[: len(window) // PARTS * PARTS].reshape(PARTS, -1).std(axis=1)
     quiet = spread <= FLAT * spread.max()
     turns = np.count_nonzero(np.diff(np.signbit(np.diff(window))))
-    return NO_PULSE if quiet.sum() > MOST_FLAT or turns < PARTS // 2 else None
+    return NO_PULSE if spread.max() < NOTHING or quiet.sum() > MOST_FLAT or turns < PARTS // 2 else None
 
 
 def require_usable(windows: np.ndarray, names: "list[str]") -> None:
