@@ -93,7 +93,7 @@ def _read_csv(path: Path, fs_hz: float | None) -> Segments:
         raise ConfigError(f"{path.name}: a table does not say its sampling rate: give it with --fs")
     table = read_table(path, ())
     own = [name for name in table.columns if name not in (LABEL, PATIENT) and not str(name).startswith(INDEX_COLUMNS)]
-    texts = [name for name in own if not np.issubdtype(table[name].dtype, np.number)]
+    texts = [name for name in own if table[name].dtype.kind not in "fiu"]
     if texts or not len(table) or not own:
         why = f"column {texts[0]!r} holds what is no number" if texts else "holds no samples"
         raise DatasetError(f"{path.name}: {why}: {HINT}")
