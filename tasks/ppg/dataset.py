@@ -94,8 +94,8 @@ def _read_csv(path: Path, fs_hz: float | None) -> Segments:
     table = read_table(path, ())
     own = [name for name in table.columns if name not in (LABEL, PATIENT) and not str(name).startswith(INDEX_COLUMNS)]
     texts = [name for name in own if table[name].dtype.kind not in "fiu"]
-    if texts or not len(table) or not own:
-        why = f"column {texts[0]!r} holds what is no number" if texts else "holds no samples"
+    if not len(table) or not own or texts:
+        why = f"column {texts[0]!r} holds what is no number" if texts and len(table) else "holds no samples"
         raise DatasetError(f"{path.name}: {why}: {HINT}")
     kinds, targets = (), None
     if LABEL in table.columns:
