@@ -11,7 +11,7 @@ import numpy as np
 
 from cardiac.trees import Trees
 from tasks.ppg.kernels import Kernels, to_steps
-from tasks.ppg.pulses import pulse_features
+from tasks.ppg.pulses import alike, pulse_features
 from tasks.ppg.segments import to_rate
 
 MOST_AWAY = 4.0  # standard deviations that a pulse's measurement may be off in the ridge
@@ -71,20 +71,27 @@ class Classifier:
     joining: Joining
 
     def probabilities(self, windows: np.ndarray, fs_hz: float) -> np.ndarray:
-        """Of filtered windows of one length, (n, n_samples), none of them flat: float (n, n_kinds).
+        """Of filtered windows of one length, (n, n_samples), none of them flat: float (n, n_kinds)."""
+        return self.answers(windows, fs_hz)[0]
+
+    def answers(self, windows: np.ndarray, fs_hz: float) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities, (n, n_kinds), and how alike the pulses of each window are, (n,), see `segments.LEAST_ALIKE`.
 
         One thread: of two, each would wait for the interpreter between the other's short steps. Two processes take half the time.
         """
         parts = [windows[first : first + TOGETHER] for first in range(0, len(windows), TOGETHER)]
-        done = [self.joining(*self.stages(each, fs_hz)) for each in parts]
-        return np.concatenate(done) if done else np.zeros((0, len(self.ridge.base)))
+        if not parts:
+            return np.zeros((0, len(self.ridge.base))), np.zeros(0)
+        done = [self.stages(each, fs_hz) for each in parts]
+        probabilities = [self.joining(of_trees, of_ridge) for of_trees, of_ridge, _ in done]
+        return np.concatenate(probabilities), np.concatenate([alike for _, _, alike in done])
 
-    def stages(self, windows: np.ndarray, fs_hz: float) -> tuple[np.ndarray, np.ndarray]:
-        """What trees and ridge say, (n, n_kinds) each."""
+    def stages(self, windows: np.ndarray, fs_hz: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What trees and ridge say, (n, n_kinds) each, and how alike the pulses are, (n,)."""
         segments = to_rate(windows, fs_hz)
         measured = pulse_features(segments)
         shares = [own(each) for own, each in zip(self.kernels, steps_of(segments), strict=True)]
-        return self.trees(measured), self.ridge(np.concatenate(shares, axis=1), measured)
+        return self.trees(measured), self.ridge(np.concatenate(shares, axis=1), measured), alike(measured)
 
 
 def steps_of(segments: np.ndarray) -> Iterator[np.ndarray]:

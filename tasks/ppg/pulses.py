@@ -35,6 +35,11 @@ def pulse_names() -> tuple[str, ...]:
     return _measure(np.sin(np.arange(500.0) / 7)[None])[0]
 
 
+def alike(measured: np.ndarray) -> np.ndarray:
+    """Of each segment its pulses' mean correlation with their mean shape, (n,). measured : from `pulse_features`."""
+    return measured[:, pulse_names().index("alike")]
+
+
 def _measure(segments: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
     names: list[str] = []
     values: list[np.ndarray] = []

@@ -9,7 +9,9 @@ from tasks.ppg.pulses import RATE_HZ
 FS_HZ = 100.0  # of the segments that every bundle is given, before pairs of samples are taken together
 PARTS, FLAT, MOST_FLAT = 10, 0.03, 2  # of a window; quieter than this share of its loudest is flat; so many may be
 NOTHING = 1e-8  # what rounding leaves of a constant is less
+LEAST_ALIKE = 0.5  # pulses of one window: of 13,786 recorded segments two are below, of filtered noise nearly all
 NO_NUMBERS = "a sample is no number: look at the sensor"
+NOISE = "there is nothing but noise to be seen: look at the sensor"
 NO_PULSE = "there is no pulse to be seen: look at the sensor"
 
 

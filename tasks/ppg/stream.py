@@ -17,7 +17,7 @@ import numpy as np
 
 from tasks.ppg.bundle import SHIPPED, Bundle, load_bundle
 from tasks.ppg.filters import PulseFilter
-from tasks.ppg.segments import refusals
+from tasks.ppg.segments import LEAST_ALIKE, NOISE, refusals
 
 LEADS = ("PPG",)
 UNIT = "a.u."  # pulse waves have none
@@ -51,27 +51,28 @@ class Reader:
         rows = [np.asarray(each, float).reshape(-1) for each in windows]
         answers: list[dict[str, Any]] = [{"refused": self._refuse(each, fs_hz)} for each in rows]
         usable = [index for index, each in enumerate(answers) if each["refused"] is None]
-        for index, told in zip(usable, self._probabilities([rows[each] for each in usable], fs_hz), strict=True):
+        for index, told, alike in zip(usable, *self._told([rows[each] for each in usable], fs_hz), strict=True):
             named = dict(zip(self.outputs, map(float, told), strict=True))
-            answers[index] = {"label": max(named, key=named.__getitem__), "probabilities": named}
+            read = {"label": max(named, key=named.__getitem__), "probabilities": named}
+            answers[index] = read if alike >= LEAST_ALIKE else {"refused": NOISE}
         return answers
 
     def refuse(self, window: np.ndarray, fs_hz: float) -> str | None:
         """Why no kind is named for a filtered window, in a sentence; None where one is."""
-        return self._refuse(np.asarray(window, float).reshape(-1), fs_hz)
+        return self.read([window], fs_hz)[0].get("refused")
 
     def _refuse(self, row: np.ndarray, fs_hz: float) -> str | None:
         if abs(len(row) - self.window_s * fs_hz) > 1:
             return f"the window is {len(row) / fs_hz:.3g} s long: give {self.window_s:g} s"
         return refusals(row[None])[0]
 
-    def _probabilities(self, rows: Sequence[np.ndarray], fs_hz: float) -> np.ndarray:
-        """(n, n_kinds). A window is cut or its last sample repeated where it is one sample off."""
+    def _told(self, rows: Sequence[np.ndarray], fs_hz: float) -> tuple[np.ndarray, np.ndarray]:
+        """As `Classifier.answers`. A window is cut or its last sample repeated where it is one sample off."""
         if not rows:
-            return np.zeros((0, len(self.outputs)))
+            return np.zeros((0, len(self.outputs))), np.zeros(0)
         n = round(self.window_s * fs_hz)
         windows = np.stack([np.concatenate([each[:n], np.repeat(each[-1:], max(0, n - len(each)))]) for each in rows])
-        return self.bundle.classifier.probabilities(windows, fs_hz)
+        return self.bundle.classifier.answers(windows, fs_hz)
 
 
 def load(folder: str | Path | None = None) -> Reader:

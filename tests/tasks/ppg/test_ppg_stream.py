@@ -11,7 +11,7 @@ from cardiac.errors import BundleError, ConfigError
 from tasks.ppg.bundle import ARRAYS, CARD, SHIPPED, load_bundle
 from tasks.ppg.dataset import RHYTHMS, find_data, read_segments
 from tasks.ppg.filters import filter_segments
-from tasks.ppg.segments import NO_NUMBERS, NO_PULSE
+from tasks.ppg.segments import NO_NUMBERS, NO_PULSE, NOISE
 from tasks.ppg.stream import LEADS, UNIT, load
 from tests.tasks.ppg.made_up import every, pulses_at
 
@@ -87,17 +87,20 @@ def test_no_kind_is_named_where_there_is_no_pulse(reader):
         reader.start(10)
 
 
-def test_real_segments_are_told_apart_as_the_tables_say(reader, pytestconfig):
-    """Of those that taught it, so no figure: that files and shipped arrays fit together."""
-    import os
+def test_noise_is_refused(reader):
+    noise = filter_segments(np.random.default_rng(0).standard_normal((20, 1_000)), 100)
+    assert [each.get("refused") for each in reader.read([each[None] for each in noise], 100)] == [NOISE] * 20
+    assert reader.refuse(noise[0], 100) == NOISE
 
-    if "ECG_DATA" not in os.environ:
-        pytest.skip("ECG_DATA does not name unpacked recordings")
-    segments = read_segments(find_data())
+
+def test_real_segments_are_told_apart_and_none_is_refused(reader, real_data):
+    """Of those that taught it, so no figure: that files and shipped arrays fit together."""
+    segments = read_segments(find_data(real_data / "ppg"))
     rows = np.arange(0, len(segments), 30)
     answers = reader.read([each[None] for each in filter_segments(segments.values[rows], 100)], 100)
     right = [each.get("label") == RHYTHMS[kind] for each, kind in zip(answers, segments.targets[rows], strict=True)]
     assert np.mean(right) > 0.85
+    assert not any("refused" in each for each in answers)
 
 
 def copied(tmp_path):
