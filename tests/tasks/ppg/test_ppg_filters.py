@@ -25,6 +25,27 @@ def test_any_chunks_give_the_same_samples(kind, cuts):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=40)
+@given(cuts=st.lists(st.integers(0, SIGNAL.shape[1]), max_size=6), gaps=st.lists(st.integers(0, SIGNAL.shape[1] - 1)))
+def test_a_gap_spoils_nothing_that_comes_later(kind, cuts, gaps):
+    """After it the filter is at rest anew, in any chunks, and the signal beside it is none the wiser."""
+    holed = SIGNAL.copy()
+    holed[0, gaps] = np.nan
+    own, parts = PulseFilter(100, kind), []
+    for each in np.split(holed, sorted(cuts), axis=1):
+        parts.append(own.process(each))
+        again = PulseFilter(100, kind)
+        again.restore(json.loads(json.dumps(own.state, allow_nan=False)))
+        own = again
+    filtered = np.concatenate(parts, axis=1)
+    assert np.array_equal(filtered[1], PulseFilter(100, kind).process(SIGNAL)[1])
+    assert np.array_equal(np.isnan(filtered[0]), np.isnan(holed[0]))
+    last = max(gaps, default=-1) + 1
+    if last < SIGNAL.shape[1]:
+        assert np.array_equal(filtered[0, last:], PulseFilter(100, kind).process(SIGNAL[:1, last:])[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_state_is_plain_data_and_goes_on_elsewhere(kind):
     whole = PulseFilter(100, kind).process(SIGNAL)
     first = PulseFilter(100, kind)
