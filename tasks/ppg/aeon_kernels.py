@@ -7,12 +7,14 @@ import argparse
 import io
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from cardiac.errors import ConfigError, extra
+from cardiac.errors import ConfigError
 from cardiac.files import replace_file
 from tasks.ppg.bundle import INPUTS
 from tasks.ppg.classifier import steps_of
@@ -24,7 +26,18 @@ from utils import run_command
 
 N_GOLDEN, N_KERNELS = 12, 1_680
 
-REQUIREMENTS = "tasks/ppg/requirements.txt"
+MISSING = (
+    "aeon is not installed here, and needs older packages than the program: `make ppg-train` sets up an environment for it, "
+    "or install tasks/ppg/requirements.txt into a new one"
+)
+
+
+def aeon_module(name: str) -> ModuleType:
+    """aeon's collection of transforms of a name. Raises ConfigError where aeon is not installed."""
+    try:
+        return import_module(f"aeon.transformations.collection.{name}")
+    except ImportError as error:
+        raise ConfigError(MISSING) from error
 
 
 def fit_kernels(steps: np.ndarray, n_kernels: int, dilations: int, seed: int) -> tuple[Kernels, Any]:
@@ -32,7 +45,7 @@ def fit_kernels(steps: np.ndarray, n_kernels: int, dilations: int, seed: int) ->
 
     steps : int16 (n, n_samples).  dilations : at most, of each kernel.
     """
-    module = extra("aeon.transformations.collection.convolution_based", REQUIREMENTS, ConfigError)
+    module = aeon_module("convolution_based")
     transform = module.MiniRocket(n_kernels=n_kernels, max_dilations_per_kernel=dilations, random_state=seed, n_jobs=1)
     transform.fit(_cases(steps))
     return kernels_of(transform), transform

@@ -11,12 +11,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from cardiac.errors import ConfigError, extra
+from cardiac.errors import ConfigError
 from cardiac.files import replace_file
+from tasks.ppg.aeon_kernels import aeon_module
 from tasks.ppg.bundle import SHIPPED, load_bundle
 from tasks.ppg.classifier import steps_of
 from tasks.ppg.dataset import find_data, read_segments, require_labels
@@ -26,14 +26,13 @@ from tasks.ppg.out_of_fold import OutOfFold, out_of_fold_content, read_out_of_fo
 from tasks.ppg.segments import to_rate
 from utils import run_command
 
-REQUIREMENTS = "tasks/ppg/requirements.txt"
 N_KERNELS, N_MULTI, TAUGHT_SHAPELETS, N_SHAPELETS, N_TRIED = 1_680, 420, 1_000, 100, 2_000
 Transform = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def _rocket(name: str, n_kernels: int) -> Transform:
     def features(teaches: np.ndarray, targets: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        module = extra("aeon.transformations.collection.convolution_based", REQUIREMENTS, ConfigError)
+        module = aeon_module("convolution_based")
         transform = getattr(module, name)(n_kernels=n_kernels, random_state=0, n_jobs=2).fit(teaches)
         return transform.transform(teaches), transform.transform(asked)
 
@@ -42,7 +41,7 @@ def _rocket(name: str, n_kernels: int) -> Transform:
 
 def _shapelets(teaches: np.ndarray, targets: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of some of the segments, at half the rate: the search takes long."""
-    module = extra("aeon.transformations.collection.shapelet_based", REQUIREMENTS, ConfigError)
+    module = aeon_module("shapelet_based")
     teaches, asked = (
         each[:, :, : each.shape[2] // 2 * 2].reshape(len(each), 1, -1, 2).mean(axis=3) for each in (teaches, asked)
     )
@@ -62,11 +61,12 @@ FAMILIES: dict[str, Transform] = {
 
 def ridge_says(features: np.ndarray, targets: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """Kinds, int (n,), as the original's pipeline names them."""
-    linear: Any = extra("sklearn.linear_model", REQUIREMENTS, ConfigError)
+    from sklearn.linear_model import RidgeClassifierCV  # slow to import
+
     features, asked = (np.nan_to_num(each).astype(np.float32) for each in (features, asked))
     mean, sd = features.mean(axis=0), features.std(axis=0)
     sd = np.where(sd > 1e-6, sd, 1.0)
-    model = linear.RidgeClassifierCV(alphas=np.logspace(-3, 3, 10)).fit((features - mean) / sd, targets)
+    model = RidgeClassifierCV(alphas=np.logspace(-3, 3, 10)).fit((features - mean) / sd, targets)
     return model.predict((asked - mean) / sd)
 
 
