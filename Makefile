@@ -19,6 +19,9 @@
 # make rr          every figure of the detector of anomalies in RR intervals: nested folds, studies kept aside, baselines, the worst
 #             studies, with pictures in results/rr
 # make rr-train    trains it and scores it by nested folds into runs/rr (a quarter of an hour)
+# make ppg         pulse waves: every figure of the shipped classifier by patient, its speed, and NumPy's features beside aeon's
+#             (set up in an environment of its own)
+# make ppg-train   trains it there into runs/ppg, by nested folds (some ten minutes)
 # make export     writes the bundle's networks as an ONNX graph (BUNDLE=checkpoints/mi/hybrid)
 # make stream     sets up, then runs the live pipeline on this machine with simulated patients until Ctrl-C:
 #             http://127.0.0.1:5001/live (ARGS=... for python -m scale.stream demo)
@@ -34,7 +37,7 @@ BIN := $(VENV)/bin
 SIDE_BY_SIDE := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: run web test test-slow lint train figures report evidence quality reproduce ablations bench export scale clean
-.PHONY: elsewhere trees waves delineation beats beats-found track rr rr-train stream
+.PHONY: elsewhere trees waves delineation beats beats-found track rr rr-train ppg ppg-train stream
 
 run: $(VENV)/.run
 	$(BIN)/python inference.py public_data
@@ -94,6 +97,15 @@ rr: $(VENV)/.run
 rr-train: $(VENV)/.export
 	$(BIN)/python -m tasks.rr.train --out runs/rr --jobs 2 $(ARGS)
 
+ppg: $(VENV)/.run $(VENV)/.ppg
+	$(BIN)/python -m tasks.ppg.evaluate $(ARGS)
+	$(BIN)/python -m tasks.ppg.live
+	$(BIN)/python -m tasks.ppg.speed
+	$(VENV)/ppg/bin/python -m tasks.ppg.aeon_kernels
+
+ppg-train: $(VENV)/.ppg
+	$(VENV)/ppg/bin/python -m tasks.ppg.train --out runs/ppg $(ARGS)
+
 track: $(VENV)/.track
 
 quality: $(VENV)/.run
@@ -146,6 +158,11 @@ $(VENV)/.export: $(VENV)/.run requirements-export.txt
 $(VENV)/.delineation: $(VENV)/.run requirements-delineation.txt
 	$(PYTHON) -m venv $(VENV)/delineation
 	$(VENV)/delineation/bin/pip install --quiet --disable-pip-version-check -r requirements-delineation.txt
+	touch $@
+
+$(VENV)/.ppg: $(VENV)/.run tasks/ppg/requirements.txt
+	$(PYTHON) -m venv $(VENV)/ppg
+	$(VENV)/ppg/bin/pip install --quiet --disable-pip-version-check -r tasks/ppg/requirements.txt
 	touch $@
 
 $(VENV)/.beats: $(VENV)/.run requirements-beats.txt

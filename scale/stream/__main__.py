@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cardiac.errors import ConfigError
 from scale.stream import processes
@@ -90,7 +91,7 @@ def filter_(options: argparse.Namespace) -> int:
     from scale.stream.station import Station
 
     def work(broker: Broker, stop: threading.Event) -> None:
-        stage = FilterStage(Readers())
+        stage = FilterStage(Readers(bundles=dict(options.bundle)))
         Station("filter", broker, RAW, FILTERED, stage, partial(_say, "filter"), options.batch, 0.05).run(stop)
 
     return _work(options, work)
@@ -103,7 +104,7 @@ def classify(options: argparse.Namespace) -> int:
     from scale.stream.station import Station
 
     def work(broker: Broker, stop: threading.Event) -> None:
-        stage = ClassifyStage(Readers(), options.assess_s)
+        stage = ClassifyStage(Readers(bundles=dict(options.bundle)), options.assess_s)
         Station("classify", broker, FILTERED, RESULTS, stage, partial(_say, "classify"), options.batch, 0.05).run(stop)
 
     return _work(options, work)
@@ -201,10 +202,13 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     _add_produce(role("produce", produce))
-    role("filter", filter_).add_argument("--batch", type=_number(int, 1, 10_000), default=200, help="messages at once")
+    made = role("filter", filter_)
+    made.add_argument("--batch", type=_number(int, 1, 10_000), default=200, help="messages at once (%(default)s)")
+    made.add_argument("--bundle", **BUNDLES)
     made = role("classify", classify)
     made.add_argument("--batch", type=_number(int, 1, 2_000), default=128, help="messages at once (%(default)s)")
     made.add_argument("--assess-s", type=_number(float, 0, 60), default=5.0, help=ASSESS)
+    made.add_argument("--bundle", **BUNDLES)
     role("sink", sink).add_argument("--database", default=DATABASE, help="a file, or postgresql://... (%(default)s)")
     _add_board(role("board", board))
     made = role("broker", broker, common)
@@ -216,6 +220,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _named_folder(text: str) -> tuple[str, Path]:
+    name, equals, folder = text.partition("=")
+    if not equals or not name or not Path(folder).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=FOLDER of a bundle")
+    return name, Path(folder)
+
+
+BUNDLES: dict[str, Any] = {
+    "type": _named_folder,
+    "action": "append",
+    "default": [],
+    "metavar": "NAME=FOLDER",
+    "help": "another bundle than the shipped one: pulse=runs/ppg-mi",
+}
 ASSESS = "how often the quality of a tracing is judged; the networks read every second (%(default)s)"
 
 

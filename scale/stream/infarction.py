@@ -8,6 +8,7 @@ off or come back; the networks read every second.
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from cardiac.quality.artefacts import flat_and_clipped
 from cardiac.records import Record, record_from_array
 from inference import Detector
 from scale.stream.readers import Reading, Window
+from tasks.mi import BUNDLE
 from tasks.mi.findings import Finding
 
 NAME = "infarction"
@@ -28,9 +30,9 @@ TOGETHER = 32  # windows that the networks read at once
 __all__ = ["LEADS", "NAME", "InfarctionReader", "load"]
 
 
-def load(detector: Detector | None = None) -> "InfarctionReader":
-    """The reader of twelve leads, by default with the shipped bundle."""
-    return InfarctionReader(detector or Detector.load())
+def load(folder: Path | None = None) -> "InfarctionReader":
+    """The reader of twelve leads with a bundle, by default the shipped one. Raises BundleError."""
+    return InfarctionReader(Detector.load(folder or BUNDLE))
 
 
 @dataclass(frozen=True)

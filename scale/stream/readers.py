@@ -1,6 +1,8 @@
 """Who reads which signals. A detector brings its own in `tasks/NAME/stream.py`; the 12-lead detector's is beside this.
 
-Such a module has LEADS, the names of the leads that it reads, NAME, and `load()`, which gives a `Reader`.
+Such a module has LEADS, the names of the leads that it reads, NAME, and `load(folder)`, which gives a `Reader` with the
+bundle of a folder, or with the shipped one. It may have `read_rows(path, fs_hz)`, for tables whose rows are signals, and
+`simulate_pulse(person)`; both see `scale.stream.feeds`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -119,11 +121,15 @@ def find_modules() -> list[ModuleType]:
 
 
 class Readers:
-    """All readers, each loaded when the first signal with its leads comes."""
+    """All readers, each loaded when the first signal with its leads comes. bundles : folder by NAME of other bundles."""
 
-    def __init__(self, modules: Sequence[ModuleType] | None = None) -> None:
+    def __init__(self, modules: Sequence[ModuleType] | None = None, bundles: Mapping[str, Path] | None = None) -> None:
+        self._bundles = dict(bundles or {})
         self._modules = {frozenset(module.LEADS): module for module in (find_modules() if modules is None else modules)}
         self._loaded: dict[frozenset[str], Reader] = {}
+        if unknown := self._bundles.keys() - {module.NAME for module in self._modules.values()}:
+            known = ", ".join(module.NAME for module in self._modules.values())
+            raise ConfigError(f"no detector is called {min(unknown)}: --bundle takes NAME=FOLDER of {known}")
 
     def name_for(self, leads: Sequence[str]) -> str | None:
         """The name of the reader of these leads, in any order; None where there is none."""
@@ -134,6 +140,7 @@ class Readers:
         """The reader of these leads. Raises KeyError where there is none."""
         key = frozenset(leads)
         if key not in self._loaded:
-            loaded = self._modules[key].load()
+            module = self._modules[key]
+            loaded = module.load(self._bundles.get(module.NAME))
             self._loaded[key] = loaded if hasattr(loaded, "read_windows") else ReaderOfTask(loaded)
         return self._loaded[key]

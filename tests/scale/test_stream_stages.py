@@ -31,7 +31,7 @@ def detector():
 
 @pytest.fixture(scope="module")
 def readers(detector):
-    module = SimpleNamespace(LEADS=LEADS, NAME="infarction", load=lambda: infarction.load(detector))
+    module = SimpleNamespace(LEADS=LEADS, NAME="infarction", load=lambda _: infarction.InfarctionReader(detector))
     return Readers([module])
 
 
@@ -197,7 +197,7 @@ class Smoothing:
 
 def averages(**more):
     reader = Averages(**more)
-    return reader, Readers([SimpleNamespace(LEADS=("P",), NAME="averages", load=lambda: reader)])
+    return reader, Readers([SimpleNamespace(LEADS=("P",), NAME="averages", load=lambda _: reader)])
 
 
 def waves(n_patients=3, seconds=12, fs_hz=20.0):
