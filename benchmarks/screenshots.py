@@ -1,10 +1,14 @@
-"""The README's pictures of the site, taken in Chromium from a server with the demonstration records.
+"""The documents' pictures of the site and of the live board, taken in Chromium; needs requirements-test.txt.
 
-python -m benchmarks.screenshots           # docs/site_record_en.png, docs/site_patients_ru.png; needs requirements-test.txt
+python -m benchmarks.screenshots           # docs/site_record_en.png, docs/site_patients_ru.png: the demonstration records
+python -m benchmarks.screenshots live      # docs/live_board.png: simulated patients of the live pipeline
 """
 
+import argparse
 import shutil
 import tempfile
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -34,8 +38,44 @@ def take_record(page: Page, site: Site, path: Path) -> None:
     page.screenshot(path=path)
 
 
-def main() -> None:
-    """Take them."""
+def take_live(path: Path) -> None:
+    """The live board, with simulated patients of whom some fall ill before the picture is taken."""
+    from scale.stream.demo import Demo, run_demo
+    from scale.stream.kafka import Broker
+    from scale.stream.local_broker import free_port
+
+    with tempfile.TemporaryDirectory(prefix="stream-") as scratch, sync_playwright() as started:
+        folder, port, stop = Path(scratch), free_port(), threading.Event()
+        demo = Demo(
+            patients=12,
+            pulses=2,
+            seconds=None,
+            broker=Broker(""),
+            folder=folder,
+            database=str(folder / "findings.sqlite"),
+            port=port,
+            classifiers=1,
+            assess_s=5.0,
+            speed=1.0,
+        )
+        running = threading.Thread(target=run_demo, args=[demo, print, stop])
+        running.start()
+        browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="light", locale="en")
+        try:
+            page.wait_for_timeout(8_000)
+            page.goto(f"http://127.0.0.1:{port}/live")
+            page.get_by_text("simulated 012").first.click(timeout=60_000)
+            page.wait_for_timeout(65_000)
+            page.screenshot(path=path, full_page=True)
+        finally:
+            stop.set()
+            running.join()
+            browser.close()
+
+
+def take_site() -> None:
+    """The site's pages."""
     with tempfile.TemporaryDirectory(prefix="ecg-site-") as scratch, running_site(Path(scratch) / "instance") as site:
         demonstration = sorted((ROOT / "public_data/test").glob("*.npy"))
         archive = Path(scratch) / "demonstration.zip"
@@ -51,6 +91,16 @@ def main() -> None:
                 context = browser.new_context(locale=language, color_scheme=theme, viewport=size)
                 take(context.new_page(), site, DOCS / name)
             browser.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Take them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=("site", "live"), default="site")
+    if parser.parse_args(arguments).what == "live":
+        take_live(DOCS / "live_board.png")
+    else:
+        take_site()
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cardiac import NOTICE
 from cardiac.errors import ConfigError
 from scale.stream import processes
 from scale.stream.demo import Demo, print_line, run_demo
@@ -153,6 +154,7 @@ def demo(options: argparse.Namespace) -> int:
         speed=options.speed,
     )
     confluent()
+    print(NOTICE)
     return run_demo(what, print_line, _stop_on_signals())
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from scale.stream.buffers import Buffer
-from scale.stream.course import follow
+from scale.stream.course import follow, is_state
 from scale.stream.messages import MessageError, Result, decode_result, encode_result
 from scale.stream.readers import Reader, Readers, Reading, Window
 from scale.stream.stages import FORGET_S, IDLE_S, Arrived, Outgoing
@@ -67,7 +67,7 @@ class ClassifyStage:
                 continue
             patient = patients.setdefault(result.patient, _Patient(Buffer(0.0)))
             patient.sequence, patient.end_s, patient.first = result.sequence, result.end_s, result.first
-            patient.shown = dict(result.shown)
+            patient.shown = dict(result.shown) if is_state(result.shown) else {}
         self._patients[partition] = patients
 
     def take(self, arrived: Sequence[Arrived]) -> list[Outgoing]:
@@ -79,7 +79,11 @@ class ClassifyStage:
                 leads = ", ".join(each.chunk.leads)[:80]
                 outgoing.append(Outgoing(each, each.value, f"no detector reads the leads {leads}"))
                 continue
-            due += self._buffer(each)
+            try:
+                due += self._buffer(each)
+            except Exception as error:  # the chunk is kept with its reason, and the others go on
+                _LOG.exception("classify: chunk %d of %s", each.chunk.sequence, each.chunk.patient)
+                outgoing.append(Outgoing(each, each.value, f"cannot be read ({type(error).__name__})"))
         by_reader: dict[str, list[_Due]] = {}
         for each in due:
             by_reader.setdefault(self._readers.name_for(each.arrived.chunk.leads) or "", []).append(each)
@@ -98,7 +102,8 @@ class ClassifyStage:
         reader = self._readers.reader_for(chunk.leads)
         patient = patients.setdefault(chunk.patient, _Patient(Buffer(reader.window_s)))
         patient.buffer.seconds = reader.window_s
-        patient.seen_s = arrived.sent_at_s
+        patient.seen_s = arrived.received_s
+        self._drop_idle(arrived)
         taken = patient.buffer.take(chunk, arrived.offset)
         notes = [*chunk.notes, *taken.notes]
         if chunk.sequence > patient.sequence:  # else it is read again, to fill the buffer
@@ -114,7 +119,6 @@ class ClassifyStage:
         if chunk.last and chunk.sequence >= patient.sequence:
             patient.buffer = Buffer(reader.window_s)
             self._ended.append((reader, chunk.patient))
-        self._drop_idle(arrived)
         return due
 
     def _due(self, arrived: Arrived, patient: _Patient) -> list[_Due]:
@@ -165,9 +169,9 @@ class ClassifyStage:
     def _drop_idle(self, arrived: Arrived) -> None:
         """Let go of patients of whom nothing comes, so that no restart has to begin with their last chunks."""
         patients = self._patients[arrived.partition]
-        idle = [name for name, each in patients.items() if 0 < each.seen_s < arrived.sent_at_s - IDLE_S]
+        idle = [name for name, each in patients.items() if 0 < each.seen_s < arrived.received_s - IDLE_S]
         for name in idle:
-            if patients[name].seen_s < arrived.sent_at_s - FORGET_S:
+            if patients[name].seen_s < arrived.received_s - FORGET_S:
                 del patients[name]
             elif patients[name].buffer.chunks:
                 patients[name].buffer = Buffer(patients[name].buffer.seconds)

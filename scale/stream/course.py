@@ -66,3 +66,8 @@ def _changed(first: Mapping[str, Any], label: str, tags: Sequence[str], rate_bpm
     if at_first and rate_bpm and abs(rate_bpm - at_first) >= RATE_CHANGE_BPM:
         changed.append(f"heart rate {rate_bpm:.0f}/min, {at_first:.0f}/min in the first ten seconds")
     return changed
+
+
+def is_state(shown: Mapping[str, Any]) -> bool:
+    """Whether plain data is what `follow` gives, by its names."""
+    return not shown.get("first") or {"label", "tags", "since_s", "waiting"} <= shown.keys()

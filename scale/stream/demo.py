@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from cardiac import NOTICE
 from cardiac.errors import CardiacError
 from cardiac.files import open_folder
 from scale.stream.kafka import Broker, Say, ensure_topics, wait_for
@@ -66,7 +65,6 @@ def run_demo(demo: Demo, say: Say, stop: threading.Event) -> int:
         _drain(store, wanted, say)
         line, sound = verdict(wanted, store, there, began_s)
     say(line)
-    print(NOTICE)
     return 0 if sound else 1
 
 

@@ -69,7 +69,7 @@ class Broker:
                     "enable.partition.eof": False,
                     "session.timeout.ms": 6_000,
                     "max.poll.interval.ms": 60_000 if self.settings else 7_000,  # a local broker waits for it at a join
-                    "fetch.wait.max.ms": 100,  # so long a broker waits for so much, of which it sends much at once
+                    "fetch.wait.max.ms": 150,  # so long a broker waits for so much, of which it sends much at once
                     "fetch.min.bytes": 65_536,
                     "fetch.error.backoff.ms": 50,
                     "queued.max.messages.kbytes": 65_536,
@@ -85,7 +85,7 @@ class Broker:
                     "acks": "all",
                     "max.in.flight.requests.per.connection": 1,  # so that nothing is overtaken where it is sent again
                     "message.timeout.ms": 0,
-                    "linger.ms": 50,  # fewer and larger batches are a third of the broker's work
+                    "linger.ms": 150,  # few and large batches: Tansu's work for each grows with how many it holds
                     "compression.type": self.compression,
                     "partitioner": "murmur2_random",  # as every other client does
                     "queue.buffering.max.kbytes": 262_144,

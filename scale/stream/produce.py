@@ -104,10 +104,10 @@ class Producer:
             stretches.append([chunk.first, chunk.sequence])
 
     def _chunks(self, feed: Feed) -> Iterator[Chunk]:
-        """A feed's chunks. Sequences begin at the clock's milliseconds: none comes twice, whoever sends and when."""
+        """A feed's chunks. Sequences begin at the clock's microseconds: none comes twice, whoever sends and when."""
         before = self._before.get(feed.patient)
         length = max(1, round(self._pace.chunk_s * feed.fs_hz))
-        sequence = int(time.time() * 1e3) if before is None else before.sequence + 1
+        sequence = int(time.time() * 1e6) if before is None else before.sequence + 1
         start_s = time.time() if before is None else before.end_s
         for part, stretch in enumerate(feed.stretches):
             first, skip = sequence, 0

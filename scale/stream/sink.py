@@ -72,7 +72,8 @@ class Store:
         new = 0
         with self._engine.begin() as connection:
             if findings:
-                new = connection.execute(self._insert(FINDINGS).on_conflict_do_nothing(), list(findings)).rowcount
+                statement = self._insert(FINDINGS).on_conflict_do_nothing().returning(FINDINGS.c.sequence)
+                new = len(connection.execute(statement, list(findings)).all())
             if dead:
                 connection.execute(self._insert(DEAD_LETTERS).on_conflict_do_nothing(), list(dead))
         return new

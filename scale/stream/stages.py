@@ -1,24 +1,30 @@
 """What a stage of the pipeline takes and gives, without any Kafka: chunks that arrived, messages that go out."""
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from scale.stream.messages import Chunk
 
-IDLE_S = 60.0  # a buffer into which nothing has come for so long is emptied, by the times at which chunks were sent
+IDLE_S = 60.0  # a buffer into which nothing has come for so long is emptied
 FORGET_S = 3600.0  # and after so long the patient is forgotten
 
 
 @dataclass(frozen=True)
 class Arrived:
-    """A chunk and where it was. sent_at_s : when its first sender sent it.  value : the message itself."""
+    """A chunk and where it was.
+
+    sent_at_s : when its first sender sent it, by the sender's clock.  value : the message itself.  received_s : when it
+    arrived, by the monotonic clock.
+    """
 
     chunk: Chunk
     partition: int
     offset: int
     sent_at_s: float
     value: bytes = field(repr=False, default=b"")
+    received_s: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True)

@@ -337,9 +337,11 @@ def test_a_stream_that_has_ended_or_fallen_silent_holds_no_offset():
     assert stage.first_needed(0) == 3
     assert reader.forgotten == ["p0"]
     (late,) = arrive([Chunk(**vars(chunks[8]) | {"patient": "p7"})], 9)
-    stage.take([Arrived(late.chunk, 0, 9, late.sent_at_s + IDLE_S + 5)])
-    assert stage.first_needed(0) == 9
-    assert stage.lines() == [f"p1: nothing has come for {IDLE_S:.0f} s"]
+    stage.take([Arrived(late.chunk, 0, 9, 9e9, received_s=late.received_s)])  # whatever its sender's clock says
+    assert stage.first_needed(0) == 3
+    stage.take([Arrived(late.chunk, 0, 10, late.sent_at_s, received_s=late.received_s + IDLE_S + 5)])
+    assert stage.first_needed(0) == 9  # p7's alone
+    assert f"p1: nothing has come for {IDLE_S:.0f} s" in stage.lines()
 
 
 def test_what_is_true_travels_along_where_the_whole_window_agrees():
