@@ -39,6 +39,7 @@ CORES = (
 )
 # The other files that take long, the longest first, so that both processes end together.
 LONG = (
+    "scale/test_stream_roles.py",
     "webapp/test_browser.py",
     "test_train.py",
     "webapp/test_memory.py",

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from cardiac import NOTICE
-from cardiac.errors import ConfigError
+from cardiac.errors import ConfigError, extra
 from scale.stream import processes
 from scale.stream.demo import Demo, print_line, run_demo
 from scale.stream.kafka import FILTERED, RAW, RESULTS, USES, Broker, confluent, ensure_topics, read_settings, wait_for
@@ -125,6 +125,8 @@ def sink(options: argparse.Namespace) -> int:
 
 def board(options: argparse.Namespace) -> int:
     """Show it."""
+    for package in ("starlette", "sse_starlette", "uvicorn"):
+        extra(package, "requirements-stream.txt")
     from scale.stream.show import show
 
     return _work(options, lambda broker, stop: show(broker, stop, options.host, options.port, partial(_say, "board")))
