@@ -7,7 +7,7 @@ confluent-kafka is optional (requirements-stream.txt) and is imported where it i
 import json
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +42,10 @@ def confluent() -> ModuleType:
     return extra("confluent_kafka", "requirements-stream.txt")
 
 
+class NoAnswer(BrokerError):
+    """A broker that is there and leaves a question open."""
+
+
 @dataclass(frozen=True)
 class Broker:
     """Where the broker is, and what it wants of its clients.
@@ -57,8 +61,8 @@ class Broker:
         """Settings of one client. What the clients would log is said by the watch, once and in words."""
         return {"bootstrap.servers": self.servers, "log_level": 0, **self.settings, **more}
 
-    def consumer(self, group: str) -> Any:
-        """A consumer that commits nothing by itself and begins nowhere by itself."""
+    def consumer(self, group: str, ends: bool = False) -> Any:
+        """A consumer that commits nothing by itself and begins nowhere by itself. ends : it says where a partition ends."""
         return confluent().Consumer(
             self.client(
                 **{
@@ -66,7 +70,7 @@ class Broker:
                     "enable.auto.commit": False,
                     "enable.auto.offset.store": False,
                     "auto.offset.reset": "error",
-                    "enable.partition.eof": False,
+                    "enable.partition.eof": ends,
                     "session.timeout.ms": 6_000,
                     "max.poll.interval.ms": 60_000 if self.settings else 7_000,  # a local broker waits for it at a join
                     "fetch.wait.max.ms": 150,  # so long a broker waits for so much, of which it sends much at once
@@ -166,8 +170,9 @@ def served(serve: Callable[[threading.Event], None], stop: threading.Event, say:
     while not stop.is_set():
         try:
             serve(stop)
-        except kafka.KafkaException as error:
-            say(f"begins again, as the broker failed ({error.args[0].str()})")
+        except (kafka.KafkaException, NoAnswer) as error:
+            reason = error if isinstance(error, NoAnswer) else error.args[0].str()
+            say(f"begins again, as the broker failed ({reason})")
             stop.wait(1.0)
 
 
@@ -277,33 +282,55 @@ class Watch:
                 self._say(f"the topics cannot be created: {error}")
 
 
-def read_tail(broker: Broker, topic: str, partition: int, n_messages: int, seconds: float = 5.0) -> list[bytes]:
-    """The last values in a partition, the newest last."""
+@dataclass
+class Tail:
+    """The end of a partition. low : offset of the oldest message there is.  end : of the next one.  values : of the last."""
+
+    low: int
+    end: int
+    values: deque[bytes]
+
+
+def read_tails(
+    broker: Broker, topic: str, partitions: Iterable[int], n_messages: int = 1, seconds: float = 10.0
+) -> dict[int, Tail]:
+    """The end of each partition, with its last messages, the newest last.
+
+    What is read decides where a partition ends: brokers' own answers may lag by a batch. Raises NoAnswer, KafkaException.
+    """
     kafka = confluent()
-    consumer = broker.consumer("ecg-tail")
+    consumer, tails, left = broker.consumer("ecg-tail", ends=True), {}, set()
     try:
-        place = kafka.TopicPartition(topic, partition)
-        try:
-            low, high = consumer.get_watermark_offsets(place, timeout=seconds)
-        except kafka.KafkaException as error:
-            if error.args[0].code() == kafka.KafkaError._UNKNOWN_PARTITION:
-                return []  # nothing was ever sent there
-            raise
-        if high <= low:
-            return []
-        place.offset = max(low, high - n_messages)
-        consumer.assign([place])
-        values: list[bytes] = []
+        for partition in partitions:
+            place = kafka.TopicPartition(topic, partition)
+            low, high = _watermarks(consumer, place, seconds)
+            tails[partition] = Tail(low, max(low, high - n_messages), deque(maxlen=n_messages))
+        left = {*tails}
+        consumer.assign([kafka.TopicPartition(topic, each, tail.end) for each, tail in tails.items()])
         until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            for message in consumer.consume(500, 0.2):
+        while left:
+            if time.monotonic() > until:
+                raise NoAnswer(f"the broker at {broker.servers} does not say where {topic} ends")
+            for message in consumer.consume(500, 0.1):
                 if message.error() is None:
-                    values.append(message.value() or b"")
-                    if message.offset() >= high - 1:
-                        return values
-        return values
+                    tails[message.partition()].values.append(message.value() or b"")
+                    tails[message.partition()].end = message.offset() + 1
+                elif message.error().code() == kafka.KafkaError._PARTITION_EOF:
+                    left.discard(message.partition())
+        return tails
     finally:
         consumer.close()
+
+
+def _watermarks(consumer: Any, place: Any, seconds: float) -> tuple[int, int]:
+    """Oldest and, roughly, next offset of a partition; 0 of one to which nothing was ever sent."""
+    kafka = confluent()
+    try:
+        return consumer.get_watermark_offsets(place, timeout=seconds)
+    except kafka.KafkaException as error:
+        if error.args[0].code() == kafka.KafkaError._UNKNOWN_PARTITION:
+            return 0, 0
+        raise
 
 
 def status_message(role: str, pid: int, **numbers: Any) -> bytes:

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from scale.stream.kafka import Broker, BrokerError, Say, confluent, ensure_topics, wait_for
@@ -59,12 +59,8 @@ def run_broker(port: int, say: Say, kind: str | None = None) -> Iterator[tuple[s
         _await(address, process)
         yield address, process.pid, lambda: process.poll() is None
     finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+        process.kill()  # it has nothing to put away, and does not listen to less
+        process.wait()
 
 
 def _await(address: str, process: subprocess.Popen) -> None:

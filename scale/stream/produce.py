@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cardiac.files import replace_file
 from scale.stream.feeds import Feed, cut, phase
-from scale.stream.kafka import RAW, STATUS, Broker, Say, Sender, Watch, confluent, read_tail, status_message
+from scale.stream.kafka import RAW, STATUS, Broker, Say, Sender, Watch, confluent, read_tails, status_message
 from scale.stream.messages import Chunk, MessageError, decode_chunk, encode_chunk
 from scale.stream.station import STATUS_EVERY_S, TAIL
 
@@ -132,8 +132,8 @@ def last_chunks(broker: Broker) -> dict[str, Chunk]:
         partitions = broker.admin().list_topics(RAW, timeout=10).topics[RAW].partitions
     except (kafka.KafkaException, KeyError):
         return last
-    for partition in partitions:
-        for value in read_tail(broker, RAW, partition, TAIL):
+    for tail in read_tails(broker, RAW, partitions, TAIL).values():
+        for value in tail.values:
             try:
                 chunk = decode_chunk(value)
             except MessageError:

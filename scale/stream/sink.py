@@ -15,7 +15,19 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cardiac.errors import ConfigError
-from scale.stream.kafka import DEAD, RESULTS, STATUS, Broker, Say, Sender, Watch, confluent, served, status_message
+from scale.stream.kafka import (
+    DEAD,
+    RESULTS,
+    STATUS,
+    Broker,
+    Say,
+    Sender,
+    Watch,
+    confluent,
+    read_tails,
+    served,
+    status_message,
+)
 from scale.stream.messages import MessageError, Result, decode_result
 from scale.stream.station import STATUS_EVERY_S, Positions
 
@@ -218,7 +230,7 @@ class Sink:
         places = consumer.committed(places, timeout=5)
         for topic, positions in self._positions.items():
             own = [place for place in places if place.topic == topic]
-            positions.begin(own, lambda place: consumer.get_watermark_offsets(place, timeout=5))
+            positions.begin(own, read_tails(self._broker, topic, [place.partition for place in own]))
         consumer.assign(places)
 
     def _left(self, _: Any, places: Sequence[Any]) -> None:

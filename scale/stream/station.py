@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scale.stream.kafka import (
@@ -13,10 +13,11 @@ from scale.stream.kafka import (
     Broker,
     Say,
     Sender,
+    Tail,
     Watch,
     confluent,
     dead_letter_headers,
-    read_tail,
+    read_tails,
     served,
     status_message,
 )
@@ -35,11 +36,11 @@ class Positions:
         self.next: dict[int, int] = {}  # of partitions that are read now
         self._known: dict[int, int] = {}  # of all that were read ever
 
-    def begin(self, places: Sequence[Any], watermarks: Any) -> None:
+    def begin(self, places: Sequence[Any], tails: Mapping[int, Tail]) -> None:
         """Set where to begin on each place: where the group has committed, else at the oldest message there is."""
         for place in places:
-            low, high = watermarks(place)
-            lost = place.offset > high or (place.offset < 0 and self._known.get(place.partition, 0) > high)
+            low, end = tails[place.partition].low, tails[place.partition].end
+            lost = place.offset > end or (place.offset < 0 and self._known.get(place.partition, 0) > end)
             if lost:
                 self._say(f"{self._topic} [{place.partition}] begins anew: the broker has lost what it held")
             place.offset = low if lost or place.offset < low else place.offset
@@ -202,10 +203,10 @@ class Station:
 
     def _assigned(self, consumer: Any, places: Sequence[Any]) -> None:
         """Partitions to read: begin where the group has been, with the state that it had."""
-        places = consumer.committed(places, timeout=5)
-        self._positions.begin(places, lambda place: consumer.get_watermark_offsets(place, timeout=5))
-        for place in places:
-            self._stage.restore(place.partition, read_tail(self._broker, self._target, place.partition, TAIL))
+        places, partitions = consumer.committed(places, timeout=5), [place.partition for place in places]
+        self._positions.begin(places, read_tails(self._broker, self._source, partitions))
+        for partition, tail in read_tails(self._broker, self._target, partitions, TAIL).items():
+            self._stage.restore(partition, tail.values)
         consumer.assign(places)
         numbers = ", ".join(str(place.partition) for place in places) or "none"
         self._say(f"reads {self._source}, partitions {numbers}")

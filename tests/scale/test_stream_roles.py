@@ -249,6 +249,7 @@ def test_a_second_classifier_shares_the_work(pipeline, after_kills):
     finally:
         assert stop_all(second.folder) == [f"classify ({second.running['classify'].pid}) was stopped"]
     assert second.running["classify"].wait() == 0
+    assert "has lost what it held" not in second.log("classify") + pipeline.log("classify")
 
 
 def partitions(log):
