@@ -81,9 +81,9 @@ def _card_file(folder: Path) -> bytes:
 
 
 def _read_files(folder: Path, card: Card, with_graph: bool = True) -> dict[str, bytes]:
-    files = {WEIGHTS: _read_file(folder, WEIGHTS, card.weights_sha256, "copy the bundle again")}
+    files = {WEIGHTS: read_checked(folder, WEIGHTS, card.weights_sha256)}
     if card.trees is not None:
-        files[TREES] = _read_file(folder, TREES, card.trees.get("sha256"), "copy the bundle again")
+        files[TREES] = read_checked(folder, TREES, card.trees.get("sha256"))
     if card.onnx is None or not with_graph:
         return files
     if card.onnx.get("made_from") != card.networks_sha256:
@@ -91,16 +91,19 @@ def _read_files(folder: Path, card: Card, with_graph: bool = True) -> dict[str, 
             f"{folder}: {GRAPH} was made from other networks than {CARD} describes: copy the bundle again"
         )
     remedy = f"copy the bundle again, or run `python export.py --bundle {folder}`"
-    return files | {GRAPH: _read_file(folder, GRAPH, card.onnx.get("sha256"), remedy)}
+    return files | {GRAPH: read_checked(folder, GRAPH, card.onnx.get("sha256"), remedy)}
 
 
-def _read_file(folder: Path, name: str, sha256: object, remedy: str) -> bytes:
+def read_checked(
+    folder: Path, name: str, sha256: object, remedy: str = "copy the bundle again", card: str = CARD
+) -> bytes:
+    """The content of a bundle's file, which is the one of the card. card : what holds the checksum. Raises BundleError."""
     try:
         content = (folder / name).read_bytes()
     except OSError as error:
         raise BundleError(f"{folder}: {name} is missing or unreadable: {remedy}") from error
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise BundleError(f"{folder}: {name} does not match the checksum in {CARD}: {remedy}")
+        raise BundleError(f"{folder}: {name} does not match the checksum in {card}: {remedy}")
     return content
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bundles import read_checked
 from cardiac.errors import BundleError, ConfigError, extra, first_line
 from cardiac.files import replace_file
 from cards import SEAL, checksum, take, take_list
@@ -179,12 +180,7 @@ def load_forward(folder: Path, card: NetCard, runtime: str | None = None) -> For
         *(("onnxruntime", "requirements-onnx.txt") if runtime == "onnx" else ("torch", "requirements.txt")), BundleError
     )
     name, sha256 = (GRAPH, card.onnx_sha256) if runtime == "onnx" else (WEIGHTS, card.weights_sha256)
-    try:
-        content = (folder / name).read_bytes()
-    except OSError as error:
-        raise BundleError(f"{folder}: {name} is missing or unreadable: copy the bundle again") from error
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise BundleError(f"{folder}: {name} does not match the checksum in {CARD}: copy the bundle again")
+    content = read_checked(folder, name, sha256, card=CARD)
     try:
         forward = onnx_forward(content) if runtime == "onnx" else torch_forward(_rebuilt(card, content))
         if forward(*_noise(card.blocks, 1)).shape != (1, card.blocks.width, len(card.outputs)):

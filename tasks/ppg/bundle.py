@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bundles import ROOT, TREES, read_sealed, write_sealed
+from bundles import ROOT, TREES, read_checked, read_sealed, write_sealed
 from cardiac.errors import BundleError, first_line
 from cardiac.files import replace_file
 from cardiac.trees import Trees
@@ -80,7 +80,7 @@ def load_bundle(folder: str | Path = SHIPPED) -> Bundle:
     """What lies in a bundle's folder. Raises BundleError where a file is missing, damaged or of another program."""
     folder = Path(folder)
     card = read_sealed(folder, CARD, FORMAT, "a classifier of pulse waves")
-    contents = {name: _content(folder, name, card.get(key)) for name, key in _CHECKSUMS.items()}
+    contents = {name: read_checked(folder, name, card.get(key), card=CARD) for name, key in _CHECKSUMS.items()}
     try:
         trees = Trees.from_bytes(contents[TREES])
         with np.load(io.BytesIO(contents[ARRAYS]), allow_pickle=False) as file:
@@ -97,16 +97,6 @@ def load_bundle(folder: str | Path = SHIPPED) -> Bundle:
 
 
 _CHECKSUMS = {ARRAYS: "arrays_sha256", TREES: "trees_sha256"}
-
-
-def _content(folder: Path, name: str, sha256: object) -> bytes:
-    try:
-        content = (folder / name).read_bytes()
-    except OSError as error:
-        raise BundleError(f"{folder}: {name} is missing or unreadable: copy the bundle again") from error
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise BundleError(f"{folder}: {name} does not match the checksum in {CARD}: copy the bundle again")
-    return content
 
 
 def _check(bundle: Bundle) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bundles import read_checked
 from cardiac.errors import BundleError, ConfigError, extra, first_line
 from cardiac.files import replace_file
 from cards import take
@@ -103,13 +104,7 @@ def _checked(folder: Path, name: str, described: Mapping[str, Any]) -> bytes:
             raise ConfigError("the networks take other inputs than this program's")
     except ConfigError as error:
         raise BundleError(f"{folder}: the card cannot be used ({error}): copy the bundle again") from error
-    try:
-        content = (folder / name).read_bytes()
-    except OSError as error:
-        raise BundleError(f"{folder}: {name} is missing or unreadable: copy the bundle again") from error
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise BundleError(f"{folder}: {name} does not match the checksum in the card: copy the bundle again")
-    return content
+    return read_checked(folder, name, sha256, card="the card")
 
 
 def _noise(n: int) -> np.ndarray:
