@@ -133,9 +133,7 @@ class Detector:
 
     def join(self, logits: Sequence[np.ndarray], measurements: Measurements) -> tuple[Rule, np.ndarray]:
         """A record's rule and calibrated probabilities, (7,), from its windows' logits by stage and what is measured of it."""
-        features = features_of(measurements) if self.bundle.trees else None
-        trees = None if features is None else self.bundle.trees(features)[0]
-        return self.decisions.settle(self._pool(logits), trees)
+        return self.decisions.settle(self._pool(logits), self.ask_trees(measurements))
 
     def _pool(self, logits: Sequence[np.ndarray]) -> np.ndarray:
         """The pooled probabilities of a record's windows, (7,), or of several records', (b, 7)."""
@@ -147,13 +145,16 @@ class Detector:
             return finding
         return replace(finding, notes=(*finding.notes, Note("info", ALONE)))
 
-    def ask_trees(self, measurements: Measurements) -> np.ndarray:
-        """The trees' logits for what is measured of a record, (7,); NaN where there are no trees, or nothing to look at."""
+    def ask_trees(self, measurements: Measurements) -> np.ndarray | None:
+        """The trees' logits for what is measured of a record, (7,); None where there are no trees, or nothing to look at."""
         features = features_of(measurements) if self.bundle.trees else None
-        return np.full(1 + len(SITES), np.nan) if features is None else self.bundle.trees(features)[0]
+        return None if features is None else self.bundle.trees(features)[0]
 
     def predict_batch(
-        self, records: Sequence[Record], assessments: Sequence[Assessment], trees: Sequence[np.ndarray] | None = None
+        self,
+        records: Sequence[Record],
+        assessments: Sequence[Assessment],
+        trees: Sequence[np.ndarray | None] | None = None,
     ) -> list[Finding]:
         """As `predict_record` for records of one rate and one length, which the networks read together.
 
@@ -163,7 +164,7 @@ class Detector:
             signals = prepare_together([record.signal for record in records], records[0].fs_hz, self.spec)  # (b, 12, n)
             logits = self.logits(signals)  # of each stage (b, networks, windows, outputs)
         asked = trees or [self.ask_trees(assessment.measurements) for assessment in assessments]
-        beside = np.stack(asked) if self.bundle.trees else None
+        beside = np.array([np.full(1 + len(SITES), np.nan) if each is None else each for each in asked])  # (b, 7)
         _, probabilities, by_rule = self.decisions.settle_all(self._pool(logits), beside)
         findings = []
         for index, (record, assessment) in enumerate(zip(records, assessments, strict=True)):
