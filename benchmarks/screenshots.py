@@ -41,7 +41,6 @@ def take_record(page: Page, site: Site, path: Path) -> None:
 def take_live(path: Path) -> None:
     """The live board, with simulated patients of whom some fall ill before the picture is taken."""
     from scale.stream.demo import Demo, run_demo
-    from scale.stream.kafka import Broker
     from scale.stream.local_broker import free_port
 
     with tempfile.TemporaryDirectory(prefix="stream-") as scratch, sync_playwright() as started:
@@ -50,13 +49,9 @@ def take_live(path: Path) -> None:
             patients=12,
             pulses=2,
             seconds=None,
-            broker=Broker(""),
             folder=folder,
             database=str(folder / "findings.sqlite"),
             port=port,
-            classifiers=1,
-            assess_s=5.0,
-            speed=1.0,
         )
         running = threading.Thread(target=run_demo, args=[demo, print, stop])
         running.start()

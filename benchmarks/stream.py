@@ -26,7 +26,6 @@ import psutil
 from benchmarks.machine import describe
 from bundles import ROOT
 from scale.stream.demo import Demo, run_demo
-from scale.stream.kafka import Broker
 from scale.stream.local_broker import free_port
 from scale.stream.processes import recorded_in
 from scale.stream.sink import Store
@@ -64,15 +63,11 @@ def measure(patients: int, classifiers: int, seconds: float) -> Run:
         database = str(folder / "findings.sqlite")
         demo = Demo(
             patients=patients,
-            pulses=0,
             seconds=seconds,
-            broker=Broker(""),
             folder=folder,
             database=database,
             port=free_port(),
             classifiers=classifiers,
-            assess_s=5.0,
-            speed=1.0,
         )
         used: dict[str, float] = {}
         watching = threading.Thread(target=_watch_processors, args=[folder, seconds, over, used])

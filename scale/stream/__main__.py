@@ -18,6 +18,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -27,13 +28,13 @@ from typing import Any
 from cardiac import NOTICE
 from cardiac.errors import ConfigError, extra
 from scale.stream import processes
-from scale.stream.demo import Demo, print_line, run_demo
+from scale.stream.classifying import ASSESS_S
 from scale.stream.kafka import FILTERED, RAW, RESULTS, USES, Broker, confluent, ensure_topics, read_settings, wait_for
 from scale.stream.local_broker import KINDS, serve_broker
-from scale.stream.produce import FASTEST, SLOWEST, Pace, Producer
 from utils import run_command
 
 Work = Callable[[argparse.Namespace], int]
+SLOWEST, FASTEST = 0.01, 1_000.0
 SERVERS, DATABASE, BOARD_PORT = "127.0.0.1:9092", "runs/stream/findings.sqlite", 5001
 
 
@@ -57,12 +58,18 @@ def _stop_on_signals() -> threading.Event:
 
 
 def _say(role: str, sentence: str) -> None:
-    print_line(f"[{role}] {sentence}")
+    _print_line(f"[{role}] {sentence}")
+
+
+def _print_line(sentence: str) -> None:
+    """Print with the time of day, at once."""
+    print(time.strftime("%H:%M:%S"), sentence, flush=True)
 
 
 def produce(options: argparse.Namespace) -> int:
     """Send recordings, rows, or simulated patients."""
     from scale.stream import feeds
+    from scale.stream.produce import Pace, Producer
 
     say = partial(_say, "produce")
     if not (options.paths or options.rows or options.simulate or options.simulate_pulses):
@@ -75,7 +82,8 @@ def produce(options: argparse.Namespace) -> int:
             say(f"not sent: {sentence}")
         sent += feeds.row_feeds(options.rows, options.fs_hz) if options.rows else []
         sent += feeds.simulated_feeds(options.simulate, options.seconds, options.seed)
-        sent += feeds.simulated_pulses(options.simulate_pulses, options.seconds, options.seed)
+        if options.simulate_pulses:  # else no detector is asked, and none imported
+            sent += feeds.simulated_pulses(options.simulate_pulses, options.seconds, options.seed)
         pace = Pace(options.chunk_s, options.speed, options.batch, options.delay_s)
 
         def send(broker: Broker, stop: threading.Event) -> None:
@@ -142,6 +150,8 @@ def broker(options: argparse.Namespace) -> int:
 
 def demo(options: argparse.Namespace) -> int:
     """Run it all."""
+    from scale.stream.demo import Demo, run_demo
+
     asked = Broker(options.bootstrap_servers or "", read_settings(options.client_config), options.compression)
     what = Demo(
         patients=options.patients,
@@ -157,7 +167,7 @@ def demo(options: argparse.Namespace) -> int:
     )
     confluent()
     print(NOTICE)
-    return run_demo(what, print_line, _stop_on_signals())
+    return run_demo(what, _print_line, _stop_on_signals())
 
 
 def stop(options: argparse.Namespace) -> int:
@@ -211,7 +221,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--bundle", **BUNDLES)
     made = role("classify", classify)
     made.add_argument("--batch", type=_number(int, 1, 2_000), default=128, help="messages at once (%(default)s)")
-    made.add_argument("--assess-s", type=_number(float, 0, 60), default=5.0, help=ASSESS)
+    made.add_argument("--assess-s", type=_number(float, 0, 60), default=ASSESS_S, help=ASSESS)
     made.add_argument("--bundle", **BUNDLES)
     role("sink", sink).add_argument("--database", default=DATABASE, help="a file, or postgresql://... (%(default)s)")
     _add_board(role("board", board))
@@ -283,7 +293,7 @@ def _add_demo(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--classifiers", type=_number(int, 1, 16), default=1, help="processes that classify (%(default)s)"
     )
-    made.add_argument("--assess-s", type=_number(float, 0, 60), default=5.0, help=ASSESS)
+    made.add_argument("--assess-s", type=_number(float, 0, 60), default=ASSESS_S, help=ASSESS)
     made.add_argument(
         "--speed", type=_number(float, SLOWEST, FASTEST), default=1.0, help="times real time (%(default)s)"
     )

@@ -12,7 +12,7 @@ from scale.stream.buffers import Buffer
 from scale.stream.course import follow, is_state
 from scale.stream.messages import MessageError, Result, decode_result, encode_result
 from scale.stream.readers import Reader, Readers, Reading, Window
-from scale.stream.stages import FORGET_S, IDLE_S, Arrived, Outgoing
+from scale.stream.stages import FORGET_S, IDLE_S, Arrived, Outgoing, Stage
 
 EVERY_S = 1.0  # a finding
 ASSESS_S = 5.0  # the quality of a tracing
@@ -48,13 +48,14 @@ class _Due:
     begins: bool
 
 
-class ClassifyStage:
+class ClassifyStage(Stage):
     """Filtered chunks in, results out. assess_s : how often the quality of a tracing is judged, seconds."""
 
+    name = "classify"
+
     def __init__(self, readers: Readers, assess_s: float = ASSESS_S) -> None:
-        self._readers, self._assess_s = readers, assess_s
-        self._patients: dict[int, dict[str, _Patient]] = {}
-        self._lines: list[str] = []
+        super().__init__(readers)
+        self._assess_s = assess_s
         self._ended: list[tuple[Reader, str]] = []
 
     def restore(self, partition: int, sent: Iterable[bytes]) -> None:
@@ -72,18 +73,7 @@ class ClassifyStage:
 
     def take(self, arrived: Sequence[Arrived]) -> list[Outgoing]:
         """A result for each second that ended, and a dead letter for each chunk that nobody reads."""
-        due: list[_Due] = []
-        outgoing = []
-        for each in arrived:
-            if self._readers.name_for(each.chunk.leads) is None:
-                leads = ", ".join(each.chunk.leads)[:80]
-                outgoing.append(Outgoing(each, each.value, f"no detector reads the leads {leads}"))
-                continue
-            try:
-                due += self._buffer(each)
-            except Exception as error:  # the chunk is kept with its reason, and the others go on
-                _LOG.exception("classify: chunk %d of %s", each.chunk.sequence, each.chunk.patient)
-                outgoing.append(Outgoing(each, each.value, f"cannot be read ({type(error).__name__})"))
+        due, outgoing = self._each(arrived, self._buffer)
         by_reader: dict[str, list[_Due]] = {}
         for each in due:
             by_reader.setdefault(self._readers.name_for(each.arrived.chunk.leads) or "", []).append(each)
@@ -181,15 +171,6 @@ class ClassifyStage:
         """Offset of the oldest chunk that is still in a buffer."""
         offsets = [each.buffer.first_needed for each in self._patients.get(partition, {}).values()]
         return min((offset for offset in offsets if offset is not None), default=None)
-
-    def drop(self, partition: int) -> None:
-        """Forget a partition."""
-        self._patients.pop(partition, None)
-
-    def lines(self) -> list[str]:
-        """What was noticed since the last call."""
-        lines, self._lines = self._lines, []
-        return lines
 
 
 def _read(reader: Reader, due: Sequence[_Due]) -> list[Reading]:

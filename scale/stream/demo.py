@@ -2,19 +2,19 @@
 
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from cardiac.errors import CardiacError
 from cardiac.files import open_folder
+from scale.stream.classifying import ASSESS_S
 from scale.stream.kafka import Broker, Say, ensure_topics, wait_for
 from scale.stream.local_broker import run_broker
 from scale.stream.processes import recorded, recorded_in, start_role, stop_all
@@ -28,15 +28,15 @@ class Demo:
     """What is shown. seconds : None until Ctrl-C.  broker : without servers, one is started.  port : of the board."""
 
     patients: int
-    pulses: int
     seconds: float | None
-    broker: Broker
     folder: Path
     database: str
     port: int
-    classifiers: int
-    assess_s: float
-    speed: float
+    pulses: int = 0
+    broker: Broker = field(default_factory=lambda: Broker(""))
+    classifiers: int = 1
+    assess_s: float = ASSESS_S
+    speed: float = 1.0
 
 
 def run_demo(demo: Demo, say: Say, stop: threading.Event) -> int:
@@ -161,8 +161,3 @@ def verdict(
     more = f" ({counts['refused']} without a decision)" if counts.get("refused") else ""
     more += f"; {counts['dead']} dead letters" if counts["dead"] else ""
     return f"{n_new} findings, {lost} lost, {double} double, {behind}{more}", not lost and not double
-
-
-def print_line(sentence: str) -> None:
-    """Print with the time of day, at once."""
-    print(time.strftime("%H:%M:%S"), sentence, flush=True, file=sys.stdout)

@@ -4,7 +4,6 @@ What the detector filters itself (the ECG) goes through unchanged. The filter's 
 whoever takes a partition over reads there where to go on, and no sample is filtered twice.
 """
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,10 +11,8 @@ import numpy as np
 
 from scale.stream.buffers import Buffer
 from scale.stream.messages import MessageError, decode_chunk, encode_chunk
-from scale.stream.readers import Readers, SignalFilter
-from scale.stream.stages import Arrived, Outgoing
-
-_LOG = logging.getLogger("cardiac")
+from scale.stream.readers import SignalFilter
+from scale.stream.stages import Arrived, Outgoing, Stage
 
 
 @dataclass
@@ -31,13 +28,10 @@ class _Patient:
     sent: int = -1
 
 
-class FilterStage:
-    """Raw chunks in, filtered ones out."""
+class FilterStage(Stage):
+    """Raw chunks in, filtered ones out. The state lies with what was sent: no message is needed for it."""
 
-    def __init__(self, readers: Readers) -> None:
-        self._readers = readers
-        self._patients: dict[int, dict[str, _Patient]] = {}
-        self._lines: list[str] = []
+    name = "filter"
 
     def restore(self, partition: int, sent: Iterable[bytes]) -> None:
         """Take each patient's filter from the last chunk that was sent."""
@@ -62,18 +56,8 @@ class FilterStage:
 
     def take(self, arrived: Sequence[Arrived]) -> list[Outgoing]:
         """One message for each chunk that goes on; one that nobody reads is a dead letter."""
-        outgoing = []
-        for each in arrived:
-            if self._readers.name_for(each.chunk.leads) is None:
-                leads = ", ".join(each.chunk.leads)[:80]
-                outgoing.append(Outgoing(each, each.value, f"no detector reads the leads {leads}"))
-                continue
-            try:
-                outgoing += self._filtered(each)
-            except Exception as error:  # the chunk is kept with its reason, and the others go on
-                _LOG.exception("filter: chunk %d of %s", each.chunk.sequence, each.chunk.patient)
-                outgoing.append(Outgoing(each, each.value, f"cannot be filtered ({type(error).__name__})"))
-        return outgoing
+        filtered, dead = self._each(arrived, self._filtered)
+        return filtered + dead
 
     def _filtered(self, arrived: Arrived) -> list[Outgoing]:
         chunk = arrived.chunk
@@ -101,16 +85,3 @@ class FilterStage:
         if chunk.last:
             del patients[chunk.patient]
         return [Outgoing(arrived, encode_chunk(filtered))]
-
-    def first_needed(self, partition: int) -> int | None:
-        """Nothing is needed: the state lies with what was sent."""
-        return None
-
-    def drop(self, partition: int) -> None:
-        """Forget a partition."""
-        self._patients.pop(partition, None)
-
-    def lines(self) -> list[str]:
-        """What was noticed since the last call."""
-        lines, self._lines = self._lines, []
-        return lines

@@ -7,16 +7,17 @@ off or come back; the networks read every second.
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cardiac.assessment import Assessment
-from cardiac.errors import CardiacError, RecordError, RecordRejected
+from cardiac.errors import RecordError, RecordRejected
 from cardiac.leads import LEADS
 from cardiac.quality.artefacts import flat_and_clipped
+from cardiac.readers.units import mv_per_unit
 from cardiac.records import Record, record_from_array
 from inference import Detector
 from scale.stream.readers import Reading, Window
@@ -25,7 +26,6 @@ from tasks.mi.findings import Finding
 
 NAME = "infarction"
 PRESENT, ABSENT = "infarction", "no infarction"
-IN_MV = {"mV": 1.0, "uV": 1e-3, "µV": 1e-3, "V": 1e3}
 TOGETHER = 32  # windows that the networks read at once
 __all__ = ["LEADS", "NAME", "InfarctionReader", "load"]
 
@@ -75,10 +75,9 @@ class InfarctionReader:
     def _prepare(self, window: Window) -> "_Ready | Reading":
         """The window as a Record with its assessment, or the reading that says why there is no decision on it."""
         try:
-            if window.unit not in IN_MV:
-                raise RecordError(f"the unit is {window.unit}: one of {', '.join(IN_MV)} is needed")
-            signal = window.samples * np.float32(IN_MV[window.unit]) if window.unit != "mV" else window.samples
-            record = replace(record_from_array(signal, window.fs_hz, window.leads), record_id=window.patient)
+            if mv_per_unit(window.unit) is None:
+                raise RecordError(f"the unit is {window.unit}: mV, µV or V is needed")
+            record = record_from_array(window.samples, window.fs_hz, window.leads, window.patient, window.unit)
             judged, anew = self._judge(record, window)
         except RecordError as error:
             return _refused(error)
@@ -99,11 +98,9 @@ class InfarctionReader:
     def _predict(self, ready: Sequence["_Ready"]) -> list[Reading]:
         """Readings of records of one rate and length; one that cannot be decided on takes none of the others along."""
         try:
-            findings: list[Finding | CardiacError] = [
-                *self.detector.predict_batch(
-                    [each.record for each in ready], [each.assessment for each in ready], [each.trees for each in ready]
-                )
-            ]
+            findings = self.detector.predict_batch(
+                [each.record for each in ready], [each.assessment for each in ready], [each.trees for each in ready]
+            )
         except RecordError as error:
             if len(ready) == 1:
                 return [_refused(error)]
@@ -115,7 +112,7 @@ class InfarctionReader:
 class _Ready:
     record: Record
     assessment: Assessment
-    trees: np.ndarray
+    trees: np.ndarray | None
     anew: bool
 
 

@@ -1,13 +1,12 @@
-"""Clients of a Kafka broker, as the roles of the pipeline use them, and a watch that says when it does not answer.
+"""Clients of a Kafka broker, as the roles of the pipeline use them, and what they ask of it.
 
 Delivery is at least once: a role commits what it has read when what it made of it is on the broker, or in the database.
 confluent-kafka is optional (requirements-stream.txt) and is imported where it is used.
 """
 
 import json
-import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,9 +26,9 @@ USES = {
     "board": ((FILTERED, RESULTS, DEAD, STATUS), ()),
 }
 PARTITIONS = 4  # as many classifiers can share the work; what brokers give topics that nobody has created
-ANSWER_S, ASK_EVERY_S = 3.0, 2.0  # the broker is said to stand still after so long
 CREATE_S = 3.0
 KEEP_MS = 3_600_000
+LOST = "the broker has lost what it held"
 Say = Callable[[str], None]
 
 
@@ -155,131 +154,11 @@ def ensure_topics(broker: Broker, names: Iterable[str] = TOPICS) -> list[str]:
         try:
             result.result(timeout=2 * CREATE_S)
         except (kafka.KafkaException, TimeoutError) as error:
-            if (
-                name not in admin.list_topics(name, timeout=10).topics
-                or not admin.list_topics(name).topics[name].partitions
-            ):
+            told = admin.list_topics(name, timeout=10).topics.get(name)
+            if told is None or not told.partitions:
                 raise BrokerError(f"the topic {name} cannot be created ({error}): create it beforehand") from error
             # another role was quicker, or it is a broker for tests, whose topics come to be when they are asked for
     return missing
-
-
-def served(serve: Callable[[threading.Event], None], stop: threading.Event, say: Say) -> None:
-    """Run what reads from the broker until told to stop; where the broker fails it, from the beginning once more."""
-    kafka = confluent()
-    while not stop.is_set():
-        try:
-            serve(stop)
-        except (kafka.KafkaException, NoAnswer) as error:
-            reason = error if isinstance(error, NoAnswer) else error.args[0].str()
-            say(f"begins again, as the broker failed ({reason})")
-            stop.wait(1.0)
-
-
-class Sender:
-    """Sends messages, in order, and keeps each until the broker has it."""
-
-    def __init__(self, broker: Broker, say: Say) -> None:
-        self._producer, self._say, self._kafka = broker.producer(), say, confluent()
-        self._failed: list[tuple[int, dict[str, Any]]] = []
-        self._on_way: Counter[int] = Counter()  # by mark
-        self._mark = 0
-        self.n_sent = 0
-
-    def send(self, topic: str, key: str | bytes | None, value: bytes, **more: Any) -> None:
-        """Hand a message over. more : partition, timestamp (ms), headers."""
-        self._on_way[self._mark] += 1
-        self._hand_over(self._mark, {"topic": topic, "key": key, "value": value, **more})
-        self.n_sent += 1
-
-    def _hand_over(self, mark: int, message: dict[str, Any]) -> None:
-        while True:
-            try:
-                self._producer.produce(**message, on_delivery=lambda error, _: self._delivered(error, mark, message))
-                break
-            except BufferError:  # the broker is behind: wait for it, with all that is to be sent
-                self._producer.poll(0.1)
-            except self._kafka.KafkaException as error:
-                if message.pop("partition", None) is None:
-                    raise BrokerError(
-                        f"a message for {message['topic']} cannot be sent ({error.args[0].str()})"
-                    ) from error
-        self._producer.poll(0)
-
-    def _delivered(self, error: Any, mark: int, message: dict[str, Any]) -> None:
-        if error is not None and error.code() == self._kafka.KafkaError.MSG_SIZE_TOO_LARGE:
-            self._say(f"a message of {len(message['value'])} bytes is more than the broker takes: it was left out")
-        elif error is not None:
-            self._failed.append((mark, {name: value for name, value in message.items() if name != "partition"}))
-            return
-        self._on_way[mark] -= 1
-
-    def mark(self) -> int:
-        """A mark behind all that was sent so far, for `has_all`."""
-        self._mark += 1
-        return self._mark - 1
-
-    def has_all(self, mark: int) -> bool:
-        """Whether the broker has all that was sent before a mark; what it did not take is sent again."""
-        self._producer.poll(0)
-        failed, self._failed = self._failed, []
-        for of_mark, message in failed:
-            self._hand_over(of_mark, message)
-        for done in [each for each, number in self._on_way.items() if number <= 0 and each < self._mark]:
-            del self._on_way[done]
-        return not any(number > 0 for each, number in self._on_way.items() if each <= mark)
-
-    def settle(self, seconds: float) -> bool:
-        """Whether the broker has all that was sent; waits so long for it."""
-        self._producer.flush(seconds)
-        return self.has_all(self.mark())
-
-
-class Watch:
-    """A thread that asks the broker whether it is there, and says in a line when it is not, and when it is again."""
-
-    def __init__(self, broker: Broker, say: Say) -> None:
-        self._broker, self._say, self._stop = broker, say, threading.Event()
-        self._seen: set[str] = set()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
-
-    def __enter__(self) -> "Watch":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-
-    def _run(self) -> None:
-        kafka, admin = confluent(), self._broker.admin()
-        answered, said = time.monotonic(), False
-        while not self._stop.wait(ASK_EVERY_S):
-            try:
-                topics = admin.list_topics(timeout=ANSWER_S).topics
-            except kafka.KafkaException:
-                if not said and time.monotonic() - answered >= ANSWER_S:
-                    said = True
-                    self._say(
-                        f"the broker at {self._broker.servers} does not answer: waiting for it, nothing is lost here"
-                    )
-                continue
-            if said:
-                self._say(f"the broker answers again, after {time.monotonic() - answered:.0f} s")
-            answered, said = time.monotonic(), False
-            self._renew(topics)
-
-    def _renew(self, topics: Mapping[str, Any]) -> None:
-        """Create topics anew that were there and are gone."""
-        missing = sorted(self._seen - topics.keys())
-        self._seen |= topics.keys() & {*TOPICS}
-        if missing:
-            self._say(
-                f"the broker has lost the topics {', '.join(missing)}: they are created anew, what lay there is lost"
-            )
-            try:
-                ensure_topics(self._broker, missing)
-            except (BrokerError, confluent().KafkaException) as error:
-                self._say(f"the topics cannot be created: {error}")
 
 
 @dataclass
@@ -331,6 +210,16 @@ def _watermarks(consumer: Any, place: Any, seconds: float) -> tuple[int, int]:
         if error.args[0].code() == kafka.KafkaError._UNKNOWN_PARTITION:
             return 0, 0
         raise
+
+
+def begin_anew(consumer: Any, message: Any, say: Say) -> bool:
+    """Whether an event says that a place is no more; its partition is then read from the oldest message on."""
+    kafka = confluent()
+    if message.error().code() != kafka.KafkaError._AUTO_OFFSET_RESET:
+        return False
+    say(f"{message.topic()} [{message.partition()}] begins anew: {LOST}")
+    consumer.seek(kafka.TopicPartition(message.topic(), message.partition(), kafka.OFFSET_BEGINNING))
+    return True
 
 
 def status_message(role: str, pid: int, **numbers: Any) -> bytes:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from cardiac.files import replace_file
 from scale.stream.feeds import Feed, cut, phase
-from scale.stream.kafka import RAW, STATUS, Broker, Say, Sender, Watch, confluent, read_tails, status_message
+from scale.stream.kafka import RAW, STATUS, Broker, Say, confluent, read_tails, status_message
 from scale.stream.messages import Chunk, MessageError, decode_chunk, encode_chunk
+from scale.stream.sender import Sender
 from scale.stream.station import STATUS_EVERY_S, TAIL
-
-SLOWEST, FASTEST = 0.01, 1_000.0
+from scale.stream.watch import Watch
 
 
 @dataclass(frozen=True)

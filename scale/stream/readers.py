@@ -20,7 +20,7 @@ from cardiac.errors import ConfigError
 
 @dataclass(frozen=True)
 class Window:
-    """The last seconds of one patient. samples : float32 (n_leads, n).  newest : how many of them came with the last chunk.
+    """The last seconds of one patient. samples : float32 (n_leads, n).  newest : how many of them the last one did not have.
 
     assess : whether it is time to judge the quality of the tracing anew.
     """

@@ -8,9 +8,10 @@ from typing import Any
 
 from scale.stream.board.server import BoardServer
 from scale.stream.board.state import BoardState
-from scale.stream.kafka import DEAD, FILTERED, RAW, RESULTS, STATUS, Broker, Say, Watch, confluent, served
+from scale.stream.kafka import DEAD, FILTERED, RAW, RESULTS, STATUS, Broker, Say, begin_anew, confluent
 from scale.stream.messages import MessageError, decode_chunk, decode_result
 from scale.stream.sink import dead_row
+from scale.stream.watch import Watch, served
 
 BEFORE = {FILTERED: 1_000, RESULTS: 1_000, DEAD: 20, STATUS: 20}  # messages a partition that are shown first
 STALE_S = 10.0  # a role that has said nothing for so long is no longer there
@@ -46,9 +47,9 @@ class Feeder:
             consumer.close()
 
     def _begin(self, consumer: Any) -> None:
-        places = []
+        places, admin = [], self._broker.admin()
         for topic, n_before in BEFORE.items():
-            for partition in self._broker.admin().list_topics(topic, timeout=10).topics[topic].partitions:
+            for partition in admin.list_topics(topic, timeout=10).topics[topic].partitions:
                 place = self._kafka.TopicPartition(topic, partition)
                 low, high = consumer.get_watermark_offsets(place, timeout=10)
                 place.offset = max(low, high - n_before)
@@ -58,10 +59,7 @@ class Feeder:
     def _take(self, consumer: Any, message: Any) -> None:
         topic = message.topic()
         if message.error() is not None:
-            if message.error().code() == self._kafka.KafkaError._AUTO_OFFSET_RESET:
-                self._say(f"{topic} [{message.partition()}] begins anew: the broker has lost what it held")
-                place = (topic, message.partition(), self._kafka.OFFSET_BEGINNING)
-                consumer.seek(self._kafka.TopicPartition(*place))
+            begin_anew(consumer, message, self._say)
             return
         self._read[topic] += 1
         try:

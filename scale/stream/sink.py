@@ -15,21 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cardiac.errors import ConfigError
-from scale.stream.kafka import (
-    DEAD,
-    RESULTS,
-    STATUS,
-    Broker,
-    Say,
-    Sender,
-    Watch,
-    confluent,
-    read_tails,
-    served,
-    status_message,
-)
+from scale.stream.kafka import DEAD, RESULTS, STATUS, Broker, Say, begin_anew, confluent, read_tails, status_message
 from scale.stream.messages import MessageError, Result, decode_result
+from scale.stream.sender import Sender
 from scale.stream.station import STATUS_EVERY_S, Positions
+from scale.stream.watch import Watch, served
 
 _TABLES = sa.MetaData()
 FINDINGS = sa.Table(
@@ -177,7 +167,8 @@ class Sink:
             while not stop.is_set():
                 self._store_all(consumer.consume(1_000, 0.1))
                 if time.monotonic() - told >= STATUS_EVERY_S:
-                    numbers = {"read": self.n_new + self.n_again, "again": self.n_again, "behind": self._behind()}
+                    behind = sum(positions.behind(consumer) for positions in self._positions.values())
+                    numbers = {"read": self.n_new + self.n_again, "again": self.n_again, "behind": behind}
                     sender.send(STATUS, "sink", status_message("sink", os.getpid(), topic=RESULTS, **numbers))
                     told = time.monotonic()
         finally:
@@ -190,12 +181,7 @@ class Sink:
         rows, dead = [], []
         for message in messages:
             if message.error() is not None:
-                if message.error().code() == self._kafka.KafkaError._AUTO_OFFSET_RESET:
-                    self._say(
-                        f"{message.topic()} [{message.partition()}] begins anew: the broker has lost what it held"
-                    )
-                    place = (message.topic(), message.partition(), self._kafka.OFFSET_BEGINNING)
-                    self._consumer.seek(self._kafka.TopicPartition(*place))
+                begin_anew(self._consumer, message, self._say)
                 continue
             self._positions[message.topic()].read(message)
             if message.topic() == DEAD:
@@ -217,14 +203,6 @@ class Sink:
             for partition, following in positions.next.items()
         ]
         self._consumer.commit(offsets=places, asynchronous=True)
-
-    def _behind(self) -> int:
-        behind = 0
-        for topic, positions in self._positions.items():
-            for partition, following in positions.next.items():
-                place = self._kafka.TopicPartition(topic, partition)
-                behind += max(0, self._consumer.get_watermark_offsets(place, cached=True)[1] - following)
-        return behind
 
     def _assigned(self, consumer: Any, places: Sequence[Any]) -> None:
         places = consumer.committed(places, timeout=5)

@@ -9,20 +9,21 @@ from typing import Any
 
 from scale.stream.kafka import (
     DEAD,
+    LOST,
     STATUS,
     Broker,
     Say,
-    Sender,
     Tail,
-    Watch,
+    begin_anew,
     confluent,
     dead_letter_headers,
     read_tails,
-    served,
     status_message,
 )
 from scale.stream.messages import MessageError, decode_chunk
+from scale.stream.sender import Sender
 from scale.stream.stages import Arrived, Outgoing, Stage
+from scale.stream.watch import Watch, served
 
 TAIL = 1_000  # messages of a partition in which the last one of every patient is looked for
 MARK_EVERY_S, STATUS_EVERY_S = 0.5, 2.0
@@ -42,7 +43,7 @@ class Positions:
             low, end = tails[place.partition].low, tails[place.partition].end
             lost = place.offset > end or (place.offset < 0 and self._known.get(place.partition, 0) > end)
             if lost:
-                self._say(f"{self._topic} [{place.partition}] begins anew: the broker has lost what it held")
+                self._say(f"{self._topic} [{place.partition}] begins anew: {LOST}")
             place.offset = low if lost or place.offset < low else place.offset
             self.next[place.partition] = place.offset
 
@@ -53,6 +54,14 @@ class Positions:
             skipped = message.offset() - expected
             self._say(f"{self._topic} [{message.partition()}]: {skipped} offsets from {expected} on are not there")
         self.next[message.partition()] = self._known[message.partition()] = message.offset() + 1
+
+    def behind(self, consumer: Any) -> int:
+        """Messages that are there and were not read yet, as far as the consumer knows."""
+        behind, kafka = 0, confluent()
+        for partition, following in self.next.items():
+            _, high = consumer.get_watermark_offsets(kafka.TopicPartition(self._topic, partition), cached=True)
+            behind += max(0, high - following)
+        return behind
 
     def leave(self, partitions: Sequence[int]) -> None:
         """Forget partitions that are read no more."""
@@ -106,7 +115,8 @@ class Station:
         arrived, by_place = [], {}
         for message in messages:
             if message.error() is not None:
-                self._on_error(message)
+                if begin_anew(self._consumer, message, self._say):
+                    self._leave([message.partition()])
                 continue
             self._positions.read(message)
             self._n_read += 1
@@ -146,16 +156,6 @@ class Station:
         headers = dead_letter_headers(self.role, message, reason)
         self._sender.send(DEAD, message.key(), message.value() or b"", headers=headers)
 
-    def _on_error(self, message: Any) -> None:
-        """An event of the client in place of a message: begin at the oldest message where the place is no more."""
-        error = message.error()
-        if error.code() == self._kafka.KafkaError._AUTO_OFFSET_RESET:
-            self._say(f"{self._source} [{message.partition()}] begins anew: the broker has lost what it held")
-            self._stage.drop(message.partition())
-            place = self._kafka.TopicPartition(self._source, message.partition(), self._kafka.OFFSET_BEGINNING)
-            self._positions.leave([message.partition()])
-            self._consumer.seek(place)
-
     def _mark(self) -> None:
         """Note how far was read, to commit it when all that came of it is on the broker."""
         offsets = []
@@ -185,21 +185,12 @@ class Station:
             "read": self._n_read,
             "sent": self._sender.n_sent,
             "dead": self._n_dead,
-            "behind": self._behind(),
+            "behind": self._positions.behind(self._consumer),
             "busy": round(self._busy_s / seconds, 3),
             "topic": self._source,
         }
         self._busy_s = 0.0
         self._sender.send(STATUS, self.role, status_message(self.role, os.getpid(), **numbers))
-
-    def _behind(self) -> int:
-        """Messages that are there and were not read yet."""
-        behind = 0
-        for partition, following in self._positions.next.items():
-            place = self._kafka.TopicPartition(self._source, partition)
-            _, high = self._consumer.get_watermark_offsets(place, cached=True)
-            behind += max(0, high - following)
-        return behind
 
     def _assigned(self, consumer: Any, places: Sequence[Any]) -> None:
         """Partitions to read: begin where the group has been, with the state that it had."""

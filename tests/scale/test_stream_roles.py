@@ -27,11 +27,12 @@ from scale.stream.classifying import ClassifyStage
 from scale.stream.demo import expected, verdict
 from scale.stream.feeds import simulated_feeds
 from scale.stream.filtering import FilterStage
-from scale.stream.kafka import FILTERED, RAW, RESULTS, TOPICS, Broker, Sender, ensure_topics, read_settings
+from scale.stream.kafka import FILTERED, RAW, RESULTS, TOPICS, Broker, ensure_topics, read_settings
 from scale.stream.local_broker import free_port, run_broker
 from scale.stream.messages import Chunk, decode_result, encode_chunk
 from scale.stream.processes import recorded, recorded_in, start_role, stop_all
 from scale.stream.produce import last_chunks
+from scale.stream.sender import Sender
 from scale.stream.sink import DEAD_LETTERS, FINDINGS, Store
 from scale.stream.station import Station
 from tests.patience import wait_until

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
-from cardiac.errors import RecordRejected
+from cardiac.errors import BundleError, ConfigError, RecordRejected
 from cardiac.leads import LEADS
 from inference import Detector
 from scale.stream import infarction
@@ -311,6 +312,29 @@ def test_a_window_on_which_the_reader_fails_takes_no_other_along(caplog):
     assert refused[0].refused == "internal error (RuntimeError) while reading it: please report it"
     assert len(results) == 6
     assert "cannot" in caplog.text
+
+
+def test_a_damaged_bundle_stops_the_stage_and_buries_no_chunk():
+    def load(_):
+        raise BundleError("weights are missing")
+
+    broken = Readers([SimpleNamespace(LEADS=("P",), NAME="broken", load=load)])
+    for stage in (FilterStage(broken), ClassifyStage(broken)):
+        with pytest.raises(BundleError):
+            stage.take(arrive(waves(1)))
+
+
+def test_a_chunk_that_cannot_be_handled_is_a_dead_letter_with_the_reason(caplog):
+    reader, readers = averages()
+    for error, reason in (
+        (ConfigError("5 Hz is too slow"), "5 Hz is too slow"),
+        (KeyError("x"), "cannot be handled (KeyError)"),
+    ):
+        reader.start = Mock(side_effect=error)
+        dead = FilterStage(readers).take(arrive(waves(1)[:2]))
+        assert [each.reason for each in dead] == [reason] * 2
+        assert [each.value for each in dead] == [each.about.value for each in dead]
+    assert caplog.text.count("Traceback") == 2  # of what nobody foresaw
 
 
 def test_a_new_stream_of_a_patient_begins_anew():

@@ -7,8 +7,9 @@ import pytest
 
 pytest.importorskip("confluent_kafka", reason="requirements-stream.txt is not installed")
 
-from scale.stream.kafka import RAW, Broker, Sender, Tail, ensure_topics, read_tails
+from scale.stream.kafka import RAW, Broker, Tail, ensure_topics, read_tails
 from scale.stream.local_broker import KINDS, run_broker, tansu
+from scale.stream.sender import Sender
 from scale.stream.station import Positions
 
 
