@@ -34,6 +34,7 @@ from scale.stream.local_broker import KINDS, serve_broker
 from utils import run_command
 
 Work = Callable[[argparse.Namespace], int]
+DEMO_ENDS_S = 90.0
 SLOWEST, FASTEST = 0.01, 1_000.0
 SERVERS, DATABASE, BOARD_PORT = "127.0.0.1:9092", "runs/stream/findings.sqlite", 5001
 
@@ -172,7 +173,8 @@ def demo(options: argparse.Namespace) -> int:
 
 def stop(options: argparse.Namespace) -> int:
     """End what was started with this folder."""
-    lines = processes.stop_all(options.run)
+    lines = processes.stop_all(options.run, ["demo"], DEMO_ENDS_S)  # it waits for the last findings, and ends its roles
+    lines += processes.stop_all(options.run)
     print(*lines or [f"nothing runs that was recorded in {options.run}"], sep="\n")
     return 0
 

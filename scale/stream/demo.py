@@ -48,6 +48,7 @@ def run_demo(demo: Demo, say: Say, stop: threading.Event) -> int:
     for old in (report := folder / "sent.json", *folder.glob("*.log")):
         old.unlink(missing_ok=True)
     with ExitStack() as stack:
+        stack.enter_context(recorded(folder, ROLE))
         broker = stack.enter_context(_broker(demo.broker, folder, say))
         stack.callback(lambda: stop_all(folder, [role for role in ROLES if role != "broker"]))
         store = Store(demo.database)
@@ -68,6 +69,7 @@ def run_demo(demo: Demo, say: Say, stop: threading.Event) -> int:
     return 0 if sound else 1
 
 
+ROLE = "demo"
 ROLES = ("broker", "produce", "filter", "classify", "sink", "board")
 
 

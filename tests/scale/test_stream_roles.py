@@ -293,6 +293,22 @@ def test_stop_ends_what_was_recorded_and_nothing_else(pipeline, after_kills):
     assert again.stdout.startswith("nothing runs that was recorded in ")
 
 
+def test_stopping_a_demonstration_from_elsewhere_waits_for_its_last_findings(tmp_path):
+    asked = ["--run", str(tmp_path), "--patients", "2", "--speed", "4", "--port", str(free_port())]
+    demo = start_role("demo", [*asked, "--database", str(tmp_path / "findings.sqlite")], tmp_path / "demonstration")
+    try:
+        wait_until(lambda: " behind; in all " in (tmp_path / "demonstration").read_text(), every_s=0.5)
+        done = run_role("stop", "--run", tmp_path)
+        assert done.stdout == f"demo ({demo.pid}) was stopped\n"
+        assert demo.wait(60) == 0
+        last = (tmp_path / "demonstration").read_text().splitlines()[-1]
+        assert " findings, 0 lost, 0 double, p95 lag " in last
+    finally:
+        stop_all(tmp_path, seconds=5)
+        demo.kill()
+        demo.wait()
+
+
 def run_role(*arguments, **more):
     return subprocess.run(
         [sys.executable, "-m", "scale.stream", *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, check=False,

@@ -96,6 +96,10 @@ RUSSIAN: dict[str, str] = {
     "no infarction": "без инфаркта",
     "sinus rhythm": "синусовый ритм",
     "atrial fibrillation": "фибрилляция предсердий",
+    "premature ventricular contraction": "желудочковая экстрасистола",
+    "premature atrial contraction": "предсердная экстрасистола",
+    "ventricular tachycardia": "желудочковая тахикардия",
+    "supraventricular tachycardia": "наджелудочковая тахикардия",
     "normal": "норма",
     **{site: COLUMNS[site] for site in SITES},
 }
