@@ -5,20 +5,33 @@ its windows start; it gives for each stage logits (batch, n_windows, n_outputs).
 sampling rate: those stand in the bundle's card.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, scaled_dot_product_attention
+from torch.nn.functional import conv2d, pad, scaled_dot_product_attention
 
 Starts = Sequence[Tensor]  # one a stage: first samples of the windows, (n_windows,) int64
 TOKEN = 4  # features of the stem a token
 SHAPE_MV, FLAT_MV = 0.15, 0.02  # a lead's deviation after scaling, and that of a lead without signal
+NOWHERE = -1e4  # score of a token that is not looked at
+LEAST_SCORE = -80.0  # from the greatest
+
+
+class Convolution(nn.Conv1d):
+    """A convolution over time of images of one row: ONNX Runtime keeps its fastest kernels for images.
+
+    (b, c_in, 1, t) -> (b, c_out, 1, t / stride).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return conv2d(x, self.weight.unsqueeze(2), self.bias, (1, *self.stride), (0, *self.padding))
 
 
 class SqueezeExcitation(nn.Module):
-    """Channels weighed by what the whole window holds (Hu et al. 2018). (b, c, t) -> (b, c, t)."""
+    """Channels weighed by what the whole window holds (Hu et al. 2018). (b, c, 1, t) -> (b, c, 1, t)."""
 
     def __init__(self, channels: int, reduction: int = 8) -> None:
         super().__init__()
@@ -26,28 +39,28 @@ class SqueezeExcitation(nn.Module):
         self.gate = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels), nn.Sigmoid())
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.gate(x.mean(dim=2)).unsqueeze(2)  # (b, c, t) * (b, c, 1)
+        return x * self.gate(x.mean(dim=(2, 3)))[:, :, None, None]
 
 
 class ResidualBlock(nn.Module):
-    """Two normalised convolutions with squeeze-excitation and a shortcut. (b, c_in, t) -> (b, c_out, t / stride)."""
+    """Two normalised convolutions with squeeze-excitation and a shortcut. (b, c_in, 1, t) -> (b, c_out, 1, t / stride)."""
 
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv1d(c_in, c_out, kernel, stride, padding=kernel // 2, bias=False),
-            nn.BatchNorm1d(c_out),
+            Convolution(c_in, c_out, kernel, stride, padding=kernel // 2, bias=False),
+            nn.BatchNorm2d(c_out),
             nn.GELU(),
-            nn.Conv1d(c_out, c_out, kernel, padding=kernel // 2, bias=False),
-            nn.BatchNorm1d(c_out),
+            Convolution(c_out, c_out, kernel, padding=kernel // 2, bias=False),
+            nn.BatchNorm2d(c_out),
             SqueezeExcitation(c_out),
         )
         self.shortcut = nn.Identity()
         if stride > 1 or c_in != c_out:
             self.shortcut = nn.Sequential(
-                nn.AvgPool1d(stride, ceil_mode=True) if stride > 1 else nn.Identity(),
-                nn.Conv1d(c_in, c_out, 1, bias=False),
-                nn.BatchNorm1d(c_out),
+                nn.AvgPool2d((1, stride), ceil_mode=True) if stride > 1 else nn.Identity(),
+                Convolution(c_in, c_out, 1, bias=False),
+                nn.BatchNorm2d(c_out),
             )
         self.activation = nn.GELU()
 
@@ -76,31 +89,62 @@ class BandedAttention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         b, t, width = tokens.shape
+        after = -t % self.span  # tokens are looked at in blocks of the span: none looks past the blocks next to its own
         split = self.queries_keys_values(self.before(tokens)).view(b, t, 3, self.heads, width // self.heads)
         queries, keys, values = split.permute(2, 0, 3, 1, 4)  # each (b, heads, t, width / heads)
-        position = torch.arange(t, device=tokens.device)
-        apart = position[None, :] - position[:, None]  # (t, t)
-        bias = self.distance[:, apart.clamp(-self.span, self.span) + self.span]  # (heads, t, t)
-        bias = bias.masked_fill(apart.abs() > self.span, -1e4).to(queries.dtype)
-        attended = scaled_dot_product_attention(queries, keys, values, attn_mask=bias[None])
-        tokens = tokens + self.dropout(self.out(attended.transpose(1, 2).contiguous().view(b, t, width)))
+        queries = pad(queries, (0, 0, 0, after)).unflatten(
+            2, (-1, self.span)
+        )  # (b, heads, blocks, span, width / heads)
+        around = [
+            _with_neighbours(pad(each, (0, 0, self.span, self.span + after)), self.span) for each in (keys, values)
+        ]
+        flat = [each.flatten(1, 2) for each in (queries, *around)]  # (b, heads blocks, span or 3 span, width / heads)
+        attended = attend(*flat, self._bias(t).flatten(0, 1)).view(b, self.heads, -1, width // self.heads)[:, :, :t]
+        tokens = tokens + self.dropout(self.out(attended.transpose(1, 2).reshape(b, t, width)))
         return tokens + self.mix(tokens)
+
+    def _bias(self, t: int) -> Tensor:
+        """What is added to the scores of each block's tokens with those of three blocks, (heads, blocks, span, 3 span)."""
+        within, n_blocks = torch.arange(3 * self.span, device=self.distance.device), (t + self.span - 1) // self.span
+        apart = within - self.span - within[: self.span, None]
+        bias = self.distance[:, apart.clamp(-self.span, self.span) + self.span]  # (heads, span, 3 span)
+        bias = bias.masked_fill(apart.abs() > self.span, NOWHERE)
+        at = (torch.arange(n_blocks, device=within.device)[:, None] - 1) * self.span + within  # (blocks, 3 span)
+        return bias[:, None] + torch.where((at < 0) | (at >= t), NOWHERE, 0.0)[:, None]
+
+
+def attend(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
+    """Values by the softmax of scores and bias. (b, n, q, c), twice (b, n, k, c), (n, q, k) -> (b, n, q, c).
+
+    What is exported has no score further than LEAST_SCORE from the greatest: that changes no float32, and the exponentials of
+    lesser ones would be denormal numbers, on which processors take ten times as long.
+    """
+    if not torch.compiler.is_exporting():
+        return scaled_dot_product_attention(queries, keys, values, attn_mask=bias[None])
+    scores = queries / math.sqrt(queries.shape[3]) @ keys.transpose(2, 3) + bias
+    return torch.maximum(scores, scores.amax(dim=3, keepdim=True) + LEAST_SCORE).softmax(dim=3) @ values
+
+
+def _with_neighbours(padded: Tensor, size: int) -> Tensor:
+    """Each block of tokens with the one before and the one after: (b, heads, (n + 2) size, c) -> (b, heads, n, 3 size, c)."""
+    blocks = padded.unflatten(2, (-1, size))
+    return torch.cat([blocks[:, :, :-2], blocks[:, :, 1:-1], blocks[:, :, 2:]], dim=3)
 
 
 class TransformerBranch(nn.Module):
-    """A small transformer over the stem's features, its tokens spread again. (b, c_in, t) -> (b, width, t / 2)."""
+    """A small transformer over the stem's features, its tokens spread again. (b, c_in, 1, t) -> (b, width, 1, t / 2)."""
 
     def __init__(self, c_in: int, width: int, depth: int, heads: int, span: int) -> None:
         super().__init__()
-        self.embed = nn.Conv1d(c_in, width, TOKEN, stride=TOKEN)
+        self.embed = Convolution(c_in, width, TOKEN, stride=TOKEN)
         self.layers = nn.ModuleList(BandedAttention(width, heads, span) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, features: Tensor) -> Tensor:
-        tokens = self.embed(features).transpose(1, 2)  # (b, c_in, t) -> (b, t / TOKEN, width)
+        tokens = self.embed(features).squeeze(2).transpose(1, 2)  # (b, c_in, 1, t) -> (b, t / TOKEN, width)
         for layer in self.layers:
             tokens = layer(tokens)
-        return self.norm(tokens).repeat_interleave(TOKEN // 2, dim=1).transpose(1, 2)
+        return self.norm(tokens).repeat_interleave(TOKEN // 2, dim=1).transpose(1, 2).unsqueeze(2)
 
 
 def sliding_max(frames: Tensor, length: int) -> Tensor:
@@ -203,8 +247,8 @@ class HybridNet(WindowNetwork):
         self.with_shapes, self.padded_to = with_shapes, TOKEN * stem_stride
         kernel_of_stem, n_channels = 5 * stem_stride + 1, n_leads * (2 if with_shapes else 1)
         self.stem = nn.Sequential(
-            nn.Conv1d(n_channels, stem_width, kernel_of_stem, stem_stride, padding=kernel_of_stem // 2, bias=False),
-            nn.BatchNorm1d(stem_width),
+            Convolution(n_channels, stem_width, kernel_of_stem, stem_stride, padding=kernel_of_stem // 2, bias=False),
+            nn.BatchNorm2d(stem_width),
             nn.GELU(),
         )
         ends = list(pairwise([stem_width, *widths]))
@@ -212,7 +256,7 @@ class HybridNet(WindowNetwork):
             *(ResidualBlock(c_in, c_out, kernel, 2 if index == 1 else 1) for index, (c_in, c_out) in enumerate(ends))
         )
         self.transformer = TransformerBranch(stem_width, token_width, depth, heads, span)
-        self.join = nn.Sequential(nn.Conv1d(widths[-1] + token_width, hidden_width, 1), nn.GELU())
+        self.join = nn.Sequential(Convolution(widths[-1] + token_width, hidden_width, 1), nn.GELU())
         stride = 2 * stem_stride
         self.stages = nn.ModuleList(
             WindowHead(hidden_width, each, window // stride, stride, head_dropout)
@@ -226,8 +270,9 @@ class HybridNet(WindowNetwork):
         if self.with_shapes:
             shapes = signals * (SHAPE_MV / (signals.std(dim=2, keepdim=True) + FLAT_MV))
             signals = torch.cat([signals, shapes], dim=1)
-        features = self.stem(pad(signals, (0, -signals.shape[2] % self.padded_to)))  # (b, stem_width, n / stem_stride)
-        return self.join(torch.cat([self.convolution(features), self.transformer(features)], dim=1))
+        signals = pad(signals, (0, -signals.shape[2] % self.padded_to)).unsqueeze(2)
+        features = self.stem(signals)  # (b, stem_width, 1, n / stem_stride)
+        return self.join(torch.cat([self.convolution(features), self.transformer(features)], dim=1)).squeeze(2)
 
     def forward(self, signals: Tensor, starts: Starts) -> list[Tensor]:
         frames = self.frames(signals)

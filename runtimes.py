@@ -12,7 +12,8 @@ from cardiac.windows import WindowPlan, cut_sections
 if TYPE_CHECKING:
     from torch import nn
 
-MOST_AT_ONCE = 16  # signals in one call of ONNX Runtime, on one thread: several calls use several cores better than one
+AT_ONCE = 4  # signals in one call of ONNX Runtime: what is in between of more does not stay near the processor
+MOST_BY_ONE_THREAD = 16  # signals; calls over more are shared among threads
 SIGNALS = "signals"  # the graph's first input; then first samples of the windows, and logits, by stage
 STARTS, LOGITS = "starts_{}", "logits_{}"
 # One pass over a batch: signals float32 (b, n_leads, n) and, of each stage, its windows' first samples, int64
@@ -107,10 +108,8 @@ def onnx_forward(graph: bytes, stages: Sequence[str]) -> Forward:
         def run_part(part: np.ndarray) -> list[np.ndarray]:
             return session.run(None, {SIGNALS: part, **windows})
 
-        if len(signals) <= MOST_AT_ONCE:
-            return run_part(signals)
-        n_parts = -(-len(signals) // (MOST_AT_ONCE * threads)) * threads
-        parts = pool.map(run_part, np.array_split(signals, n_parts))
+        calls = np.array_split(signals, -(-len(signals) // AT_ONCE))
+        parts = [*(map if len(signals) <= MOST_BY_ONE_THREAD else pool.map)(run_part, calls)]
         return [np.concatenate(of_stage) for of_stage in zip(*parts, strict=True)]
 
     return forward

@@ -98,11 +98,11 @@ def test_the_order_of_beats_matters():
     with torch.inference_mode():
         there, back = (network(each, [torch.tensor([0])] * 2)[0] for each in (signals, signals.flip(2)))
         assert not torch.allclose(there, back, atol=1e-4)
-        features = torch.randn(1, 48, 80)
+        features = torch.randn(1, 48, 1, 80)
         torch.nn.init.normal_(network.transformer.layers[0].distance)
-        turned = features.unflatten(2, (20, 4)).flip(2).flatten(2)  # whole tokens change places
+        turned = features.unflatten(3, (20, 4)).flip(3).flatten(3)  # whole tokens change places
         there, back = (network.transformer(each) for each in (features, turned))
-        assert not torch.allclose(there.mean(dim=2), back.mean(dim=2), atol=1e-4)
+        assert not torch.allclose(there.mean(dim=3), back.mean(dim=3), atol=1e-4)
 
 
 @given(length=st.integers(1, 70), extra=st.integers(0, 90))
@@ -132,6 +132,23 @@ def test_attention_looks_no_further_than_its_span():
     with torch.inference_mode():
         differs = (layer(tokens) - layer(changed)).abs().amax(dim=2)[0] > 1e-6
     assert differs.nonzero().flatten().tolist() == [7, 8, 9, 10, 11, 12, 13]
+
+
+@pytest.mark.parametrize("n_tokens", [1, 4, 5, 6, 23])
+@pytest.mark.parametrize("exported", [False, True])
+def test_attention_by_blocks_is_that_over_all_tokens_with_a_band(n_tokens, exported, monkeypatch):
+    torch.manual_seed(0)
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: exported)
+    layer, tokens = BandedAttention(16, heads=4, span=5).eval(), 3 * torch.randn(2, n_tokens, 16)
+    torch.nn.init.normal_(layer.distance, std=20)  # scores so far apart that exponentials of some are next to nothing
+    with torch.inference_mode():
+        split = layer.queries_keys_values(layer.before(tokens)).view(2, n_tokens, 3, 4, 4)
+        apart = torch.arange(n_tokens) - torch.arange(n_tokens)[:, None]
+        scores = torch.einsum("bihc,bjhc->bhij", split[:, :, 0], split[:, :, 1]) / 2
+        scores += layer.distance[:, apart.clamp(-5, 5) + 5].masked_fill(apart.abs() > 5, -torch.inf)
+        seen = torch.einsum("bhij,bjhc->bihc", scores.double().softmax(dim=3).float(), split[:, :, 2]).flatten(2)
+        expected = tokens + layer.out(seen)
+        assert torch.allclose(layer(tokens), expected + layer.mix(expected), atol=1e-5)
 
 
 def test_attention_reads_a_pattern_alike_wherever_it_lies():

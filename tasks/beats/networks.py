@@ -45,7 +45,8 @@ class ResidualBeats(nn.Module):
         self.head = _head(2 * widths[-1] + n_rhythm, hidden, n_classes, dropout)
 
     def forward(self, shapes: Tensor, rhythm: Tensor, present: Tensor) -> Tensor:
-        seen = _pooled(self.blocks(self.stem(shapes.flatten(0, 1))))  # (b, t, c, n) -> (b t, 2 c)
+        features = self.stem(shapes.flatten(0, 1)).unsqueeze(2)  # (b, t, c, n) -> (b t, c, 1, n)
+        seen = _pooled(self.blocks(features))  # (b t, 2 c)
         return self.head(torch.cat([seen, self.rhythm(rhythm.flatten(0, 1))], dim=1)).unflatten(0, present.shape)
 
 
