@@ -13,23 +13,25 @@ From Python:
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bundles import RUNTIMES, Bundle, load_bundle
 from cardiac import NOTICE
 from cardiac.assessment import Assessment, assess_record
-from cardiac.errors import CardiacError, ConfigError, extra, naming
-from cardiac.files import documents_file, open_folder, rows_file
+from cardiac.errors import CardiacError, ConfigError, naming
+from cardiac.files import open_folder
 from cardiac.leads import LEADS
 from cardiac.long_signals import prepare, prepare_together
 from cardiac.measurements.measure import Measurements, measure_record
 from cardiac.pipeline import Outcome, predict_listing
+from cardiac.processes import n_cores
 from cardiac.quality.assess import assess_quality
 from cardiac.records import FS_RANGE_HZ, Note, Record, read_record, record_from_array
 from cardiac.signals import SignalSpec
@@ -38,10 +40,10 @@ from cardiac.windows import WindowPlan, pool_windows, window_spread
 from cards import unusable
 from runtimes import run_sections
 from tasks.mi import BUNDLE
-from tasks.mi.documents import MEASUREMENTS_CSV, error_document, finding_document, measurements_row
 from tasks.mi.evidence import BesideNetwork, Evidence, gather_evidence, telling_part
 from tasks.mi.features import check_trees, features_of
 from tasks.mi.findings import Brief, Finding, decide
+from tasks.mi.finished import FINDINGS, MEASUREMENTS, Finished, finish_outcome, written_files
 from tasks.mi.joining import Decisions
 from tasks.mi.labels import SITES
 from tasks.mi.rules import Rule
@@ -53,7 +55,8 @@ if TYPE_CHECKING:
 
 LONGEST_EXPLAINED_S, EXPLAINED_S = 60.0, 10.0
 ALONE = "its beats could not be measured, or are paced: the network alone decided, without the trees"
-FINDINGS, SUBMISSION, MEASUREMENTS = "findings.json", "submission.csv", "measurements.csv"
+MOST_JOBS = 8
+SUBMISSION = "submission.csv"
 
 
 def predict_record(source: str | Path | Record, detector: "Detector", fs_hz: float | None = None) -> Finding:
@@ -230,9 +233,12 @@ def predict_and_write(options: argparse.Namespace) -> int:
         out = _open_output(options.out, options.measurements)
         pictures = open_folder(out / "plots") if options.plots else None
         detector = Detector.load(options.bundle, options.runtime)
-        outcomes = predict_listing(listing, detector, options.evidence)
-        with _documents(out, options.measurements) as write:
-            briefs, errors, status = _write_findings(outcomes, detector.decided_by, write, pictures, len(names))
+        finish = partial(
+            finish_outcome, decided_by=detector.decided_by, measurements=options.measurements, pictures=pictures
+        )
+        finished = predict_listing(listing, detector, options.evidence, finish=finish, jobs=_jobs(options, detector))
+        with written_files(out, options.measurements) as write:
+            briefs, errors, status = _write_findings(finished, write, len(names))
         _write_table(briefs, out / SUBMISSION, template)
     print(*(f"not read: {error}\n" for error in errors), sep="", end="", file=sys.stderr, flush=True)
     if listing.passed_over:
@@ -250,60 +256,29 @@ def _open_output(folder: Path, measurements: bool) -> Path:
     return out
 
 
-@contextmanager
-def _documents(out: Path, measurements: bool) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """findings.json, and measurements.csv where asked for: gives what writes one record's document into both."""
-    with ExitStack() as stack:
-        write = stack.enter_context(documents_file(out / FINDINGS))
-        write_row = stack.enter_context(rows_file(out / MEASUREMENTS, MEASUREMENTS_CSV)) if measurements else None
-
-        def write_both(document: Mapping[str, Any]) -> None:
-            write(document)
-            if write_row:
-                write_row(measurements_row(document))
-
-        yield write_both
+def _jobs(options: argparse.Namespace, detector: Detector) -> int:
+    """How many processes read: as asked, else every core's own; torch has threads that do not survive a fork."""
+    return (options.jobs or min(n_cores(), MOST_JOBS)) if detector.bundle.runtime == "onnx" else 1
 
 
 def _write_findings(
-    outcomes: Iterator[Outcome],
-    decided_by: Mapping[str, str],
-    write: Callable[[Mapping[str, Any]], None],
-    pictures: Path | None,
-    n_named: int,
+    finished: Iterator[Finished], write: Callable[[Finished], None], n_named: int
 ) -> tuple[list[Brief], list[str], int]:
-    """Write documents and pictures as the outcomes come; briefs and sentences for the end, and the status so far."""
+    """Write documents as they come; briefs and sentences for the end, and the status so far."""
     briefs, errors, status = [], [], 0
     try:
-        for outcome in outcomes:
-            if outcome.finding is None:
-                errors.append(str(outcome.error))  # the error itself would keep the samples, by its traceback
-                write(error_document(outcome.record_id, outcome.error))
-                continue
-            briefs.append(outcome.finding.brief)  # and nothing else of it is kept: memory stays flat
-            write(finding_document(outcome.finding, decided_by, outcome.evidence))
-            status = max(status, _draw(outcome, pictures) if pictures else 0)
-            if outcome.error:  # of the evidence
-                print(outcome.error, file=sys.stderr)
-                status = max(status, 1)
+        for each in finished:
+            write(each)
+            status = max(status, each.status)
+            print(*(f"{sentence}\n" for sentence in each.complaints), sep="", end="", file=sys.stderr)
+            if each.brief is None:
+                errors.append(each.error)
+            else:
+                briefs.append(each.brief)  # and nothing else of it is kept: memory stays flat
     except KeyboardInterrupt:
         print(f"Stopped after {len(briefs) + len(errors)} of {n_named} records: writing these.", file=sys.stderr)
         status = 130
     return briefs, errors, status
-
-
-def _draw(outcome: Outcome, folder: Path) -> int:
-    """Draw one record; 0, or 2 with a sentence where its picture cannot be written, which stops none of the others."""
-    name = outcome.record_id.replace("%", "%25").replace("/", "%2F")  # so that no two names meet in one file
-    try:
-        extra("matplotlib", "requirements.txt")
-        from tasks.mi.pictures import write_ecg  # matplotlib is slow to import, and only pictures need it
-
-        write_ecg(outcome.record, outcome.finding, folder / f"{name}.png", outcome.evidence)
-    except CardiacError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
 
 
 def _write_table(briefs: Sequence[Brief], path: Path, template: "pd.DataFrame | None") -> None:
@@ -339,7 +314,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="store_true",
         help="write intervals, axes and waves of each record to OUT/measurements.csv",
     )
+    parser.add_argument("--jobs", type=int, help=f"processes that read (one a core, at most {MOST_JOBS})")
     options = parser.parse_args(arguments)
+    if options.jobs is not None and options.jobs < 1:
+        parser.error("--jobs must be 1 or more")
     if options.fs_hz is not None and not FS_RANGE_HZ[0] <= options.fs_hz <= FS_RANGE_HZ[1]:
         parser.error(f"--fs-hz must lie between {FS_RANGE_HZ[0]:g} and {FS_RANGE_HZ[1]:g}")
     sys.stdout.reconfigure(errors="replace")  # a terminal without Cyrillic prints a mark in its place

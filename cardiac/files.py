@@ -61,16 +61,19 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def documents_file(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+def documents_file(path: Path) -> Iterator[Callable[[Mapping[str, Any] | str], None]]:
     """A JSON array of documents, UTF-8: gives what writes one; all are put in place at the end, or none.
+
+    A document is plain data, or what `json_lines` made of it at an indent of 1.
 
     Raises CardiacError at the end where the disk was full meanwhile; the old file stays.
     """
     n_written = 0
 
-    def write(document: Mapping[str, Any]) -> None:
+    def write(document: Mapping[str, Any] | str) -> None:
         nonlocal n_written
-        append(f"{',' if n_written else '['}\n {json_lines(document, indent=1)}")
+        text = document if isinstance(document, str) else json_lines(document, indent=1)
+        append(f"{',' if n_written else '['}\n {text}")
         n_written += 1
 
     with _text_file(path) as append:

@@ -18,11 +18,13 @@ from cardiac.errors import RecordError, one_record
 from cardiac.isolation import stop_reading
 from cardiac.leads import LEADS
 from cardiac.long_signals import LongSignal
+from cardiac.processes import ProcessEnded, by_processes, can_fork
 from cardiac.records import Record, read_record
 from cardiac.sources import Listing, Recording, size_on_disk
 
 # Records that the networks read at once, and their samples: more is no faster.
 MAX_BATCH, MAX_BATCH_SAMPLES = 16, 320_000
+LEAST_FOR_PROCESSES = 64  # recordings: fewer are done before several processes gain anything
 READ_AHEAD, READ_AHEAD_BYTES = 32, 64 * 2**20  # files that are read before their findings are asked for
 
 
@@ -55,38 +57,108 @@ class Outcome:
     assessment: Any = None
 
 
-def predict_listing(
-    listing: Listing, detector: Detector, evidence: bool = False, leads: Sequence[str] | None = LEADS
-) -> Iterator[Outcome]:
-    """An Outcome for all that was listed; errors about what lies in an archive name the full path.
+def _as_it_is(outcome: Outcome) -> Outcome:
+    return outcome
 
-    evidence, leads : as for `predict_all`.
+
+def predict_listing(
+    listing: Listing,
+    detector: Detector,
+    evidence: bool = False,
+    leads: Sequence[str] | None = LEADS,
+    finish: Callable[[Outcome], Any] = _as_it_is,
+    jobs: int = 1,
+) -> Iterator[Any]:
+    """An Outcome for all that was listed, or what `finish` makes of it; errors about what lies in an archive name the full path.
+
+    evidence, leads, jobs : as for `predict_all`.
     """
-    for outcome in predict_all(listing.recordings, detector, evidence, leads):
+
+    def finish_named(outcome: Outcome) -> Any:
         error = outcome.error and listing.with_full_path(outcome.error, outcome.path, outcome.record_id)
-        yield outcome if error is outcome.error else replace(outcome, error=error)
+        return finish(outcome if error is outcome.error else replace(outcome, error=error))
+
+    yield from predict_all(listing.recordings, detector, evidence, leads, finish_named, jobs)
     for name, sentence in listing.unread:
-        yield Outcome(name, Path(name), error=RecordError(sentence))
+        yield finish(Outcome(name, Path(name), error=RecordError(sentence)))
 
 
 def predict_all(
-    recordings: Sequence[Recording], detector: Detector, evidence: bool = False, leads: Sequence[str] | None = LEADS
-) -> Iterator[Outcome]:
-    """An Outcome for every recording, in order: one thread reads and assesses, another runs the networks.
+    recordings: Sequence[Recording],
+    detector: Detector,
+    evidence: bool = False,
+    leads: Sequence[str] | None = LEADS,
+    finish: Callable[[Outcome], Any] = _as_it_is,
+    jobs: int = 1,
+) -> Iterator[Any]:
+    """An Outcome for every recording, in order, or what `finish` makes of it.
 
-    evidence : whether findings are explained, in a third thread.  leads : which are read, as `read_record` has them.
+    evidence : whether findings are explained.  leads : which are read, as `read_record` has them.  jobs : processes, each of
+    which reads, decides and finishes some of the recordings; with one, or few recordings, threads of this process. What
+    `finish` gives must then be picklable, and small.
     """
+    together = jobs > 1 and len(recordings) >= LEAST_FOR_PROCESSES and can_fork()
     bar = tqdm(total=len(recordings), desc="records", unit="record", disable=None)
-    with bar, workers(1, 1, 2) as (reader, network, explainer):
+    with bar:
+        of_all = _by_processes if together else _by_threads
+        for finished in of_all(recordings, detector, evidence, leads, finish, jobs):
+            bar.update()
+            yield finished
+
+
+def _by_threads(
+    recordings: Sequence[Recording],
+    detector: Detector,
+    evidence: bool,
+    leads: Sequence[str] | None,
+    finish: Callable[[Outcome], Any],
+    _: int,
+) -> Iterator[Any]:
+    """One thread reads and assesses, another runs the networks, a third explains."""
+    with workers(1, 1, 2) as (reader, network, explainer):
         sizes = (lambda each: size_on_disk(each.path), READ_AHEAD_BYTES)
         outcomes = ahead(reader, lambda each: _read(each, detector, leads), recordings, READ_AHEAD, *sizes)
         batches = ahead(network, lambda batch: _predict(batch, detector), batch_alike(outcomes), 2)
         outcomes = chain.from_iterable(batches)
         if evidence:
             outcomes = ahead(explainer, lambda each: _explain(each, detector), outcomes, 2)
-        for outcome in outcomes:
-            bar.update()
-            yield outcome
+        yield from map(finish, outcomes)
+
+
+def _by_processes(
+    recordings: Sequence[Recording],
+    detector: Detector,
+    evidence: bool,
+    leads: Sequence[str] | None,
+    finish: Callable[[Outcome], Any],
+    jobs: int,
+) -> Iterator[Any]:
+    """Each process takes some recordings after the others. Those of one that ended are read one by one, each in a new one."""
+
+    def work(some: list[Recording]) -> list[Any]:
+        outcomes = (_read(each, detector, leads) for each in some)
+        predicted = chain.from_iterable(_predict(batch, detector) for batch in batch_alike(outcomes))
+        return [finish(_explain(each, detector) if evidence else each) for each in predicted]
+
+    some = 2 * MAX_BATCH
+    chunks = [[*recordings[first : first + some]] for first in range(0, len(recordings), some)]
+    for chunk, given in by_processes(work, chunks, jobs):
+        if given.result is not None:
+            yield from given.result
+            continue
+        if not isinstance(given.error, ProcessEnded):
+            raise given.error
+        for (each,), alone in by_processes(work, ([one] for one in chunk), 1):
+            yield alone.result[0] if alone.result is not None else finish(_ended(each, alone.error))
+
+
+def _ended(recording: Recording, error: Exception) -> Outcome:
+    if not isinstance(error, ProcessEnded):
+        raise error
+    sentence = (
+        f"{recording.record_id}: ended the program that read it ({error}): it is damaged or far larger than a recording"
+    )
+    return Outcome(recording.record_id, recording.path, error=RecordError(f"{sentence}, export it again"))
 
 
 def _read(recording: Recording, detector: Detector, leads: Sequence[str] | None) -> Outcome:

@@ -1,5 +1,7 @@
 """Many recordings by a detector that is handed in: none lost, none out of order, each by itself where one fails."""
 
+import os
+import signal
 import threading
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from cardiac import pipeline
 from cardiac.errors import RecordError
 from cardiac.pipeline import Outcome, predict_all
+from cardiac.processes import can_fork
 from cardiac.quality.assess import Quality
 from cardiac.records import record_from_array
 from cardiac.sources import Recording
@@ -126,3 +129,44 @@ def test_other_leads_are_read_where_they_are_asked_for(tmp_path, signal):
     assert outcome.finding == 1_000
     (outcome,) = predict_all(recordings, Counter())
     assert isinstance(outcome.error, RecordError)
+
+
+class Fatal(Counter):
+    """A detector that one recording kills, as a fault of a library does."""
+
+    def assess(self, record):
+        if record.record_id == "004":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().assess(record)
+
+
+def summary(outcome):
+    return outcome.record_id, outcome.finding, outcome.evidence, str(outcome.error), os.getpid()
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(pipeline, "LEAST_FOR_PROCESSES", 1)
+    monkeypatch.setattr(pipeline, "MAX_BATCH", 2)
+
+
+@pytest.mark.skipif(not can_fork(), reason="this machine does not fork safely")
+def test_several_processes_give_what_threads_give(write, small_chunks):
+    recordings = write(LENGTHS)
+    threads = [*predict_all(recordings, Counter(), evidence=True, finish=summary)]
+    processes = [*predict_all(recordings, Counter(), evidence=True, finish=summary, jobs=2)]
+    assert [each[:-1] for each in processes] == [each[:-1] for each in threads]
+    assert {each[-1] for each in threads} == {os.getpid()}
+    assert os.getpid() not in {each[-1] for each in processes}
+
+
+@pytest.mark.skipif(not can_fork(), reason="this machine does not fork safely")
+def test_a_recording_that_ends_its_process_costs_itself_alone(write, small_chunks):
+    recordings = write(LENGTHS)
+    outcomes = [*predict_all(recordings, Fatal(), finish=summary, jobs=2)]
+    expected = [*predict_all(recordings, Counter(), finish=summary)]
+    assert [each[0] for each in outcomes] == [each.record_id for each in recordings]
+    assert [each[:-1] for each in outcomes if each[0] != "004"] == [each[:-1] for each in expected if each[0] != "004"]
+    killed = next(each for each in outcomes if each[0] == "004")
+    assert killed[1] is None
+    assert "004: ended the program that read it (SIGKILL)" in killed[3]
