@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.coalitions import coalitions_of_orders
 from cardiac.errors import CardiacError
 from cardiac.leads import LEADS
 from cardiac.measurements.measure import measure_record
@@ -29,22 +30,20 @@ from cardiac.windows import pool_windows, sigmoid, window_starts
 from inference import Detector
 from tasks.mi import BUNDLE
 from tasks.mi.datasets import Dataset, read_dataset
-from tasks.mi.evidence import (
-    BesideNetwork,
-    gather_evidence,
-    joint_parts,
-    lead_values,
-    leads_of_features,
-    output_logits,
-)
+from tasks.mi.evidence import BesideNetwork, gather_evidence, joint_parts, leads_of_features
 from tasks.mi.features import features_of
 from tasks.mi.joining import joint
 from tasks.mi.labels import OUTPUTS, SITES
+from tasks.mi.lead_values import Coalitions, balanced_coalitions, lead_values, output_logits
 from tasks.mi.signs import Sign
 
 TAKEN = (1, 2, 3, 4, 6)  # leads taken away
 PIECE_S = 2.5  # of a recording, read by itself
-N_ORDERS = (2, 4, 16)
+CHOSEN = {
+    "Shapley, 24 coalitions": balanced_coalitions(),
+    "Shapley, 4 orders": coalitions_of_orders(4),
+    "Shapley, 16 orders": coalitions_of_orders(16),
+}
 EXPECTED = {"inferior": ("II", "III", "aVF"), "anteroseptal": ("V1", "V2", "V3", "V4")}
 TERRITORY = {
     **EXPECTED,
@@ -127,10 +126,10 @@ def occlusion_values(leads: FlatLeads) -> np.ndarray:
     return (logits[:1] - logits[1:]).T
 
 
-def shapley_values(leads: FlatLeads, beside: BesideNetwork | None, n_orders: int) -> np.ndarray:
-    """The leads' values as `Detector.explain` gives them, over so many orders, (7, 12)."""
+def shapley_values(leads: FlatLeads, beside: BesideNetwork | None, chosen: Coalitions | None = None) -> np.ndarray:
+    """The leads' values as `Detector.explain` gives them, but from these coalitions, (7, 12)."""
     detector = leads.detector
-    values, whole = lead_values(leads.signal, detector.logits, detector.plans, n_orders, together=beside is None)
+    values, whole = lead_values(leads.signal, detector.logits, detector.plans, chosen, together=beside is None)
     if beside is None:
         return values
     logits = output_logits([each[None] for each in whole], detector.plans, together=False)[0]
@@ -179,7 +178,7 @@ def measure(dataset: Dataset, rows: np.ndarray, detector: Detector, n_random: in
         record = read_record(dataset.sources[row])
         signal = prepare_signal(record.signal, record.fs_hz, detector.spec)
         leads, beside = FlatLeads(detector, record, signal, assess_quality(record)), detector.beside_network(record)
-        values = {f"Shapley, {n} orders": shapley_values(leads, beside, n) for n in N_ORDERS}
+        values = {name: shapley_values(leads, beside, chosen) for name, chosen in CHOSEN.items()}
         values["occlusion of single leads"] = occlusion_values(leads)
         orders = [np.argsort(-each[0]) for each in values.values()] + [rng.permutation(12) for _ in range(n_random)]
         whole = leads.probabilities(np.ones((1, 12), bool))[0, 0]

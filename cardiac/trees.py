@@ -128,7 +128,7 @@ class _Paths:
 
 @dataclass(frozen=True)
 class _PathsOfDepth:
-    """Leaves whose way asks for the same number of features; all (n_leaves, depth), but value and points.
+    """Leaves whose way asks for the same number of features; all (depth, n_leaves), but value and points.
 
     A record agrees with a way at a feature that is over `low` and at most `high`.  share : of the training records at the
     splits those that go towards the leaf.  value : (n_leaves,).  points, weights : (n_points,), just enough to be exact.
@@ -144,14 +144,14 @@ class _PathsOfDepth:
 
     def shapley(self, row: np.ndarray) -> np.ndarray:
         """What these leaves give to every feature, (n_features,)."""
-        asked = row[self.feature]
+        asked = row.take(self.feature)
         known = ((asked > self.low) & (asked <= self.high)).astype(float)
+        differs = known - self.share
         mean = np.zeros(known.shape)
         for point, weight in zip(self.points, self.weights, strict=True):
-            mixed = self.share * (1 - point) + known * point
-            mean += weight * mixed.prod(axis=1, keepdims=True) / mixed  # of the other features
-        values = self.value[:, None] * (known - self.share) * mean
-        return np.bincount(self.feature.ravel(), values.ravel(), minlength=len(row))
+            mixed = self.share + point * differs
+            mean += weight * mixed.prod(axis=0) / mixed  # of the other features
+        return np.bincount(self.feature.ravel(), (self.value * differs * mean).ravel(), minlength=len(row))
 
 
 def _paths_of(trees: Trees, output: int) -> _Paths:
@@ -182,7 +182,7 @@ def _paths_of(trees: Trees, output: int) -> _Paths:
         high[every, :, at] = np.minimum(high[every, :, at], np.where(left, threshold, np.inf))
         share[every, :, at] *= shares[:, :, split]
         asked[every, :, at] |= left | right
-    of_ways = np.broadcast_to(feature[:, None], shape), low, high, share
+    of_ways = np.broadcast_to(feature[:, None].astype(np.intp), shape), low, high, share
     return _Paths(_by_depth(of_ways, asked & (count > 0)[:, :, None], value), mean)
 
 
@@ -196,7 +196,7 @@ def _by_depth(of_ways: Iterable[np.ndarray], asked: np.ndarray, value: np.ndarra
     groups = []
     for n_asked in range(1, depth.max() + 1):
         leaves = depth == n_asked
-        own = (each[leaves][asked[leaves]].reshape(-1, n_asked) for each in of_ways)
+        own = (np.ascontiguousarray(each[leaves][asked[leaves]].reshape(-1, n_asked).T) for each in of_ways)
         groups.append(_PathsOfDepth(*own, value[leaves], *unit_quadrature((n_asked + 1) // 2)))
     return tuple(groups)
 

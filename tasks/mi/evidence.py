@@ -1,7 +1,6 @@
 """Which leads, moments and measurements carried a finding.
 
-Leads: each lead's Shapley value for the logit of the pooled probability, a lead that is taken away being flat, as the
-networks met it in training (Strumbelj and Kononenko 2014, over a few fixed orders and their reverses). The values sum
+Leads: each lead's Shapley value for the logit of the pooled probability, as `lead_values` has it. The values sum
 to the logit with all leads less that with none. Moments: the probability that each window gives by itself.
 
 Where trees stand beside the network, the values are of the joint logit before calibration: the network's values of a lead
@@ -19,7 +18,7 @@ all of an output's parts have one weight is what is linear in it.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,14 +27,12 @@ import numpy as np
 from cardiac.leads import LEADS
 from cardiac.measurements.measure import Measurements
 from cardiac.trees import Trees, unit_quadrature
-from cardiac.windows import LEAST, WindowPlan, logit, pool_windows, sigmoid, window_starts
+from cardiac.windows import WindowPlan, sigmoid, window_starts
 from tasks.mi.features import FEATURES
 from tasks.mi.labels import OUTPUTS, SITES
+from tasks.mi.lead_values import LogitsOf, lead_values, output_logits
 from tasks.mi.signs import Sign, name_signs
 
-# signals (b, 12, n) -> of each stage logits (b, networks, windows, outputs)
-LogitsOf = Callable[[np.ndarray], list[np.ndarray]]
-N_ORDERS = 4  # orders of the leads, every second one the reverse of that before
 LEAD_OF = np.array(  # of each feature; after the last one for what is of the record
     [LEADS.index(name.split("_")[0]) if name.split("_")[0] in LEADS else len(LEADS) for name in FEATURES]
 )
@@ -96,53 +93,6 @@ class LogitParts:
     @property
     def logit(self) -> float:
         return float(self.base + self.leads.sum() + self.features.sum())
-
-
-def lead_orders(n_orders: int, seed: int = 0) -> np.ndarray:
-    """Orders in which leads are taken away, (n_orders, 12): drawn once, every second the reverse of that before."""
-    rng = np.random.default_rng(seed)
-    drawn = [rng.permutation(len(LEADS)) for _ in range(-(-n_orders // 2))]
-    return np.array([order for each in drawn for order in (each, each[::-1])][:n_orders])
-
-
-def lead_values(
-    signal: np.ndarray,
-    logits_of: LogitsOf,
-    plans: Sequence[WindowPlan],
-    n_orders: int = N_ORDERS,
-    together: bool = True,
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Shapley value of every lead for every output's logit, (7, 12), and what the networks say of all leads.
-
-    signal : prepared, (12, n).  together : as `output_logits` has it. The second, of each stage: logits (networks,
-    windows, outputs).
-    """
-    orders = lead_orders(n_orders)
-    kept = np.ones((n_orders, len(LEADS) + 1, len(LEADS)), dtype=bool)  # before any lead goes, after the first, ...
-    for order_index, order in enumerate(orders):
-        for gone, lead in enumerate(order):
-            kept[order_index, gone + 1 :, lead] = False
-    coalitions, index = np.unique(kept.reshape(-1, len(LEADS)), axis=0, return_inverse=True)
-    stage_logits = logits_of(signal * coalitions[:, :, None].astype(signal.dtype))
-    logits = output_logits(stage_logits, plans, together)
-    steps = -np.diff(logits[index.ravel()].reshape(n_orders, len(LEADS) + 1, -1), axis=1)  # (orders, 12, 7)
-    values = np.zeros((len(OUTPUTS), len(LEADS)))
-    for order, step in zip(orders, steps, strict=True):
-        values[:, order] += step.T / n_orders
-    return values, [each[index.ravel()[0]] for each in stage_logits]  # the first coalition of an order is all leads
-
-
-def output_logits(stage_logits: Sequence[np.ndarray], plans: Sequence[WindowPlan], together: bool = True) -> np.ndarray:
-    """Logits of the pooled probabilities of an infarction, and of an infarction at each site. Returns (b, 7).
-
-    stage_logits : as `LogitsOf` gives it. The second stage's probability is that of the site given an infarction, for
-    which a healthy chest lead would speak as loudly as a sick inferior one; times that of an infarction it is what is
-    asked. Not `together`, it stays that of the site given an infarction, as it is joined with the trees.
-    """
-    p = np.concatenate([pool_windows(*each) for each in zip(stage_logits, plans, strict=True)], axis=1)
-    if together:
-        p[:, 1:] *= p[:, :1]
-    return logit(p, 1e-7 if together else LEAST)
 
 
 def joint_parts(

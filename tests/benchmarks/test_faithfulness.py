@@ -51,7 +51,7 @@ def test_leads_that_speak_are_named_and_their_loss_is_told():
     signal = np.zeros((12, 1000), np.float32)
     signal[2], signal[5] = 1.0, 3.0
     leads = flat_leads(signal)
-    for values in (evidence.occlusion_values(leads), evidence.shapley_values(leads, None, 2)):
+    for values in (evidence.occlusion_values(leads), evidence.shapley_values(leads, None)):
         order = np.argsort(-values[0])
         assert list(order[:2]) == [5, 2]
         left = evidence.probability_without(np.array([order, order[::-1]]), leads)
@@ -90,13 +90,13 @@ def test_trees_measure_the_record_again_without_the_leads(inferior):
 
 
 def test_values_are_those_that_the_detector_explains(inferior):
-    """With the four orders that it has, for all that it finds."""
+    """For all that it finds."""
     detector = Detector.load()
     finding = detector.predict(inferior.record.signal, inferior.record.fs_hz)
     explained = detector.explain(inferior.record, finding)
     signal = evidence.prepare_signal(inferior.record.signal, inferior.record.fs_hz, detector.spec)
     leads = FlatLeads(detector, inferior.record, signal, None)
-    values = evidence.shapley_values(leads, detector.beside_network(inferior.record), 4)
+    values = evidence.shapley_values(leads, detector.beside_network(inferior.record))
     assert finding.sites
     for name, each in explained.items():
         assert np.allclose(values[evidence.OUTPUTS.index(name)], each.leads, atol=1e-4)

@@ -3,8 +3,9 @@ import pytest
 
 from cardiac.leads import LEADS
 from cardiac.windows import WindowPlan, sigmoid, window_starts
-from tasks.mi.evidence import evidence_document, gather_evidence, lead_orders, lead_values, output_logits
+from tasks.mi.evidence import evidence_document, gather_evidence
 from tasks.mi.labels import OUTPUTS
+from tasks.mi.lead_values import output_logits
 from tasks.mi.pictures import moments
 
 PLANS = [WindowPlan(160, 20, "shift", "mean"), WindowPlan(140, 10, "shift", "mean")]
@@ -28,32 +29,10 @@ def entangled(signals: np.ndarray) -> list[np.ndarray]:
     return [logits[..., :1], logits[..., 1:]]
 
 
-def test_values_of_leads_that_add_up_are_what_they_add():
-    assert np.allclose(lead_values(SIGNAL, additive, PLANS)[0][0], 0.5 * WEIGHTS[0], atol=1e-6)
-
-
 def test_a_site_is_an_infarction_there():
     logits = output_logits(additive(SIGNAL[None]), PLANS)[0]
     alone = sigmoid(0.5 * WEIGHTS.sum(axis=1))
     assert sigmoid(logits) == pytest.approx([alone[0], *(alone[0] * alone[1:])])
-
-
-@pytest.mark.parametrize("n_orders", [1, 2, 5])
-def test_values_sum_to_all_leads_less_none(n_orders):
-    values, found = lead_values(SIGNAL, entangled, PLANS, n_orders)
-    whole, none = output_logits(entangled(np.stack([SIGNAL, 0 * SIGNAL])), PLANS)
-    assert values.shape == (7, 12)
-    for mine, theirs in zip(found, entangled(SIGNAL[None]), strict=True):
-        assert np.allclose(mine, theirs[0])
-    assert np.allclose(values.sum(axis=1), whole - none, atol=1e-6)
-
-
-def test_orders_come_with_their_reverses_and_do_not_change():
-    orders = lead_orders(4)
-    assert (np.sort(orders, axis=1) == np.arange(12)).all()
-    assert np.array_equal(orders[1], orders[0][::-1])
-    assert not np.array_equal(orders[2], orders[0])
-    assert np.array_equal(orders, lead_orders(4))
 
 
 def test_evidence_of_what_was_asked_with_its_windows():

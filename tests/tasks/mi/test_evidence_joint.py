@@ -20,12 +20,12 @@ from tasks.mi.evidence import (
     evidence_of,
     gather_evidence,
     joined_parts,
-    lead_values,
     product_parts,
 )
 from tasks.mi.features import FEATURES, features_of
 from tasks.mi.joining import Decisions, joint
 from tasks.mi.labels import OUTPUTS
+from tasks.mi.lead_values import lead_values
 
 PLANS = [WindowPlan(160, 20, "shift", "mean"), WindowPlan(140, 10, "shift", "mean")]
 WEIGHTS = np.random.default_rng(0).standard_normal((len(OUTPUTS), 12))
