@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -37,14 +38,32 @@ def describe() -> dict[str, str]:
     }
 
 
-def seconds_each(work: Callable[[], object], n: int, repeats: int = 3) -> float:
-    """Seconds of work over n records a record: the middle one of some repeats."""
+@dataclass(frozen=True)
+class Cost:
+    """What work over a record takes: seconds by the clock, and of all processors together."""
+
+    seconds: float
+    processor_s: float
+
+
+def cost_each(work: Callable[[], object], n: int, repeats: int = 3) -> Cost:
+    """What work over n records takes a record, with the processes that it starts and ends: the middle one of some repeats."""
     taken = []
     for _ in range(repeats):
-        started = time.perf_counter()
+        started, used = time.perf_counter(), _processor_s()
         work()
-        taken.append((time.perf_counter() - started) / n)
-    return float(np.median(taken))
+        taken.append(((time.perf_counter() - started) / n, (_processor_s() - used) / n))
+    return Cost(*map(float, np.median(taken, axis=0)))
+
+
+def seconds_each(work: Callable[[], object], n: int, repeats: int = 3) -> float:
+    """Seconds by the clock, as `cost_each` has them."""
+    return cost_each(work, n, repeats).seconds
+
+
+def _processor_s() -> float:
+    """Seconds of processor time of this process and the children that have ended."""
+    return sum(os.times()[:4])
 
 
 def each_of(function: Callable[..., object], items: Iterable[object]) -> Callable[[], None]:

@@ -43,7 +43,9 @@ def counted_by_hand(network, n_samples, starts):
     padded = -(-n_samples // network.padded_to) * network.padded_to
     tokens, frames = padded // network.padded_to, padded * 2 // network.padded_to
     width = network.transformer.norm.normalized_shape[0]
-    count += len(network.transformer.layers) * 2 * 2 * tokens * tokens * width  # scores, and what they weigh
+    span = network.transformer.layers[0].span
+    blocks = -(-tokens // span) * span * 3 * span  # each block of tokens looks at three
+    count += len(network.transformer.layers) * 2 * 2 * blocks * width  # scores, and what they weigh
     hidden = network.stages[0].attention.in_channels
     for at in starts:
         count += 2 * 2 * hidden * frames * len(at)  # mean and attention-weighted mean of the windows' frames
