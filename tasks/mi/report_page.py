@@ -13,7 +13,7 @@ from cardiac.records import Record
 from tasks.mi.evidence import Evidence
 from tasks.mi.findings import Finding, Judgement
 from tasks.mi.labels import COLUMNS
-from tasks.mi.pictures import AGAINST, FOR, plot_paper
+from tasks.mi.pictures import AGAINST, FOR, ecg_page, plot_paper
 
 A4_MM = (297.0, 210.0)
 LINE_MM = 4.2
@@ -33,7 +33,7 @@ def draw_report(
     wide, high = paper_mm()
     left, bottom = (width - wide) / 2, height - high - 4
     axes = figure.add_axes((left / width, bottom / height, wide / width, high / height), facecolor=PAPER)
-    plot_paper(axes, record, finding, evidence)
+    plot_paper(axes, ecg_page(record, finding, evidence, grows=False))
     below = figure.add_axes((left / width, 0, wide / width, bottom / height))
     below.set(xlim=(0, wide), ylim=(0, bottom))
     below.axis("off")
