@@ -80,7 +80,7 @@ def _units(text: str) -> list[str]:
 def _places(text: str, lettering: Lettering) -> list[float]:
     """Where each unit begins, and where the last one ends, pixels."""
     units, places = _units(text), [0.0]
-    for unit, following in zip(units, [*units[1:], ""], strict=True):
+    for unit, following in zip(units, [*units, ""][1:], strict=True):
         places.append(places[-1] + _advance(unit, following, lettering))
     return places
 

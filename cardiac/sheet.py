@@ -90,11 +90,12 @@ class Sheet:
         fontweight: str = "normal",
         ha: str = "left",
         va: str = "baseline",
+        parse_math: bool = False,
         zorder: float = TEXT_ZORDER,
     ) -> PlacedText:
         """A text whose base line begins or ends (`ha`) at a point, mm."""
-        if va != "baseline":
-            raise ValueError(f"va is {va!r}: a sheet has texts on their base line alone")
+        if va != "baseline" or parse_math:
+            raise ValueError("a sheet has plain texts alone, on their base line")
         lettering = Lettering(fontsize, fontweight == "bold", self._dpi)
         width = text_width(s, lettering)
         left = x * self._scale - (width if ha == "right" else 0.0)
@@ -112,11 +113,12 @@ class Sheet:
         fontsize: float,
         fontweight: str = "normal",
         va: str = "baseline",
+        parse_math: bool = False,
         zorder: float = TEXT_ZORDER,
     ) -> PlacedText:
         """A text behind another, on its base line. xytext : how far behind it, points."""
-        if (xy[0], xycoords[1], textcoords, va, xytext[1]) != (1, "data", "offset points", "baseline", 0):
-            raise ValueError("a sheet has texts behind others alone, on their base line")
+        if (xy[0], xytext[1], xycoords[1], textcoords, va) != (1, 0, "data", "offset points", "baseline") or parse_math:
+            raise ValueError("a sheet has plain texts behind others alone, on their base line")
         before = xycoords[0]
         left = before.right + xytext[0] * self._dpi / POINTS_PER_INCH
         lettering = Lettering(fontsize, fontweight == "bold", self._dpi)

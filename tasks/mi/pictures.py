@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +46,7 @@ FOR, AGAINST = "#b3261e", "#2b5fb8"  # evidence for the finding, and against it
 LINE_MM, LINE_POINTS = 3.3, 7.5  # of the small lines
 USUAL_LINES, MOST_LINES = 3, 12  # small lines that paper has room for, and that it grows for
 BAR_MM = 12.0  # of the lead that speaks most
+SETTLED_MM = 60.0  # of the first line, for the seconds and the rate at its end
 DPI = 110
 
 
@@ -169,7 +169,8 @@ def _draw_moments(axes: Any, evidence: Evidence, start_s: float, length_s: float
 def _draw_text(axes: Any, page: Page) -> None:
     record, finding, evidence = page.record, page.finding, page.evidence
     width, height = paper_mm(page.margins)
-    axes.text(5, height - 6.7, record.record_id, color=INK, fontsize=12, fontweight="bold")
+    name = "".join(letter if letter.isprintable() else "?" for letter in record.record_id)
+    draw_parts(axes, [Part(name, outside=True)], 5, height - 6.7, 12, width - 10 - SETTLED_MM)
     settled = f"{record.duration_s:.1f} s at {record.fs_hz:g} Hz"
     if evidence is not None and evidence.starts_s[0] > 0:
         settled = f"from {evidence.starts_s[0]:.1f} s of {settled}"
