@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import RendererAgg
@@ -14,8 +15,7 @@ PLAIN = re.compile(r"[\x20-\xffА-яЁё–—…“”„↑↓µ]*")  # each l
 UNITS = re.compile(r"ff[il]?|f[il]|.", re.DOTALL)  # what the font has as one letter
 
 
-@dataclass(frozen=True)
-class Lettering:
+class Lettering(NamedTuple):
     """How letters are drawn. points : their size.  dpi : pixels of an inch."""
 
     points: float
@@ -77,6 +77,7 @@ def _units(text: str) -> list[str]:
     return UNITS.findall(text) if PLAIN.fullmatch(text) else [text]
 
 
+@lru_cache(maxsize=4096)
 def _places(text: str, lettering: Lettering) -> list[float]:
     """Where each unit begins, and where the last one ends, pixels."""
     units, places = _units(text), [0.0]
