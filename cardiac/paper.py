@@ -19,6 +19,7 @@ ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3"
 RHYTHM = "II"
 SHOWN_S = 10.0
 LEFT_MM, RIGHT_MM, TOP_MM, ROW_MM, FOOT_MM = 15.0, 5.0, 34.0, 30.0, 9.0
+LARGE_MM = 5.0  # of a large square
 OVER_MM = 5.0  # of the grid over the first row
 FREE_MM = 6.0  # under the waves, for the words at the foot
 MOST_OVER_MM, MOST_UNDER_MM = 50.0, 30.0  # that paper grows for waves: what is higher yet is no heart's
@@ -31,7 +32,10 @@ PAPER, FINE, COARSE, INK = "#fffaf7", "#f6d5cd", "#e9a899", "#1b1b1f"
 
 @dataclass(frozen=True)
 class Margins:
-    """How much more paper there is than usual, mm. over, under : of grid, for high waves.  head : for more lines."""
+    """How much more paper there is than usual, mm. over, under : of grid, for high waves.  head : for more lines.
+
+    under : less than 0 where the rows are lower than usual.
+    """
 
     over: float = 0.0
     under: float = 0.0
@@ -73,16 +77,22 @@ def shown_strips(shown_s: float) -> list[tuple[int, str, float, float, float]]:
     return [*strips, (len(ROWS), RHYTHM, 0.0, len(ROWS[0]) * part_s, LEFT_MM)]
 
 
-def wave_margins(record: Record) -> Margins:
-    """What the waves of the ten seconds shown want, in whole large squares: none leaves the grid or meets the foot's words."""
+def wave_margins(record: Record, grows: bool = True) -> Margins:
+    """What the waves of the ten seconds shown want, in whole large squares: none leaves the grid or meets the foot's words.
+
+    grows : whether there may be more paper; else the rows are a large square lower, where that is wanted and there is room.
+    """
     up, down = -np.inf, np.inf
     for row, lead, start_s, length_s, _ in shown_strips(record.duration_s):
         away = _deflection(record, lead, start_s, length_s) * MM_PER_MV
         if len(away):
             up = max(up, USUAL.base_mm(row) + float(away.max()))
             down = min(down, USUAL.base_mm(row) + float(away.min()))
-    over, under = (max(0.0, 5 * np.ceil(mm / 5)) for mm in (up - USUAL.grid_mm, FREE_MM - down))
-    return Margins(min(float(over), MOST_OVER_MM), min(float(under), MOST_UNDER_MM))
+    if not grows:
+        lower = LARGE_MM if up > USUAL.grid_mm and down - LARGE_MM >= FREE_MM else 0.0
+        return Margins(lower, -lower)
+    over, under = (LARGE_MM * float(np.ceil(max(0.0, mm) / LARGE_MM)) for mm in (up - USUAL.grid_mm, FREE_MM - down))
+    return Margins(min(over, MOST_OVER_MM), min(under, MOST_UNDER_MM))
 
 
 def draw_grid(axes: Any, width: float, height: float) -> None:

@@ -22,7 +22,6 @@ from cardiac.paper import (
     PAPER,
     ROW_MM,
     ROWS,
-    USUAL,
     Margins,
     draw_calibration,
     draw_grid,
@@ -73,9 +72,7 @@ def ecg_page(
     begin_s = 0.0 if evidence is None else float(evidence.starts_s[0])
     shown = shown_part(record, begin_s)
     lines = [] if finding is None else _small_lines(finding, evidence, MOST_LINES if grows else USUAL_LINES)
-    margins = USUAL
-    if grows:
-        margins = replace(wave_margins(shown), head=LINE_MM * max(0, len(lines) - USUAL_LINES))
+    margins = replace(wave_margins(shown, grows), head=LINE_MM * max(0, len(lines) - USUAL_LINES))
     return Page(record, finding, evidence, begin_s, shown, lines, margins)
 
 

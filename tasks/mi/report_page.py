@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,10 @@ def _draw_words(axes: Any, finding: Finding, bundle: Mapping[str, str], left: fl
 
 
 def _remark_lines(remarks: Sequence[str]) -> list[str]:
-    """A line a remark, and in place of the last ones how many more there are."""
+    """Remarks on as many lines as they need; where there is no room, a line each, and how many more of them there are."""
+    whole = [line for text in remarks for line in wrap(f"- {text}", LETTERS, subsequent_indent="  ")]
+    if len(whole) <= REASONS:
+        return whole
     n_shown = len(remarks) if len(remarks) <= REASONS else REASONS - 1
     more = [f"- and {len(remarks) - n_shown} more"] if n_shown < len(remarks) else []
     return [*(f"- {text}" for text in remarks[:n_shown]), *more]

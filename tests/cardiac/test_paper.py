@@ -12,6 +12,7 @@ from cardiac.paper import (
     RHYTHM,
     ROW_MM,
     ROWS,
+    Margins,
     draw_calibration,
     draw_grid,
     draw_lead,
@@ -105,6 +106,15 @@ def test_paper_grows_by_large_squares_where_waves_want_it(lead, height_mv, over,
     usual, grown = paper_mm(), paper_mm(margins := wave_margins(with_wave(lead, height_mv)))
     assert (margins.over, margins.under) == (over, under)
     assert grown == (usual[0], usual[1] + over + under)
+
+
+@pytest.mark.parametrize(("height_mv", "depth_mv", "lower"), [(1.9, 0, 0), (2.4, 0, 5), (9.0, -1.2, 5), (2.4, -1.4, 0)])
+def test_rows_are_lower_on_paper_that_does_not_grow(height_mv, depth_mv, lower):
+    record = with_wave("V4", height_mv)
+    record.signal[LEADS.index("II"), 100] = depth_mv
+    margins = wave_margins(record, grows=False)
+    assert (margins.over, margins.under) == (lower, -lower)
+    assert paper_mm(margins) == paper_mm() and margins.grid_mm == Margins().grid_mm
 
 
 def test_long_lines_are_broken_between_words_and_none_is_lost(wide_axes):

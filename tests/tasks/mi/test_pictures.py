@@ -123,6 +123,13 @@ def test_reasons_are_whole_on_the_picture_and_cut_where_there_is_no_room(n_reaso
     assert page.axes[0].get_ylim()[1] == paper_mm()[1]
 
 
+def test_a_long_reason_is_whole_on_the_page():
+    page = draw_report(FLAT, full_finding(1), BUNDLE)
+    below = boxes(page, page.axes[1])
+    said = " ".join(text.strip() for text in below)
+    assert f"- {LONG}" in said and "- turned" in said and "..." not in said
+
+
 def test_tall_waves_stay_on_the_grid():
     signal = np.zeros((12, 5000), np.float32)
     signal[LEADS.index("V4"), 4000:4900:100] = 5.0
