@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from cardiac.records import Record
 from tasks.mi.evidence import Evidence
 from tasks.mi.findings import Finding, Judgement
 from tasks.mi.labels import COLUMNS
-from tasks.mi.pictures import AGAINST, FOR, plot_paper
+from tasks.mi.pictures import AGAINST, FOR, ecg_page, plot_paper
 
 A4_MM = (297.0, 210.0)
 LINE_MM = 4.2
@@ -33,7 +34,7 @@ def draw_report(
     wide, high = paper_mm()
     left, bottom = (width - wide) / 2, height - high - 4
     axes = figure.add_axes((left / width, bottom / height, wide / width, high / height), facecolor=PAPER)
-    plot_paper(axes, record, finding, evidence)
+    plot_paper(axes, ecg_page(record, finding, evidence, grows=False))
     below = figure.add_axes((left / width, 0, wide / width, bottom / height))
     below.set(xlim=(0, wide), ylim=(0, bottom))
     below.axis("off")
@@ -83,7 +84,10 @@ def _draw_words(axes: Any, finding: Finding, bundle: Mapping[str, str], left: fl
 
 
 def _remark_lines(remarks: Sequence[str]) -> list[str]:
-    """A line a remark, and in place of the last ones how many more there are."""
+    """Remarks on as many lines as they need; where there is no room, a line each, and how many more of them there are."""
+    whole = [line for text in remarks for line in wrap(f"- {text}", LETTERS, subsequent_indent="  ")]
+    if len(whole) <= REASONS:
+        return whole
     n_shown = len(remarks) if len(remarks) <= REASONS else REASONS - 1
     more = [f"- and {len(remarks) - n_shown} more"] if n_shown < len(remarks) else []
     return [*(f"- {text}" for text in remarks[:n_shown]), *more]

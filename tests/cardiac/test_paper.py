@@ -12,14 +12,19 @@ from cardiac.paper import (
     RHYTHM,
     ROW_MM,
     ROWS,
+    Margins,
     draw_calibration,
     draw_grid,
     draw_lead,
+    draw_lead_name,
     draw_parts,
     paper_mm,
     shown_part,
+    wave_margins,
+    wrap_parts,
 )
 from cardiac.print_out import Part
+from cardiac.records import Record
 
 
 @pytest.fixture
@@ -48,6 +53,7 @@ def test_a_leads_name_hides_no_wave(axes, inferior):
     width, height = paper_mm()
     draw_grid(axes, width, height)
     draw_lead(axes, inferior.record, "V1", 0.0, 2.5, LEFT_MM, 50.0)
+    draw_lead_name(axes, "V1", LEFT_MM, 50.0)
     (name,) = axes.texts
     assert name.get_text() == "V1"
     assert name.get_bbox_patch() is not None
@@ -58,7 +64,10 @@ def test_a_leads_name_hides_no_wave(axes, inferior):
 
 def test_the_grid_has_a_line_every_millimetre_and_a_strong_one_every_fifth(axes):
     draw_grid(axes, 20.0, 10.0)
-    fine, coarse = (each.get_segments() for each in axes.collections)
+    fine, coarse = (
+        [line for path in each.get_paths() for line in path.vertices.reshape(-1, 2, 2).tolist()]
+        for each in axes.collections
+    )
     assert (len(fine), len(coarse)) == (21 + 11, 5 + 3)
     assert sorted({segment[0][0] for segment in coarse if segment[0][1] != segment[1][1]}) == [0, 5, 10, 15, 20]
     assert axes.collections[0].get_linewidth() < axes.collections[1].get_linewidth()
@@ -69,6 +78,56 @@ def test_the_calibration_pulse_is_a_millivolt_high_and_a_fifth_of_a_second_long(
     along, up = axes.lines[0].get_data()
     assert (up.min(), up.max()) == (40, 50)
     assert np.ptp(along[up == 50]) == 0.2 * 25
+
+
+def with_wave(lead: str, height_mv: float) -> Record:
+    """Ten flat seconds but for a sample at 9 s."""
+    signal = np.zeros((12, 5000), np.float32)
+    signal[LEADS.index(lead), 4500] = height_mv
+    return Record("a", signal, 500.0)
+
+
+@pytest.mark.parametrize(
+    ("lead", "height_mv", "over", "under"),
+    [
+        ("V4", 1.9, 0, 0),
+        ("V4", 2.1, 5, 0),  # 15 mm to the end of its row and 5 mm of grid over that
+        ("V4", 6.0, 40, 0),
+        ("V4", 90.0, 50, 0),  # no heart's
+        ("V5", 4.9, 0, 0),
+        ("V5", 5.1, 5, 0),  # a row lower
+        ("II", -1.7, 0, 0),
+        ("II", -2.0, 0, 5),  # the words at the foot
+        ("II", -90.0, 0, 30),
+        ("I", 6.0, 0, 0),  # not in the seconds that are shown of it
+    ],
+)
+def test_paper_grows_by_large_squares_where_waves_want_it(lead, height_mv, over, under):
+    usual, grown = paper_mm(), paper_mm(margins := wave_margins(with_wave(lead, height_mv)))
+    assert (margins.over, margins.under) == (over, under)
+    assert grown == (usual[0], usual[1] + over + under)
+
+
+@pytest.mark.parametrize(("height_mv", "depth_mv", "lower"), [(1.9, 0, 0), (2.4, 0, 5), (9.0, -1.2, 5), (2.4, -1.4, 0)])
+def test_rows_are_lower_on_paper_that_does_not_grow(height_mv, depth_mv, lower):
+    record = with_wave("V4", height_mv)
+    record.signal[LEADS.index("II"), 100] = depth_mv
+    margins = wave_margins(record, grows=False)
+    assert (margins.over, margins.under) == (lower, -lower)
+    assert paper_mm(margins) == paper_mm() and margins.grid_mm == Margins().grid_mm
+
+
+def test_long_lines_are_broken_between_words_and_none_is_lost(wide_axes):
+    words = [f"word{n}" for n in range(120)]
+    parts = [Part("QRS 131 ms", outside=True), Part("(up to 110)", small=True), Part(" ".join(words))]
+    lines = wrap_parts(parts, 7.5, 200)
+    assert lines[0] == parts[:2] and len(lines) > 3
+    assert " ".join(part.text for line in lines[1:] for part in line).split() == words
+    for row, line in enumerate(lines):
+        draw_parts(wide_axes, line, 5, 19 - row, 7.5, 200)
+    assert all(right <= 205 for _, _, right, _ in shown(wide_axes))
+    assert {text.get_fontsize() for text in wide_axes.texts if text.get_text().startswith("word")} == {7.5}
+    assert wrap_parts([Part("W" * 500)], 7.5, 200) == [[Part("W" * 500)]]  # which `draw_parts` cuts
 
 
 @pytest.mark.parametrize(("begin_s", "first", "n_samples"), [(0.0, 0, 5000), (7.5, 3750, 1250)])

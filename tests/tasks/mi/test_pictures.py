@@ -1,18 +1,26 @@
 """The lines over a tracing in picture and report: nothing covers another, nothing runs off the paper."""
 
 import dataclasses
+import io
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
 
-from cardiac.paper import TOP_MM, paper_mm
+from cardiac.errors import CardiacError
+from cardiac.files import png
+from cardiac.leads import LEADS
+from cardiac.paper import OVER_MM, draw_grid, paper_mm, wave_margins
 from cardiac.quality.reasons import Reason
 from cardiac.records import Record
+from tasks.mi import pictures
+from tasks.mi.evidence import Evidence
 from tasks.mi.labels import SITES
-from tasks.mi.pictures import draw_ecg
+from tasks.mi.pictures import draw_ecg, ecg_picture, write_ecg
 from tasks.mi.report_page import A4_MM, draw_report
+from tasks.mi.signs import Sign
 from tests.cardiac.test_print_out import document
 from tests.tasks.mi.test_documents import BUNDLE, finding
 
@@ -50,8 +58,12 @@ def boxes(figure, axes) -> dict:
 
 
 def head_of(figure) -> dict:
-    height = paper_mm()[1]
-    return {text: box for text, box in boxes(figure, figure.axes[0]).items() if box[2] > height - TOP_MM}
+    return {text: box for text, box in boxes(figure, figure.axes[0]).items() if box[2] > grid_mm(figure) - OVER_MM}
+
+
+def grid_mm(figure) -> float:
+    """Where the grid ends, mm of the axes."""
+    return max(path.vertices[:, 1].max() for path in figure.axes[0].collections[0].get_paths())
 
 
 def test_the_line_stands_over_the_tracing():
@@ -83,19 +95,123 @@ def test_values_outside_their_range_stand_out_without_colour():
 
 @pytest.mark.parametrize("draw", [draw_ecg, lambda record, told: draw_report(record, told, BUNDLE)])
 def test_the_longest_lines_stay_on_the_paper_and_apart(draw):
-    width, height = paper_mm()
-    texts = head_of(draw(FLAT, full_finding()))
+    figure = draw(FLAT, full_finding())
+    texts = head_of(figure)
+    width, height = figure.axes[0].get_xlim()[1], figure.axes[0].get_ylim()[1]
     assert any(text.startswith("P/QRS/T axis -170/-179↓/-112°") for text in texts)
     assert "(QRS -30 to 90)" in texts  # the first line is never cut
-    assert any(text.startswith(LONG) and text.endswith("...") for text in texts)
+    assert any(text.startswith(LONG) for text in texts)
     assert all(left > 0 and right < width for left, right, _, _ in texts.values())
     for one, (left, right, bottom, top) in texts.items():
         assert top < height
-        assert bottom > height - TOP_MM + 5, one  # over the grid
+        assert bottom > grid_mm(figure), one
         for other, box in texts.items():
             if other != one:
                 apart = right < box[0] or box[1] < left or top < box[2] or box[3] < bottom
                 assert apart, (one, other)
+
+
+@pytest.mark.parametrize("n_reasons", [6, 80])
+def test_reasons_are_whole_on_the_picture_and_cut_where_there_is_no_room(n_reasons):
+    """The picture's paper grows; a page of A4 does not, and paper does not for what nobody reads."""
+    told = full_finding(n_reasons)
+    picture, page = (draw(FLAT, told) for draw in (draw_ecg, lambda record, told: draw_report(record, told, BUNDLE)))
+    said = " ".join(text for text in head_of(picture) if not text.startswith("QRS"))
+    assert (said.count("check the electrode") == n_reasons) == (n_reasons == 6)
+    assert picture.axes[0].get_ylim()[1] >= paper_mm()[1]
+    assert any(text.endswith("...") for text in head_of(page))
+    assert page.axes[0].get_ylim()[1] == paper_mm()[1]
+
+
+def test_a_long_reason_is_whole_on_the_page():
+    page = draw_report(FLAT, full_finding(1), BUNDLE)
+    below = boxes(page, page.axes[1])
+    said = " ".join(text.strip() for text in below)
+    assert f"- {LONG}" in said and "- turned" in said and "..." not in said
+
+
+def test_tall_waves_stay_on_the_grid():
+    signal = np.zeros((12, 5000), np.float32)
+    signal[LEADS.index("V4"), 4000:4900:100] = 5.0
+    signal[LEADS.index("II"), 1000:4900:100] = -3.0
+    figure = draw_ecg(Record("a", signal, 500.0), full_finding())
+    levels = np.concatenate([line.get_ydata() for line in figure.axes[0].lines])
+    foot = next(box for text, box in boxes(figure, figure.axes[0]).items() if "mm/mV" in text)
+    assert foot[3] < levels.min() and levels.max() <= grid_mm(figure)
+    assert min(box[2] for box in head_of(figure).values()) > grid_mm(figure)
+
+
+def explained(record: Record) -> Evidence:
+    rng = np.random.default_rng(0)
+    starts_s = np.arange(0.0, record.duration_s - 2.4, 0.5)
+    signs = (Sign("q", ("III",), "Q 40 ms wide in III", 1.0), Sign("st", (), "no ST raised", -0.5))
+    return Evidence("mi", rng.normal(size=12), starts_s, 2.5, rng.uniform(size=len(starts_s)), None, signs)
+
+
+@pytest.mark.parametrize("with_evidence", [False, True])
+@pytest.mark.parametrize("case", ["healthy", "tall", "short", "full"])
+def test_the_picture_looks_as_matplotlib_draws_it(case, with_evidence, inferior):
+    """To the pixel but for letters, which may stand a quarter of one aside. Truth: the figure, saved by Matplotlib."""
+    gain, n_samples = 3.0 if case == "tall" else 1.0, 1600 if case == "short" else 5000
+    record = Record("a record", inferior.record.signal[:, :n_samples] * gain, 500.0)
+    told = full_finding() if case == "full" else dataclasses.replace(finding("a"), measurements=document())
+    evidence = explained(record) if with_evidence else None
+    drawn = pixels(ecg_picture(record, told, {"mi": evidence} if evidence else None))
+    truth = pixels(png(draw_ecg(record, told, evidence)))
+    assert drawn.shape == truth.shape
+    difference = np.abs(drawn - truth)
+    assert difference.mean() < 0.6  # of 255
+    assert largest_of_patches(difference) < 25
+    below = round(
+        (1 - (wave_margins(record).grid_mm / draw_ecg(record, told, evidence).axes[0].get_ylim()[1])) * len(drawn)
+    )
+    assert (difference[below + 2 :] <= 1).all()
+
+
+def pixels(content: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(float)
+
+
+def largest_of_patches(difference: np.ndarray, size: int = 8) -> float:
+    """Of the means over squares of pixels: what an eye would see."""
+    height, width = (side // size * size for side in difference.shape[:2])
+    patches = difference[:height, :width].reshape(height // size, size, width // size, size, -1)
+    return float(patches.mean(axis=(1, 3, 4)).max())
+
+
+def test_the_grid_is_drawn_once_for_many_pictures(monkeypatch, inferior):
+    drawn, kept = [], pictures._paper_pixels
+    kept.cache_clear()
+    monkeypatch.setattr(pictures, "draw_grid", lambda *args: drawn.append(args) or draw_grid(*args))
+    first = ecg_picture(inferior.record, finding("a"))
+    for _ in range(3):
+        ecg_picture(FLAT, finding("b"))
+    assert len(drawn) == 1
+    ecg_picture(inferior.record, finding("a"), {"mi": explained(inferior.record)})  # other words at the foot
+    assert len(drawn) == 2
+    assert ecg_picture(inferior.record, finding("a")) == first  # and nothing stays on the paper that is kept
+
+
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path, monkeypatch, inferior):
+    write_ecg(inferior.record, finding("a"), tmp_path / "a.png")
+    whole = (tmp_path / "a.png").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("cardiac.files.Path.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+        with pytest.raises(CardiacError, match=r"a\.png: cannot be written \(No space left\)"):
+            write_ecg(FLAT, finding("b"), tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes() == whole
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("name", ["line\nbreak", "$x$", "a\udcff", "x" * 300, "Ёлкин 7", "e\u0301", ""])
+def test_any_name_can_be_drawn(name):
+    """As letters, on one line, and never over the seconds and the rate."""
+    figure = draw_ecg(dataclasses.replace(FLAT, record_id=name), finding("a"))
+    texts = head_of(figure)
+    head = [box for text, box in texts.items() if text and box[2] > figure.axes[0].get_ylim()[1] - 9]
+    assert all(left[1] < right[0] for left, right in pairwise(sorted(head)))
+    assert ecg_picture(dataclasses.replace(FLAT, record_id=name), finding("a")).startswith(b"\x89PNG")
+    assert name != "$x$" or name in texts
 
 
 @pytest.mark.parametrize("n_reasons", [0, 4, 9])
