@@ -39,7 +39,6 @@ from cards import unusable
 from runtimes import run_sections
 from tasks.mi import BUNDLE
 from tasks.mi.documents import MEASUREMENTS_CSV, error_document, finding_document, measurements_row
-from tasks.mi.evidence import BesideNetwork, Evidence, gather_evidence, telling_part
 from tasks.mi.features import check_trees, features_of
 from tasks.mi.findings import Brief, Finding, decide
 from tasks.mi.joining import Decisions
@@ -50,6 +49,8 @@ from utils import run_command
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from tasks.mi.evidence import BesideNetwork, Evidence
 
 LONGEST_EXPLAINED_S, EXPLAINED_S = 60.0, 10.0
 ALONE = "its beats could not be measured, or are paced: the network alone decided, without the trees"
@@ -174,12 +175,14 @@ class Detector:
                 findings.append(self.remark(finding, rule))
         return findings
 
-    def explain(self, record: Record, finding: Finding, assessment: Assessment | None = None) -> dict[str, Evidence]:
+    def explain(self, record: Record, finding: Finding, assessment: Assessment | None = None) -> "dict[str, Evidence]":
         """Which leads, moments and measurements carried the finding: for `mi`, and for every site that was found.
 
         Of a recording longer than a minute those ten seconds are explained that the windows name first, and what was measured
         of the recording.  assessment : of the record, where it is at hand; else it is made again.
         """
+        from tasks.mi.evidence import gather_evidence, telling_part  # of no use to those who ask for findings alone
+
         signal, fs_hz, first = prepare(record.signal, record.fs_hz, self.spec), self.spec.fs_hz, 0
         if signal.shape[1] > LONGEST_EXPLAINED_S * fs_hz:
             first = telling_part(self.logits(signal)[0], self.plans[0], round(EXPLAINED_S * fs_hz))
@@ -190,8 +193,10 @@ class Detector:
         )
         return {name: replace(each, starts_s=each.starts_s + first / fs_hz) for name, each in gathered.items()}
 
-    def beside_network(self, record: Record, assessment: Assessment | None = None) -> BesideNetwork | None:
+    def beside_network(self, record: Record, assessment: Assessment | None = None) -> "BesideNetwork | None":
         """The trees and what they see of a record; None where there are none, or nothing can be measured."""
+        from tasks.mi.evidence import BesideNetwork
+
         if not self.bundle.trees:
             return None
         measurements = assessment.measurements if assessment else measure_record(record, assess_quality(record))
@@ -202,7 +207,7 @@ class Detector:
         return BesideNetwork(self.bundle.trees, decisions.shares, decisions.reach, measurements, features)
 
 
-def explain_record(record: Record, finding: Finding, detector: Detector) -> dict[str, Evidence]:
+def explain_record(record: Record, finding: Finding, detector: Detector) -> "dict[str, Evidence]":
     """Which leads and moments carried the finding, as `Detector.explain` gives them."""
     return detector.explain(record, finding)
 

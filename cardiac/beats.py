@@ -211,7 +211,10 @@ def _locate(signal: np.ndarray, fs_hz: float, near: np.ndarray, weights: np.ndar
         height = height.reshape(samples.shape)
         height = moving_mean(height, smoothing)
         located.append(samples[np.arange(len(some)), height.argmax(axis=1)])
-    return np.unique(np.concatenate(located)) if located else np.zeros(0, dtype=int)
+    if not located:
+        return np.zeros(0, dtype=int)
+    beats = np.sort(np.concatenate(located))
+    return beats[np.diff(beats, prepend=-1) > 0]
 
 
 def _without_faint_ones(signal: np.ndarray, fs_hz: float, beats: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 The detector is handed in; what it finds is handed on unseen.
 """
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -11,8 +12,6 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
-
-from tqdm import tqdm
 
 from cardiac.errors import RecordError, one_record
 from cardiac.isolation import stop_reading
@@ -76,8 +75,7 @@ def predict_all(
 
     evidence : whether findings are explained, in a third thread.  leads : which are read, as `read_record` has them.
     """
-    bar = tqdm(total=len(recordings), desc="records", unit="record", disable=None)
-    with bar, workers(1, 1, 2) as (reader, network, explainer):
+    with _progress(len(recordings)) as advance, workers(1, 1, 2) as (reader, network, explainer):
         sizes = (lambda each: size_on_disk(each.path), READ_AHEAD_BYTES)
         outcomes = ahead(reader, lambda each: _read(each, detector, leads), recordings, READ_AHEAD, *sizes)
         batches = ahead(network, lambda batch: _predict(batch, detector), batch_alike(outcomes), 2)
@@ -85,8 +83,20 @@ def predict_all(
         if evidence:
             outcomes = ahead(explainer, lambda each: _explain(each, detector), outcomes, 2)
         for outcome in outcomes:
-            bar.update()
+            advance()
             yield outcome
+
+
+@contextmanager
+def _progress(n_records: int) -> Iterator[Callable[[], object]]:
+    """A bar on standard error, and what moves it on by a record; no bar where that is no terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from tqdm import tqdm  # not worth its import where nobody looks
+
+    with tqdm(total=n_records, desc="records", unit="record") as bar:
+        yield bar.update
 
 
 def _read(recording: Recording, detector: Detector, leads: Sequence[str] | None) -> Outcome:

@@ -126,3 +126,14 @@ def test_other_leads_are_read_where_they_are_asked_for(tmp_path, signal):
     assert outcome.finding == 1_000
     (outcome,) = predict_all(recordings, Counter())
     assert isinstance(outcome.error, RecordError)
+
+
+def test_a_bar_moves_on_where_somebody_looks_and_nowhere_else(write, monkeypatch, capsys):
+    recordings = write([1_000, 2_000, 0])
+    assert len(list(predict_all(recordings, Counter()))) == 3
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert len(list(predict_all(recordings, Counter()))) == 3
+    shown = capsys.readouterr().err
+    assert "0/3" in shown
+    assert "3/3" in shown
