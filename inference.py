@@ -30,8 +30,7 @@ from cardiac.files import open_folder
 from cardiac.leads import LEADS
 from cardiac.long_signals import prepare, prepare_together
 from cardiac.measurements.measure import Measurements, measure_record
-from cardiac.pipeline import Outcome, predict_listing
-from cardiac.processes import n_cores
+from cardiac.pipeline import MOST_JOBS, Outcome, predict_listing
 from cardiac.quality.assess import assess_quality
 from cardiac.records import FS_RANGE_HZ, Note, Record, read_record, record_from_array
 from cardiac.signals import SignalSpec
@@ -40,7 +39,6 @@ from cardiac.windows import WindowPlan, pool_windows, window_spread
 from cards import unusable
 from runtimes import run_sections
 from tasks.mi import BUNDLE
-from tasks.mi.evidence import BesideNetwork, Evidence, gather_evidence, telling_part
 from tasks.mi.features import check_trees, features_of
 from tasks.mi.findings import Brief, Finding, decide
 from tasks.mi.finished import FINDINGS, MEASUREMENTS, Finished, finish_outcome, written_files
@@ -53,9 +51,10 @@ from utils import run_command
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tasks.mi.evidence import BesideNetwork, Evidence
+
 LONGEST_EXPLAINED_S, EXPLAINED_S = 60.0, 10.0
 ALONE = "its beats could not be measured, or are paced: the network alone decided, without the trees"
-MOST_JOBS = 8
 SUBMISSION = "submission.csv"
 
 
@@ -177,12 +176,14 @@ class Detector:
                 findings.append(self.remark(finding, rule))
         return findings
 
-    def explain(self, record: Record, finding: Finding, assessment: Assessment | None = None) -> dict[str, Evidence]:
+    def explain(self, record: Record, finding: Finding, assessment: Assessment | None = None) -> "dict[str, Evidence]":
         """Which leads, moments and measurements carried the finding: for `mi`, and for every site that was found.
 
         Of a recording longer than a minute those ten seconds are explained that the windows name first, and what was measured
         of the recording.  assessment : of the record, where it is at hand; else it is made again.
         """
+        from tasks.mi.evidence import gather_evidence, telling_part  # of no use to those who ask for findings alone
+
         signal, fs_hz, first = prepare(record.signal, record.fs_hz, self.spec), self.spec.fs_hz, 0
         if signal.shape[1] > LONGEST_EXPLAINED_S * fs_hz:
             first = telling_part(self.logits(signal)[0], self.plans[0], round(EXPLAINED_S * fs_hz))
@@ -193,8 +194,10 @@ class Detector:
         )
         return {name: replace(each, starts_s=each.starts_s + first / fs_hz) for name, each in gathered.items()}
 
-    def beside_network(self, record: Record, assessment: Assessment | None = None) -> BesideNetwork | None:
+    def beside_network(self, record: Record, assessment: Assessment | None = None) -> "BesideNetwork | None":
         """The trees and what they see of a record; None where there are none, or nothing can be measured."""
+        from tasks.mi.evidence import BesideNetwork
+
         if not self.bundle.trees:
             return None
         measurements = assessment.measurements if assessment else measure_record(record, assess_quality(record))
@@ -205,7 +208,7 @@ class Detector:
         return BesideNetwork(self.bundle.trees, decisions.shares, decisions.reach, measurements, features)
 
 
-def explain_record(record: Record, finding: Finding, detector: Detector) -> dict[str, Evidence]:
+def explain_record(record: Record, finding: Finding, detector: Detector) -> "dict[str, Evidence]":
     """Which leads and moments carried the finding, as `Detector.explain` gives them."""
     return detector.explain(record, finding)
 
@@ -236,7 +239,8 @@ def predict_and_write(options: argparse.Namespace) -> int:
         finish = partial(
             finish_outcome, decided_by=detector.decided_by, measurements=options.measurements, pictures=pictures
         )
-        finished = predict_listing(listing, detector, options.evidence, finish=finish, jobs=_jobs(options, detector))
+        jobs = options.jobs if detector.bundle.runtime == "onnx" else 1  # torch's threads do not survive a fork
+        finished = predict_listing(listing, detector, options.evidence, finish=finish, jobs=jobs)
         with written_files(out, options.measurements) as write:
             briefs, errors, status = _write_findings(finished, write, len(names))
         _write_table(briefs, out / SUBMISSION, template)
@@ -254,11 +258,6 @@ def _open_output(folder: Path, measurements: bool) -> Path:
                 f"{out / name}: is a folder, and a file of this name is to be written: choose another --out"
             )
     return out
-
-
-def _jobs(options: argparse.Namespace, detector: Detector) -> int:
-    """How many processes read: as asked, else every core's own; torch has threads that do not survive a fork."""
-    return (options.jobs or min(n_cores(), MOST_JOBS)) if detector.bundle.runtime == "onnx" else 1
 
 
 def _write_findings(

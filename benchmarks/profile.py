@@ -20,9 +20,15 @@ from bundles import ROOT
 
 PARTS = {
     "the networks": ("runtimes.py",),
-    "judging the tracings": ("cardiac/quality/", "cardiac/beats.py", "cardiac/order_statistics.py", "cardiac/leads.py"),
+    "judging the tracings": (
+        "cardiac/quality/",
+        "cardiac/beats.py",
+        "cardiac/order_statistics.py",
+        "cardiac/smoothing.py",
+        "cardiac/leads.py",
+    ),
     "measuring": ("cardiac/measurements/",),
-    "resampling and filter": ("cardiac/signals.py", "cardiac/long_signals.py"),
+    "resampling and filter": ("cardiac/signals.py", "cardiac/filters.py", "cardiac/long_signals.py"),
     "reading": ("cardiac/records.py", "cardiac/readers/", "cardiac/sources.py", "cardiac/listing.py"),
     "pooling, trees and deciding": (
         "cardiac/windows.py",

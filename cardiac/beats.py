@@ -11,9 +11,9 @@ import itertools
 from bisect import bisect
 
 import numpy as np
-from scipy.ndimage import median_filter, uniform_filter1d
 
 from cardiac.order_statistics import median, of_ordered, percentiles
+from cardiac.smoothing import moving_mean
 
 WORKING_HZ = 100.0  # blocks of samples are averaged to this rate or up to twice it; QRS are found in it, not located
 SLOPE_S = 0.02  # a difference over twice this: greatest at 12.5 Hz, nothing of 0, 25, 50 and 100 Hz
@@ -109,7 +109,7 @@ def _slopes(signal: np.ndarray, fs_hz: float) -> tuple[np.ndarray, np.ndarray]:
         slow = average_blocks(signal[:, left * block : right * block], block)
         steep = np.zeros(slow.shape, dtype=np.float32)
         np.abs(slow[:, 2 * lag :] - slow[:, : -2 * lag], out=steep[:, lag:-lag])
-        steep = uniform_filter1d(steep, max(1, round(QRS_S * working_hz)), axis=1, mode="nearest")
+        steep = moving_mean(steep, max(1, round(QRS_S * working_hz)))
         middle, high = percentiles(steep, (50, 98))
         stands_out = np.clip(high / np.maximum(middle, 1e-6) / LEAD_RATIO - 0.5, 0.05, 3.0)
         weight = np.where(high > QUIET_MV, stands_out / np.maximum(high, QUIET_MV), 0.0)
@@ -209,13 +209,18 @@ def _locate(signal: np.ndarray, fs_hz: float, near: np.ndarray, weights: np.ndar
         about -= (about[..., :1] + about[..., -1:]) / 2
         height = weights.astype(np.float32) @ np.abs(about, out=about).reshape(len(signal), -1)
         height = height.reshape(samples.shape)
-        height = uniform_filter1d(height, smoothing, axis=1, mode="nearest")
+        height = moving_mean(height, smoothing)
         located.append(samples[np.arange(len(some)), height.argmax(axis=1)])
-    return np.unique(np.concatenate(located)) if located else np.zeros(0, dtype=int)
+    if not located:
+        return np.zeros(0, dtype=int)
+    beats = np.sort(np.concatenate(located))
+    return beats[np.diff(beats, prepend=-1) > 0]
 
 
 def _without_faint_ones(signal: np.ndarray, fs_hz: float, beats: np.ndarray) -> np.ndarray:
     """The beats, more than 2 * ABOUT, but those that are P and T waves or artefacts beside all the others."""
+    from scipy.ndimage import median_filter  # slow to import, and a recording of ten seconds has not so many beats
+
     shapes = _shapes(signal, fs_hz, beats)  # (n_beats, n_leads, around)
     energy = np.linalg.norm(shapes, axis=2)
     kept = ~_beside_stronger(energy, beats / fs_hz)
@@ -244,6 +249,8 @@ def _without_artefacts(beats: np.ndarray, shapes: np.ndarray, faint: np.ndarray,
     An artefact in one of two leads, however large, is faint in the other. Beats of a rare shape are few but strong, or
     leave a gap.  faint : bool (n_beats,).  most_shift : samples of the shapes.
     """
+    from scipy.ndimage import median_filter
+
     likeness = {place: _likeness(shapes, place, most_shift) for place in (np.flatnonzero(faint[1:-1]) + 1).tolist()}
     closest = CLOSE_RATIO * median_filter(beats[1:] - beats[:-1], 2 * ABOUT + 1)
     kept = beats.tolist()

@@ -3,6 +3,7 @@
 The detector is handed in; what it finds is handed on unseen.
 """
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -12,18 +13,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
-from tqdm import tqdm
-
 from cardiac.errors import RecordError, one_record
 from cardiac.isolation import stop_reading
 from cardiac.leads import LEADS
 from cardiac.long_signals import LongSignal
-from cardiac.processes import ProcessEnded, by_processes, can_fork
 from cardiac.records import Record, read_record
 from cardiac.sources import Listing, Recording, size_on_disk
 
 # Records that the networks read at once, and their samples: more is no faster.
 MAX_BATCH, MAX_BATCH_SAMPLES = 16, 320_000
+MOST_JOBS = 8  # processes, where their number is not given
 LEAST_FOR_PROCESSES = 64  # recordings: fewer are done before several processes gain anything
 READ_AHEAD, READ_AHEAD_BYTES = 32, 64 * 2**20  # files that are read before their findings are asked for
 
@@ -67,7 +66,7 @@ def predict_listing(
     evidence: bool = False,
     leads: Sequence[str] | None = LEADS,
     finish: Callable[[Outcome], Any] = _as_it_is,
-    jobs: int = 1,
+    jobs: int | None = 1,
 ) -> Iterator[Any]:
     """An Outcome for all that was listed, or what `finish` makes of it; errors about what lies in an archive name the full path.
 
@@ -89,20 +88,19 @@ def predict_all(
     evidence: bool = False,
     leads: Sequence[str] | None = LEADS,
     finish: Callable[[Outcome], Any] = _as_it_is,
-    jobs: int = 1,
+    jobs: int | None = 1,
 ) -> Iterator[Any]:
     """An Outcome for every recording, in order, or what `finish` makes of it.
 
     evidence : whether findings are explained.  leads : which are read, as `read_record` has them.  jobs : processes, each of
-    which reads, decides and finishes some of the recordings; with one, or few recordings, threads of this process. What
-    `finish` gives must then be picklable, and small.
+    which reads, decides and finishes some of the recordings; with one, or few recordings, threads of this process; None:
+    one a core, at most MOST_JOBS. What `finish` gives in another process must be picklable, and small.
     """
-    together = jobs > 1 and len(recordings) >= LEAST_FOR_PROCESSES and can_fork()
-    bar = tqdm(total=len(recordings), desc="records", unit="record", disable=None)
-    with bar:
+    together = jobs != 1 and len(recordings) >= LEAST_FOR_PROCESSES and sys.platform == "linux"
+    with _progress(len(recordings)) as advance:
         of_all = _by_processes if together else _by_threads
         for finished in of_all(recordings, detector, evidence, leads, finish, jobs):
-            bar.update()
+            advance()
             yield finished
 
 
@@ -112,7 +110,7 @@ def _by_threads(
     evidence: bool,
     leads: Sequence[str] | None,
     finish: Callable[[Outcome], Any],
-    _: int,
+    _: int | None,
 ) -> Iterator[Any]:
     """One thread reads and assesses, another runs the networks, a third explains."""
     with workers(1, 1, 2) as (reader, network, explainer):
@@ -131,9 +129,10 @@ def _by_processes(
     evidence: bool,
     leads: Sequence[str] | None,
     finish: Callable[[Outcome], Any],
-    jobs: int,
+    jobs: int | None,
 ) -> Iterator[Any]:
     """Each process takes some recordings after the others. Those of one that ended are read one by one, each in a new one."""
+    from cardiac.processes import ProcessEnded, by_processes, n_cores  # what one recording has no need of
 
     def work(some: list[Recording]) -> list[Any]:
         outcomes = (_read(each, detector, leads) for each in some)
@@ -142,23 +141,35 @@ def _by_processes(
 
     some = 2 * MAX_BATCH
     chunks = [[*recordings[first : first + some]] for first in range(0, len(recordings), some)]
-    for chunk, given in by_processes(work, chunks, jobs):
+    for chunk, given in by_processes(work, chunks, jobs or min(n_cores(), MOST_JOBS)):
         if given.result is not None:
             yield from given.result
             continue
         if not isinstance(given.error, ProcessEnded):
             raise given.error
         for (each,), alone in by_processes(work, ([one] for one in chunk), 1):
-            yield alone.result[0] if alone.result is not None else finish(_ended(each, alone.error))
+            if alone.error and not isinstance(alone.error, ProcessEnded):
+                raise alone.error
+            yield alone.result[0] if alone.error is None else finish(_ended(each, alone.error))
 
 
 def _ended(recording: Recording, error: Exception) -> Outcome:
-    if not isinstance(error, ProcessEnded):
-        raise error
     sentence = (
         f"{recording.record_id}: ended the program that read it ({error}): it is damaged or far larger than a recording"
     )
     return Outcome(recording.record_id, recording.path, error=RecordError(f"{sentence}, export it again"))
+
+
+@contextmanager
+def _progress(n_records: int) -> Iterator[Callable[[], object]]:
+    """A bar on standard error, and what moves it on by a record; no bar where that is no terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from tqdm import tqdm  # not worth its import where nobody looks
+
+    with tqdm(total=n_records, desc="records", unit="record") as bar:
+        yield bar.update
 
 
 def _read(recording: Recording, detector: Detector, leads: Sequence[str] | None) -> Outcome:

@@ -40,11 +40,6 @@ class Given(Generic[Result]):
     error: BaseException | None = None
 
 
-def can_fork() -> bool:
-    """Whether this machine forks processes safely: elsewhere than on Linux system libraries may not survive it."""
-    return sys.platform == "linux"
-
-
 def n_cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,7 +1,7 @@
 """The only door in for recordings: any file -> Record, with leads in order, in mV, and what was settled on the way."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,43 +13,14 @@ from cardiac.errors import RecordError, faults_are_ours, naming
 from cardiac.isolation import read_isolated
 from cardiac.leads import LEADS
 from cardiac.long_signals import LongSignal
-from cardiac.order_statistics import least_range, percentiles
-from cardiac.readers.aecg import read_aecg
-from cardiac.readers.arrays import read_npy, read_npz
-from cardiac.readers.dicom import read_dicom
-from cardiac.readers.edf import read_edf_channels, read_edf_file
+from cardiac.order_statistics import least_range, median, percentiles
+from cardiac.readers.by_kind import reader_of
 from cardiac.readers.kinds import kind_of
-from cardiac.readers.matlab import read_matlab
-from cardiac.readers.muse import read_muse
 from cardiac.readers.raw import FS_RANGE_HZ, LONG_S, Note, Raw, check_length, check_rate
-from cardiac.readers.scp import read_scp_file
-from cardiac.readers.sierra import read_sierra
-from cardiac.readers.tables import read_text, read_text_channels, read_xlsx, read_xlsx_channels
-from cardiac.readers.wfdb_files import read_wfdb
 
 __all__ = ["FS_RANGE_HZ", "Note", "Record", "read_record", "record_from_array"]
 
-READERS: dict[str, Callable[[Path], Raw]] = {
-    "npy": read_npy,
-    "npz": read_npz,
-    "text": read_text,
-    "xlsx": read_xlsx,
-    "wfdb": read_wfdb,
-    "matlab": read_matlab,
-    "edf": read_edf_file,
-    "dicom": read_dicom,
-    "aecg": read_aecg,
-    "muse": read_muse,
-    "sierra": read_sierra,
-    "scp": read_scp_file,
-}
-# Where the reader of leads leaves other channels aside.
-ALL_CHANNELS: dict[str, Callable[[Path], Raw]] = {
-    "edf": read_edf_channels,
-    "text": read_text_channels,
-    "xlsx": read_xlsx_channels,
-}
-ISOLATED = {"text", "xlsx", "dicom", "aecg", "muse", "sierra", "scp", "matlab"}  # what a file may make of its reader
+READ_HERE = {"npy", "npz", "wfdb", "edf"}  # what other files may make of their reader, they do in a process of its own
 UNSTATED_FS_HZ = 500.0  # of twelve leads in a file that states no rate
 N_SAMPLED = 24  # stretches of a long recording
 PULSE_S = 0.1  # from so long on, all leads alike at an end are a calibration pulse or padding, and no heart
@@ -90,7 +61,7 @@ def read_record(
     record_id: str | None = None,
     leads: Sequence[str] | None = LEADS,
 ) -> Record:
-    """The recording in a file of any kind in `READERS`, known by its content; a Record comes back as it is.
+    """The recording in a file of any kind that `reader_of` knows, known by its content; a Record comes back as it is.
 
     fs_hz : rate of a file that states none; without it twelve leads are read at 500 Hz and a note says so.  record_id :
     the record's name, else the file's without its ending.  leads : the twelve, others by name, or None for every voltage
@@ -116,11 +87,9 @@ def read_record(
             kind = kind_of(path)
             if kind == "archive":
                 raise RecordError("is an archive, not a single recording: unpack it, or pass it to inference.py")
-            if kind not in READERS:
-                raise RecordError(f"is a {kind} file, which is not supported: export it in another format")
-            reader = READERS[kind] if wanted == LEADS else ALL_CHANNELS.get(kind, READERS[kind])
+            reader = reader_of(kind, wanted == LEADS)
             with faults_are_ours("reading"):
-                raw = read_isolated(reader, path) if kind in ISOLATED else reader(path)
+                raw = reader(path) if kind in READ_HERE else read_isolated(reader, path)
                 return _settle(record_id or path.stem, raw, fs_hz, wanted)
         except OSError as error:
             raise RecordError(f"cannot be opened ({error.strerror}): check path and permissions") from error
@@ -281,10 +250,10 @@ def _settle_unit(signal: np.ndarray, extents: np.ndarray, notes: list[Note]) -> 
     if not moving.any():
         raise RecordError("no lead carries a signal (all are flat): check the electrodes or the export")
     signal = signal if moving.all() else signal[moving]
-    if MV_RANGE[0] <= np.median(least_range(signal, SWING_PERCENTS[1])) and np.median(extents[moving]) <= MV_RANGE[1]:
+    if MV_RANGE[0] <= median(least_range(signal, SWING_PERCENTS[1])) and median(extents[moving]) <= MV_RANGE[1]:
         return 1.0  # as the swing lies between these two
     low, high = percentiles(signal.astype(np.float32), SWING_PERCENTS)
-    swing = float(np.median(high - low))
+    swing = float(median(high - low))
     if MV_RANGE[0] <= swing <= MV_RANGE[1]:
         return 1.0
     if UV_RANGE[0] <= swing <= UV_RANGE[1]:

@@ -5,16 +5,15 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
-from scipy import signal as dsp
 
 from cardiac.errors import ConfigError, RecordError
+from cardiac.filters import MOST_BY_ONE_THREAD, butterworth_both_ways, filter_both_ways, sinc_taps
 from cardiac.leads import LEADS
 
 # A record whose rate, after rounding, would need a larger resampling ratio is refused rather than read for minutes.
 MAX_RATIO_TERM = 5_000
 FLAT_MV = 0.005
 REACH = 10  # zero crossings of the decimating filter on either side of its middle: scipy's resample_poly has as many
-MOST_BY_ONE_THREAD = 2**18  # multiplications; a larger product OpenBLAS shares among threads
 BLOCK = 2 * REACH  # samples that are decimated to by one row of a matrix: no filter reaches beyond the row after it
 SCALES = ("mV", "lead")
 
@@ -57,11 +56,9 @@ def prepare_signal(signal: np.ndarray, fs_hz: float, spec: SignalSpec) -> np.nda
     Raises RecordError for a rate that cannot be resampled.
     """
     resampled = np.asarray(resample(np.asarray(signal), fs_hz, spec.fs_hz), np.float64)
-    edges = tuple(edge for edge in spec.band_hz if edge > 0)
-    if edges:
-        kind = "bandpass" if len(edges) == 2 else "highpass" if spec.band_hz[0] > 0 else "lowpass"
+    if any(spec.band_hz):
         padding = min(int(spec.fs_hz), resampled.shape[1] - 1)
-        resampled = _filter_both_ways(resampled, *_butterworth(edges, kind, spec.fs_hz), padding)
+        resampled = filter_both_ways(resampled, butterworth_both_ways(*spec.band_hz, spec.fs_hz), padding)
     if spec.scale == "lead":
         deviations = resampled.std(axis=1, keepdims=True)
         resampled = np.divide(resampled, deviations, out=np.zeros_like(resampled), where=deviations > FLAT_MV / 4)
@@ -78,7 +75,9 @@ def resample(signal: np.ndarray, fs_hz: float, to_hz: float) -> np.ndarray:
     if up == 1 < min(down, signal.shape[1]):
         resampled = _decimate(signal, down)
     else:
-        resampled = dsp.resample_poly(signal.astype(np.float64), up, down, axis=1, padtype="line")
+        from scipy.signal import resample_poly  # half a second of imports that the usual rates do not need
+
+        resampled = resample_poly(signal.astype(np.float64), up, down, axis=1, padtype="line")
     if resampled.shape[1] < n_samples:  # resample_poly rounds up, so only a limited ratio comes here
         resampled = np.pad(resampled, ((0, 0), (0, n_samples - resampled.shape[1])), mode="edge")
     return resampled[:, :n_samples]
@@ -89,52 +88,42 @@ def _decimate(signal: np.ndarray, down: int) -> np.ndarray:
 
     The signal goes on at both ends along the line from its first to its last sample. In rows of BLOCK * down samples it
     meets `_decimator`, whose halves say what a row gives to its own outputs and to those of the row before (Burrus, IEEE
-    Trans. Audio Electroacoust. 20:230, 1972). The products are too small for BLAS to share one among threads.
+    Trans. Audio Electroacoust. 20:230, 1972). The products are too small for BLAS to share one among threads, and of the
+    samples' own precision, about the first one of each lead: what float32 leaves out is 1e-7 of a lead's range.
     signal : (n_leads, n > 1).  Returns float64 (n_leads, ceil(n / down)).
     """
     n_leads, n = signal.shape
     n_out, before = -(-n // down), REACH * down
     n_rows = -(-n_out // BLOCK) + 1
-    padded = np.empty((n_leads, n_rows * BLOCK * down))
-    after = padded.shape[1] - before - n
-    padded[:, before : before + n] = signal
-    first, last = padded[:, before, None], padded[:, before + n - 1, None]
-    slope = (last - first) / (n - 1)
-    padded[:, :before] = first - slope * np.arange(before, 0, -1)
-    padded[:, before + n :] = last + slope * np.arange(1, after + 1)
-    rows, decimator = padded.reshape(n_leads, n_rows, BLOCK * down), _decimator(down)
-    given, step = np.empty((n_leads, n_rows, 2 * BLOCK)), max(1, MOST_BY_ONE_THREAD // decimator.size)
+    precision = np.float32 if signal.dtype == np.float32 else np.float64
+    padded = np.empty((n_leads, n_rows * BLOCK * down), precision)
+    beyond = before + n
+    first = signal[:, :1].astype(precision)
+    np.subtract(signal, first, out=padded[:, before:beyond])
+    last = padded[:, beyond - 1, None]
+    slope = last / (n - 1)
+    padded[:, :before] = slope * np.arange(-before, 0, dtype=precision)
+    padded[:, beyond:] = last + slope * np.arange(1, padded.shape[1] - beyond + 1, dtype=precision)
+    rows, decimator = padded.reshape(n_leads, n_rows, BLOCK * down), _decimator(down, precision)
+    given, step = np.empty((n_leads, n_rows, 2 * BLOCK), precision), max(1, MOST_BY_ONE_THREAD // decimator.size)
     for row in range(0, n_rows, step):
         np.matmul(rows[:, row : row + step], decimator, out=given[:, row : row + step])
-    return (given[:, :-1, :BLOCK] + given[:, 1:, BLOCK:]).reshape(n_leads, -1)[:, :n_out]
+    decimated = np.add(given[:, :-1, :BLOCK], given[:, 1:, BLOCK:], dtype=np.float64).reshape(n_leads, -1)
+    decimated += first.astype(np.float64)
+    return decimated[:, :n_out]
 
 
 @lru_cache(maxsize=8)
-def _decimator(down: int) -> np.ndarray:
+def _decimator(down: int, precision: type[np.floating]) -> np.ndarray:
     """The filter of `resample_poly` (a windowed sinc, Kaiser 5.0) at each of a block's outputs, one below the other.
 
     (BLOCK * down, 2 * BLOCK): in the first BLOCK columns from the outputs' own row, in the others from the row after.
     """
-    taps = dsp.firwin(2 * REACH * down + 1, 1 / down, window=("kaiser", 5.0))
-    columns = np.zeros((BLOCK, 2 * BLOCK * down))
+    taps = sinc_taps(2 * REACH * down + 1, 1 / down, 5.0)
+    columns = np.zeros((BLOCK, 2 * BLOCK * down), precision)
     for output, column in enumerate(columns):
         column[output * down : output * down + len(taps)] = taps
-    return np.hstack(np.split(columns.T, 2))
-
-
-def _filter_both_ways(signal: np.ndarray, sections: np.ndarray, settled: np.ndarray, padding: int) -> np.ndarray:
-    """`scipy.signal.sosfiltfilt(sections, signal, axis=1, padlen=padding)`, with what does not change kept.
-
-    Forth and back, no phase is shifted; each end is continued by `padding` samples turned about it, and each way begins
-    as if its first sample had always stood there.
-    settled : (n_sections, 2), the filter's state after a long time of 1.
-    """
-    left, right = signal[:, padding:0:-1], signal[:, -2 : -padding - 2 : -1]
-    extended = np.concatenate([2 * signal[:, :1] - left, signal, 2 * signal[:, -1:] - right], axis=1)
-    for _ in range(2):
-        state = settled[:, None, :] * extended[None, :, :1]  # (n_sections, n_leads, 2)
-        extended = dsp.sosfilt(sections, extended, axis=1, zi=state)[0][:, ::-1]
-    return extended[:, padding : extended.shape[1] - padding]
+    return np.ascontiguousarray(np.hstack(np.split(columns.T, 2)))
 
 
 def resampling_ratio(fs_hz: float, to_hz: float) -> Fraction:
@@ -143,10 +132,3 @@ def resampling_ratio(fs_hz: float, to_hz: float) -> Fraction:
     if ratio == 0 or ratio.numerator > MAX_RATIO_TERM:
         raise RecordError(f"a sampling rate of {fs_hz:g} Hz cannot be resampled to {to_hz:g} Hz: state the true rate")
     return ratio
-
-
-@lru_cache(maxsize=8)
-def _butterworth(edges_hz: tuple[float, ...], kind: str, fs_hz: float) -> tuple[np.ndarray, np.ndarray]:
-    """The sections of the filter, and their state after a long time of 1, (n_sections, 2)."""
-    sections = dsp.butter(2, edges_hz if len(edges_hz) == 2 else edges_hz[0], btype=kind, fs=fs_hz, output="sos")
-    return sections, dsp.sosfilt_zi(sections)

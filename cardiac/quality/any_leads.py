@@ -1,7 +1,6 @@
 """What can be wrong with leads of any kind: no signal, the end of the scale, noise, hum, wander, spikes, lost beats."""
 
 import numpy as np
-from scipy.ndimage import binary_dilation
 
 from cardiac.beats import heart_rate_bpm
 from cardiac.leads import LEADS
@@ -75,7 +74,8 @@ def noise_reasons(measures: Measures) -> list[Reason]:
     faults.append(Fault("hum", name, advice, mostly(loud), loud & (hum > PASSING_HUM_MV)))
     strays = measures.wander > WANDER_MV
     if strays.any():
-        strays &= ~binary_dilation(measures.flat_windows, np.ones((1, 5)))
+        near = np.pad(measures.flat_windows, ((0, 0), (2, 2)))
+        strays &= ~np.lib.stride_tricks.sliding_window_view(near, 5, axis=1).any(axis=2)
     advice = "ST cannot be measured; check the contact of the electrodes"
     faults.append(Fault("wander", "the baseline wanders", advice, mostly(strays), strays))
     return [reason for fault in faults for reason in reasons_of(fault, measures.edges_s, measures.leads)]

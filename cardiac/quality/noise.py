@@ -4,9 +4,9 @@ from functools import lru_cache
 from math import ceil
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from cardiac.order_statistics import median
+from cardiac.smoothing import moving_mean
 
 HUM_HZ = (50.0, 60.0)
 HUM_BLOCK_S = 0.1  # whole periods of both, so neither leaks into the other
@@ -112,7 +112,7 @@ def measure_wander(slow: np.ndarray, working_hz: float, n_windows: int) -> np.nd
     block = max(1, round(BASELINE_BLOCK_S * working_hz))
     middles = median(split(slow, max(1, slow.shape[1] // block)))
     width = max(1, round(BASELINE_SMOOTH_S * working_hz / block))
-    course = uniform_filter1d(uniform_filter1d(middles, width, axis=1, mode="nearest"), width, axis=1, mode="nearest")
+    course = moving_mean(moving_mean(middles, width), width)
     windows = split(course, n_windows)
     return _with_neighbours(windows.max(axis=-1), np.maximum) - _with_neighbours(windows.min(axis=-1), np.minimum)
 

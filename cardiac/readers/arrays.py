@@ -17,8 +17,6 @@ from numpy.lib import format as npy_format
 from cardiac.errors import RecordError, first_line, naming
 from cardiac.leads import lead_and_sign
 from cardiac.readers.raw import Raw
-from cardiac.readers.stated import settle_rate, statements_of
-from cardiac.readers.times import counts_rows, is_time_heading, rises_evenly, state_rate
 
 LARGEST_BYTES = 16 * 2**30
 MOST_AT_ONCE = 12 * 1_000 * 600  # samples; beyond, they are read from the disk as they are asked for
@@ -94,6 +92,12 @@ def keyed_recording(samples: np.ndarray, stated: Mapping[str, np.ndarray]) -> Ra
 
     Raises RecordError where names or units are there and cannot be understood.
     """
+    from cardiac.readers.stated import (
+        settle_rate,
+        statements_of,
+    )  # words of many languages, and samples alone have none
+    from cardiac.readers.times import counts_rows, is_time_heading, rises_evenly, state_rate
+
     stated = {name: array for name, array in stated.items() if array.size}
     longest = max(samples.shape)
     times = {name: array for name, array in stated.items() if array.ndim == 1 and len(array) == longest > MOST_NAMES}

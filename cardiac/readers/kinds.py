@@ -7,7 +7,6 @@ from pathlib import Path
 from cardiac.errors import RecordError
 from cardiac.readers.foreign import DOCUMENTS_97, ENDINGS, OFFICE_97, foreign_kind, foreign_text
 from cardiac.readers.streams import PACKED
-from cardiac.readers.xml_files import root_of
 from cardiac.readers.zips import open_zip
 
 HEAD = 4_096  # bytes that are read
@@ -181,6 +180,8 @@ def _kind_of_zip(path: Path) -> str:
 
 
 def _kind_of_xml(path: Path) -> str:
+    from cardiac.readers.xml_files import root_of  # of no use to other kinds
+
     root = root_of(path)
     if root.lower() not in XML_ROOTS:
         raise RecordError(f"is XML of an unknown kind (<{root[:40]}>): give HL7 aECG, GE MUSE or Philips Sierra XML")

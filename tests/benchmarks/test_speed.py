@@ -116,12 +116,6 @@ def test_memory_does_not_grow_with_the_records(root):
     assert peaks[1] < 800
 
 
-def test_the_command_line_starts_without_the_heavy_packages():
-    """Import of the command line takes little more than that of the filters that it needs."""
-    start, least = (partial(run_python, ["-c", f"import {name}"]) for name in ("inference", "scipy.signal"))
-    assert times_as_long(start, least, 2) < 2
-
-
 @pytest.mark.slow
 def test_the_command_line_starts_in_the_time_that_is_asked_for():
     """At best of ten, in under 2.5 seconds."""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 
 import numpy as np
@@ -10,7 +11,6 @@ import pytest
 from cardiac import pipeline
 from cardiac.errors import RecordError
 from cardiac.pipeline import Outcome, predict_all
-from cardiac.processes import can_fork
 from cardiac.quality.assess import Quality
 from cardiac.records import record_from_array
 from cardiac.sources import Recording
@@ -150,7 +150,7 @@ def small_chunks(monkeypatch):
     monkeypatch.setattr(pipeline, "MAX_BATCH", 2)
 
 
-@pytest.mark.skipif(not can_fork(), reason="this machine does not fork safely")
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
 def test_several_processes_give_what_threads_give(write, small_chunks):
     recordings = write(LENGTHS)
     threads = [*predict_all(recordings, Counter(), evidence=True, finish=summary)]
@@ -160,7 +160,7 @@ def test_several_processes_give_what_threads_give(write, small_chunks):
     assert os.getpid() not in {each[-1] for each in processes}
 
 
-@pytest.mark.skipif(not can_fork(), reason="this machine does not fork safely")
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
 def test_a_recording_that_ends_its_process_costs_itself_alone(write, small_chunks):
     recordings = write(LENGTHS)
     outcomes = [*predict_all(recordings, Fatal(), finish=summary, jobs=2)]
@@ -170,3 +170,14 @@ def test_a_recording_that_ends_its_process_costs_itself_alone(write, small_chunk
     killed = next(each for each in outcomes if each[0] == "004")
     assert killed[1] is None
     assert "004: ended the program that read it (SIGKILL)" in killed[3]
+
+
+def test_a_bar_moves_on_where_somebody_looks_and_nowhere_else(write, monkeypatch, capsys):
+    recordings = write([1_000, 2_000, 0])
+    assert len(list(predict_all(recordings, Counter()))) == 3
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert len(list(predict_all(recordings, Counter()))) == 3
+    shown = capsys.readouterr().err
+    assert "0/3" in shown
+    assert "3/3" in shown

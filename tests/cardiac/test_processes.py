@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cardiac.processes import ProcessEnded, by_processes, can_fork
+from cardiac.processes import ProcessEnded, by_processes
 from tests.patience import wait_until
 
-pytestmark = pytest.mark.skipif(not can_fork(), reason="this machine does not fork safely")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
 CHUNKS = [[number, number + 1] for number in range(0, 40, 2)]
 # A program that is killed while its processes work; it prints their numbers.
 KILLED = """
