@@ -9,7 +9,7 @@ import numpy as np
 
 from cardiac.beats import GAP_S, heart_rate_bpm
 from cardiac.measurements.axes import angle_between_deg, cornell_mv, frontal_axis_deg, sokolow_lyon_mv, transition
-from cardiac.measurements.criteria import inverted_t, lowered_st, pathological_q, raised_st
+from cardiac.measurements.criteria import inverted_t, lowered_st, pathological_q, raised_st, zero_for_nan
 from cardiac.measurements.delineation import middle_intervals
 from cardiac.measurements.fiducials import Fiducials, find_fiducials
 from cardiac.measurements.limits import Range, outside
@@ -99,7 +99,7 @@ class Measurements:
         document: dict[str, Any] = {name: _rounded(name, value) for name, value in self.values.items()}
         ranges = {name: {"low": each.low, "high": each.high} for name, each in self.outside.items()}
         measured = {"measured": len(self.group.indices) if self.group else 0, "found": self.n_beats}
-        rows = zip(*(_rounded_column(name, values) for name, values in self.table.items()), strict=True)
+        rows = zip(*_rounded_columns(self.table), strict=True)
         by_lead = {lead: dict(zip(self.table, row, strict=True)) for lead, row in zip(self.leads, rows, strict=False)}
         return document | {
             "reasons": dict(self.reasons),
@@ -122,13 +122,17 @@ def _rounded(name: str, value: Any) -> Any:
     return round(float(value), digits) if digits else round(float(value))
 
 
-def _rounded_column(name: str, values: np.ndarray) -> list[Any]:
-    """A column of the table by lead, as `_rounded` has each of its values."""
-    if values.dtype == bool:
-        return values.tolist()
-    digits = DIGITS.get(name.rsplit("_", 1)[-1], 0)
-    rounded = (np.round(values.astype(float), digits) + 0.0).tolist()  # no -0.0
-    return [None if each != each else each if digits else int(each) for each in rounded]
+def _rounded_columns(table: Mapping[str, np.ndarray]) -> list[list[Any]]:
+    """The columns of a table by lead, as `_rounded` has each of their values; those of as many digits are rounded together."""
+    columns = {name: values.tolist() for name, values in table.items() if values.dtype == bool}
+    by_digits: dict[int, list[str]] = {}
+    for name in table.keys() - columns.keys():
+        by_digits.setdefault(DIGITS.get(name.rsplit("_", 1)[-1], 0), []).append(name)
+    for digits, names in by_digits.items():
+        rounded = np.round(np.array([table[name] for name in names], dtype=float), digits) + 0.0  # no -0.0
+        for name, values in zip(names, rounded.tolist(), strict=True):
+            columns[name] = [None if each != each else each if digits else int(each) for each in values]
+    return [columns[name] for name in table]
 
 
 def measure_record(record: Record, quality: Quality) -> Measurements:
@@ -213,8 +217,8 @@ def _values(
 
     measured : rhythm and intervals.
     """
-    r_mv = np.nan_to_num(np.fmax(waves.table["r_mv"], waves.table["r2_mv"]))
-    s_mv = np.nan_to_num(np.fmin(waves.table["s_mv"], waves.table["q_mv"]))  # the deepest, before R or after it
+    r_mv = zero_for_nan(np.fmax(waves.table["r_mv"], waves.table["r2_mv"]))
+    s_mv = zero_for_nan(np.fmin(waves.table["s_mv"], waves.table["q_mv"]))  # the deepest, before R or after it
     found = {
         **measured,
         **_axes(leads, group, fiducials, waves),

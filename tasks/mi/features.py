@@ -13,6 +13,7 @@ import numpy as np
 
 from cardiac.errors import ConfigError
 from cardiac.leads import LEADS
+from cardiac.measurements.criteria import zero_for_nan
 from cardiac.measurements.measure import Measurements
 from cardiac.measurements.median_beat import BEFORE, GRID_HZ
 from cardiac.measurements.wave_network import measured_by
@@ -98,7 +99,7 @@ def _of_leads(measurements: Measurements, by_size: bool) -> dict[str, np.ndarray
     onset, qrs = _qrs(measurements)
     of_qrs = _of_qrs(qrs)
     scaled = {name: each if name in UNSCALED else each / size for name, each in of_qrs.items()}
-    st_t = np.nan_to_num(np.array([measurements.table[column] for column in ST_T.values()])) / size  # (6, 12)
+    st_t = zero_for_nan(np.array([measurements.table[column] for column in ST_T.values()])) / size  # (6, 12)
     t = _t_about_its_peak(measurements, onset) / size
     r, lowest = scaled["r"], scaled["lowest"]
     return {
