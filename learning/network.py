@@ -5,8 +5,10 @@ Knows no waveform and no label.
 
 import hashlib
 import io
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ History = list[dict[str, Any]]
 Batch = tuple[np.ndarray, ...]  # inputs (b, ...) float32 first, then what the loss needs
 Draw = Callable[[np.ndarray, np.random.Generator], Batch]
 Loss = Callable[[nn.Module, tuple[torch.Tensor, ...]], torch.Tensor]  # of a batch's tensors, a number
+N_TIMED, CLEARLY = 3, 0.9  # steps in either precision, and the share of the time that is clearly less
 KEPT = ("network", "average", "optimizer", "schedule")
 
 
@@ -125,6 +128,7 @@ class NetworkTraining:
         self.state = folder / STATE / f"{part}.pt"
         self.n_batches = -(-len(rows) // settings["batch_size"])
         self.history: History = []
+        self.bfloat16: bool | None = None  # whether steps multiply in it, once that is settled
         averaging = get_ema_multi_avg_fn(settings["average_decay"])
         self.average = AveragedModel(self.network, multi_avg_fn=averaging, use_buffers=True)
         rate = settings["learning_rate"]
@@ -147,6 +151,8 @@ class NetworkTraining:
         held_out : a batch whose loss is drawn as a curve. It chooses nothing: the number of epochs is fixed.
         """
         self._load()
+        if self.bfloat16 is None:
+            self.bfloat16 = self._settle_precision()
         first = rank_and_world_size()[0] == 0
         disable = None if first else True
         bar = tqdm(total=self.n_epochs, initial=len(self.history), desc=self.part, unit="epoch", disable=disable)
@@ -168,6 +174,18 @@ class NetworkTraining:
                 if report:
                     report({"part": self.part, **self.history[-1]})
         return self.trained
+
+    def _settle_precision(self) -> bool:
+        """Whether to multiply in bfloat16; under "auto" only where a step was timed to be faster so. Of all processes alike."""
+        able = in_bfloat16(self.settings, self.device)
+        if not able or self.settings["precision"] != "auto" or self.device.type != "cpu":
+            return able
+        rows = np.sort(self.rows)[: self.settings["batch_size"]]
+        batch = self._tensors(self.draw(rows, np.random.default_rng(0)))
+        faster = torch.tensor(is_faster_in_bfloat16(self.network, self.loss, batch))
+        if rank_and_world_size()[1] > 1:
+            distributed.broadcast(faster, 0)
+        return bool(faster)
 
     def _epoch(self, epoch: int) -> float:
         seed = seed_of(self.settings["seed"], self.part, epoch)
@@ -204,9 +222,12 @@ class NetworkTraining:
         average_over_all([*gradients, *running, loss.detach()])
 
     def _loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
-        tensors = tuple(torch.from_numpy(array).to(self.device) for array in batch)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=in_bfloat16(self.settings, self.device)):
-            return self.loss(network, tensors)
+        bfloat16 = in_bfloat16(self.settings, self.device) if self.bfloat16 is None else self.bfloat16
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16):
+            return self.loss(network, self._tensors(batch))
+
+    def _tensors(self, batch: Batch) -> tuple[torch.Tensor, ...]:
+        return tuple(torch.from_numpy(array).to(self.device) for array in batch)
 
     @torch.inference_mode()
     def _held_out_loss(self, held_out: Batch) -> float:
@@ -214,7 +235,8 @@ class NetworkTraining:
 
     def _save(self) -> None:
         content = io.BytesIO()
-        torch.save({**{name: getattr(self, name).state_dict() for name in KEPT}, "history": self.history}, content)
+        states = {name: getattr(self, name).state_dict() for name in KEPT}
+        torch.save({**states, "history": self.history, "bfloat16": self.bfloat16}, content)
         self.state.parent.mkdir(parents=True, exist_ok=True)
         replace_file(self.state, content.getvalue())
 
@@ -225,7 +247,7 @@ class NetworkTraining:
             content = torch.load(self.state, weights_only=True, map_location=self.device)
             for name in KEPT:
                 getattr(self, name).load_state_dict(content[name])
-            self.history = content["history"]
+            self.history, self.bfloat16 = content["history"], content.get("bfloat16")
         except Exception as error:  # a damaged file makes torch raise whatever it runs into
             raise CardiacError(f"{self.state}: cannot be read: delete it to train this part from its start") from error
 
@@ -241,3 +263,20 @@ def in_bfloat16(settings: Mapping[str, Any], device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     can = torch.cpu.get_capabilities()
     return device.type == "cpu" and bool(can.get("amx_bf16") or can.get("avx512_bf16"))
+
+
+def is_faster_in_bfloat16(network: nn.Module, loss: Loss, batch: tuple[torch.Tensor, ...]) -> bool:
+    """Whether a step on this machine takes clearly less processor time in bfloat16: instructions for it may be slow ones.
+
+    Timed on a copy, in turns, the best of some; neither the network nor torch's generator is changed.
+    """
+    copy, taken = deepcopy(network).train(), {True: math.inf, False: math.inf}
+    with torch.random.fork_rng(devices=[]):
+        for turn in range(1 + N_TIMED):
+            for bfloat16 in taken:
+                started = time.process_time()
+                with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
+                    loss(copy, batch).backward()
+                if turn:  # the first one prepares what later ones find
+                    taken[bfloat16] = min(taken[bfloat16], time.process_time() - started)
+    return taken[True] < CLEARLY * taken[False]
