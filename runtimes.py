@@ -100,7 +100,6 @@ def onnx_forward(graph: bytes, stages: Sequence[str]) -> Forward:
     if [each.name for each in session.get_outputs()] != logits:
         raise ValueError(f"its outputs are not {', '.join(logits)}")
     threads = n_threads()
-    pool = ThreadPoolExecutor(threads, "networks")
 
     def forward(signals: np.ndarray, at: Sequence[np.ndarray]) -> list[np.ndarray]:
         windows = dict(zip(starts, at, strict=True))
@@ -109,7 +108,11 @@ def onnx_forward(graph: bytes, stages: Sequence[str]) -> Forward:
             return session.run(None, {SIGNALS: part, **windows})
 
         calls = np.array_split(signals, -(-len(signals) // AT_ONCE))
-        parts = [*(map if len(signals) <= MOST_BY_ONE_THREAD else pool.map)(run_part, calls)]
+        if len(signals) <= MOST_BY_ONE_THREAD or threads == 1:
+            parts = [*map(run_part, calls)]
+        else:
+            with ThreadPoolExecutor(threads, "networks") as pool:  # kept ones would not survive a fork
+                parts = [*pool.map(run_part, calls)]
         return [np.concatenate(of_stage) for of_stage in zip(*parts, strict=True)]
 
     return forward
