@@ -3,6 +3,7 @@
 import os
 import threading
 import weakref
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,12 @@ def stamp_of(file: int | Path) -> Stamp:
     """What a file, by its number or its path, is known by: another file, or the same with other bytes, has another."""
     status = os.fstat(file) if isinstance(file, int) else file.stat()
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def require_unchanged(paths: Iterable[Path], stamps: Mapping[Path, Stamp]) -> None:
+    """Raise RecordError where a file is no longer the one that had its stamp."""
+    if any(stamp_of(path) != stamps[path] for path in paths):
+        raise RecordError(CHANGED)
 
 
 class ByteRanges:

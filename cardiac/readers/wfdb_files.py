@@ -8,7 +8,7 @@ import numpy as np
 
 from cardiac.errors import RecordError, extra
 from cardiac.leads import lead_and_sign
-from cardiac.readers.byte_ranges import ByteRanges, Stamp, stamp_of
+from cardiac.readers.byte_ranges import Stamp, require_unchanged, stamp_of
 from cardiac.readers.kinds import beside
 from cardiac.readers.raw import LONG_S, SEXES, Note, Raw, check_length, check_rate
 from cardiac.readers.units import mv_per_unit
@@ -120,7 +120,7 @@ class _Recording:
         for row, at in enumerate(_indices(self.kept, signals)):
             if at is not None:
                 factor = _to_unit(signals[at].unit, self.units[row]) * self.factor
-                part[row] = (part[row] - signals[at].baseline) / signals[at].gain * factor
+                _scale(part[row], signals[at], factor)
         return part
 
     def _settle_gain(self, part: np.ndarray, signals: Sequence[Signal]) -> None:
@@ -142,6 +142,15 @@ class _Recording:
         if len(self.segments) > 1:
             raise RecordError(f"its header states {claim}, in segments: write the true gain there")
         self.notes.append(Note("warning", f"its header states {claim}"))
+
+
+def _scale(row: np.ndarray, signal: Signal, factor: float) -> None:
+    """From steps to the record's unit, in place: of what changes nothing no pass is made over the samples."""
+    if signal.baseline:
+        row -= signal.baseline
+    row /= signal.gain
+    if factor != 1:
+        row *= factor
 
 
 def _names(signals: Sequence[Signal]) -> tuple[tuple[str, ...] | None, list[Note]]:
@@ -185,13 +194,19 @@ def _digital(segment: Segment, first: int, last: int, stamps: Mapping[Path, Stam
     """
     if all(each.form in WORDS for each in segment.header.signals):
         steps = read_words(segment, first, last, stamps)
-        rows = [np.where(each == MISSING_WORD, np.nan, each) for each in steps]
+        rows = [_doubles(each) for each in steps]
     else:
+        require_unchanged(segment.files.values(), stamps)
         steps, rows = _by_library(segment, first, last)
-        for path in segment.files.values():
-            ByteRanges(path, stamps[path])  # the same as before
+        require_unchanged(segment.files.values(), stamps)
     if (first, last) == (0, segment.n_frames):
         _check_sums(steps, segment.header.signals)
+    return rows
+
+
+def _doubles(words: np.ndarray) -> np.ndarray:
+    rows = words.astype(np.float64)
+    rows[words == MISSING_WORD] = np.nan
     return rows
 
 
