@@ -18,7 +18,7 @@ def settle_leads(
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """The leads that are asked for, in mV as the file states it, (n_leads, n), and their names.
 
-    They are float64, or float32 where the samples are and nothing is to be reckoned: such may be the samples themselves.
+    They are float64, or float32 where the samples are and nothing is to be reckoned. They may be the samples themselves.
 
     samples : (n_channels, n), in the channels' units.  leads : the twelve, of which limb leads may follow from two
     others; other names, in the order wanted; None for every channel that holds a voltage, in the file's order.
@@ -48,7 +48,8 @@ def _to_mv(signal: np.ndarray, raw: Raw) -> np.ndarray:
             factors[row] = _factor_of_lead(unit)
     if signal.dtype == np.float32 and (factors == 1).all():
         return signal
-    return signal.astype(np.float64) * factors[:, None]
+    doubles = signal.astype(np.float64, copy=False)
+    return doubles if (factors == 1).all() else doubles * factors[:, None]
 
 
 def _factor_of_lead(unit: str) -> float:
@@ -76,7 +77,7 @@ def _order_leads(signal: np.ndarray, leads: Sequence[str] | None, notes: list[No
     if extra:
         notes.append(Note("info", f"left aside: {', '.join(extra)}"))
     _note_turned(matches, notes)
-    given = {each[0]: signal[row] * each[1] for row, each in enumerate(matches) if each}
+    given = {each[0]: signal[row] if each[1] == 1 else -signal[row] for row, each in enumerate(matches) if each}
     if missing:
         notes.append(Note("info", f"{', '.join(missing)} from {' and '.join(limbs[:2])} (Einthoven, Goldberger)"))
         relations = twelve_leads(np.eye(2))[[LEADS.index(lead) for lead in limbs[:2]]]  # to I and II

@@ -70,7 +70,10 @@ def first_line(error: BaseException) -> str:
 
 @contextmanager
 def naming(where: str) -> Iterator[None]:
-    """Put the name of the recording before the message of a RecordError raised inside; an InternalError has it within."""
+    """Put the name of the recording before the message of a RecordError raised inside, where it does not stand there yet.
+
+    An InternalError has it within.
+    """
     try:
         yield
     except InternalError as error:
@@ -78,6 +81,8 @@ def naming(where: str) -> Iterator[None]:
             raise
         raise InternalError(error.fault, error.doing, where) from error
     except RecordError as error:
+        if str(error).startswith(f"{where}: "):
+            raise
         named = f"{where}: {error}"
         raise (
             RecordRejected(named, error.reasons) if isinstance(error, RecordRejected) else type(error)(named)

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from cardiac.amplitudes import check_finite, check_range, settle_unit
 from cardiac.channels import settle_leads
 from cardiac.errors import RecordError, faults_are_ours, naming
 from cardiac.isolation import read_isolated
 from cardiac.leads import LEADS
 from cardiac.long_signals import LongSignal
-from cardiac.order_statistics import least_range, median, percentiles
 from cardiac.readers.by_kind import reader_of
 from cardiac.readers.kinds import kind_of
 from cardiac.readers.raw import FS_RANGE_HZ, LONG_S, Note, Raw, check_length, check_rate
+from cardiac.settled_samples import SettledSamples
 
 __all__ = ["FS_RANGE_HZ", "Note", "Record", "read_record", "record_from_array"]
 
@@ -24,13 +25,6 @@ READ_HERE = {"npy", "npz", "wfdb", "edf"}  # what other files may make of their 
 UNSTATED_FS_HZ = 500.0  # of twelve leads in a file that states no rate
 N_SAMPLED = 24  # stretches of a long recording
 PULSE_S = 0.1  # from so long on, all leads alike at an end are a calibration pulse or padding, and no heart
-LARGEST_MV = 100.0  # from the lead's median; the largest of the real records is 27
-# Peak-to-peak amplitude of the middle lead over 1,681 + 449 real records: 0.4 to 5.7 mV. What lies far outside is in
-# another unit; what lies in between could be either and is refused rather than guessed.
-SWING_PERCENTS = (0.1, 99.9)
-MV_RANGE = (0.02, 20.0)
-LEAD_SWING_MV = 50.0  # of any one lead; the largest of the real records is 32
-UV_RANGE = (50.0, 50_000.0)
 
 
 @dataclass(frozen=True)
@@ -146,24 +140,19 @@ def _settle(record_id: str, raw: Raw, fs_hz: float | None, wanted: tuple[str, ..
     samples = _orient(raw.samples, n_leads, notes)
     check_length(samples.shape[1], rate)
     is_long = samples.shape[1] / rate > LONG_S
-    shown = _sample(samples, rate) if is_long else _cut_ends(samples, rate, notes) if is_twelve else samples
+    shown, numbers = _sample(samples, rate) if is_long else _whole(samples, rate, is_twelve, notes)
     signal, leads = settle_leads(shown, raw, wanted, notes)
     extents = np.ptp(signal, axis=1)  # of every lead
-    _check_finite(signal, extents, leads)
-    factor = _settle_unit(signal, extents, notes)
+    check_finite(signal, extents, leads, numbers)
+    factor = settle_unit(signal, extents, notes)
     if factor != 1:
         signal, extents = signal / 1_000.0, extents / 1_000.0
-    _check_range(signal, extents, leads)
-
-    def settle(part: np.ndarray) -> np.ndarray:
-        with naming(record_id), np.errstate(all="ignore"):
-            settled, _ = settle_leads(part, raw, wanted, [])
-            _check_finite(settled, np.ptp(settled, axis=1), leads)
-            settled = settled if factor == 1 else settled.astype(np.float64) * factor
-            _check_range(settled, np.ptp(settled, axis=1), leads)
-            return settled.astype(np.float32)
-
-    whole = LongSignal(samples, settle, len(leads)) if is_long else np.array(signal, np.float32)
+    check_range(signal, extents, leads, numbers)
+    if is_long:
+        settled = SettledSamples(record_id, samples, replace(raw, samples=None), wanted, leads, factor)
+        whole = LongSignal(settled, np.asarray)
+    else:
+        whole = np.array(signal, np.float32)
     return Record(record_id, whole, rate, tuple(notes), raw.age_years, raw.sex, leads)
 
 
@@ -184,11 +173,22 @@ def _settle_rate(raw: Raw, fs_hz: float | None, is_twelve: bool, notes: list[Not
     return UNSTATED_FS_HZ if fs_hz is None else fs_hz
 
 
-def _sample(samples: Any, fs_hz: float) -> np.ndarray:
-    """Stretches of ten seconds of a long recording, side by side: by these unit and gain are settled."""
+def _sample(samples: Any, fs_hz: float) -> tuple[np.ndarray, Sequence[int]]:
+    """Stretches of ten seconds of a long recording, side by side, and which samples they are.
+
+    By these unit and gain are settled.
+    """
     length = round(10 * fs_hz)
     starts = np.linspace(0, samples.shape[1] - length, N_SAMPLED).astype(int)
-    return np.concatenate([np.asarray(samples[:, start : start + length]) for start in starts], axis=1)
+    shown = np.concatenate([np.asarray(samples[:, start : start + length]) for start in starts], axis=1)
+    return shown, (starts[:, None] + np.arange(length)).ravel()
+
+
+def _whole(samples: Any, fs_hz: float, is_twelve: bool, notes: list[Note]) -> tuple[np.ndarray, Sequence[int]]:
+    """All samples, of the twelve leads without padding at the ends; and their numbers from the first of these."""
+    samples = np.asarray(samples[:, :])
+    samples = _cut_ends(samples, fs_hz, notes) if is_twelve else samples
+    return samples, range(samples.shape[1])
 
 
 def _orient(array: Any, expected: int | None, notes: list[Note]) -> Any:
@@ -226,66 +226,3 @@ def _cut_ends(signal: np.ndarray, fs_hz: float, notes: list[Note]) -> np.ndarray
         cut_s = (signal.shape[1] - last + first) / fs_hz
         notes.append(Note("info", f"{cut_s:.2g} s alike on all leads (a calibration pulse or padding) were cut off"))
     return signal[:, first:last]
-
-
-def _check_finite(signal: np.ndarray, extents: np.ndarray, leads: Sequence[str]) -> None:
-    """extents : of each lead, largest less smallest, which is finite only where all between them are."""
-    if np.isfinite(extents).all():
-        return
-    bad = ~np.isfinite(signal)
-    if bad.any():
-        lead, sample = np.argwhere(bad)[0]
-        raise RecordError(
-            f"{int(bad.sum())} samples are NaN or infinite, the first in lead {leads[lead]} at sample {sample}: "
-            "export the recording without gaps"
-        )
-
-
-def _settle_unit(signal: np.ndarray, extents: np.ndarray, notes: list[Note]) -> float:
-    """The factor that takes the signal to mV; what is declared is checked against what a heart can give.
-
-    extents : of each lead, largest less smallest, in the signal's unit.
-    """
-    moving = extents > 0
-    if not moving.any():
-        raise RecordError("no lead carries a signal (all are flat): check the electrodes or the export")
-    signal = signal if moving.all() else signal[moving]
-    if MV_RANGE[0] <= median(least_range(signal, SWING_PERCENTS[1])) and median(extents[moving]) <= MV_RANGE[1]:
-        return 1.0  # as the swing lies between these two
-    low, high = percentiles(signal.astype(np.float32), SWING_PERCENTS)
-    swing = float(median(high - low))
-    if MV_RANGE[0] <= swing <= MV_RANGE[1]:
-        return 1.0
-    if UV_RANGE[0] <= swing <= UV_RANGE[1]:
-        if ((high - low) < MV_RANGE[0] * 1_000 / 2).sum() > 1:
-            raise RecordError("some leads look like microvolts and some like millivolts: export all in mV")
-        notes.append(
-            Note("warning", f"amplitudes of {swing:.0f} look like microvolts, not millivolts: divided by 1,000")
-        )
-        return 1e-3
-    raise RecordError(
-        f"has an amplitude of {swing:.3g} mV (peak to peak, middle lead), which no ECG has (0.4 to 6 mV): "
-        "check unit, gain and electrodes, and export it in mV"
-    )
-
-
-def _check_range(signal: np.ndarray, extents: np.ndarray, leads: Sequence[str]) -> None:
-    """Refuse what no lead of a body gives: another unit on one lead, or a spike out of all proportion.
-
-    extents : of each lead, largest less smallest, mV.
-    """
-    if extents.max() <= LEAD_SWING_MV:
-        return
-    signal = signal.astype(np.float64)
-    swings = np.subtract(*reversed(percentiles(signal, SWING_PERCENTS)))
-    if swings.max() > LEAD_SWING_MV:
-        lead = leads[int(swings.argmax())]
-        alone = ", unlike the others" if np.median(swings) <= MV_RANGE[1] else ""
-        raise RecordError(f"lead {lead} swings by {swings.max():.3g} mV{alone}: check its unit and gain")
-    deviation = np.abs(signal - np.median(signal, axis=1, keepdims=True))
-    largest = deviation.max()
-    if largest > LARGEST_MV:
-        lead, sample = np.unravel_index(deviation.argmax(), signal.shape)
-        raise RecordError(
-            f"holds {largest:.3g} mV in lead {leads[lead]} at sample {sample}, which no electrode records: export it again"
-        )

@@ -46,8 +46,8 @@ def stored_record(path: str | Path, record_id: str, fs_hz: float, leads: tuple[s
             samples = read_npy(Path(path)).samples
         except (OSError, RecordError) as error:
             raise RecordError("its stored samples cannot be read: upload the recording again") from error
-        if samples.dtype != np.float32 or len(samples) != len(leads):
+        if samples.dtype != np.float32 or samples.shape[0] != len(leads):
             count = "twelve" if leads == LEADS else len(leads)
             raise RecordError(f"its stored samples are not {count} leads: upload the recording again")
-        signal = LongSignal(samples, np.array) if isinstance(samples, np.memmap) else samples
+        signal = samples if isinstance(samples, np.ndarray) else LongSignal(samples, np.ascontiguousarray)
         return Record(record_id, signal, fs_hz, leads=leads)

@@ -16,6 +16,7 @@ from numpy.lib import format as npy_format
 
 from cardiac.errors import RecordError, first_line, naming
 from cardiac.leads import lead_and_sign
+from cardiac.readers.byte_ranges import ByteRanges, StoredArray, stamp_of
 from cardiac.readers.raw import Raw
 
 LARGEST_BYTES = 16 * 2**30
@@ -53,7 +54,7 @@ def read_npy(path: Path) -> Raw:
         _check_shape(shape)
         order = "F" if column_major else "C"
         if math.prod(shape) > MOST_AT_ONCE:
-            return Raw(np.memmap(path, dtype, "r", file.tell(), shape, order))
+            return Raw(StoredArray(ByteRanges(path, stamp_of(file.fileno())), file.tell(), shape, dtype, order))
         samples = np.fromfile(file, dtype=dtype, count=math.prod(shape))
     return Raw(samples.reshape(shape, order=order))
 

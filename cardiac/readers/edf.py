@@ -10,9 +10,13 @@ import numpy as np
 
 from cardiac.errors import RecordError
 from cardiac.leads import lead_and_sign
+from cardiac.readers.byte_ranges import ByteRanges
 from cardiac.readers.edf_header import LONGEST_RECORD_S, Channel, EdfHeader, check_gaps, read_edf_header
 from cardiac.readers.raw import LONG_S, SEXES, Note, Raw, check_length, check_rate
 from cardiac.readers.units import mv_per_unit
+
+MOST_TOGETHER = 2**22  # bytes of data records that are read at once
+LONG_RECORD = 2**16  # bytes; of a longer data record no more than the leads' own samples are read
 
 
 def read_edf_file(path: Path) -> Raw:
@@ -75,27 +79,46 @@ def _notes(header: EdfHeader, leads: Sequence[Channel], has_parts: bool) -> Iter
 
 
 class _Samples:
-    """Samples of all leads in their units, of which `[:, first:last]` reads a part."""
+    """Samples of all leads in their units, float64, of which `[:, first:last]` reads a part."""
 
     def __init__(self, path: Path, header: EdfHeader, leads: Sequence[Channel]) -> None:
-        self.records, self.width = header.records(path), header.width
+        self.file, self.header = ByteRanges(path), header
         self.leads, self.gains = leads, [each.gain() for each in leads]
         self.shape, self.dtype = (len(leads), header.n_records * leads[0].n), np.dtype(float)
 
     def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
         first, last, _ = key[1].indices(self.shape[1])
-        return np.stack(
-            [self._row(*each, first, max(last, first)) for each in zip(self.leads, self.gains, strict=True)]
-        )
+        part = np.empty((len(self.leads), max(last - first, 0)))
+        n = self.leads[0].n
+        size = self.header.record_bytes
+        together = n * (1 if size > LONG_RECORD else MOST_TOGETHER // size)
+        begin = first
+        while begin < last:
+            end = min(begin // n * n + together, last)
+            for row, stored in enumerate(self._stored(begin, end)):
+                step, zero = self.gains[row]
+                part[row, begin - first : end - first] = self._steps(stored) * step + zero
+            begin = end
+        return part
 
-    def _row(self, lead: Channel, gain: tuple[float, float], first: int, last: int) -> np.ndarray:
-        begin, end = first // lead.n, -(-last // lead.n)
-        stored = np.ascontiguousarray(self.records[begin:end, lead.at : lead.at + lead.n * self.width]).ravel()
-        if self.width == 2:
-            steps = stored.view("<i2")
-        else:  # 24 bits, put at the upper end of 32
-            whole = np.zeros((len(stored) // 3, 4), np.uint8)
-            whole[:, 1:] = stored.reshape(-1, 3)
-            steps = whole.view("<i4").ravel() >> 8
-        step, zero = gain
-        return steps[first - begin * lead.n : last - begin * lead.n] * step + zero
+    def _stored(self, first: int, last: int) -> Iterator[np.ndarray]:
+        """Bytes of the samples from first to under last, of one lead after the other: all in one data record, or in few."""
+        header, n = self.header, self.leads[0].n
+        begin, end = first // n, -(-last // n)
+        at = header.begin + begin * header.record_bytes
+        if header.record_bytes > LONG_RECORD:
+            for lead in self.leads:
+                offset = at + lead.at + (first - begin * n) * header.width
+                yield self.file.read(offset, ((last - first) * header.width,), np.uint8)
+            return
+        records = self.file.read(at, (end - begin, header.record_bytes), np.uint8)
+        for lead in self.leads:
+            stored = records[:, lead.at : lead.at + n * header.width].reshape(-1, header.width)
+            yield stored[first - begin * n : last - begin * n].reshape(-1)
+
+    def _steps(self, stored: np.ndarray) -> np.ndarray:
+        if self.header.width == 2:
+            return stored.view("<i2")
+        whole = np.zeros((len(stored) // 3, 4), np.uint8)  # 24 bits, put at the upper end of 32
+        whole[:, 1:] = stored.reshape(-1, 3)
+        return whole.view("<i4").ravel() >> 8

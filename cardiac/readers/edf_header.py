@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from cardiac.errors import RecordError
+from cardiac.readers.byte_ranges import ByteRanges
 from cardiac.readers.xml_files import number_of
 
 FIXED, EACH = 256, 256  # bytes of header, and a signal
 MOST_SIGNALS = 512
 WIDTHS = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)  # of a signal's fields
 LONGEST_RECORD_S = 86_400.0
+LONGEST_ONSET = 64  # bytes
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,6 @@ class EdfHeader:
     patient: str
     channels: tuple[Channel, ...]
     is_open: bool
-
-    def records(self, path: Path) -> np.ndarray:
-        """The data records' bytes, uint8 (n_records, record_bytes), read from the disk as they are asked for."""
-        return np.memmap(path, np.uint8, "r", self.begin, (self.n_records, self.record_bytes))
 
 
 def read_edf_header(path: Path) -> EdfHeader:
@@ -133,10 +131,11 @@ def check_gaps(header: EdfHeader, path: Path) -> bool:
         raise RecordError(
             f"{fault}, as its header says, and states no times of its parts: export it as one piece (EDF+C)"
         )
-    kept = header.records(path)[:, notes.at : notes.at + notes.n * header.width]
+    file, n_bytes = ByteRanges(path), min(LONGEST_ONSET, notes.n * header.width)
     expected, allowed_s = None, 0.001 * max(header.record_s, 0.5)
-    for index, record in enumerate(kept):
-        onset = _onset(bytes(record[:64]))
+    for index in range(header.n_records):
+        begin = header.begin + index * header.record_bytes + notes.at
+        onset = _onset(file.read(begin, (n_bytes,), np.uint8).tobytes())
         if onset is None:
             raise RecordError(f"{fault}, and part {index + 1} states no time: export it as one piece (EDF+C)")
         if expected is not None and abs(onset - expected) > allowed_s:

@@ -1,18 +1,20 @@
 """WFDB records (physionet.org/physiotools/wag): .hea with .dat or .mat, one segment or several, by the wfdb library."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from cardiac.errors import RecordError, extra
 from cardiac.leads import lead_and_sign
+from cardiac.readers.byte_ranges import Stamp, require_unchanged, stamp_of
 from cardiac.readers.kinds import beside
 from cardiac.readers.raw import LONG_S, SEXES, Note, Raw, check_length, check_rate
 from cardiac.readers.units import mv_per_unit
 from cardiac.readers.wfdb_header import SWAPPED, Signal, patient, plain_header, read_header
 from cardiac.readers.wfdb_segments import Segment, find_segments
+from cardiac.readers.wfdb_words import MISSING_WORD, WORDS, read_words
 
 SCANNED = 10_000  # frames from which a long record's gains are known
 MOST_PER_MV = 1e5  # a step of 10 nV, finer than any electrocardiograph's
@@ -58,6 +60,7 @@ class _Recording:
             listed = ", ".join(f"{fs_hz * rate:g}" for rate in sorted(rates))
             raise RecordError(f"its leads are sampled at {listed} Hz: export all at one rate")
         self.segments, self.per_frame, self.factor = segments, rates.pop(), 0.0
+        self.stamps = {path: stamp_of(path) for each in segments for path in each.files.values()}
         self.kept = [each for each in signals if each.per_frame == self.per_frame]
         self.names, self.notes = _names(self.kept)
         slow = [each.name or each.file for each in signals if each.per_frame != self.per_frame]
@@ -92,13 +95,13 @@ class _Recording:
 
     def read(self, first: int, last: int) -> np.ndarray:
         """Frames `first` to `last`, float64 (n_kept, n); where a segment is read whole, its sums are checked."""
-        parts, start = [np.empty((len(self.kept), 0))], 0
+        parts, start = [], 0
         for segment in self.segments:
             begin, end = max(first - start, 0), min(last - start, segment.n_frames)
             start += segment.n_frames
             if begin < end:
                 parts.append(self._part(segment, begin, end))
-        return np.concatenate(parts, axis=1)
+        return parts[0] if len(parts) == 1 else np.concatenate([np.empty((len(self.kept), 0)), *parts], axis=1)
 
     def _part(self, segment: Segment, first: int, last: int) -> np.ndarray:
         n_samples = (last - first) * self.per_frame
@@ -106,7 +109,7 @@ class _Recording:
         if segment.header is None:
             return part
         signals = segment.header.signals
-        rows = _digital(segment, first, min(last + segment.late_frames, segment.n_frames))
+        rows = _digital(segment, first, min(last + segment.late_frames, segment.n_frames), self.stamps)
         least = min(each.skew for each in signals)
         for row, at in enumerate(_indices(self.kept, signals)):
             if at is not None:
@@ -117,7 +120,7 @@ class _Recording:
         for row, at in enumerate(_indices(self.kept, signals)):
             if at is not None:
                 factor = _to_unit(signals[at].unit, self.units[row]) * self.factor
-                part[row] = (part[row] - signals[at].baseline) / signals[at].gain * factor
+                _scale(part[row], signals[at], factor)
         return part
 
     def _settle_gain(self, part: np.ndarray, signals: Sequence[Signal]) -> None:
@@ -139,6 +142,15 @@ class _Recording:
         if len(self.segments) > 1:
             raise RecordError(f"its header states {claim}, in segments: write the true gain there")
         self.notes.append(Note("warning", f"its header states {claim}"))
+
+
+def _scale(row: np.ndarray, signal: Signal, factor: float) -> None:
+    """From steps to the record's unit, in place: of what changes nothing no pass is made over the samples."""
+    if signal.baseline:
+        row -= signal.baseline
+    row /= signal.gain
+    if factor != 1:
+        row *= factor
 
 
 def _names(signals: Sequence[Signal]) -> tuple[tuple[str, ...] | None, list[Note]]:
@@ -175,8 +187,31 @@ def _to_unit(given: str, wanted: str) -> float:
     return factors[0] / factors[1]
 
 
-def _digital(segment: Segment, first: int, last: int) -> list[np.ndarray]:
-    """Steps of every signal as the files hold them, float64, NaN where one is marked as missing."""
+def _digital(segment: Segment, first: int, last: int, stamps: Mapping[Path, Stamp]) -> list[np.ndarray]:
+    """Steps of every signal as the files hold them, float64, NaN where one is marked as missing; sums are checked.
+
+    stamps : of the files. Raises RecordError where one has changed since.
+    """
+    if all(each.form in WORDS for each in segment.header.signals):
+        steps = read_words(segment, first, last, stamps)
+        rows = [_doubles(each) for each in steps]
+    else:
+        require_unchanged(segment.files.values(), stamps)
+        steps, rows = _by_library(segment, first, last)
+        require_unchanged(segment.files.values(), stamps)
+    if (first, last) == (0, segment.n_frames):
+        _check_sums(steps, segment.header.signals)
+    return rows
+
+
+def _doubles(words: np.ndarray) -> np.ndarray:
+    rows = words.astype(np.float64)
+    rows[words == MISSING_WORD] = np.nan
+    return rows
+
+
+def _by_library(segment: Segment, first: int, last: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Steps of every signal, and the same as float64 with NaN where one is marked as missing, by the wfdb library."""
     wfdb = extra("wfdb", "requirements.txt", RecordError)  # heavy, and needed for this format alone
 
     with tempfile.TemporaryDirectory() as folder:
@@ -200,9 +235,8 @@ def _digital(segment: Segment, first: int, last: int) -> list[np.ndarray]:
         except Exception as error:  # wfdb raises what its decoding runs into
             forms = ", ".join(sorted({each.form for each in segment.header.signals}))
             raise RecordError(f"its samples cannot be decoded in format {forms}: copy .hea and .dat again") from error
-    if (begin, last) == (0, segment.n_frames):
-        _check_sums(steps, segment.header.signals)
-    return [row[(first - begin) * each.per_frame :] for row, each in zip(rows, segment.header.signals, strict=True)]
+    skipped = [(first - begin) * each.per_frame for each in segment.header.signals]
+    return tuple([row[n:] for row, n in zip(each, skipped, strict=True)] for each in (steps, rows))
 
 
 def _swap(source: Path, target: Path, signals: Sequence[Signal], first: int, last: int) -> None:
