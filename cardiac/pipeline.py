@@ -70,16 +70,24 @@ def predict_listing(
 
 
 def predict_all(
-    recordings: Sequence[Recording], detector: Detector, evidence: bool = False, leads: Sequence[str] | None = LEADS
+    recordings: Sequence[Recording],
+    detector: Detector,
+    evidence: bool = False,
+    leads: Sequence[str] | None = LEADS,
+    read: Callable[..., Record] | None = None,
+    shows: bool = True,
 ) -> Iterator[Outcome]:
     """An Outcome for every recording, in order: one thread reads and assesses, another runs the networks.
 
     evidence : whether findings are explained, in a third thread.  leads : which are read, as `read_record` has them.
+    read : in its place, for files that it does not know.  shows : a bar, where there is a terminal.
     """
-    bar = tqdm(total=len(recordings), desc="records", unit="record", disable=None)
+    bar = tqdm(total=len(recordings), desc="records", unit="record", disable=None if shows else True)
     with bar, workers(1, 1, 2) as (reader, network, explainer):
         sizes = (lambda each: size_on_disk(each.path), READ_AHEAD_BYTES)
-        outcomes = ahead(reader, lambda each: _read(each, detector, leads), recordings, READ_AHEAD, *sizes)
+        outcomes = ahead(
+            reader, lambda each: _read(each, detector, leads, read or read_record), recordings, READ_AHEAD, *sizes
+        )
         batches = ahead(network, lambda batch: _predict(batch, detector), batch_alike(outcomes), 2)
         outcomes = chain.from_iterable(batches)
         if evidence:
@@ -89,12 +97,14 @@ def predict_all(
             yield outcome
 
 
-def _read(recording: Recording, detector: Detector, leads: Sequence[str] | None) -> Outcome:
+def _read(
+    recording: Recording, detector: Detector, leads: Sequence[str] | None, read: Callable[..., Record]
+) -> Outcome:
     """A record with its assessment, and no finding yet; or the error."""
     path, name = recording.path, recording.record_id
     try:
         with one_record(name):
-            record = read_record(path, recording.fs_hz, name, leads)
+            record = read(path, recording.fs_hz, name, leads)
             return Outcome(name, path, record, assessment=detector.assess(record))
     except RecordError as error:
         return Outcome(name, path, error=error)
