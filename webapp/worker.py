@@ -180,7 +180,7 @@ class Worker:
         """Read one recording and store it with its finding, or note why not."""
         with self.database.reading() as session:
             job = session.get(Job, task.job_id)
-        if job is None or job.state not in jobs.UNFINISHED:
+        if job is None:
             raise jobs.TaskLost
         self._store(job, [read_alone(task, job, self.detector, self.files)])
 
