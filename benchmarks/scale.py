@@ -32,6 +32,7 @@ from benchmarks.machine import describe
 from bundles import ROOT
 from learning.cross_validate import network_training
 from scale.batch import read_many
+from scale.shards import PART_SIZE as USUAL_SIZE
 from tasks.mi import BUNDLE
 from tasks.mi.simulate import simulate_dataset
 from tasks.mi.training import make_training
@@ -39,7 +40,7 @@ from utils import load_config
 
 RESULTS = ROOT / "benchmarks/results/scale.json"
 TIMES, PART_SIZE, N_BATCHES = 12, 100, 30
-N_PARTS, ROUNDS, WATCHED_S = 12, 4, 0.25  # of the comparison with Ray
+N_PARTS, ROUNDS, WATCHED_S = 5, 4, 0.25  # of the comparison with Ray, whose parts are as large as they are in use
 OVERHEAD_HEAD = "| | ms of processor a record | ms a record |\n|---|---|---|"
 ALONE = """
 import sys, time
@@ -104,7 +105,7 @@ def measure_rates(paths: Sequence[Path]) -> list[Rate]:
 def measure_overhead(paths: Sequence[Path]) -> tuple[Cost, Cost]:
     """What a record takes without Ray, and with one worker of it; of each the least of some rounds, in turns."""
     with tempfile.TemporaryDirectory(prefix="scale-", dir=ROOT / "results") as scratch:
-        folder = linked(paths, Path(scratch) / "in", N_PARTS * PART_SIZE)
+        folder = linked(paths, Path(scratch) / "in", N_PARTS * USUAL_SIZE)
         rounds = [(_without_ray(folder), _with_ray(folder, Path(scratch) / f"out{n}")) for n in range(ROUNDS)]
     return least([without for without, _ in rounds]), least([with_ray for _, with_ray in rounds])
 
@@ -117,7 +118,7 @@ def least(costs: Sequence[Cost]) -> Cost:
 def _without_ray(folder: Path) -> Cost:
     """In a process of its own, with as many threads as Ray gives a worker of one processor."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", ALONE, str(folder), str(PART_SIZE)]
+    command = [sys.executable, "-c", ALONE, str(folder), str(USUAL_SIZE)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     return Cost(*map(float, done.stdout.split()))
 
@@ -136,14 +137,14 @@ def _with_ray(folder: Path, out: Path) -> Cost:
     thread = threading.Thread(target=watch)
     thread.start()
     try:
-        read_many(str(folder), out, BUNDLE, workers=1, part_size=PART_SIZE)
+        read_many(str(folder), out, BUNDLE, workers=1, part_size=USUAL_SIZE)
     finally:
         ended.set()
         thread.join()
     done = sorted(path.stat().st_mtime for path in out.glob("part=*/findings.parquet"))[:-1]
     clock, spent = zip(*at, strict=True)
     first, last = np.interp([done[0], done[-1]], clock, spent)
-    n = (len(done) - 1) * PART_SIZE
+    n = (len(done) - 1) * USUAL_SIZE
     return Cost(1e3 * float(last - first) / n, 1e3 * (done[-1] - done[0]) / n, done[0] - started)
 
 
