@@ -89,60 +89,60 @@ def predict_all(
     leads: Sequence[str] | None = LEADS,
     finish: Callable[[Outcome], Any] = _as_it_is,
     jobs: int | None = 1,
+    read: Callable[..., Record] | None = None,
+    shows: bool = True,
 ) -> Iterator[Any]:
     """An Outcome for every recording, in order, or what `finish` makes of it.
 
     evidence : whether findings are explained.  leads : which are read, as `read_record` has them.  jobs : processes, each of
     which reads, decides and finishes some of the recordings; with one, or few recordings, threads of this process; None:
-    one a core, at most MOST_JOBS. What `finish` gives in another process must be picklable, and small.
+    one a core, at most MOST_JOBS. What `finish` gives in another process must be picklable, and small.  read : in place of
+    `read_record`, for files that it does not know.  shows : a bar, where there is a terminal.
     """
+    steps = _Steps(detector, evidence, leads, finish, read or read_record)
     together = jobs != 1 and len(recordings) >= LEAST_FOR_PROCESSES and sys.platform == "linux"
-    with _progress(len(recordings)) as advance:
-        of_all = _by_processes if together else _by_threads
-        for finished in of_all(recordings, detector, evidence, leads, finish, jobs):
+    with _progress(len(recordings), shows) as advance:
+        for finished in _by_processes(recordings, steps, jobs) if together else _by_threads(recordings, steps):
             advance()
             yield finished
 
 
-def _by_threads(
-    recordings: Sequence[Recording],
-    detector: Detector,
-    evidence: bool,
-    leads: Sequence[str] | None,
-    finish: Callable[[Outcome], Any],
-    _: int | None,
-) -> Iterator[Any]:
+@dataclass(frozen=True)
+class _Steps:
+    """What is done with every recording, as `predict_all` was asked."""
+
+    detector: Detector
+    evidence: bool
+    leads: Sequence[str] | None
+    finish: Callable[[Outcome], Any]
+    read: Callable[..., Record]
+
+
+def _by_threads(recordings: Sequence[Recording], steps: _Steps) -> Iterator[Any]:
     """One thread reads and assesses, another runs the networks, a third explains."""
     with workers(1, 1, 2) as (reader, network, explainer):
         sizes = (lambda each: size_on_disk(each.path), READ_AHEAD_BYTES)
-        outcomes = ahead(reader, lambda each: _read(each, detector, leads), recordings, READ_AHEAD, *sizes)
-        batches = ahead(network, lambda batch: _predict(batch, detector), batch_alike(outcomes), 2)
+        outcomes = ahead(reader, lambda each: _read(each, steps), recordings, READ_AHEAD, *sizes)
+        batches = ahead(network, lambda batch: _predict(batch, steps.detector), batch_alike(outcomes), 2)
         outcomes = chain.from_iterable(batches)
-        if evidence:
-            outcomes = ahead(explainer, lambda each: _explain(each, detector), outcomes, 2)
-        yield from map(finish, outcomes)
+        if steps.evidence:
+            outcomes = ahead(explainer, lambda each: _explain(each, steps.detector), outcomes, 2)
+        yield from map(steps.finish, outcomes)
 
 
-def _by_processes(
-    recordings: Sequence[Recording],
-    detector: Detector,
-    evidence: bool,
-    leads: Sequence[str] | None,
-    finish: Callable[[Outcome], Any],
-    jobs: int | None,
-) -> Iterator[Any]:
+def _by_processes(recordings: Sequence[Recording], steps: _Steps, jobs: int | None) -> Iterator[Any]:
     """Each process takes some recordings after the others. Those of one that ended are read one by one, each in a new one."""
     from cardiac.processes import ProcessEnded, by_processes, n_cores  # what one recording has no need of
 
     def work(some: list[Recording]) -> list[Any]:
-        outcomes = (_read(each, detector, leads) for each in some)
-        predicted = chain.from_iterable(_predict(batch, detector) for batch in batch_alike(outcomes))
-        return [finish(_explain(each, detector) if evidence else each) for each in predicted]
+        outcomes = (_read(each, steps) for each in some)
+        predicted = chain.from_iterable(_predict(batch, steps.detector) for batch in batch_alike(outcomes))
+        return [steps.finish(_explain(each, steps.detector) if steps.evidence else each) for each in predicted]
 
     some = 2 * MAX_BATCH
     chunks = [[*recordings[first : first + some]] for first in range(0, len(recordings), some)]
     for chunk, given in by_processes(work, chunks, jobs or min(n_cores(), MOST_JOBS)):
-        if given.result is not None:
+        if given.error is None:
             yield from given.result
             continue
         if not isinstance(given.error, ProcessEnded):
@@ -150,7 +150,7 @@ def _by_processes(
         for (each,), alone in by_processes(work, ([one] for one in chunk), 1):
             if alone.error and not isinstance(alone.error, ProcessEnded):
                 raise alone.error
-            yield alone.result[0] if alone.error is None else finish(_ended(each, alone.error))
+            yield alone.result[0] if alone.error is None else steps.finish(_ended(each, alone.error))
 
 
 def _ended(recording: Recording, error: Exception) -> Outcome:
@@ -161,9 +161,9 @@ def _ended(recording: Recording, error: Exception) -> Outcome:
 
 
 @contextmanager
-def _progress(n_records: int) -> Iterator[Callable[[], object]]:
+def _progress(n_records: int, shows: bool) -> Iterator[Callable[[], object]]:
     """A bar on standard error, and what moves it on by a record; no bar where that is no terminal."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not shows or sys.stderr is None or not sys.stderr.isatty():
         yield lambda: None
         return
     from tqdm import tqdm  # not worth its import where nobody looks
@@ -172,13 +172,13 @@ def _progress(n_records: int) -> Iterator[Callable[[], object]]:
         yield bar.update
 
 
-def _read(recording: Recording, detector: Detector, leads: Sequence[str] | None) -> Outcome:
+def _read(recording: Recording, steps: _Steps) -> Outcome:
     """A record with its assessment, and no finding yet; or the error."""
     path, name = recording.path, recording.record_id
     try:
         with one_record(name):
-            record = read_record(path, recording.fs_hz, name, leads)
-            return Outcome(name, path, record, assessment=detector.assess(record))
+            record = steps.read(path, recording.fs_hz, name, steps.leads)
+            return Outcome(name, path, record, assessment=steps.detector.assess(record))
     except RecordError as error:
         return Outcome(name, path, error=error)
 

@@ -31,6 +31,7 @@ from scale.cluster import check_address, cluster, ray_of
 from scale.manifest import brought_here, list_source
 from scale.shards import (
     FAILED_TWICE,
+    PART_SIZE,
     alone_in,
     begin,
     begin_shard,
@@ -45,7 +46,6 @@ from scale.shards import (
 from tasks.mi import BUNDLE
 from utils import run_command
 
-PART_SIZE = 500
 CRASHED = "ended the program that read it, twice: look at this file by itself"
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bundles import ROOT
+from scale.shards import PART_SIZE
 
 MEASURED = ROOT / "benchmarks/results/scale.json"
 MOST_SHARDS = 1_000_000
@@ -31,7 +32,7 @@ class Plan:
     """
 
     records: int = 100_000_000
-    shard_size: int = 5_000
+    shard_size: int = PART_SIZE
     machines: int = 16
     cores: int = 16
     rate: float = 100.0

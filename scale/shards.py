@@ -23,6 +23,7 @@ from tasks.mi.documents import PARQUET, table_row
 from tasks.mi.findings import FIELDS, Finding
 
 LISTING, RUN, LOCK, BUNDLE = "_listing.parquet", "_run.json", ".lock", "_bundle"  # readers of Parquet pass over these
+PART_SIZE = 500  # recordings a shard: some seconds of work, which is what a worker that ends loses
 ATTEMPT = "-\n"  # in a shard's marks, before the recordings of an attempt
 FAILED_TWICE = 2  # a recording during which a worker ended so often is not tried again
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +19,7 @@ from webapp.storage.database import Database, DatabaseGone
 
 IDLE_S = 0.2
 LONGEST_TASK_S = 1_800  # after which a task hangs: the longest recordings and archives take minutes
+MOST_AT_ONCE, TURN_S = 32, 0.5
 log = logging.getLogger("webapp.worker")
 
 
@@ -27,9 +29,24 @@ class Working(Protocol):
     id: str
     database: Database
 
-    def work(self) -> bool: ...
+    def work(self) -> int: ...
 
     def stop(self) -> None: ...
+
+
+@dataclass
+class Pace:
+    """How many recordings are read together: as many as take `TURN_S`, for which who looks at a record waits at most.
+
+    It begins with few, as they may take long each.
+    """
+
+    at_once: int = 4
+    most: int = MOST_AT_ONCE
+
+    def note(self, n: int, seconds: float) -> None:
+        """So many took so long."""
+        self.at_once = max(1, min(self.most, 2 * self.at_once, int(n * TURN_S / max(seconds, 1e-6))))
 
 
 @contextmanager
@@ -73,10 +90,10 @@ def serve(worker: Working, parent: int) -> None:
 
 
 def work_once(worker: Working) -> bool:
-    """Do one task, whatever comes of it; False where there was none, or none could be had."""
+    """Do what comes next, whatever comes of it; False where there was none, or none could be had."""
     try:
         with bounded(LONGEST_TASK_S):
-            return worker.work()
+            return worker.work() > 0
     except DatabaseGone as error:
         log.warning("%s", error)
         time.sleep(1.0)

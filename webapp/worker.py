@@ -8,37 +8,34 @@ It is a process of its own so that pages stay quick beside it, and so that a fil
 import argparse
 import logging
 import os
-import shutil
 import signal
 import sys
+import time
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
-from itertools import count
+from contextlib import closing, suppress
 from pathlib import Path
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
-from cardiac.errors import CardiacError, InternalError, RecordError
-from cardiac.records import read_record, record_from_array
-from cardiac.sources import Listing, Recording, list_upload, unpack_apart
+from cardiac.errors import CardiacError, RecordError
+from cardiac.sources import size_on_disk
 from cardiac.stored_signals import stored_record
-from cardiac.tracing import small_tracing
-from inference import Detector, explain_record, predict_record
-from tasks.mi.documents import finding_document
+from inference import Detector, explain_record
 from tasks.mi.evidence import evidence_document
 from tasks.mi.findings import Finding
 from webapp.drawings import draw, drawing_path
 from webapp.logs import error_origin
-from webapp.samples import ENDING, read_samples
+from webapp.reading import Result, open_upload, read_alone, read_together
 from webapp.settings import BUNDLE, INSTANCE, Settings
 from webapp.storage import jobs
 from webapp.storage.database import Database, DatabaseGone
 from webapp.storage.files import Files, NoRoom, record_name
-from webapp.storage.records import Read, store_record
+from webapp.storage.records import store_records
 from webapp.storage.tables import Job, Record, Task
-from webapp.work_loop import serve
+from webapp.storage.turns import claim_turn
+from webapp.work_loop import Pace, serve
 
 BLAMELESS = (KeyboardInterrupt, SystemExit, DatabaseGone)  # no fault of the task that was broken off
 log = logging.getLogger("webapp.worker")
@@ -54,8 +51,9 @@ class Worker:
         bundle: Path = BUNDLE,
         detector: Detector | None = None,
         name: str | None = None,
+        pace: Pace | None = None,
     ) -> None:
-        self.id = name or uuid.uuid4().hex
+        self.id, self.pace = name or uuid.uuid4().hex, pace or Pace()
         self.database, self.files = database, files
         self._bundle, self._detector = bundle, detector
 
@@ -70,27 +68,45 @@ class Worker:
         """Name and checksum of what decides, as they stand in findings.json."""
         return self.detector.decided_by
 
-    def work(self) -> bool:
-        """Do one task; False where there was none.
+    def work(self) -> int:
+        """Do one task, or read some recordings together; how many tasks it was.
 
-        Raises whatever the task did, which is then free again, behind others, or refused at the second time; a stop by
+        Raises whatever a task did, which is then free again, behind others, or refused at the second time; a stop by
         the user, the end of the process and a lost database are no attempts.
         """
         try:
             with self.database.reading() as session:
-                if not jobs.n_waiting(session):
-                    return False
+                n_waiting = jobs.n_waiting(session)
+                if not n_waiting:
+                    return 0
+                share = -(-n_waiting // max(1, jobs.n_alive(session)))
             with self.database.writing() as session:
                 jobs.release_task(session, self.id)  # of a time when the database was lost
                 jobs.note_alive(session, self.id)
-                task = jobs.claim_task(session, self.id)
-            if task is not None:
-                self._do(task)
-            return task is not None
+                tasks = claim_turn(session, self.id, min(self.pace.at_once, share), self._size)
+            self._do_all(tasks)
+            return len(tasks)
         except BLAMELESS:
             with suppress(DatabaseGone), self.database.writing() as session:
                 jobs.release_task(session, self.id)
             raise
+
+    def _size(self, task: Task) -> int:
+        return size_on_disk(self.files.upload(task.job_id) / task.path)
+
+    def _do_all(self, tasks: Sequence[Task]) -> None:
+        """Do the tasks of a turn: recordings together, and then those of which nothing came one by one."""
+        started = time.monotonic()
+        left = self._read_together(tasks) if len(tasks) > 1 else tasks
+        for index, task in enumerate(left):
+            try:
+                self._do(task)
+            except BaseException:
+                with suppress(DatabaseGone), self.database.writing() as session:
+                    jobs.release_task(session, self.id, [each.id for each in left[index + 1 :]])
+                raise
+        if tasks and tasks[0].kind == "read":
+            self.pace.note(len(tasks), time.monotonic() - started)
 
     def _do(self, task: Task) -> None:
         if task.attempts > jobs.MOST_ATTEMPTS:  # whose workers died of it
@@ -114,10 +130,10 @@ class Worker:
 
     def work_until_idle(self) -> int:
         """Do all there is to do; how many tasks it was."""
-        n = 0
-        while self.work():
-            n += 1
-        return n
+        total = 0
+        while n := self.work():
+            total += n
+        return total
 
     def stop(self) -> None:
         """Say that this worker ends; what it was busy with is free at once."""
@@ -166,51 +182,47 @@ class Worker:
             job = session.get(Job, task.job_id)
         if job is None:
             raise jobs.TaskLost
-        recording = Recording(self.files.upload(job.id) / task.path, task.name, job.fs_hz)
-        read, written, reason = None, None, None
+        self._store(job, [read_alone(task, job, self.detector, self.files)])
+
+    def _read_together(self, tasks: Sequence[Task]) -> list[Task]:
+        """Read recordings and store them, those of one job in one transaction; those of which nothing came that way."""
+        left = {task.id: task for task in tasks}
+        with self.database.reading() as session:
+            of_tasks = select(Job).where(Job.id.in_({task.job_id for task in tasks}), Job.state.in_(jobs.UNFINISHED))
+            unfinished = {job.id: job for job in session.scalars(of_tasks)}
+        tasks = [task for task in tasks if task.job_id in unfinished]
         try:
-            read = self._find(recording)
-            written = read.written
-        except RecordError as error:
-            reason = str(error)
-        except MemoryError:
-            reason = f"{task.name}: does not fit into memory: cut it into parts"
-        except (CardiacError, SQLAlchemyError):
+            with closing(read_together(tasks, unfinished, self.detector, self.files)) as turn:
+                for results in turn:
+                    with suppress(jobs.TaskLost):
+                        self._store(unfinished[results[0].task.job_id], results)
+                        for each in results:
+                            del left[each.task.id]
+        except BLAMELESS:
             raise
-        except Exception as error:
-            log.error("reading failed: %s", error_origin(error))
-            reason = str(InternalError(type(error).__name__, name=task.name))
+        except BaseException as error:  # over which of them is seen when they are read one by one
+            log.error("reading together failed: %s", error_origin(error))
+        return [*left.values()]
+
+    def _store(self, job: Job, results: Sequence[Result]) -> None:
+        """Store what came of some recordings of a job in one transaction. Raises TaskLost, and then nothing is stored."""
         try:
-            done = self._store(task, job.workspace, read, reason)
+            try:
+                done = self._try_to_store(job, results)
+            except IntegrityError:  # another worker has just stored a record of such a name
+                done = self._try_to_store(job, results)
         finally:
-            if written:
-                written.unlink(missing_ok=True)
+            for each in results:
+                each.drop()
         if done:
             self.files.drop_upload(job.id)
 
-    def _find(self, recording: Recording) -> Read:
-        """The whole way from a file to its finding, as the command line goes it. Raises RecordError."""
-        if recording.path.suffix == ENDING:
-            record = record_from_array(*read_samples(recording.path), record_id=recording.record_id)
-        else:
-            record = read_record(recording.path, recording.fs_hz, recording.record_id)
-        finding = predict_record(record, self.detector)
-        document = finding_document(finding, self.decided_by)
-        sha256, written = self.files.keep_signal(record)
-        return Read(document, sha256, written, small_tracing(record))
-
-    def _store(self, task: Task, workspace: str, read: Read | None, reason: str | None) -> bool:
-        for attempt in (0, 1):  # a second time where another worker has just stored a record of this name
-            try:
-                with self.database.writing() as session:
-                    name = None
-                    if read is not None:
-                        name = store_record(session, self.files, workspace, record_name(task.name), read)
-                    return jobs.finish_reading(session, task, name, reason)
-            except IntegrityError:
-                if attempt:
-                    raise
-        raise AssertionError
+    def _try_to_store(self, job: Job, results: Sequence[Result]) -> bool:
+        reads = [(record_name(each.task.name), each.read) for each in results if each.read]
+        with self.database.writing() as session:
+            stored = iter(store_records(session, self.files, job.workspace, reads))
+            outcomes = [(each.task, next(stored) if each.read else None, each.reason) for each in results]
+            return jobs.finish_reading(session, outcomes)
 
     def _explain(self, task: Task) -> None:
         """Gather a stored record's evidence."""
@@ -256,30 +268,6 @@ def _reason_of(error: BaseException, kind: str) -> str:
     if not isinstance(error, Exception):
         return jobs.ENDED[kind]
     return f"internal error ({type(error).__name__}): please report it; nothing came of it, twice"
-
-
-def open_upload(folder: Path) -> Listing:
-    """What an upload holds: its recordings, and names and sentences of what cannot be read.
-
-    folder : with the files as they came under `given`; archives are unpacked beside it. Raises NoRoom.
-    """
-    targets = (folder / str(number) for number in count(1))
-    return list_upload(folder / "given", lambda: _afresh(next(targets)), _unpack)
-
-
-def _afresh(target: Path) -> Path:
-    """The folder, empty: a killed worker may have left something in it."""
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir()
-    return target
-
-
-def _unpack(path: str, target: str, shown: str) -> dict[str, list]:
-    """As `unpack_apart`. Raises NoRoom where the disk is full."""
-    try:
-        return unpack_apart(path, target, shown)
-    except OSError as error:
-        raise NoRoom(f"{shown} cannot be unpacked ({error.strerror}): make room on the server's disk") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,10 +6,12 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from webapp import work_loop, worker
+from cardiac.records import Record
+from webapp import reading, work_loop, worker
 from webapp.settings import Settings
 
 
@@ -58,9 +60,24 @@ def read_by(act: Callable[[], None], longest_s: float, tells: Connection) -> Non
 
 
 def busy_after_ten_tasks(tells: Connection) -> None:
-    """A worker that is busy for ever after ten tasks: however late it is killed, some are left."""
+    """A worker that is busy for ever after ten tasks, one at a time: however late it is killed, some are left."""
+    worker.Pace = partial(work_loop.Pace, 1, 1)
     work, turns = worker.Worker.work, iter(range(10))
     worker.Worker.work = lambda self: threading.Event().wait() if next(turns, None) is None else work(self)
+
+
+def killed_while_reading(name: str, after: int, tells: Connection) -> None:
+    """A worker that reads all that it may together, and is killed at a recording of this name ("any"), after some others."""
+    worker.Pace = partial(work_loop.Pace, work_loop.MOST_AT_ONCE)
+    work_loop.TURN_S = reading.STORE_S = 1e9
+    keep, kept = worker.Files.keep_signal, iter(range(after))
+
+    def kept_or_killed(files: worker.Files, record: Record) -> tuple[str, Path]:
+        if name in ("any", record.record_id) and next(kept, None) is None:
+            kill()
+        return keep(files, record)
+
+    worker.Files.keep_signal = kept_or_killed
 
 
 def kill() -> None:

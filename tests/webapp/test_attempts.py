@@ -28,6 +28,12 @@ class Panic(BaseException):
     """As a library in Rust raises it: no Exception, and no stop either."""
 
 
+@pytest.fixture(autouse=True)
+def one_at_a_time(monkeypatch):
+    """What is read together has tests of its own, in test_turns.py."""
+    monkeypatch.setattr("webapp.worker.Pace", lambda: work_loop.Pace(1, most=1))
+
+
 @pytest.fixture
 def deadly(site, npy, monkeypatch):
     """Makes a task of a kind that does what it is told to, and counts how often; its job and that of a good one."""
@@ -181,7 +187,7 @@ def test_what_failed_goes_behind_others(make_site, monkeypatch, npy):
             raise Panic
         return predict_record(record, detector)
 
-    monkeypatch.setattr("webapp.worker.predict_record", noted)
+    monkeypatch.setattr("webapp.reading.predict_record", noted)
     with monkeypatch.context() as during:
         during.setattr(site.worker, "work_until_idle", lambda: None)
         put_record(site, "clinic", "deadly", npy["healthy"])

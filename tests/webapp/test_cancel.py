@@ -9,6 +9,7 @@ from tests.webapp.builders import zip_bytes
 from tests.webapp.people import enter, site_with_people
 from webapp import worker
 from webapp.storage.tables import Event, Task
+from webapp.work_loop import Pace
 
 N = 6
 
@@ -29,6 +30,7 @@ def uploads(site):
 @pytest.mark.parametrize("n_done", [0, 1, 3, N])
 def test_what_was_read_stays(site, archive, n_done):
     """0: not even opened."""
+    site.worker.pace = Pace(1, most=1)
     job = site.send(("a.zip", archive), ("bad.npy", b"x"))
     for _ in range(n_done):
         site.worker.work()
@@ -60,11 +62,12 @@ def test_what_has_ended_is_not_cancelled(site, npy):
 @pytest.mark.parametrize("kind", ["open", "read"])
 @pytest.mark.parametrize("before", [True, False])
 def test_a_task_that_is_being_worked_on_is_lost(site, npy, archive, monkeypatch, kind, before):
+    site.worker.pace = Pace(1, most=1)
     job = site.send(("a.zip", archive))
     if kind == "read":
         site.worker.work()
-    place, name = {"open": (worker, "open_upload"), "read": (worker.Worker, "_find")}[kind]
-    whole = getattr(place, name)
+    name = {"open": "open_upload", "read": "read_alone"}[kind]
+    whole = getattr(worker, name)
 
     def cut(*args, **named):
         if before:
@@ -75,7 +78,7 @@ def test_a_task_that_is_being_worked_on_is_lost(site, npy, archive, monkeypatch,
         return found
 
     with monkeypatch.context() as during:
-        during.setattr(place, name, cut)
+        during.setattr(worker, name, cut)
         assert site.worker.work()
     assert site.job(job)["state"] == "cancelled" and site.names() == []
     assert (site.job(job)["records"], site.job(job)["refused"], uploads(site)) == ([], [], [])
@@ -123,6 +126,7 @@ def test_others_are_read(make_site, archive, npy):
     job = site.send(("a.zip", archive))
     site.worker.work()
     site.worker.work()
+    site.worker.pace = Pace(1, most=1)
     assert cancel(site, job).status_code == 200
     site.worker.work_until_idle()
     assert site.job(good)["records"] == ["good"] and site.names() == ["good"]

@@ -21,6 +21,7 @@ from webapp.storage import database, files, jobs
 from webapp.storage.database import DatabaseGone
 from webapp.storage.files import Files
 from webapp.storage.tables import Record, Signal, Task
+from webapp.work_loop import Pace
 from webapp.worker import Worker
 
 MANY, FEW = 24, 5
@@ -89,20 +90,23 @@ def test_a_killed_process_leaves_nothing_half(site, many, settings, monkeypatch)
 
 STEPS = {
     "samples written": (files.Files, "keep_signal"),
-    "samples in place": (files.Files, "place_signal"),
-    "record stored": (None, "store_record"),
-    "task taken off": (jobs, "finish_reading"),
+    "samples in place": (files.Files, "place_signals"),
+    "records stored": (None, "store_records"),
+    "tasks taken off": (jobs, "finish_reading"),
 }
 
 
+@pytest.mark.parametrize("at_once", [1, 3])
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("step", [*STEPS])
-def test_killed_at_every_step(site, npy, monkeypatch, step, before):
+def test_killed_at_every_step(site, npy, monkeypatch, step, before, at_once):
     import webapp.worker as worker
 
     job = site.send(("few.zip", zipped(npy, FEW)))
+    site.worker.pace = Pace(1)
     site.worker.work()  # opens the upload
     site.worker.work()
+    site.worker.pace = Pace(at_once)
     place, name = STEPS[step]
     place = place or worker
     whole = getattr(place, name)
@@ -147,13 +151,15 @@ def test_two_servers_do_nothing_twice(make_site, many):
 
 
 def test_small_upload_does_not_wait_for_a_large_one(site, many, npy):
-    site.send(("many.zip", many))
-    for _ in range(5):
-        site.worker.work()
-    small = site.send(("one.npy", npy["anterior"]))
+    site.worker.pace = Pace(4, most=4)
+    large = site.send(("many.zip", many))
     for _ in range(3):
         site.worker.work()
+    small = site.send(("one.npy", npy["anterior"]))
+    for _ in range(2):
+        site.worker.work()
     assert site.job(small)["records"] == ["one"]
+    assert site.job(large)["done"] <= 11
 
 
 def test_what_ends_its_reader_twice_is_refused(site, npy, monkeypatch):
@@ -165,12 +171,14 @@ def test_what_ends_its_reader_twice_is_refused(site, npy, monkeypatch):
             raise Killed
         return predict_record(record, detector)
 
-    monkeypatch.setattr("webapp.worker.predict_record", deadly)
+    monkeypatch.setattr("webapp.reading.predict_record", deadly)
     monkeypatch.setattr(jobs, "put_back", lambda *_, **__: None)
     monkeypatch.setattr(jobs, "ALIVE_S", 0.0)
     for _ in range(2):
         with pytest.raises(Killed):
-            Worker(site.store.database, site.store.files, detector=site.worker.detector).work_until_idle()
+            Worker(
+                site.store.database, site.store.files, detector=site.worker.detector, pace=Pace(1, most=1)
+            ).work_until_idle()
     site.worker.work_until_idle()
     found = site.job(job)
     assert (found["state"], found["records"]) == ("done", ["good"])
@@ -178,7 +186,7 @@ def test_what_ends_its_reader_twice_is_refused(site, npy, monkeypatch):
 
 
 def test_an_error_of_ours_is_one_sentence_and_no_loop(site, npy, monkeypatch):
-    monkeypatch.setattr("webapp.worker.predict_record", lambda *_: 1 / 0)
+    monkeypatch.setattr("webapp.reading.predict_record", lambda *_: 1 / 0)
     found = site.read(("a.npy", npy["healthy"]))
     assert (found["state"], found["records"]) == ("done", [])
     assert found["refused"][0]["reason"] == "internal error (ZeroDivisionError) while reading a: please report it"

@@ -254,7 +254,7 @@ def test_no_log_has_a_patient_in_it(site, npy, tmp_path, signal, monkeypatch, ca
                  "/api/v1/records?limit=Petrova", "/Petrova", "/audit"):  # fmt: skip
         assert site.client.get(each).status_code in (200, 202, 400, 404), each
     site.worker.work_until_idle()
-    monkeypatch.setattr("webapp.worker.predict_record", lambda *_: [][1947_03_13])
+    monkeypatch.setattr("webapp.reading.predict_record", lambda *_: [][1947_03_13])
     monkeypatch.setattr(sys.modules["webapp.api.records"], "list_item", lambda row: {}[row.name])
     assert "IndexError" in site.read(("Petrova_2.npy", npy["healthy"]))["refused"][0]["reason"]
     is_problem(site.client.get("/api/v1/records"), 500)

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -144,7 +144,7 @@ class Files:
         shutil.rmtree(self.upload(job_id), ignore_errors=True)
 
     def keep_signal(self, record: Record) -> tuple[str, Path]:
-        """The checksum of a record's samples, and where they were written; `place_signal` puts them in their place."""
+        """The checksum of a record's samples, and where they were written; `place_signals` puts them in their place."""
         path = self.incoming()
         try:
             return write_signal(record, path), path
@@ -152,16 +152,25 @@ class Files:
             path.unlink(missing_ok=True)
             raise NoRoom(str(error)) from error
 
-    def place_signal(self, session: Session, sha256: str, written: Path) -> None:
-        """Name the samples in the transaction that stores their record. Nobody can take them away until it has ended."""
-        insert = upsert(session, Signal)
-        locked = None
-        while locked is None:  # until no other transaction is about to take the row away
-            session.execute(insert.values(sha256=sha256).on_conflict_do_nothing())
-            locked = session.scalar(select(Signal).where(Signal.sha256 == sha256).with_for_update())
-        path = self.signal(sha256)
-        path.parent.mkdir(exist_ok=True, mode=0o700)
-        written.replace(path)  # also where it is there: one that nobody needed may be about to be swept
+    def place_signals(self, session: Session, written: Mapping[str, Path]) -> None:
+        """Name samples in the transaction that stores their records. Nobody can take them away until it has ended.
+
+        written : by their checksum, where `keep_signal` wrote them.
+        """
+        if not written:
+            return
+        sha256s = sorted(written)  # as every worker locks them, so that no two wait for each other
+        insert = upsert(session, Signal).values([{"sha256": each} for each in sha256s]).on_conflict_do_nothing()
+        there = select(Signal.sha256).where(Signal.sha256.in_(sha256s)).order_by(Signal.sha256).with_for_update()
+        locked = []
+        while len(locked) < len(sha256s):  # until no other transaction is about to take one of the rows away
+            session.execute(insert)
+            locked = session.scalars(there).all()
+        for sha256, source in written.items():
+            path = self.signal(sha256)
+            path.parent.mkdir(exist_ok=True, mode=0o700)
+            if source.exists() or not path.exists():  # it is there when a transaction that failed is tried again
+                source.replace(path)  # also where it is there: one that nobody needed may be about to be swept
 
     def collect(self, session: Session, sha256s: Sequence[str]) -> None:
         """Take away those samples that no record has any more, in a transaction of its own."""

@@ -1,15 +1,14 @@
 """The queue of work, kept in the database: uploads are opened, their recordings read, records explained and
 drawn.
 
-A task is taken by one worker at a time. Its outcome is written in the transaction that takes it off the queue, so that
-whatever is killed, it is done once or again, and never half. Tasks of a worker that is no longer alive are free again.
-An attempt counts from the moment at which a task is taken; what failed goes behind all that was not tried yet, and what
-failed twice is refused. A person may cancel a job: what was read of it stays, what was not is not read.
+A task is taken by one worker at a time (`turns`). Its outcome is written in the transaction that takes it off the queue,
+so that whatever is killed, it is done once or again, and never half. Tasks of a worker that is no longer alive are free
+again. An attempt counts from the moment at which a task is taken; what failed goes behind all that was not tried yet, and
+what failed twice is refused. A person may cancel a job: what was read of it stays, what was not is not read.
 """
 
-import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -35,9 +34,6 @@ ENDED = {
 }
 MOST_JOBS = 20  # in a list
 MOST_NAMED = 10  # files of an upload that its name tells
-NAMELESS = "names deleted"  # what an upload is called whose recordings were deleted
-AWAY = "(deleted)"  # what stands in a reason in the place of such a name
-LONG_NAME = 4  # letters from which on a name is no word of a sentence
 
 
 class TaskLost(Exception):
@@ -95,21 +91,10 @@ def forget_worker(session: Session, worker: str) -> None:
     session.execute(delete(Worker).where(Worker.id == worker))
 
 
-def claim_task(session: Session, worker: str) -> Task | None:
-    """The next task, now this worker's; one with more than `MOST_ATTEMPTS` is to be refused, and not tried again."""
-    alive = select(Worker.id).where(Worker.seen_at > time.time() - ALIVE_S)
-    in_order = select(Task).order_by(Task.priority, Task.position, Task.id).limit(1).with_for_update(skip_locked=True)
-    task = session.scalar(in_order.where(Task.state == QUEUED))
-    task = task or session.scalar(in_order.where(Task.state == RUNNING, Task.worker.not_in(alive)))
-    if task is not None:
-        task.worker, task.state, task.attempts = worker, RUNNING, task.attempts + 1
-    return task
-
-
 def refuse_task(session: Session, task: Task, reason: str) -> bool:
     """Refuse what a task was to read. True where its job is done with it. Raises TaskLost."""
     if task.kind == "read":
-        return finish_reading(session, task, None, f"{task.name}: {reason}")
+        return finish_reading(session, [(task, None, f"{task.name}: {reason}")])
     if task.kind == "open":
         finish_opening(session, task, [], [(job_of(session, task).name, reason)])
         return True
@@ -154,11 +139,25 @@ def finish_opening(
     job.state = RUNNING if recordings else DONE
 
 
-def finish_reading(session: Session, task: Task, record: str | None, reason: str | None = None) -> bool:
-    """Note under which name a recording was stored, or why it was refused. True where its job is done with it."""
-    job = job_of(session, task)
-    _take_off(session, task, DONE if record else REFUSED, record=record, reason=reason)
-    job.done += 1
+def finish_reading(session: Session, results: Sequence[tuple[Task, str | None, str | None]]) -> bool:
+    """Note what came of recordings of one job. True where the job is done with them.
+
+    results : of each its task, and the name under which it was stored, or else why it was refused.
+    Raises TaskLost where one of the tasks is, and then nothing of it must come true.
+    """
+    tasks = [task for task, _, _ in results]
+    job = job_of(session, tasks[0])
+    own = (Task.id.in_([task.id for task in tasks]), Task.worker == tasks[0].worker, Task.state == RUNNING)
+    if len(session.scalars(select(Task.id).where(*own).with_for_update()).all()) < len(tasks):
+        raise TaskLost
+    session.execute(
+        update(Task),
+        [
+            {"id": task.id, "state": DONE if record else REFUSED, "record": record, "reason": reason}
+            for task, record, reason in results
+        ],
+    )
+    job.done += len(tasks)
     if job.done >= job.total:
         job.state = DONE
     return job.state == DONE
@@ -202,9 +201,13 @@ def put_back(session: Session, task: Task) -> None:
     session.execute(mine.values(state=QUEUED, worker=None, priority=TRIED))
 
 
-def release_task(session: Session, worker: str) -> None:
-    """What a worker was busy with was broken off without the task's doing: it is free again, as if it was never tried."""
+def release_task(session: Session, worker: str, tasks: Sequence[int] | None = None) -> None:
+    """What a worker was busy with was broken off without the task's doing: it is free again, as if it was never tried.
+
+    tasks : of several which; without it all of them.
+    """
     mine = update(Task).where(Task.worker == worker, Task.state == RUNNING)
+    mine = mine if tasks is None else mine.where(Task.id.in_(tasks))
     session.execute(mine.values(state=QUEUED, worker=None, attempts=Task.attempts - 1))
 
 
@@ -214,41 +217,10 @@ def _take_off(session: Session, task: Task, state: str, **values: Any) -> None:
         raise TaskLost
 
 
-def forget_name(session: Session, workspace: str, record: str) -> None:
-    """Take the name of a record that is deleted, and of its files, out of the jobs and tasks of its workspace.
-
-    What other files of these names were refused for stays, without the names. What is still to be read stays as it is.
-    """
-    jobs = select(Job.id).where(Job.workspace == workspace)
-    own = select(Task).where(Task.job_id.in_(jobs), Task.record == record)
-    tasks = session.scalars(own.order_by(Task.id)).all()
-    names = {record, *(task.name for task in tasks if task.name)}
-    for task in tasks:
-        task.record, task.name, task.path = None, "", ""
-    ended = select(Task).where(Task.job_id.in_(jobs), Task.state.not_in(UNFINISHED), Task.record.is_(None))
-    for task in session.scalars(ended.where(Task.kind.in_(("open", "read"))).order_by(Task.id)):
-        reason = _without(names, task.reason or "")
-        if (
-            reason != (task.reason or "")
-            or _without(names, task.name) != task.name
-            or _without(names, task.path) != task.path
-        ):
-            task.name, task.path, task.reason = "", "", reason or None
-    of_record = {task.job_id for task in tasks}
-    for job in session.scalars(select(Job).where(Job.workspace == workspace).order_by(Job.id)):
-        if job.id in of_record or _without(names, job.name) != job.name:
-            job.name = NAMELESS
-        job.error = job.error and _without(names, job.error)
-
-
-def _without(names: Iterable[str], text: str) -> str:
-    """A text without these names; a short one is taken for a name in what the text begins with alone, up to its ": "."""
-    head, colon, rest = text.partition(": ")
-    for name in sorted(names, key=len, reverse=True):
-        whole = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-        head = whole.sub(AWAY, head)
-        rest = whole.sub(AWAY, rest) if len(name) >= LONG_NAME else rest
-    return head + colon + rest
+def n_alive(session: Session) -> int:
+    """Workers that have said lately that they live."""
+    alive = select(func.count()).select_from(Worker).where(Worker.seen_at > time.time() - ALIVE_S)
+    return session.scalar(alive) or 0
 
 
 def unfinished_jobs(session: Session) -> list[str]:

@@ -14,7 +14,8 @@ from tasks.mi.findings import Finding
 from tasks.mi.labels import RECORD_COLUMN
 from webapp.storage.accounts import Person
 from webapp.storage.files import Files
-from webapp.storage.jobs import forget_name, iso_time
+from webapp.storage.forgotten import forget_name
+from webapp.storage.jobs import iso_time
 from webapp.storage.tables import NAME_LETTERS, Form, Job, Record, Review, Task, folded, mask_of, sites_of
 
 UPLOADED_S = {"day": 86_400.0, "week": 7 * 86_400.0, "month": 30 * 86_400.0}
@@ -92,34 +93,44 @@ class Read:
     tracing: str
 
 
-def store_record(session: Session, files: Files, workspace: str, name: str, read: Read) -> str:
-    """Store a recording under its name; or, where another has it, under the name with a number. Returns that name.
+def store_records(session: Session, files: Files, workspace: str, reads: Sequence[tuple[str, Read]]) -> list[str]:
+    """Store recordings, each under its name; or, where another has it, under the name with a number. Returns those names.
 
     The same samples under the same name are the same record, which takes the newer finding and keeps its reviews; so does
     one that was read before anything was measured.
     """
-    files.place_signal(session, read.sha256, read.written)
+    files.place_signals(session, {read.sha256: read.written for _, read in reads})
+    named = select(Record).where(Record.workspace == workspace, Record.name.in_({name for name, _ in reads}))
+    rows = dict.fromkeys((name for name, _ in reads), None) | {row.name: row for row in session.scalars(named)}
+    stored = [_store(session, workspace, name, read, rows) for name, read in reads]
+    session.flush()
+    return stored
+
+
+def _store(session: Session, workspace: str, name: str, read: Read, rows: dict[str, Record | None]) -> str:
+    """Store one recording. rows : the records that have these names, to which it is added."""
     n = 1
     while True:
         suffix = f" ({n})" if n > 1 else ""
         kept = name[: NAME_LETTERS - len(suffix)] + suffix
-        row = get_record(session, workspace, kept)
+        row = rows[kept] if kept in rows else get_record(session, workspace, kept)
         if row is None or row.signal == read.sha256:
             break
         n += 1
     if row is None:
         row = Record(workspace=workspace, name=kept, signal=read.sha256, uploaded_at=time.time(), tracing=read.tracing)
-        session.add(row)
     elif row.document["bundle"] == read.document["bundle"] and _is_measured(row.document, read.document):
         return kept
     else:
+        session.flush()  # a record without a number would be taken for that of all other tasks
         session.execute(delete(Task).where(Task.record_id == row.id))  # explanations of the former finding
     document = {**read.document, "record": kept}
     row.document, row.evidence = document, None
     columns = table_row(Finding.from_dict(document), RECORD_COLUMNS)
     for name, value in (columns | {"sites": mask_of(columns["sites"])}).items():
         setattr(row, name, value)
-    session.flush()
+    session.add(row)
+    rows[kept] = row
     return kept
 
 
