@@ -117,6 +117,9 @@ def test_reading_needs_no_torch(root, tmp_path):
     done = in_lean_install(root, path, "--fs-hz", 500, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "1 with an infarction" in done.stdout
+    WRITERS["wfdb 16"](tmp_path / "a", np.load(path), 500)
+    done = in_lean_install(root, tmp_path / "a.hea", "--out", tmp_path)
+    assert "1 with an infarction" in done.stdout, done.stderr
     told = f"import sys, inference; print([m for m in {BLOCKED!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", told], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -134,7 +137,7 @@ def test_reading_needs_no_torch(root, tmp_path):
 def test_what_is_not_installed_is_named(name, package, arguments, root, tmp_path, signal):
     np.save(tmp_path / "a.npy", signal)
     (tmp_path / "a.csv").write_text("1,2,3\n" * 10, encoding="utf-8")
-    WRITERS["wfdb 16"](tmp_path / "a", signal, 500)
+    WRITERS["wfdb 212"](tmp_path / "a", signal, 500)
     done = in_lean_install(root, tmp_path / name, "--out", tmp_path / "out", *arguments)
     assert done.returncode in (1, 2)
     assert f"the package {package} is not installed: pip install -r requirements.txt" in done.stderr
