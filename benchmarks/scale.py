@@ -73,11 +73,10 @@ class Rate:
 
 @dataclass(frozen=True)
 class Cost:
-    """Milliseconds a record: of processor time, and by the clock. start_s : until the first part was done."""
+    """Milliseconds a record: of processor time, and by the clock."""
 
     processor_ms: float
     wall_ms: float
-    start_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ def _with_ray(folder: Path, out: Path) -> Cost:
 
     With the last one they begin to end, and with a process goes what is known of its time.
     """
-    started, at, ended = time.time(), [], threading.Event()
+    at, ended = [], threading.Event()
 
     def watch() -> None:
         while not ended.wait(WATCHED_S):
@@ -145,7 +144,7 @@ def _with_ray(folder: Path, out: Path) -> Cost:
     clock, spent = zip(*at, strict=True)
     first, last = np.interp([done[0], done[-1]], clock, spent)
     n = (len(done) - 1) * USUAL_SIZE
-    return Cost(1e3 * float(last - first) / n, 1e3 * (done[-1] - done[0]) / n, done[0] - started)
+    return Cost(1e3 * float(last - first) / n, 1e3 * (done[-1] - done[0]) / n)
 
 
 def processor_s(pid: int) -> float:

@@ -13,13 +13,14 @@ from typing import Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from cardiac.errors import BundleError
+from cardiac.pipeline import MAX_BATCH
 from webapp.logs import error_origin
 from webapp.storage import jobs
 from webapp.storage.database import Database, DatabaseGone
 
 IDLE_S = 0.2
 LONGEST_TASK_S = 1_800  # after which a task hangs: the longest recordings and archives take minutes
-MOST_AT_ONCE, TURN_S = 32, 0.5
+MOST_AT_ONCE, TURN_S = MAX_BATCH, 0.5  # one call of the networks, where recordings are alike
 log = logging.getLogger("webapp.worker")
 
 

@@ -1,13 +1,15 @@
 """The plan for very many records: the simulation against what can be reckoned, and its page against the command."""
 
+import inspect
 import json
+import re
 
 import pytest
 
 pytest.importorskip("ray", reason="requirements-scale.txt is not installed")
 
 from benchmarks import scale as bench
-from scale import plan
+from scale import batch, plan, shards
 
 
 def test_without_failures_and_spread_it_is_a_division():
@@ -48,9 +50,29 @@ def test_the_page_is_what_the_commands_print(root, capsys):
     kept = json.loads(bench.RESULTS.read_text(encoding="utf-8"))
     rates = bench.format_rates([bench.Rate(**each) for each in kept["rates"]])
     readme = (root / "README.md").read_text(encoding="utf-8")
-    for line in [*rates, *bench.format_feed(bench.Feed(**kept["feed"]))]:
+    costs = [bench.Cost(**kept["overhead"][which]) for which in ("without", "with_ray")]
+    for line in [*rates, *bench.format_overhead(*costs), *bench.format_feed(bench.Feed(**kept["feed"]))]:
         assert line in page
+    assert costs[1].processor_ms < 1.2 * costs[0].processor_ms
     assert [line for line in rates if line not in readme] == []
+
+
+def test_the_part_size_is_one_and_the_page_states_it(root):
+    """That of a run, of the plan, and of the page, which also says how many files it makes."""
+    page = (root / "docs/scale.md").read_text(encoding="utf-8")
+    usual = plan.Plan()
+    assert batch.PART_SIZE == usual.shard_size == shards.PART_SIZE
+    stated = re.findall(r"[Pp]arts of ([\d,]+)", page)
+    assert stated and {int(each.replace(",", "")) for each in stated} == {shards.PART_SIZE}
+    assert f"make {usual.records // shards.PART_SIZE:,} files" in page
+    assert inspect.signature(batch.read_many).parameters["part_size"].default == shards.PART_SIZE
+
+
+def test_overhead_is_told_of_a_records_own_time():
+    rounds = [bench.Cost(9.0, 5.0), bench.Cost(8.0, 6.0)]
+    without, with_ray = bench.least(rounds), bench.Cost(9.0, 5.5)
+    assert without == bench.Cost(8.0, 5.0)
+    assert bench.format_overhead(without, with_ray)[2] == "| overhead of Ray a record | 1.00 (12 %) | 0.50 (10 %) |"
 
 
 @pytest.mark.parametrize("arguments", [["--rate", "-1"], ["--machines", "0"], ["--part-size", "1", "--records", "1e8"]])

@@ -351,7 +351,7 @@ def test_workers_share_what_is_left(together, alike):
 
 def test_slow_recordings_are_read_by_fewer(monkeypatch):
     monkeypatch.setattr(work_loop, "TURN_S", 0.5)
-    pace = Pace(4)
+    pace = Pace(4, most=32)
     for n, seconds, expected in [(4, 0.05, 8), (8, 0.1, 16), (16, 0.2, 32), (32, 0.4, 32), (32, 4.0, 4), (4, 9.0, 1)]:
         pace.note(n, seconds)
         assert pace.at_once == expected
