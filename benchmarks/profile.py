@@ -88,7 +88,7 @@ def measure() -> list[Part]:
         folder, paths = Path(scratch), recordings()
         recorded = linked(paths, folder / "in", TIMES * len(paths))
         spy = [str(program), "record", "--rate", str(RATE_HZ), "--full-filenames"]
-        command = [sys.executable, "inference.py", str(recorded), "--out", str(folder / "out")]
+        command = [sys.executable, "inference.py", str(recorded), "--jobs", "1", "--out", str(folder / "out")]
         done = subprocess.run(
             [*spy, "--format", "raw", "--output", str(folder / "raw"), "--", *command],
             cwd=ROOT,
