@@ -263,7 +263,7 @@ def test_a_fault_over_one_record_is_ours_and_costs_it_alone(where, signal, detec
     whole = getattr(owner, where)
 
     def faulty(*arguments):
-        if any("bad" in str(each) for each in (*arguments, *names_of(arguments))):
+        if any("guilty" in str(each) for each in (*arguments, *names_of(arguments))):
             raise Panic("a fault over Petrova")
         return whole(*arguments)
 
@@ -272,13 +272,13 @@ def test_a_fault_over_one_record_is_ours_and_costs_it_alone(where, signal, detec
         return [getattr(each, "record_id", "") for each in records]
 
     monkeypatch.setattr(owner, where, faulty)
-    for name in ("good", "also", "bad", "other"):
+    for name in ("good", "also", "guilty", "other"):
         np.save(tmp_path / f"{name}.npy", signal)
     named = [Recording(path, path.stem, 500) for path in sorted(tmp_path.glob("*.npy"))]
     outcomes = {each.record_id: each for each in pipeline.predict_all(named, detector, evidence=True)}
     doing = "explaining" if where == "explain" else "reading"
-    assert str(outcomes["bad"].error) == f"internal error (Panic) while {doing} bad: please report it"
-    assert (outcomes["bad"].finding is None) == (where != "explain")
+    assert str(outcomes["guilty"].error) == f"internal error (Panic) while {doing} guilty: please report it"
+    assert (outcomes["guilty"].finding is None) == (where != "explain")
     for name in ("good", "also", "other"):
         assert outcomes[name].finding and outcomes[name].evidence and not outcomes[name].error
     assert "in faulty" in caplog.text and "Petrova" not in caplog.text
