@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cardiac.cores import n_cores
 from cardiac.windows import WindowPlan, cut_sections
 
 if TYPE_CHECKING:
@@ -124,5 +125,4 @@ def n_threads() -> int:
     Networks as small as these gain nothing by more.
     """
     stated = os.environ.get("OMP_NUM_THREADS", "")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return int(stated) if stated.isdigit() and int(stated) > 0 else min(4, cores)
+    return int(stated) if stated.isdigit() and int(stated) > 0 else min(4, n_cores())

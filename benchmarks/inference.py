@@ -26,10 +26,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.machine import Cost, cost_each, describe, each_of, run_python, seconds_each
 from benchmarks.steps import Step, in_turns, measure_steps
 from bundles import ROOT
+from cardiac.cores import n_cores
 from cardiac.long_signals import prepare_together
 from cardiac.measurements.measure import measure_record
 from cardiac.pipeline import predict_all
-from cardiac.processes import n_cores
 from cardiac.quality.assess import assess_quality
 from cardiac.records import Record, read_record
 from cardiac.sources import Recording

@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
+from cardiac.cores import n_cores
 from cardiac.errors import RecordError, one_record
 from cardiac.isolation import stop_reading
 from cardiac.leads import LEADS
@@ -132,7 +133,7 @@ def _by_threads(recordings: Sequence[Recording], steps: _Steps) -> Iterator[Any]
 
 def _by_processes(recordings: Sequence[Recording], steps: _Steps, jobs: int | None) -> Iterator[Any]:
     """Each process takes some recordings after the others. Those of one that ended are read one by one, each in a new one."""
-    from cardiac.processes import ProcessEnded, by_processes, n_cores  # what one recording has no need of
+    from cardiac.processes import ProcessEnded, by_processes  # what one recording has no need of
 
     def work(some: list[Recording]) -> list[Any]:
         outcomes = (_read(each, steps) for each in some)

@@ -40,11 +40,6 @@ class Given(Generic[Result]):
     error: BaseException | None = None
 
 
-def n_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def by_processes(
     work: Callable[[list[Item]], Result], chunks: Iterable[list[Item]], n: int
 ) -> Iterator[tuple[list[Item], Given[Result]]]:

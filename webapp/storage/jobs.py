@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.storage.accounts import Person
@@ -217,10 +217,14 @@ def _take_off(session: Session, task: Task, state: str, **values: Any) -> None:
         raise TaskLost
 
 
+def alive_workers() -> Select[tuple[str]]:
+    """The ids of workers that have said lately that they live."""
+    return select(Worker.id).where(Worker.seen_at > time.time() - ALIVE_S)
+
+
 def n_alive(session: Session) -> int:
-    """Workers that have said lately that they live."""
-    alive = select(func.count()).select_from(Worker).where(Worker.seen_at > time.time() - ALIVE_S)
-    return session.scalar(alive) or 0
+    """How many of them there are."""
+    return session.scalar(select(func.count()).select_from(alive_workers().subquery())) or 0
 
 
 def unfinished_jobs(session: Session) -> list[str]:

@@ -4,15 +4,13 @@ Recordings are read together where nobody has tried them before. If one of them 
 been tried once, and each is then taken by itself: the one to blame is refused at its second time, and no other with it.
 """
 
-import time
 from collections.abc import Callable
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.storage import jobs
-from webapp.storage.jobs import PRIORITY, QUEUED, RUNNING
-from webapp.storage.tables import Task, Worker
+from webapp.storage.jobs import PRIORITY, QUEUED, RUNNING, alive_workers
+from webapp.storage.tables import Task
 
 TURN_BYTES = 16 * 2**20  # of files that are read together: what is larger takes long, and has a turn of its own
 
@@ -38,10 +36,9 @@ def claim_turn(session: Session, worker: str, most: int, weigh: Callable[[Task],
 
 def claim_task(session: Session, worker: str) -> Task | None:
     """The next task, now this worker's; one with more than `MOST_ATTEMPTS` is to be refused, and not tried again."""
-    alive = select(Worker.id).where(Worker.seen_at > time.time() - jobs.ALIVE_S)
     in_order = select(Task).order_by(Task.priority, Task.position, Task.id).limit(1).with_for_update(skip_locked=True)
     task = session.scalar(in_order.where(Task.state == QUEUED))
-    task = task or session.scalar(in_order.where(Task.state == RUNNING, Task.worker.not_in(alive)))
+    task = task or session.scalar(in_order.where(Task.state == RUNNING, Task.worker.not_in(alive_workers())))
     return None if task is None else _claimed(task, worker)
 
 
