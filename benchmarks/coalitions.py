@@ -7,20 +7,18 @@ logits: those of the trees are exact.
 """
 
 import argparse
-import os
 import sys
 from math import factorial
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.arguments import add_data_and_bundle
 from cardiac.errors import CardiacError
 from cardiac.leads import LEADS
 from cardiac.records import read_record
 from cardiac.signals import prepare_signal
 from inference import Detector
-from tasks.mi import BUNDLE
 from tasks.mi.datasets import Dataset, read_dataset
 from tasks.mi.labels import OUTPUTS
 from tasks.mi.lead_values import Coalitions, balanced_coalitions, output_logits
@@ -110,9 +108,7 @@ def print_errors(logits: np.ndarray) -> None:
 def main() -> int:
     """Print the table. 0, or 1 with a sentence on standard error."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = Path(os.environ.get("ECG_DATA", "data")) / "aiijc"
-    parser.add_argument("--data", type=Path, default=default, help="the data set's folder (%(default)s)")
-    parser.add_argument("--bundle", type=Path, default=BUNDLE, help="folder of the weights and their card")
+    add_data_and_bundle(parser)
     parser.add_argument("--records", type=int, default=40, help="how many records (%(default)s)")
     options = parser.parse_args()
     try:

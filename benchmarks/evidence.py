@@ -9,15 +9,14 @@ the record is measured again with that lead flat.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.arguments import add_data_and_bundle
 from benchmarks.coalitions import coalitions_of_orders
 from cardiac.errors import CardiacError
 from cardiac.leads import LEADS
@@ -28,7 +27,6 @@ from cardiac.records import Record, read_record
 from cardiac.signals import prepare_signal
 from cardiac.windows import pool_windows, sigmoid, window_starts
 from inference import Detector
-from tasks.mi import BUNDLE
 from tasks.mi.datasets import Dataset, read_dataset
 from tasks.mi.evidence import BesideNetwork, gather_evidence, joint_parts, leads_of_features
 from tasks.mi.features import features_of
@@ -292,9 +290,7 @@ def print_signs(found: Sequence[SiteSigns], patients: np.ndarray) -> None:
 def main() -> int:
     """Print the tables. 0, or 1 with a sentence on standard error."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = Path(os.environ.get("ECG_DATA", "data")) / "aiijc"
-    parser.add_argument("--data", type=Path, default=default, help="the data set's folder (%(default)s)")
-    parser.add_argument("--bundle", type=Path, default=BUNDLE, help="folder of the weights and their card")
+    add_data_and_bundle(parser)
     parser.add_argument("--records", type=int, help="so many of the infarctions, drawn at random (all)")
     parser.add_argument("--random", type=int, default=10, help="random orders a record (%(default)s)")
     options = parser.parse_args()

@@ -7,7 +7,6 @@ of new patients, and what counts is how it changes.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.arguments import add_data_and_bundle
 from benchmarks.faults import muscle, sine
 from benchmarks.quality import share_of
 from cardiac.assessment import Assessment
@@ -27,7 +27,6 @@ from cardiac.quality.assess import assess_quality
 from cardiac.records import Record, read_record
 from cardiac.signals import resample
 from inference import Detector, predict_record
-from tasks.mi import BUNDLE
 from tasks.mi.datasets import read_dataset
 from tasks.mi.labels import SITES
 
@@ -170,9 +169,7 @@ def print_unseen(records: list[Record], sites: np.ndarray, infarction: np.ndarra
 def main() -> int:
     """Print the tables. 0, or 1 with a sentence on standard error."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = Path(os.environ.get("ECG_DATA", "data")) / "aiijc"
-    parser.add_argument("--data", type=Path, default=default, help="the data set's folder (%(default)s)")
-    parser.add_argument("--bundle", type=Path, default=BUNDLE, help="folder of the weights and their card")
+    add_data_and_bundle(parser)
     parser.add_argument("--records", type=int, default=500, help="how many are drawn (%(default)s)")
     options = parser.parse_args()
     try:

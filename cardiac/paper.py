@@ -11,10 +11,11 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
 
+from cardiac.pixels import MM_PER_INCH
 from cardiac.print_out import Part
 from cardiac.records import Record
 
-MM_PER_S, MM_PER_MV, MM_PER_INCH = 25.0, 10.0, 25.4
+MM_PER_S, MM_PER_MV = 25.0, 10.0
 ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))  # of twelve leads
 RHYTHM = "II"
 SHOWN_S = 10.0

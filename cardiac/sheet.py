@@ -12,8 +12,9 @@ from matplotlib.path import Path
 from matplotlib.transforms import Affine2D
 
 from cardiac.letters import Lettering, draw_text, text_width
+from cardiac.pixels import MM_PER_INCH
 
-MM_PER_INCH, POINTS_PER_INCH = 25.4, 72.0
+POINTS_PER_INCH = 72.0
 LINE_ZORDER, TEXT_ZORDER = 2, 3  # Matplotlib's
 
 

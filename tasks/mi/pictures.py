@@ -16,7 +16,6 @@ from cardiac.files import replace_file
 from cardiac.leads import LEADS
 from cardiac.paper import (
     INK,
-    MM_PER_INCH,
     MM_PER_MV,
     MM_PER_S,
     PAPER,
@@ -34,7 +33,7 @@ from cardiac.paper import (
     wave_margins,
     wrap_parts,
 )
-from cardiac.pixels import pixels_png
+from cardiac.pixels import MM_PER_INCH, pixels_png
 from cardiac.print_out import Part, criteria_line, measured_parts, remark_parts
 from cardiac.records import Record
 from cardiac.sheet import Sheet

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cardiac import NOTICE
-from cardiac.paper import INK, MM_PER_INCH, PAPER, paper_mm
+from cardiac.paper import INK, PAPER, paper_mm
+from cardiac.pixels import MM_PER_INCH
 from cardiac.records import Record
 from tasks.mi.evidence import Evidence
 from tasks.mi.findings import Finding, Judgement
