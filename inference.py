@@ -285,7 +285,7 @@ def _write_table(briefs: Sequence[Brief], path: Path, template: "pd.DataFrame | 
     try:
         n_rows = write_submission(briefs, path, template)
     finally:
-        print(findings_table(briefs))
+        sys.stdout.writelines(findings_table(briefs))
     n_present = sum(each.mi.present for each in briefs)
     print(f"\n{len(briefs)} records read, {n_present} with an infarction; {n_rows} rows in {path}.")
     print(NOTICE)

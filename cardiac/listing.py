@@ -23,7 +23,7 @@ FEW = 3  # names of what is passed over that are shown
 File = tuple[Path, Path]  # where it can be read, and the path that it is called by
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Recording:
     """One recording to read, as command line, site and batch name it.
 
@@ -165,7 +165,8 @@ class Walk:
                 elif what == "link to nothing" and self.new_folder and not is_litter(name, is_folder=False):
                     self._refuse_link(name)
                 else:
-                    yield Path(path), called / name
+                    whole = called / name
+                    yield (whole if os.fspath(whole) == path else Path(path)), whole  # of many files one object each
 
     def _sort_out(self, files: Sequence[File], top: Path, shown: Mapping[Path, str] | None = None) -> None:
         """What each file is, with those beside it in mind. shown : their paths in an archive, where they lie in one."""

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -133,14 +134,23 @@ def name_recordings(files: Iterable[File], fs_hz: float | None = None) -> list[R
         is_link = os.path.islink(path)  # noqa: PTH114 (False for a name too long)
         real = os.path.realpath(path) if is_link else f"{real_folder(path.parent)}/{path.name}"
         by_real_path.setdefault(real, (path, called))
-    candidates = [[printable(text) for text in (c.stem, c.name, c.as_posix())] for _, c in by_real_path.values()]
-    counts = [Counter(names) for names in zip(*candidates, strict=True)]  # of stems, of whole names, of paths
     named, taken = [], Counter()
-    for (path, _), names in zip(by_real_path.values(), candidates, strict=True):
-        name = next((name for name, count in zip(names, counts, strict=True) if count[name] == 1), names[-1])
+    files = [*by_real_path.values()]
+    for (path, _), name in zip(files, _own_names([called for _, called in files]), strict=True):
         taken[name] += 1
         named.append(Recording(path, name if taken[name] == 1 else f"{name} ({taken[name]})", fs_hz))
     return named
+
+
+def _own_names(called: Sequence[Path]) -> list[str]:
+    """Of each path its stem; where others have that too its name; where others have that too the whole path."""
+    names, in_question = [""] * len(called), range(len(called))
+    for name_of in (attrgetter("stem"), attrgetter("name"), Path.as_posix):
+        for place in in_question:
+            names[place] = printable(name_of(called[place]))
+        counts = Counter(names[place] for place in in_question)
+        in_question = [place for place in in_question if counts[names[place]] > 1]
+    return names
 
 
 def size_on_disk(path: Path) -> int:

@@ -37,7 +37,7 @@ FIELDS: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """One output: its probability, the threshold it is held against, and what was decided."""
 

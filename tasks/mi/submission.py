@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,35 +23,41 @@ def submission_row(sites: Collection[str], is_norm: bool) -> dict[str, int]:
     return {COLUMNS[site]: int(site in sites) for site in SITES} | {COLUMNS[NORM]: int(is_norm)}
 
 
-def submission(findings: "Sequence[Finding | Brief]", template: "pd.DataFrame | None" = None) -> list[list[str | int]]:
+def submission(
+    findings: "Sequence[Finding | Brief]", template: "pd.DataFrame | None" = None
+) -> Iterator[list[str | int]]:
     """The head and then the seven 0/1 columns by record, in the template's order of rows and columns, else by name.
 
     A row of the template whose record has no finding is left out: nothing was decided on it.
     """
-    rows = {finding.record_id: submission_row(finding.sites, finding.norm) for finding in findings}
-    order = sorted(rows) if template is None else [name for name in template[RECORD_COLUMN] if name in rows]
+    by_name = {finding.record_id: finding for finding in findings}
+    order = sorted(by_name) if template is None else [name for name in template[RECORD_COLUMN] if name in by_name]
     names = [RECORD_COLUMN, *COLUMNS.values()] if template is None else list(template.columns)
-    return [names, *([{RECORD_COLUMN: name, **rows[name]}[column] for column in names] for name in order)]
+    yield names
+    for name in order:
+        row = {RECORD_COLUMN: name, **submission_row(by_name[name].sites, by_name[name].norm)}
+        yield [row[column] for column in names]
 
 
 def write_submission(findings: "Sequence[Finding | Brief]", path: Path, template: "pd.DataFrame | None" = None) -> int:
     """submission.csv as the task asks for it; returns the number of rows."""
-    table = submission(findings, template)
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(table)
+    writer, n_lines = csv.writer(text, lineterminator="\n"), 0
+    for row in submission(findings, template):
+        writer.writerow(row)
+        n_lines += 1
     replace_file(path, text.getvalue().encode("utf-8", "replace"))
-    return len(table) - 1
+    return n_lines - 1
 
 
-def findings_table(findings: "Sequence[Finding | Brief]") -> str:
-    """Record, infarction probability and sites, aligned for a terminal."""
+def findings_table(findings: "Sequence[Finding | Brief]") -> Iterator[str]:
+    """Lines of a table for a terminal: record, infarction probability and sites."""
     width = max([len(finding.record_id) for finding in findings] + [len("record")])
-    lines = [f"{'record':<{width}}  MI prob.  finding"]
+    yield f"{'record':<{width}}  MI prob.  finding\n"
     for finding in findings:
         conclusion = ", ".join(finding.sites) if finding.mi.present else "no infarction found"
         marks = ("  uncertain" if finding.uncertain else "") + ("  (!)" if finding.quality != "ok" else "")
-        lines.append(f"{finding.record_id:<{width}}  {finding.mi.probability:8.3f}  {conclusion}{marks}")
-    return "\n".join(lines)
+        yield f"{finding.record_id:<{width}}  {finding.mi.probability:8.3f}  {conclusion}{marks}\n"
 
 
 def read_template(path: str | Path) -> "pd.DataFrame":
