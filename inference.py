@@ -4,6 +4,7 @@
     python inference.py a.npy b.hea c.dcm d.zip --plots    # files of many kinds, with a picture of each on ECG paper
     python inference.py a.npy --plots --evidence           # and which leads and moments carried each finding
     python inference.py public_data --measurements         # intervals, axes and waves of each record as a table
+    python inference.py a.npy --json                       # the findings on standard output, and nothing written
 
 From Python:
 
@@ -26,7 +27,7 @@ from bundles import RUNTIMES, Bundle, load_bundle
 from cardiac import NOTICE
 from cardiac.assessment import Assessment, assess_record
 from cardiac.errors import CardiacError, ConfigError, naming
-from cardiac.files import open_folder
+from cardiac.files import documents_array, open_folder
 from cardiac.leads import LEADS
 from cardiac.long_signals import prepare, prepare_together
 from cardiac.measurements.measure import Measurements, measure_record
@@ -34,7 +35,7 @@ from cardiac.pipeline import MOST_JOBS, Outcome, predict_listing
 from cardiac.quality.assess import assess_quality
 from cardiac.records import FS_RANGE_HZ, Note, Record, read_record, record_from_array
 from cardiac.signals import SignalSpec
-from cardiac.sources import list_recordings, passed_over_line
+from cardiac.sources import Listing, list_recordings, passed_over_line
 from cardiac.windows import WindowPlan, pool_windows, window_spread
 from cards import unusable
 from runtimes import run_sections
@@ -232,6 +233,8 @@ def predict_and_write(options: argparse.Namespace) -> int:
             print(*(sentence for _, sentence in listing.unread), sep="\n", file=sys.stderr)
             return 1 if listing.missing else 2
         names = [each.record_id for each in listing.recordings] + [Path(name).stem for name, _ in listing.unread]
+        if options.json:
+            return _print_findings(listing, options, len(names))
         template = find_template(listing.folders, options.template, names)
         out = _open_output(options.out, options.measurements)
         pictures = open_folder(out / "plots") if options.plots else None
@@ -239,15 +242,35 @@ def predict_and_write(options: argparse.Namespace) -> int:
         finish = partial(
             finish_outcome, decided_by=detector.decided_by, measurements=options.measurements, pictures=pictures
         )
-        jobs = options.jobs if detector.bundle.runtime == "onnx" else 1  # torch's threads do not survive a fork
-        finished = predict_listing(listing, detector, options.evidence, finish=finish, jobs=jobs)
+        finished = predict_listing(listing, detector, options.evidence, finish=finish, jobs=_jobs(options, detector))
         with written_files(out, options.measurements) as write:
             briefs, errors, status = _write_findings(finished, write, len(names))
         _write_table(briefs, out / SUBMISSION, template)
-    print(*(f"not read: {error}\n" for error in errors), sep="", end="", file=sys.stderr, flush=True)
+    _complain(errors)
     if listing.passed_over:
         print(passed_over_line(listing.passed_over))
     return status or int(bool(errors))
+
+
+def _print_findings(listing: Listing, options: argparse.Namespace, n_named: int) -> int:
+    """The documents of findings.json on standard output, and nothing written."""
+    detector = Detector.load(options.bundle, options.runtime)
+    finish = partial(finish_outcome, decided_by=detector.decided_by)
+    finished = predict_listing(listing, detector, options.evidence, finish=finish, jobs=_jobs(options, detector))
+    with documents_array(sys.stdout.write) as write:
+        _, errors, status = _write_findings(finished, lambda each: write(each.document), n_named)
+    _complain(errors)
+    if listing.passed_over:
+        print(passed_over_line(listing.passed_over), file=sys.stderr)
+    return status or int(bool(errors))
+
+
+def _jobs(options: argparse.Namespace, detector: Detector) -> int | None:
+    return options.jobs if detector.bundle.runtime == "onnx" else 1  # torch's threads do not survive a fork
+
+
+def _complain(errors: Sequence[str]) -> None:
+    print(*(f"not read: {error}\n" for error in errors), sep="", end="", file=sys.stderr, flush=True)
 
 
 def _open_output(folder: Path, measurements: bool) -> Path:
@@ -313,12 +336,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="store_true",
         help="write intervals, axes and waves of each record to OUT/measurements.csv",
     )
+    parser.add_argument("--json", action="store_true", help="print findings as JSON, and write nothing")
     parser.add_argument("--jobs", type=int, help=f"processes that read (one a core, at most {MOST_JOBS})")
     options = parser.parse_args(arguments)
     if options.jobs is not None and options.jobs < 1:
         parser.error("--jobs must be 1 or more")
     if options.fs_hz is not None and not FS_RANGE_HZ[0] <= options.fs_hz <= FS_RANGE_HZ[1]:
         parser.error(f"--fs-hz must lie between {FS_RANGE_HZ[0]:g} and {FS_RANGE_HZ[1]:g}")
+    if options.json and (options.plots or options.measurements or options.template):
+        parser.error("--json writes nothing: leave out --plots, --measurements and --template")
     sys.stdout.reconfigure(errors="replace")  # a terminal without Cyrillic prints a mark in its place
     return run_command(lambda: predict_and_write(options), written_to="--out")
 

@@ -64,9 +64,17 @@ def replace_file(path: Path, content: bytes) -> None:
 def documents_file(path: Path) -> Iterator[Callable[[Mapping[str, Any] | str], None]]:
     """A JSON array of documents, UTF-8: gives what writes one; all are put in place at the end, or none.
 
-    A document is plain data, or what `json_lines` made of it at an indent of 1.
-
     Raises CardiacError at the end where the disk was full meanwhile; the old file stays.
+    """
+    with _text_file(path) as append, documents_array(append) as write:
+        yield write
+
+
+@contextmanager
+def documents_array(append: Callable[[str], Any]) -> Iterator[Callable[[Mapping[str, Any] | str], None]]:
+    """A JSON array of documents, as its text is appended: gives what writes one.
+
+    A document is plain data, or what `json_lines` made of it at an indent of 1.
     """
     n_written = 0
 
@@ -76,9 +84,8 @@ def documents_file(path: Path) -> Iterator[Callable[[Mapping[str, Any] | str], N
         append(f"{',' if n_written else '['}\n {text}")
         n_written += 1
 
-    with _text_file(path) as append:
-        yield write
-        append("\n]\n" if n_written else "[]\n")
+    yield write
+    append("\n]\n" if n_written else "[]\n")
 
 
 _ON_ONE_LINE = json.JSONEncoder(ensure_ascii=False).encode

@@ -93,7 +93,7 @@ def test_services_are_kept_small(compose):
     for name, service in compose["services"].items():
         assert service["read_only"] and service["cap_drop"] == ["ALL"], name
         assert "privileged" not in service
-        assert name in ("database", "site", "search-database", "search")
+        assert name in ("database", "site", "proxy", "search-database", "search")
     assert compose["services"]["database"].get("ports") is None
     assert all(port.startswith("127.0.0.1:") for port in compose["services"]["site"]["ports"])
     assert compose["networks"]["inside"]["internal"]
@@ -101,6 +101,15 @@ def test_services_are_kept_small(compose):
         assert "healthcheck" in compose["services"][name]
     named = {each.split(":")[0] for service in compose["services"].values() for each in service.get("volumes", [])}
     assert {each for each in named if not each.startswith("$")} == compose["volumes"].keys()
+
+
+def test_the_proxy_is_one_that_the_site_believes(compose, example):
+    proxy = compose["services"]["proxy"]
+    assert proxy["profiles"] == ["tls"]  # nobody needs it who has a proxy
+    assert read_proxies(example["SITE_PROXIES"]).has(proxy["networks"]["outside"]["ipv4_address"])
+    words = filled(proxy["command"], example)
+    assert words[words.index("--to") + 1] == "site:5000" and "--port=5000" in compose["services"]["site"]["command"]
+    assert proxy["cap_add"] == ["NET_BIND_SERVICE"]
 
 
 def entrypoint(root, target):
