@@ -138,8 +138,11 @@ stream: $(VENV)/.stream
 
 $(VENV)/.run: requirements.txt
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed: make PYTHON=...'"
+	@echo "Setting up $(VENV), once: downloads some 350 MB, of which torch is 190, and takes 1.6 GB on the disk; silent for two minutes"
+	@echo "or so. Where torch comes with CUDA it is several gigabytes: TORCH_INDEX=URL of an index without it spares them."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -o '^torch==[0-9.]*' requirements.txt)"
+	$(BIN)/pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) \
+		"$$(grep -o '^torch==[0-9.]*' requirements.txt)"
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 

@@ -134,7 +134,7 @@ def _provenance(training: InfarctionTraining, done: CrossValidated, revision: st
 
 
 def open_data(folder: Path | None, config: Config) -> Dataset | None:
-    """The data set that was asked for, or the one that lies where the README puts it; None where there is none.
+    """The data set that was asked for, or the one that lies where docs/training.md puts it; None where there is none.
 
     Weak data sets are looked for beside it; a printed line names each that is missing, as the networks are the worse for it.
     """

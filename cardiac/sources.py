@@ -29,7 +29,8 @@ Unpacker = Callable[..., dict[str, list]]
 def unpack_apart(path: str, folder: str, shown: str) -> dict[str, list]:
     """As `archives.unpack`, in the process that reads what may swell; a large archive has more time."""
     most_bytes = min(MOST_BYTES, MOST_PACKED * Path(path).stat().st_size)
-    return isolated(unpack, path, folder, shown, seconds=SECONDS + SECONDS_PER_BYTE * most_bytes)
+    absolute = os.path.abspath(path)  # that process is in a folder of its own  # noqa: PTH100 (links stay)
+    return isolated(unpack, absolute, folder, shown, seconds=SECONDS + SECONDS_PER_BYTE * most_bytes)
 
 
 def list_recordings(paths: Sequence[str | Path], stack: ExitStack, fs_hz: float | None = None) -> Listing:

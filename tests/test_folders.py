@@ -223,3 +223,13 @@ def test_a_hostile_archive_costs_one_sentence(name, hostile):
     assert HOSTILE[name][1] in line
     assert line.count(name) == 1
     assert line.removeprefix("not read: ") in told.values()
+
+
+def test_an_archive_by_a_relative_path_from_elsewhere(root, tmp_path):
+    """The process that unpacks it is in another folder than the one that is asked from."""
+    with zipfile.ZipFile(tmp_path / "some.zip", "w") as archive:
+        archive.write(root / "public_data/test/sim_01.npy", "sim_01.npy")
+    command = [sys.executable, str(root / "inference.py"), "some.zip", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert '"record": "sim_01"' in done.stdout

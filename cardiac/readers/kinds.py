@@ -50,7 +50,7 @@ def kind_of(path: Path) -> str:
     if text is None:
         if suffix in ENDINGS:
             raise RecordError("is {}, which is not supported: {}".format(*ENDINGS[suffix]))
-        raise Unknown("is not a supported kind of file (see the README's table): export it as one of these")
+        raise Unknown("is not a supported kind of file (see docs/formats.md): export it as one of these")
     if re.match(r"\s*<(?:!doctype\s+)?html\b", text, re.IGNORECASE):
         raise _not_if(suffix in PAGES, "is a web page (HTML), not a table of samples: save the samples as .csv")
     if text.lstrip("\ufeff \t\r\n\0").startswith("<"):

@@ -84,14 +84,14 @@ def test_the_shipped_detector_gives_the_figures_of_those_kept_aside(real, root):
     assert now + "\n" == written
 
 
-def test_the_readme_tells_the_same(root):
-    readme = (root / "README.md").read_text(encoding="utf-8")
+def test_the_page_tells_the_same(root):
+    told = (root / "docs/rr.md").read_text(encoding="utf-8")
     for page, name in (("docs/rr_nested.md", "trees and network"), ("docs/rr_aside.md", "detector")):
         row = next(
             line for line in (root / page).read_text(encoding="utf-8").splitlines() if line.startswith(f"| {name} | ")
         )
         value, low, high = re.match(r"\| [^|]+ \| (\S+) \((\S+) to (\S+)\)", row).groups()
-        assert f"{value} ({low} to {high}" in readme
+        assert f"{value} ({low} to {high}" in told
 
 
 def test_every_study_of_the_case_is_read_by_the_command_line_s_reader(real_data):
