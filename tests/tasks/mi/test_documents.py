@@ -96,8 +96,8 @@ def test_programs_find_the_columns_they_know():
         "anterior_present", "lateral_probability", "lateral_present", "anterolateral_probability",
         "anterolateral_present", "anteroseptal_probability", "anteroseptal_present", "inferior_probability",
         "inferior_present", "sites_by", "norm", "uncertain", "spread", "quality", "remarks", "heart_rate_bpm", "fs_hz",
-        "duration_s", "rr_sd_ms", "p_ms", "pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "qtc_bazett_ms", "p_axis_deg", "qrs_axis_deg",
-        "t_axis_deg", "qrs_t_angle_deg", "r_transition", "sokolow_lyon_mv", "cornell_mv",
+        "duration_s", "rr_sd_ms", "p_ms", "pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "qtc_bazett_ms", "p_axis_deg",
+        "qrs_axis_deg", "t_axis_deg", "qrs_t_angle_deg", "r_transition", "sokolow_lyon_mv", "cornell_mv",
     ]  # fmt: skip
     assert list(FINDINGS_CSV) == [
         "record", "infarction", "sites", "sites_by", "uncertain", "spread", "quality", "reasons", "probability_infarction",
