@@ -20,7 +20,7 @@ from webapp.store import store
 from webapp.words import N_
 
 View = TypeVar("View", bound=Callable[..., Any])
-OPEN = {"static", "pages.login", "pages.set_language", "pages.health"}
+OPEN = {"static", "pages.login", "pages.set_language", "pages.health", "pages.welcome"}
 UPLOADS = {"pages.send", "pages.send_template", "records.send", "records.template"}
 MOST_BODY_BYTES = 2**20  # of a request that sends no file
 MOST_TASK_BYTES = 64 * 2**20  # of a recording that is sent to a task's page, whatever that asks for

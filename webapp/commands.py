@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cardiac.errors import ConfigError
+from webapp import changed_users
 from webapp.backup import make_backup
 from webapp.restore import restore_backup
 from webapp.settings import LOCAL_WORKSPACE, Settings
@@ -56,19 +57,13 @@ def manage_users(options: argparse.Namespace, database: Database) -> int:
 
 
 def _add_user(session: Session, options: argparse.Namespace) -> list[str]:
-    is_new = not options.name.isprintable() or accounts.find_user(session, options.name) is None
-    accounts.add_user(session, options.name, options.password, options.role, options.workspace)
-    by, detail = _by(session, options), f"{options.name}, {options.role}"
-    if is_new:
-        note_event(session, by, "added a user", detail=detail)
-    else:
-        note_event(session, by, "changed the password", detail=detail)
+    by = accounts.Person(BY_COMMAND, "admin", options.workspace)
+    changed_users.add_user(session, by, options.name, options.password, options.role)
     return [f"{options.name} may come in as {options.role} of the workspace {options.workspace}."]
 
 
 def _close_user(session: Session, options: argparse.Namespace) -> list[str]:
-    accounts.close_user(session, options.name)
-    note_event(session, _by(session, options), "closed a user", detail=options.name)
+    changed_users.close_user(session, _by(session, options), options.name)
     return [f"{options.name} may come in no more."]
 
 
@@ -80,8 +75,7 @@ def _list_sessions(session: Session, options: argparse.Namespace) -> list[str]:
 
 
 def _end_sessions(session: Session, options: argparse.Namespace) -> list[str]:
-    n = logins.end_logins(session, accounts.named_user(session, options.name).id)
-    note_event(session, _by(session, options), "ended a session", detail=f"{options.name}, {n} sessions")
+    n = changed_users.end_sessions(session, _by(session, options), options.name)
     return [f"{options.name}: {n} sessions were ended."]
 
 
@@ -104,9 +98,7 @@ def _list_tokens(session: Session, options: argparse.Namespace) -> list[str]:
 def _revoke_token(session: Session, options: argparse.Namespace) -> list[str]:
     if not options.id:
         raise ConfigError(f"user revoke {options.name}: name the token: `user tokens {options.name}` shows their ids")
-    token = accounts.revoke_token(session, accounts.named_user(session, options.name), options.id)
-    detail = f"{options.name}, {token.digest[:8]}, {token.label}"
-    note_event(session, _by(session, options), "revoked a token", detail=detail)
+    token = changed_users.revoke_token(session, _by(session, options), options.name, options.id)
     return [f"The token {token.digest[:8]} ({token.label}) opens nothing any more."]
 
 

@@ -46,6 +46,7 @@ USUAL_LINES, MOST_LINES = 3, 12  # small lines that paper has room for, and that
 BAR_MM = 12.0  # of the lead that speaks most
 SETTLED_MM = 60.0  # of the first line, for the seconds and the rate at its end
 DPI = 110
+SITE_GIVEN = "Site, given an infarction:"
 
 
 @dataclass(frozen=True)
@@ -215,7 +216,8 @@ def summary(finding: Finding) -> str:
     if not finding.mi.present:
         return f"No infarction found ({numbers})"
     sites = ", ".join(f"{site} {finding.localizations[site].probability:.2f}" for site in finding.sites)
-    return f"Infarction ({numbers})   Site, given an infarction: {sites}"
+    named = "No site reached its own threshold; the closest is" if finding.sites_by == "closest" else SITE_GIVEN
+    return f"Infarction ({numbers})   {named} {sites}"
 
 
 def write_ecg(record: Record, finding: Finding, path: Path, evidence: Mapping[str, Evidence] | None = None) -> None:

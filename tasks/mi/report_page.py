@@ -63,19 +63,27 @@ def _draw_bar(axes: Any, name: str, judgement: Judgement, level: float) -> None:
     axes.plot([start, end], [y, y], color=colour, linewidth=6, solid_capstyle="butt")
     threshold_x = start + length * judgement.threshold
     axes.plot([threshold_x, threshold_x], [y - 1.9, y + 1.9], color=INK, linewidth=1)
-    numbers = f"{judgement.probability:.3f}  ({judgement.threshold:.3f}){'  found' if judgement.present else ''}"
+    numbers = f"{judgement.probability:.3f}  ({judgement.threshold:.3f}){_verdict(judgement)}"
     axes.text(start + length + 3, level, numbers, fontsize=7, color=INK)
+
+
+def _verdict(judgement: Judgement) -> str:
+    if not judgement.present:
+        return ""
+    return "  found" if judgement.probability >= judgement.threshold else "  the closest"
 
 
 def _draw_words(axes: Any, finding: Finding, bundle: Mapping[str, str], left: float, top: float) -> None:
     sites = ", ".join(f"{site} ({COLUMNS[site]})" for site in finding.sites)
+    closest = finding.sites_by == "closest"
     lines = [
         ("Found: infarction" + (f", {sites}" if sites else "")) if finding.mi.present else "No infarction found",
+        *(["No site reached its own threshold: the one closest to its threshold is named"] if closest else []),
         f"{'Uncertain: in the band of doubt' if finding.uncertain else 'Outside the band of doubt'}; "
         f"spread over windows {finding.spread:.3f}",
         f"Tracing: {finding.quality}; {finding.duration_s:.1f} s at {finding.fs_hz:g} Hz; "
         + ("heart rate not known" if finding.rate_bpm is None else f"heart rate {finding.rate_bpm:.0f} a minute"),
-        *_remark_lines(finding.remarks),
+        *_remark_lines(finding.remarks, REASONS - closest),
         f"Bundle {bundle['name']}, sha256 {bundle['sha256'][:16]}",
     ]
     for index, line in enumerate(lines):
@@ -84,12 +92,12 @@ def _draw_words(axes: Any, finding: Finding, bundle: Mapping[str, str], left: fl
         axes.text(left, top - index * LINE_MM, shown, fontsize=8, color=INK, fontweight=weight)
 
 
-def _remark_lines(remarks: Sequence[str]) -> list[str]:
+def _remark_lines(remarks: Sequence[str], most: int = REASONS) -> list[str]:
     """Remarks on as many lines as they need; where there is no room, a line each, and how many more of them there are."""
     whole = [line for text in remarks for line in wrap(f"- {text}", LETTERS, subsequent_indent="  ")]
-    if len(whole) <= REASONS:
+    if len(whole) <= most:
         return whole
-    n_shown = len(remarks) if len(remarks) <= REASONS else REASONS - 1
+    n_shown = len(remarks) if len(remarks) <= most else most - 1
     more = [f"- and {len(remarks) - n_shown} more"] if n_shown < len(remarks) else []
     return [*(f"- {text}" for text in remarks[:n_shown]), *more]
 

@@ -30,10 +30,16 @@ RIGHTS = [
     ("DELETE", "/api/v1/records/own", {}, "admin"),
     ("POST", "/jobs/waiting/cancel", {}, "reviewer"),
     ("POST", "/api/v1/jobs/waiting/cancel", {}, "reviewer"),
+    ("POST", "/users/add", {"data": {"name": "new", "role": "reader"}}, "admin"),
+    ("POST", "/users/role", {"data": {"user": "vera", "role": "reader"}}, "admin"),
+    ("POST", "/users/password", {"data": {"user": "vera"}}, "admin"),
+    ("POST", "/users/sessions/end", {"data": {"user": "vera"}}, "admin"),
+    ("POST", "/users/tokens/revoke", {"data": {"user": "vera", "token": "all"}}, "admin"),
+    ("POST", "/users/close", {"data": {"user": "vera"}}, "admin"),
 ]
 CHANGES = [each[:3] for each in RIGHTS]
 OF_EVERYBODY = {"/login", "/logout", "/language", "/account/password", "/account/sessions/end", "/account/tokens",
-                "/account/tokens/revoke"}  # fmt: skip
+                "/account/tokens/revoke", "/welcome"}  # fmt: skip
 LOOKS = ["/", "/patients", "/patients/own", "/api/docs", "/api/v1/openapi.json", "/api/v1/records", "/api/v1/jobs"]
 LOOKS += [
     f"/api/v1/records/own{rest}" for rest in ("", "/samples", "/samples.npy", "/beat", "/evidence", "/picture.png")
@@ -89,12 +95,15 @@ def test_roles(others, guarded, npy, name):
             assert least in answer.text and state(others) == before
     for address in LOOKS:
         assert browser.get(address).status_code in (200, 202), address
-    assert browser.get("/audit").status_code == (200 if name == "ada" else 403)
+    for address in ("/audit", "/users", "/users/user?name=rita"):
+        assert browser.get(address).status_code == (200 if name == "ada" else 403)
+    assert ('href="/users"' in browser.get("/").text) == (name == "ada")
     assert ("/audit" in browser.get("/").text) == (name == "ada")
     for method, address, sent, least in RIGHTS:
         if rank >= accounts.ROLES.index(least):
             put_record(others, "clinic", "own", npy["inferior"])  # which may have been deleted just now
             put_job(others, "clinic", "waiting")
+            put_token(others, "vera")
             before = state(others)
             answer = browser.ask(method, address, **opened(sent))
             assert answer.status_code in (200, 201, 202, 204, 302), (address, answer.text)
@@ -119,6 +128,13 @@ def put_job(site, workspace, job):
     with site.store.database.writing() as db:
         db.execute(delete(Job).where(Job.id == job))
         add_job(db, job, person, ["a.npy"], None)
+
+
+def put_token(site, name):
+    """Have a user, who may have been closed just now, hold a token."""
+    with site.store.database.writing() as db:
+        accounts.named_user(db, name).is_active = True
+        accounts.add_token(db, name, "program")
 
 
 def state(site):
@@ -190,6 +206,7 @@ def test_no_list_nor_export_tells_of_another_workspace(others, guarded):
         db.execute(update(Form).where(Form.workspace == "clinic").values(rows=[["own"]]))
     looks = [address for address in LOOKS if "own" not in address] + [
         "/audit",
+        "/users",
         "/patients?q=secret",
         "/patients?sort=name",
     ]

@@ -70,11 +70,18 @@ def set_password() -> Any:
 
 def _unfit(present: str, new: str) -> str | None:
     """What is wrong with a new password, whoever asks for it."""
-    if new != request.form.get("again", ""):
+    if wrong := unfit_password(new, request.form.get("again", "")):
+        return wrong
+    return _("The new password is the present one: choose another.") if new == present else None
+
+
+def unfit_password(new: str, again: str) -> str | None:
+    """What is wrong with a new password that was typed twice."""
+    if new != again:
         return _("The two new passwords differ: nothing was changed.")
     if len(new) < accounts.SHORTEST_PASSWORD:
         return _("The new password is too short: take at least %(n)d letters.", n=accounts.SHORTEST_PASSWORD)
-    return _("The new password is the present one: choose another.") if new == present else None
+    return None
 
 
 def _changed(new: str) -> Any:
@@ -155,8 +162,8 @@ def _still_here(db: Session) -> User:
 def _page(wrong: str | None = None, token: str | None = None) -> str:
     user = caller().user
     with store().database.reading() as db:
-        sessions = [_session_shown(each) for each in logins.list_logins(db, user.id, limits())]
-        tokens = [_token_shown(each) for each in accounts.list_tokens(db, user.id)]
+        sessions = [session_shown(each) for each in logins.list_logins(db, user.id, limits())]
+        tokens = [token_shown(each) for each in accounts.list_tokens(db, user.id)]
     return render_template(
         "account.html",
         wrong=wrong,
@@ -172,7 +179,8 @@ def _page(wrong: str | None = None, token: str | None = None) -> str:
     )
 
 
-def _session_shown(login: Login) -> dict[str, Any]:
+def session_shown(login: Login) -> dict[str, Any]:
+    """A session as pages list it."""
     return {
         "id": login.digest[:16],
         "since": iso_time(login.created_at),
@@ -182,7 +190,8 @@ def _session_shown(login: Login) -> dict[str, Any]:
     }
 
 
-def _token_shown(token: Token) -> dict[str, Any]:
+def token_shown(token: Token) -> dict[str, Any]:
+    """A token as pages list it."""
     return {
         "id": token.digest[:8],
         "value": token.digest[:16],

@@ -74,6 +74,12 @@ def change_password(session: Session, user: User, password: str) -> None:
     forget_failures(session, user.name)
 
 
+def list_users(session: Session, workspace: str) -> list[User]:
+    """Everybody of a workspace by name, those who are closed last."""
+    statement = select(User).where(User.workspace == workspace)
+    return list(session.scalars(statement.order_by(User.is_active.desc(), User.name)))
+
+
 def close_user(session: Session, name: str) -> None:
     """Let a user in no more, neither by password nor by token nor by a session that is open. Raises ConfigError."""
     user = named_user(session, name, is_changed=True)

@@ -20,7 +20,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from flask import has_request_context, request
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.storage.tables import ADDRESS_LETTERS, NAME_LETTERS, Event, Record, Setting, shown
@@ -117,6 +117,13 @@ def list_events(
     if record is not None:
         statement = statement.where(Event.record == pseudonym(key, workspace, record))
     return [_line(key, *each) for each in session.execute(statement.order_by(Event.id.desc()).limit(limit))]
+
+
+def last_logins(session: Session, workspace: str) -> dict[str, float]:
+    """When everybody of a workspace logged in last, by name."""
+    last = select(Event.user, func.max(Event.at).label("at")).group_by(Event.user)
+    rows = session.execute(last.where(Event.workspace == workspace, Event.action == "logged in"))
+    return {row.user: row.at for row in rows}
 
 
 def _line(key: str, event: Event, name: str | None) -> Line:
