@@ -15,6 +15,7 @@ from cardiac.isolation import read_isolated
 from cardiac.leads import LEADS
 from cardiac.long_signals import LongSignal
 from cardiac.readers.by_kind import reader_of
+from cardiac.readers.identity import UNSTATED, Identity
 from cardiac.readers.kinds import kind_of
 from cardiac.readers.raw import FS_RANGE_HZ, LONG_S, Note, Raw, check_length, check_rate
 from cardiac.settled_samples import SettledSamples
@@ -33,7 +34,8 @@ class Record:
 
     signal : float32 (n_leads, n_samples), mV; of more than ten minutes a LongSignal, of which `[:, first:last]` reads a
     part.  fs_hz : sampling rate.  age_years, sex ("female", "male") : of the patient, where the file states them.
-    leads : names of the signal's rows, the twelve in order where nothing else was asked for.
+    leads : names of the signal's rows, the twelve in order where nothing else was asked for.  identity : who was recorded and
+    when, where the file states it; nothing that is written of a record has it but the site's own table.
     """
 
     record_id: str
@@ -43,6 +45,7 @@ class Record:
     age_years: float | None = None
     sex: str | None = None
     leads: tuple[str, ...] = LEADS
+    identity: Identity = UNSTATED
 
     @property
     def duration_s(self) -> float:
@@ -153,7 +156,7 @@ def _settle(record_id: str, raw: Raw, fs_hz: float | None, wanted: tuple[str, ..
         whole = LongSignal(settled, np.asarray)
     else:
         whole = np.array(signal, np.float32)
-    return Record(record_id, whole, rate, tuple(notes), raw.age_years, raw.sex, leads)
+    return Record(record_id, whole, rate, tuple(notes), raw.age_years, raw.sex, leads, raw.identity)
 
 
 def _settle_rate(raw: Raw, fs_hz: float | None, is_twelve: bool, notes: list[Note]) -> float:

@@ -20,6 +20,7 @@ from webapp.proxies import behind, read_proxies
 from webapp.settings import MOST_FILES, Settings
 from webapp.storage.database import Database
 from webapp.storage.files import Files
+from webapp.storage.patients import drop_names
 from webapp.store import Store, store
 from webapp.words import LANGUAGES, words
 
@@ -83,6 +84,9 @@ def create_app(
         database.migrate()
         with database.writing() as session:
             files.belong_to(session)
+            n_dropped = 0 if settings.keep_names else drop_names(session)
+        if n_dropped:  # switched off since, or restored from a backup
+            database.leave_no_trace()
     except CardiacError:
         database.close()
         raise

@@ -48,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--most-bytes", type=int, default=MOST_BYTES, help="of one upload (%(default)s)")
     proxy = "proxies before it say who asks and speak https: how many (1), or their addresses: 10.0.0.2,10.1.0.0/16"
     parser.add_argument("--behind-proxy", nargs="?", const="1", default=False, metavar="PROXIES", help=proxy)
+    names = "keep no names of patients, and take away those that were kept (their ids stay)"
+    parser.add_argument("--no-names", action="store_true", help=names)
     idle = "after which somebody who did nothing must log in again (%(default)s)"
     parser.add_argument("--idle-minutes", type=float, default=Settings.idle_s / 60, help=idle)
     hours = "after which everybody must log in again (%(default)s)"
@@ -98,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             workers=options.workers,
             most_bytes=options.most_bytes,
             behind_proxy=options.behind_proxy,
+            keep_names=not options.no_names,
             idle_s=options.idle_minutes * 60,
             session_s=options.session_hours * 3_600,
         )

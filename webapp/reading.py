@@ -23,6 +23,7 @@ from tasks.mi.findings import Finding
 from webapp.logs import error_origin
 from webapp.samples import ENDING, read_samples
 from webapp.storage.files import Files, NoRoom
+from webapp.storage.patients import Recorded
 from webapp.storage.records import Read
 from webapp.storage.tables import Job, Task
 
@@ -107,7 +108,9 @@ def _read(path: Path, fs_hz: float | None, record_id: str, leads: Sequence[str] 
 def _keep(record: Record, finding: Finding, detector: Detector, files: Files) -> Read:
     """What is stored of a record. Raises NoRoom."""
     document = finding_document(finding, detector.decided_by)
-    return Read(document, *files.keep_signal(record), small_tracing(record))
+    who = record.identity
+    recorded = Recorded(who.patient_id, who.name, who.recorded_at, record.age_years, record.sex)
+    return Read(document, *files.keep_signal(record), small_tracing(record), recorded)
 
 
 def open_upload(folder: Path) -> Listing:

@@ -87,6 +87,7 @@ def _keep_workers(settings: Settings, store: Store, ended: threading.Event) -> N
     """Have so many workers alive until the server ends; one that a file has ended is started again."""
     command = [sys.executable, "-m", "webapp.worker", "--data", str(settings.data), "--bundle", str(settings.bundle)]
     command += ["--threads", str(max(1, (os.cpu_count() or 1) // max(1, settings.workers)))]
+    command += [] if settings.keep_names else ["--no-names"]
     environment = {**os.environ, "DATABASE_URL": settings.database_url, "OMP_WAIT_POLICY": "PASSIVE"}
     running: dict[str, subprocess.Popen] = {}
     while not ended.wait(0.2):

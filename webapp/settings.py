@@ -23,6 +23,7 @@ class Settings:
     """How one server works. data : folder of everything that it keeps.  host : address it is bound to.
 
     behind_proxy : how many proxies are before it (True is one), or their addresses and networks, between commas.
+    keep_names : whether names of patients are kept, which files state or people type.
     idle_s, session_s : seconds after which somebody must log in again: without any request, and in any case.
     """
 
@@ -35,6 +36,7 @@ class Settings:
     threads: int = 8
     most_bytes: int = MOST_BYTES
     behind_proxy: bool | int | str = False
+    keep_names: bool = True
     idle_s: float = 1_800.0
     session_s: float = 43_200.0
     draw_wait_s: float = 20.0  # for which a request waits for a picture that is being drawn

@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import select
@@ -32,7 +33,7 @@ from webapp.settings import BUNDLE, INSTANCE, Settings
 from webapp.storage import jobs
 from webapp.storage.database import Database, DatabaseGone
 from webapp.storage.files import Files, NoRoom, record_name
-from webapp.storage.records import store_records
+from webapp.storage.records import Read, store_records
 from webapp.storage.tables import Job, Record, Task
 from webapp.storage.turns import claim_turn
 from webapp.work_loop import Pace, serve
@@ -52,7 +53,9 @@ class Worker:
         detector: Detector | None = None,
         name: str | None = None,
         pace: Pace | None = None,
+        keep_names: bool = True,
     ) -> None:
+        self.keep_names = keep_names
         self.id, self.pace = name or uuid.uuid4().hex, pace or Pace()
         self.database, self.files = database, files
         self._bundle, self._detector = bundle, detector
@@ -218,11 +221,15 @@ class Worker:
             self.files.drop_upload(job.id)
 
     def _try_to_store(self, job: Job, results: Sequence[Result]) -> bool:
-        reads = [(record_name(each.task.name), each.read) for each in results if each.read]
+        reads = [(record_name(each.task.name), self._kept(each.read)) for each in results if each.read]
         with self.database.writing() as session:
             stored = iter(store_records(session, self.files, job.workspace, reads))
             outcomes = [(each.task, next(stored) if each.read else None, each.reason) for each in results]
             return jobs.finish_reading(session, outcomes)
+
+    def _kept(self, read: Read) -> Read:
+        """What is stored of a recording: no name where names are switched off."""
+        return read if self.keep_names else replace(read, recorded=read.recorded.without_name())
 
     def _explain(self, task: Task) -> None:
         """Gather a stored record's evidence."""
@@ -277,6 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help="folder of the weights and their card")
     parser.add_argument("--threads", type=int, default=1, help="of the networks (%(default)s)")
     parser.add_argument("--name", help="under which it takes tasks: 32 letters that no other has (default: by chance)")
+    parser.add_argument("--no-names", action="store_true", help="keep no names of patients")
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO)
     settings = Settings(data=options.data, database_url=os.environ.get("DATABASE_URL", ""), bundle=options.bundle)
@@ -285,7 +293,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(os, "nice"):
             os.nice(10)  # pages come first
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the end of a process blames no task
-        worker = Worker(Database(settings.url), Files(settings.data), settings.bundle, name=options.name)
+        files, keep_names = Files(settings.data), not options.no_names
+        worker = Worker(Database(settings.url), files, settings.bundle, name=options.name, keep_names=keep_names)
         with worker.database.writing() as session:
             worker.files.belong_to(session)
         _ = worker.detector

@@ -9,6 +9,7 @@ import numpy as np
 from cardiac.errors import RecordError
 from cardiac.readers.codes import lead_of
 from cardiac.readers.groups import Group, choose_rhythm
+from cardiac.readers.identity import Identity, moment_of_digits, stated_identity
 from cardiac.readers.raw import SEXES, Raw, check_length, check_rate
 from cardiac.readers.units import TIME_UNITS, folded, mv_per_unit
 from cardiac.readers.xml_files import number_of, parse_xml, text_of
@@ -26,7 +27,7 @@ def read_aecg(path: Path) -> Raw:
         raise RecordError("holds no rhythm series: export a single recording")
     groups = [_group(*each) for each in sequences]
     index, notes = choose_rhythm(groups, "series", "rhythm series")
-    chosen = sequences[index][1]
+    series, chosen = sequences[index]
     fs_hz, doubt = _rate(chosen)
     names, samples, units = [], [], []
     for name, value in _leads(chosen):
@@ -38,7 +39,8 @@ def read_aecg(path: Path) -> Raw:
         units.append(unit)
     if len({len(each) for each in samples}) > 1:
         raise RecordError("its leads differ in length: export it again")
-    return Raw(np.stack(samples), fs_hz, tuple(names), tuple(units), notes, *_patient(root), doubt)
+    identity = _identity(root, series, chosen)
+    return Raw(np.stack(samples), fs_hz, tuple(names), tuple(units), notes, *_patient(root), doubt, identity)
 
 
 def _series(root: Element) -> list[Element]:
@@ -151,3 +153,17 @@ def _patient(root: Element) -> tuple[float | None, str | None]:
             age = value.get("value", "").strip()
             return float(age) if re.fullmatch(r"\d{1,3}(\.\d{1,3})?", age) else None, sex
     return None, sex
+
+
+def _identity(root: Element, series: Element, sequences: Element) -> Identity:
+    """The subject and when the series began: by its own time, the document's, or its first sample's."""
+    subject = next(root.iter("trialSubject"), None)
+    number = subject.find("id") if subject is not None else None
+    name = subject.find("subjectDemographicPerson/name") if subject is not None else None
+    parts = [text for each in name.iter() for text in (each.text or "").split()] if name is not None else []
+    times = [series.find("effectiveTime/low"), series.find("effectiveTime/center"), series.find("effectiveTime")]
+    times += [root.find("effectiveTime/low"), root.find("effectiveTime/center"), root.find("effectiveTime")]
+    times += [each.find("value/head") for each in sequences.iter("sequence") if _code(each).upper() == "TIME_ABSOLUTE"]
+    moments = (moment_of_digits(each.get("value", "")) for each in times if each is not None)
+    patient_id = number.get("extension", "") if number is not None else ""
+    return stated_identity(patient_id, " ".join(parts), next(filter(None, moments), None))

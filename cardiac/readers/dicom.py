@@ -14,11 +14,16 @@ from cardiac.errors import RecordError, first_line
 from cardiac.leads import lead_and_sign
 from cardiac.readers.codes import lead_of
 from cardiac.readers.groups import Group, choose_rhythm
+from cardiac.readers.identity import Identity, moment_in, moment_of_digits, stated_identity
 from cardiac.readers.raw import SEXES, Raw, check_length, check_rate
 from cardiac.readers.units import mv_per_unit
 
 LARGEST_BYTES = 2**30
-READ = ["WaveformSequence", "PatientAge", "PatientSex", "SOPClassUID"]
+READ = [
+    "WaveformSequence", "PatientAge", "PatientSex", "SOPClassUID", "PatientID", "PatientName", "AcquisitionDateTime",
+    "AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime", "PatientIdentityRemoved",
+    "LongitudinalTemporalInformationModified", "SpecificCharacterSet",
+]  # fmt: skip
 NOT_READ = {b"1.2.840.10008.1.2.1.99": "deflated", b"1.2.840.10008.1.2.2\0": "big-endian"}  # transfer syntaxes
 MOST_CHANNELS = 512
 AGES = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
@@ -55,7 +60,21 @@ def read_dicom(path: Path) -> Raw:
     samples, units = _samples(group, names, n_samples)
     age = re.fullmatch(r"(\d{3})([YMWD])", str(_get(dataset, "PatientAge") or "").strip())
     years = int(age[1]) * AGES[age[2]] if age else None
-    return Raw(samples, fs_hz, names, units, notes, years, SEXES.get(str(_get(dataset, "PatientSex") or "").strip()))
+    sex = SEXES.get(str(_get(dataset, "PatientSex") or "").strip())
+    return Raw(samples, fs_hz, names, units, notes, years, sex, identity=_identity(dataset))
+
+
+def _identity(dataset: Any) -> Identity:
+    """Patient and time of the recording (PS3.3 C.7.1.1, C.10.8); of a file whose patient was hidden, what is still true."""
+    name = " ".join(_text(dataset, "PatientName").partition("=")[0].replace("^", " ").split())
+    if _text(dataset, "PatientIdentityRemoved").upper() == "YES":
+        name = ""
+    recorded_at = moment_of_digits(_text(dataset, "AcquisitionDateTime"))
+    for kind in ("Acquisition", "Content"):
+        recorded_at = recorded_at or moment_in(_text(dataset, f"{kind}Date"), _text(dataset, f"{kind}Time"))
+    if _text(dataset, "LongitudinalTemporalInformationModified").upper() in ("MODIFIED", "REMOVED"):
+        recorded_at = None
+    return stated_identity(_text(dataset, "PatientID"), name, recorded_at)
 
 
 def _tried(read: Callable[[], Any]) -> Any:

@@ -12,6 +12,7 @@ from cardiac.errors import RecordError
 from cardiac.leads import lead_and_sign
 from cardiac.readers.byte_ranges import ByteRanges
 from cardiac.readers.edf_header import LONGEST_RECORD_S, Channel, EdfHeader, check_gaps, read_edf_header
+from cardiac.readers.edf_identity import identity_of
 from cardiac.readers.raw import LONG_S, SEXES, Note, Raw, check_length, check_rate
 from cardiac.readers.units import mv_per_unit
 
@@ -61,7 +62,8 @@ def _read_channels(path: Path, header: EdfHeader, leads: Sequence[Channel]) -> R
     sex = SEXES.get([*header.patient.split(), "", ""][1].upper())
     names, units = tuple(each.label for each in leads), tuple(each.unit for each in leads)
     is_short = n_samples / fs_hz <= LONG_S
-    return Raw(samples[:, :n_samples] if is_short else samples, fs_hz, names, units, notes, sex=sex)
+    shown = samples[:, :n_samples] if is_short else samples
+    return Raw(shown, fs_hz, names, units, notes, sex=sex, identity=identity_of(header))
 
 
 def _notes(header: EdfHeader, leads: Sequence[Channel], has_parts: bool) -> Iterator[Note]:

@@ -50,7 +50,8 @@ class EdfHeader:
     """What a header states of the whole file.
 
     width : bytes a sample.  record_s : duration of a data record, as written.  form : "EDF+C" and the like.
-    is_open : whether the number of data records is not stated, and follows from the file's size.
+    is_open : whether the number of data records is not stated, and follows from the file's size.  patient, recording, start :
+    local identifications, and day and time, as written.
     """
 
     width: int
@@ -60,6 +61,8 @@ class EdfHeader:
     record_s: float
     form: str
     patient: str
+    recording: str
+    start: tuple[str, str]
     channels: tuple[Channel, ...]
     is_open: bool
 
@@ -91,7 +94,8 @@ def read_edf_header(path: Path) -> EdfHeader:
     duration = _text(fixed[244:252])
     record_s = number_of(duration, "duration of a data record") if duration else 0.0
     form, patient = re.sub(r"\s", "", _text(fixed[192:236])).upper()[:5], _text(fixed[8:88])
-    return EdfHeader(width, begin, n_records, size, record_s, form, patient, channels, is_open)
+    recording, start = _text(fixed[88:168]), (_text(fixed[168:176]), _text(fixed[176:184]))
+    return EdfHeader(width, begin, n_records, size, record_s, form, patient, recording, start, channels, is_open)
 
 
 def _channels(content: bytes, n_signals: int, width: int) -> tuple[Channel, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 from cardiac.errors import RecordError
 from cardiac.readers.codes import lead_of
 from cardiac.readers.groups import Group, choose_rhythm
+from cardiac.readers.identity import Identity, moment_in, stated_identity
 from cardiac.readers.raw import Note, Raw
 from cardiac.readers.xml_files import number_of, parse_xml, text_of
 
@@ -32,7 +33,7 @@ def read_muse(path: Path) -> Raw:
     if off:
         notes += (Note("warning", f"the device noted a loose electrode on {', '.join(off)}"),)
     units = tuple(text_of(lead, "LeadAmplitudeUnits") for lead in leads)
-    return Raw(np.stack(samples), _rate(waveform), names, units, notes, *_patient(root))
+    return Raw(np.stack(samples), _rate(waveform), names, units, notes, *_patient(root), identity=_identity(root))
 
 
 def _group(waveform: Element) -> Group:
@@ -91,3 +92,11 @@ def _patient(root: Element) -> tuple[float | None, str | None]:
     sex = text_of(patient, "Gender", "").lower()
     years = float(age) if age.isascii() and age.isdigit() and unit in ("YEARS", "YEAR", "Y") else None
     return years, sex if sex in ("female", "male") else None
+
+
+def _identity(root: Element) -> Identity:
+    """Patient, and date and time of the acquisition; MUSE writes the month first."""
+    patient, test = root.find("PatientDemographics"), root.find("TestDemographics")
+    name = f"{text_of(patient, 'PatientLastName', '')} {text_of(patient, 'PatientFirstName', '')}"
+    recorded_at = moment_in(text_of(test, "AcquisitionDate", ""), text_of(test, "AcquisitionTime", ""), "mdy")
+    return stated_identity(text_of(patient, "PatientID", ""), name, recorded_at)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from cardiac.errors import RecordError
+from cardiac.readers.identity import UNSTATED, Identity
 
 FS_RANGE_HZ = (100.0, 10_000.0)
 LONG_S = 600.0  # from here on samples are read as they are asked for, where a format allows it
@@ -31,7 +32,7 @@ class Raw:
     fs_hz : sampling rate; None where the file states none.  leads : the leads' names as the file writes them; None where
     there are none.  units : a unit for every lead ("mV", "uV", "V", "nV"); None where the file states none.
     age_years, sex ("female", "male") : of the patient, where stated.  doubt : why fs_hz is None though the file speaks of
-    time; the default rate does not hold for such a file.
+    time; the default rate does not hold for such a file.  identity : of the patient, and when it was recorded.
     """
 
     samples: Any
@@ -42,6 +43,7 @@ class Raw:
     age_years: float | None = None
     sex: str | None = None
     doubt: str | None = None
+    identity: Identity = UNSTATED
 
 
 def check_rate(fs_hz: object) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cardiac.errors import RecordError
+from cardiac.readers.identity import Identity, moment, stated_identity
 from cardiac.readers.raw import Note, Raw
 from cardiac.readers.scp_huffman import Table, read_tables
 from cardiac.readers.scp_rhythm import (
@@ -59,7 +60,7 @@ def read_scp(content: bytes) -> Raw:
     """The rhythm data of an SCP-ECG file: samples in µV over the time that all leads have in common.
 
     Huffman codes, differences, bimodal compression and reference-beat subtraction are undone; samples that bimodal
-    compression left out are interpolated. Age and sex come from section 1, from which no name is kept.
+    compression left out are interpolated. Age, sex and identity come from section 1.
     Raises RecordError.
     """
     sections = _read_sections(bytes(content))
@@ -86,7 +87,8 @@ def read_scp(content: bytes) -> Raw:
         common_s = samples.shape[1] * interval_us / 1e6
         notes.append(Note("info", f"its leads are not of one length: read where all of them run ({common_s:.3g} s)"))
     names, units = tuple(lead.name for lead in leads), ("uV",) * len(leads)
-    return Raw(samples, 1e6 / interval_us, names, units, tuple(notes), *_read_patient(sections.get(1, b"")))
+    tags = _read_tags(sections.get(1, b""))
+    return Raw(samples, 1e6 / interval_us, names, units, tuple(notes), *_patient(tags), identity=_identity(tags))
 
 
 def _read_rows(
@@ -147,14 +149,40 @@ def _needed(sections: dict[int, bytes], number: int, fault: str) -> bytes:
     return sections[number]
 
 
-def _read_patient(body: bytes) -> tuple[float | None, str | None]:
-    """Age in years and sex (clause 5.4, tags 4, 5, 8 and 25); None where they are not stated, or not credible."""
+def _read_tags(body: bytes) -> dict[int, bytes]:
+    """The values of section 1 by tag (clause 5.4)."""
     tags: dict[int, bytes] = {}
     at = 0
     while at + 3 <= len(body) and body[at] != 255:
         tag, size = struct.unpack_from("<BH", body, at)
         tags.setdefault(tag, body[at + 3 : at + 3 + size])
         at += 3 + size
+    return tags
+
+
+def _identity(tags: Mapping[int, bytes]) -> Identity:
+    """Patient and time of the acquisition (clause 5.4, tags 0 to 3, 25 and 26)."""
+    texts = [_text(tags.get(tag, b"")) for tag in range(4)]
+    day, clock = _numbers("<HBB", tags.get(25, b"")), _numbers("<BBB", tags.get(26, b""))
+    recorded_at = moment(*day, *clock) or moment(*day)
+    return stated_identity(texts[2], " ".join((texts[0], texts[3], texts[1])), recorded_at)
+
+
+def _numbers(form: str, data: bytes) -> tuple[int, ...]:
+    return struct.unpack_from(form, data) if len(data) >= struct.calcsize(form) else ()
+
+
+def _text(data: bytes) -> str:
+    """A text that ends in a zero; its code page is stated elsewhere or nowhere, and it is most often one of these two."""
+    bare = data.split(b"\0")[0]
+    try:
+        return bare.decode("utf-8")
+    except UnicodeDecodeError:
+        return bare.decode("latin-1")
+
+
+def _patient(tags: Mapping[int, bytes]) -> tuple[float | None, str | None]:
+    """Age in years and sex (clause 5.4, tags 4, 5, 8 and 25); None where they are not stated, or not credible."""
     sex = SEXES.get(tags[8][0]) if tags.get(8) else None
     age = None
     if len(tags.get(4, b"")) >= 3:

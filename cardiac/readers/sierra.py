@@ -11,6 +11,7 @@ import numpy as np
 
 from cardiac.errors import RecordError, first_line
 from cardiac.readers.codes import lead_of
+from cardiac.readers.identity import Identity, moment_in, stated_identity
 from cardiac.readers.raw import Raw, check_length, check_rate
 from cardiac.readers.xml_files import number_of, parse_xml, text_of
 
@@ -48,7 +49,8 @@ def read_sierra(path: Path) -> Raw:
         raise RecordError("its leads are not the stated ones, or not of the stated length: copy it again")
     age, sex = _patient(root)
     samples = np.stack([lead.samples for lead in leads]) * resolution_uv
-    return Raw(samples, fs_hz, tuple(names), ("uV",) * len(names), age_years=age, sex=sex)
+    units = ("uV",) * len(names)
+    return Raw(samples, fs_hz, tuple(names), units, age_years=age, sex=sex, identity=_identity(root))
 
 
 def _plain(root: Element, waveforms: Element, fs_hz: float) -> bytes:
@@ -119,3 +121,11 @@ def _patient(root: Element) -> tuple[float | None, str | None]:
     patient = root.find("patient/generalpatientdata")
     years = text_of(patient, "age/years", "")
     return float(years) if years.isascii() and years.isdigit() else None, SEXES.get(text_of(patient, "sex", "").lower())
+
+
+def _identity(root: Element) -> Identity:
+    """Patient, and date and time of the acquisition."""
+    patient, taken = root.find("patient/generalpatientdata"), root.find("dataacquisition")
+    name = " ".join(text_of(patient, f"name/{each}name", "") for each in ("last", "first", "middle"))
+    date, clock = ("", "") if taken is None else (taken.get("date", ""), taken.get("time", ""))
+    return stated_identity(text_of(patient, "patientid", ""), name, moment_in(date, clock))

@@ -13,6 +13,7 @@ from cardiac.readers.kinds import beside
 from cardiac.readers.raw import LONG_S, SEXES, Note, Raw, check_length, check_rate
 from cardiac.readers.units import mv_per_unit
 from cardiac.readers.wfdb_header import SWAPPED, Signal, patient, plain_header, read_header
+from cardiac.readers.wfdb_identity import identity_of
 from cardiac.readers.wfdb_segments import Segment, find_segments
 from cardiac.readers.wfdb_words import MISSING_WORD, WORDS, read_words
 
@@ -41,6 +42,7 @@ def read_wfdb(path: Path) -> Raw:
         (*notes, *recording.notes),
         age,
         SEXES.get(sex),
+        identity=identity_of(header),
     )
 
 

@@ -40,13 +40,17 @@ class Signal:
 
 @dataclass(frozen=True)
 class Header:
-    """n_frames : None where it states none.  segments : (name, frames or None), of a record that consists of others."""
+    """n_frames : None where it states none.  segments : (name, frames or None), of a record that consists of others.
+
+    start : what follows the length: time and date.
+    """
 
     fs_hz: float | None
     n_frames: int | None
     signals: tuple[Signal, ...]
     segments: tuple[tuple[str, int | None], ...]
     comments: tuple[str, ...]
+    start: tuple[str, ...] = ()
 
 
 def read_header(path: Path, is_segment: bool = False) -> Header:
@@ -69,11 +73,11 @@ def read_header(path: Path, is_segment: bool = False) -> Header:
         listed = _listed(rest, _whole(n_segments, "number of segments", MOST_SEGMENTS), "segments")
         if not listed:
             raise RecordError("its header states 0 segments: use a waveform record")
-        return Header(fs_hz, n_frames, (), tuple(map(_segment, listed)), comments)
+        return Header(fs_hz, n_frames, (), tuple(map(_segment, listed)), comments, tuple(head[4:]))
     if not n_signals:
         raise RecordError("its header lists no signal: use a waveform record")
     signals = tuple(_signal(line, index) for index, line in enumerate(_listed(rest, n_signals, "signals")))
-    return Header(fs_hz, n_frames, _of_one_file(signals), (), comments)
+    return Header(fs_hz, n_frames, _of_one_file(signals), (), comments, tuple(head[4:]))
 
 
 def plain_header(header: Header, name: str, n_frames: int, files: dict[str, str]) -> str:

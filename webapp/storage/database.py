@@ -17,7 +17,7 @@ from webapp.storage.trail import append_events
 
 BUSY_S = 30.0
 PURGE_MS = 2_000  # that emptying the log waits for those who read
-NAMING = ("records", "reviews", "tasks", "jobs", "forms", "audit")  # tables in which a record's name may stand
+NAMING = ("records", "reviews", "tasks", "jobs", "forms", "audit", "patients", "patient_names")  # tables with names
 NO_COPY = "the tables are brought from version %s to today's: on PostgreSQL keep backups of your own (pg_dump)"
 log = logging.getLogger("webapp.database")
 TOO_MUCH = "54"  # class of PostgreSQL's errors about statements and values that are beyond its limits

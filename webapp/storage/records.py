@@ -16,7 +16,8 @@ from webapp.storage.accounts import Person
 from webapp.storage.files import Files
 from webapp.storage.forgotten import forget_name
 from webapp.storage.jobs import iso_time
-from webapp.storage.tables import NAME_LETTERS, Form, Job, Record, Review, Task, folded, mask_of, sites_of
+from webapp.storage.patients import NOT_KNOWN, Recorded, drop_unused, fill_in
+from webapp.storage.tables import NAME_LETTERS, Form, Job, Patient, Record, Review, Task, folded, mask_of, sites_of
 
 UPLOADED_S = {"day": 86_400.0, "week": 7 * 86_400.0, "month": 30 * 86_400.0}
 LAST_LETTER = "\U0010ffff"  # which stands in no name, and after all that do
@@ -45,7 +46,10 @@ ORDERS = {
 
 @dataclass(frozen=True)
 class Query:
-    """Which records, in which order. q : a name, or how it begins.  uploaded : "day", "week" or "month" ago at most."""
+    """Which records, in which order. q : a name, or how it begins.  uploaded : "day", "week" or "month" ago at most.
+
+    patient : number of the one whose they are.
+    """
 
     q: str | None = None
     present: bool | None = None
@@ -54,6 +58,7 @@ class Query:
     quality: str | None = None
     uploaded: str | None = None
     reviewed: bool | None = None
+    patient: int | None = None
     sort: str = "newest"
 
     def parameters(self) -> dict[str, str]:
@@ -80,17 +85,20 @@ class Query:
             conditions.append(Record.uploaded_at >= time.time() - UPLOADED_S[self.uploaded])
         if self.reviewed is not None:
             conditions.append(Record.review.is_not(None) if self.reviewed else Record.review.is_(None))
+        if self.patient is not None:
+            conditions.append(Record.patient == self.patient)
         return and_(*conditions)
 
 
 @dataclass(frozen=True)
 class Read:
-    """One recording that was read: its document, where its samples were written, and a small tracing."""
+    """One recording that was read: its document, where its samples were written, a small tracing, and who was recorded."""
 
     document: dict[str, Any]
     sha256: str
     written: Path
     tracing: str
+    recorded: Recorded = NOT_KNOWN
 
 
 def store_records(session: Session, files: Files, workspace: str, reads: Sequence[tuple[str, Read]]) -> list[str]:
@@ -120,6 +128,7 @@ def _store(session: Session, workspace: str, name: str, read: Read, rows: dict[s
     if row is None:
         row = Record(workspace=workspace, name=kept, signal=read.sha256, uploaded_at=time.time(), tracing=read.tracing)
     elif row.document["bundle"] == read.document["bundle"] and _is_measured(row.document, read.document):
+        fill_in(session, row, read.recorded)
         return kept
     else:
         session.flush()  # a record without a number would be taken for that of all other tasks
@@ -130,6 +139,8 @@ def _store(session: Session, workspace: str, name: str, read: Read, rows: dict[s
     for name, value in (columns | {"sites": mask_of(columns["sites"])}).items():
         setattr(row, name, value)
     session.add(row)
+    session.flush()
+    fill_in(session, row, read.recorded)
     rows[kept] = row
     return kept
 
@@ -186,6 +197,8 @@ def list_item(row: Record) -> dict[str, Any]:
         "uncertain": row.uncertain,
         "quality": row.quality,
         "uploaded_at": iso_time(row.uploaded_at),
+        "recorded_at": row.recorded_at,
+        "patient": row.patient,
         "fs_hz": row.document["fs_hz"],
         "duration_s": row.document["duration_s"],
         "heart_rate_bpm": row.document["heart_rate_bpm"],
@@ -243,6 +256,7 @@ def delete_record(session: Session, row: Record) -> list[str]:
     """
     forget_name(session, row.workspace, row.name)
     session.execute(delete(Record).where(Record.id == row.id))
+    drop_unused(session, row.workspace)
     form = session.scalar(select(Form).where(Form.workspace == row.workspace).with_for_update())
     if form is not None and RECORD_COLUMN in form.columns:
         name_column = form.columns.index(RECORD_COLUMN)
@@ -259,4 +273,5 @@ def delete_all(session: Session, workspace: str) -> tuple[int, list[str], list[s
     session.execute(delete(Job).where(Job.workspace == workspace))
     session.execute(delete(Form).where(Form.workspace == workspace))
     n = session.execute(delete(Record).where(Record.workspace == workspace)).rowcount
+    session.execute(delete(Patient).where(Patient.workspace == workspace))
     return n, sha256s, jobs

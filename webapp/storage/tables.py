@@ -152,8 +152,20 @@ class Signal(Base):
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
 
 
+class Patient(Base):
+    """Somebody with an id, as files state it or a person typed it; there for as long as a record is. See `patients`."""
+
+    __tablename__ = "patients"
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    workspace: Mapped[str] = mapped_column(String(NAME_LETTERS))
+    patient_id: Mapped[str] = mapped_column(Shown(NAME_LETTERS))
+    __table_args__ = (UniqueConstraint("workspace", "patient_id"),)
+
+
 class Record(Base):
     """One recording with its finding. document : the object of findings.json.  tracing : a small picture, as SVG path.
+
+    recorded_at : local time, as ISO 8601 has it, or the day alone.  age_years : then.
 
     Every order of the list has an index that holds all that is filtered by: no long row is read but those that are shown.
     """
@@ -176,12 +188,25 @@ class Record(Base):
     document: Mapped[dict[str, Any]] = mapped_column(JSON)
     evidence: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     tracing: Mapped[str] = mapped_column(Text)
+    patient: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
+    recorded_at: Mapped[str | None] = mapped_column(String(19))
+    age_years: Mapped[float | None] = mapped_column(Float(53))
+    sex: Mapped[str | None] = mapped_column(String(10))
     __table_args__ = (
+        Index("records_of_patient", "patient", "recorded_at", "id"),
         UniqueConstraint("workspace", "name"),
         Index("records_newest", "workspace", "id", *FILTERED),
         Index("records_named", "workspace", "name", "id", *FILTERED),
         Index("records_probability", "workspace", "probability", "id", *FILTERED),
     )
+
+
+class PatientName(Base):
+    """The patient's name that a record's file states, or a person typed; nowhere else is one kept."""
+
+    __tablename__ = "patient_names"
+    record: Mapped[int] = mapped_column(ForeignKey("records.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(Shown(NAME_LETTERS))
 
 
 class Review(Base):
