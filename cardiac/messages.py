@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from string import Formatter
 from typing import Any
 
@@ -93,6 +94,21 @@ def message_of(plain: Mapping[str, Any]) -> str:
         return Message(template, **given)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError("not a message") from error
+
+
+def messages_of(texts: Sequence[str], plain: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """Sentences that are stored in English with their messages beside them; a message that says something else is left out.
+
+    plain : of each sentence; None of documents that an earlier version wrote.
+    """
+    messages = []
+    for text, each in zip_longest(texts, (plain or ())[: len(texts)], fillvalue=None):
+        try:
+            message = text if each is None else message_of(each)
+        except ValueError:
+            message = text
+        messages.append(message if message == text else text)
+    return messages
 
 
 def translate(text: str, language: Language) -> str:

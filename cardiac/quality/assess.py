@@ -8,7 +8,7 @@ folds 0 to 2 of the training records (`python -m benchmarks.quality --fit` print
 """
 
 import itertools
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -103,7 +103,7 @@ def require_usable(quality: Quality) -> Quality:
         gravest = next(reason for reason in quality.reasons if reason.severity == "rejected")
         raise RecordRejected(
             Message("was read, but the tracing is too poor for a decision: {reason}", reason=gravest.text),
-            map(asdict, quality.reasons),
+            (each.to_dict() for each in quality.reasons),
         )
     return quality
 

@@ -9,7 +9,8 @@ shown in English.
 import ast
 import string
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PO = Path(__file__).parent / "ru/LC_MESSAGES/sentences.po"
 SOURCES = ("cardiac", "tasks/mi", "webapp", "inference.py")
 # Where a template stands among a call's arguments. Errors, by their names, have it as the first one.
-PLACES = {"Message": 0, "say": 0, "Note": 1, "about": 1, "_not_if": 1, "Fault": 1, "Missing": 0}
+PLACES = {"Message": 0, "say": 0, "Note": 1, "about": 1, "_not_if": 1, "Change": 2}
 ERRORS = ("Error", "Refused", "TooShort", "Rejected", "NoRoom", "TooMuch", "NoRecording", "Unknown")
 NOT_SAID = ("ValueError", "TypeError", "KeyError", "IndexError", "OSError", "EOFError", "ConfigError", "ImportError")
 SHORTEST = 3  # letters: what is shorter is a mark
@@ -57,25 +58,43 @@ def sentences() -> Iterator[Sentence]:
 
 def _sentences_in(file: Path) -> Iterator[Sentence]:
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    constants = _constants(tree)
-    where = file.relative_to(ROOT).as_posix()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and (place := _place(_called(node))) is not None and len(node.args) > place:
-            named = {each.arg for each in node.keywords}
-            names = None if None in named else frozenset(named)
-            for template in _texts(node.args[place], constants):
-                if len(template) >= SHORTEST:
-                    yield Sentence(f"{where}:{node.lineno}", template, names)
+    where, of_module = file.relative_to(ROOT).as_posix(), _constants(tree.body)
+    for scope in (tree, *(each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef))):
+        constants = of_module if scope is tree else {**of_module, **_constants([*_within(scope)])}
+        for node in _within(scope):
+            if isinstance(node, ast.Call):
+                yield from _of_call(node, constants, where)
 
 
-def _constants(tree: ast.Module) -> dict[str, str]:
-    """Texts that have a name, in the module or within a function."""
-    named = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+def _of_call(node: ast.Call, constants: Mapping[str, list[str]], where: str) -> Iterator[Sentence]:
+    place = _place(_called(node))
+    if place is None or len(node.args) <= place:
+        return
+    given = {each.arg for each in node.keywords}
+    named = None if None in given or place else frozenset(map(str, given))
+    for template in _texts(node.args[place], constants):
+        if len(template) >= SHORTEST:
+            yield Sentence(f"{where}:{node.lineno}", template, named)
+
+
+def _within(scope: ast.AST) -> Iterator[ast.AST]:
+    """What stands in a module or function, without what stands in the functions in it."""
+    waiting = [*ast.iter_child_nodes(scope)]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef):
+            waiting += ast.iter_child_nodes(node)
+
+
+def _constants(nodes: Iterable[ast.AST]) -> dict[str, list[str]]:
+    """The texts that each name stands for."""
+    named: dict[str, list[str]] = defaultdict(list)
+    for node in nodes:
+        if isinstance(node, ast.Assign):
             for target in node.targets:
-                if isinstance(target, ast.Name) and target.id.isupper():
-                    named[target.id] = node.value.value
+                if isinstance(target, ast.Name):
+                    named[target.id] += _texts(node.value, named)
     return named
 
 
@@ -89,11 +108,16 @@ def _place(name: str) -> int | None:
     return 0 if name.endswith(ERRORS) and name not in NOT_SAID else None
 
 
-def _texts(node: ast.expr, constants: dict[str, str]) -> Iterator[str]:
+def _texts(node: ast.expr, constants: Mapping[str, list[str]]) -> Iterator[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.Name) and node.id in constants:
-        yield constants[node.id]
+        yield from constants[node.id]
+    elif isinstance(node, ast.Dict):
+        for value in node.values:
+            yield from _texts(value, constants)
+    elif isinstance(node, ast.Subscript):
+        yield from _texts(node.value, constants)
     elif isinstance(node, ast.IfExp):
         yield from _texts(node.body, constants)
         yield from _texts(node.orelse, constants)
