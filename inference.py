@@ -31,6 +31,7 @@ from cardiac.files import documents_array, open_folder
 from cardiac.leads import LEADS
 from cardiac.long_signals import prepare, prepare_together
 from cardiac.measurements.measure import Measurements, measure_record
+from cardiac.messages import Message
 from cardiac.pipeline import MOST_JOBS, Outcome, predict_listing
 from cardiac.quality.assess import assess_quality
 from cardiac.records import FS_RANGE_HZ, Note, Record, read_record, record_from_array
@@ -128,7 +129,7 @@ class Detector:
     def assess(self, record: Record) -> Assessment:
         """The quality of a tracing that may be decided on, and its measurements. Raises RecordRejected for any other."""
         with naming(record.record_id):
-            return assess_record(record, sought="an infarction")
+            return assess_record(record, sought=Message("an infarction"))
 
     def logits(self, signals: np.ndarray) -> list[np.ndarray]:
         """Logits of each stage's windows of prepared signals, as `runtimes.run_sections` gives them."""
@@ -146,7 +147,7 @@ class Detector:
         """The finding, which says so where the trees had nothing to look at."""
         if rule is not self.decisions.alone:
             return finding
-        return replace(finding, notes=(*finding.notes, Note("info", ALONE)))
+        return replace(finding, notes=(*finding.notes, Note("info", Message(ALONE))))
 
     def ask_trees(self, measurements: Measurements) -> np.ndarray | None:
         """The trees' logits for what is measured of a record, (7,); None where there are no trees, or nothing to look at."""

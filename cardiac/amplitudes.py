@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cardiac.errors import RecordError
+from cardiac.messages import Message
 from cardiac.order_statistics import least_range, median, percentiles
 from cardiac.readers.raw import Note
 
@@ -29,8 +30,11 @@ def check_finite(signal: np.ndarray, extents: np.ndarray, leads: Sequence[str], 
     if bad.any():
         lead, sample = np.argwhere(bad)[0]
         raise RecordError(
-            f"{int(bad.sum())} samples are NaN or infinite, the first in lead {leads[lead]} at sample {samples[sample]}: "
-            "export the recording without gaps"
+            "{bad} samples are NaN or infinite, the first in lead {lead} at sample {sample}: export the "
+            "recording without gaps",
+            bad=int(bad.sum()),
+            lead=leads[lead],
+            sample=samples[sample],
         )
 
 
@@ -53,12 +57,18 @@ def settle_unit(signal: np.ndarray, extents: np.ndarray, notes: list[Note]) -> f
         if ((high - low) < MV_RANGE[0] * 1_000 / 2).sum() > 1:
             raise RecordError("some leads look like microvolts and some like millivolts: export all in mV")
         notes.append(
-            Note("warning", f"amplitudes of {swing:.0f} look like microvolts, not millivolts: divided by 1,000")
+            Note(
+                "warning",
+                Message(
+                    "amplitudes of {swing:.0f} look like microvolts, not millivolts: divided by 1,000", swing=swing
+                ),
+            )
         )
         return 1e-3
     raise RecordError(
-        f"has an amplitude of {swing:.3g} mV (peak to peak, middle lead), which no ECG has (0.4 to 6 mV): "
-        "check unit, gain and electrodes, and export it in mV"
+        "has an amplitude of {swing:.3g} mV (peak to peak, middle lead), which no ECG has (0.4 to 6 "
+        "mV): check unit, gain and electrodes, and export it in mV",
+        swing=swing,
     )
 
 
@@ -73,13 +83,18 @@ def check_range(signal: np.ndarray, extents: np.ndarray, leads: Sequence[str], s
     swings = np.subtract(*reversed(percentiles(signal, SWING_PERCENTS)))
     if swings.max() > LEAD_SWING_MV:
         lead = leads[int(swings.argmax())]
-        alone = ", unlike the others" if np.median(swings) <= MV_RANGE[1] else ""
-        raise RecordError(f"lead {lead} swings by {swings.max():.3g} mV{alone}: check its unit and gain")
+        if np.median(swings) <= MV_RANGE[1]:
+            text = "lead {lead} swings by {swing:.3g} mV, unlike the others: check its unit and gain"
+        else:
+            text = "lead {lead} swings by {swing:.3g} mV: check its unit and gain"
+        raise RecordError(text, lead=lead, swing=swings.max())
     deviation = np.abs(signal - np.median(signal, axis=1, keepdims=True))
     largest = deviation.max()
     if largest > LARGEST_MV:
         lead, sample = np.unravel_index(deviation.argmax(), signal.shape)
         raise RecordError(
-            f"holds {largest:.3g} mV in lead {leads[lead]} at sample {samples[sample]}, which no electrode records: "
-            "export it again"
+            "holds {largest:.3g} mV in lead {lead} at sample {sample}, which no electrode records: export it again",
+            largest=largest,
+            lead=leads[lead],
+            sample=samples[sample],
         )

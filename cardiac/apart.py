@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cardiac.errors import BundleError, CardiacError, InternalError, RecordError
+from cardiac.messages import Message
 
 ROOT = Path(__file__).resolve().parent.parent
 SINGLE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX")
@@ -33,7 +34,7 @@ def ask(command: Sequence[str], most_s: float) -> dict[str, Any]:
             output, _ = process.communicate(timeout=most_s)
         except subprocess.TimeoutExpired as error:
             process.kill()
-            raise RecordError(f"took longer than {most_s:.0f} s to read: cut it into parts") from error
+            raise RecordError("took longer than {most_s:.0f} s to read: cut it into parts", most_s=most_s) from error
         except BaseException:
             process.kill()
             raise
@@ -47,9 +48,10 @@ def answer_of(status: int, output: bytes) -> dict[str, Any]:
         if not isinstance(answer, dict):
             raise ValueError("no object")
     except ValueError as error:
-        reason = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        reason = signal.Signals(-status).name if status < 0 else Message("exit status {status}", status=status)
         raise RecordError(
-            f"ended the program that read it ({reason}): it is damaged or far larger than a recording, export it again"
+            "ended the program that read it ({reason}): it is damaged or far larger than a recording, export it again",
+            reason=reason,
         ) from error
     if refused := answer.get("refused"):
         raise RecordError(refused)

@@ -7,6 +7,7 @@ import numpy as np
 
 from cardiac.errors import RecordError
 from cardiac.leads import LEADS, lead_and_sign, lead_name, twelve_leads
+from cardiac.messages import Message
 from cardiac.readers.raw import Note, Raw
 from cardiac.readers.units import mv_per_unit
 
@@ -32,7 +33,9 @@ def settle_leads(
     missing = [lead for lead in leads if lead not in names]
     if missing:
         raise RecordError(
-            f"lead {', '.join(missing)} is missing among {', '.join(names)[:200]}: export these leads too"
+            "lead {leads} is missing among {names}: export these leads too",
+            leads=", ".join(missing),
+            names=", ".join(names)[:200],
         )
     return signal[[names.index(lead) for lead in leads]], leads
 
@@ -55,7 +58,7 @@ def _to_mv(signal: np.ndarray, raw: Raw) -> np.ndarray:
 def _factor_of_lead(unit: str) -> float:
     factor = mv_per_unit(unit)
     if factor is None:
-        raise RecordError(f"its unit {unit!r} is not a known unit of voltage: use mV, µV or V")
+        raise RecordError("its unit {unit!r} is not a known unit of voltage: use mV, µV or V", unit=unit)
     return factor
 
 
@@ -66,20 +69,35 @@ def _order_leads(signal: np.ndarray, leads: Sequence[str] | None, notes: list[No
     matches = [lead_and_sign(lead) for lead in leads]
     names = [each[0] if each else lead for each, lead in zip(matches, leads, strict=True)]
     if not any(matches):
-        raise RecordError(f"holds {', '.join(names)[:120]} and none of the twelve leads: export an ECG with lead names")
+        raise RecordError(
+            "holds {names} and none of the twelve leads: export an ECG with lead names", names=", ".join(names)[:120]
+        )
     _refuse_repeated(names)
     limbs = [lead for lead in LEADS[:6] if lead in names]
     missing = [lead for lead in LEADS if lead not in names]
     if len(limbs) < 2 or any(lead not in LEADS[:6] for lead in missing):
         listed = ", ".join(lead_name(lead) for lead in leads)
-        raise RecordError(f"lead {', '.join(missing)} is missing among {listed[:200]}: export all twelve leads")
+        raise RecordError(
+            "lead {leads} is missing among {listed}: export all twelve leads",
+            leads=", ".join(missing),
+            listed=listed[:200],
+        )
     extra = [name for name in names if name not in LEADS]
     if extra:
-        notes.append(Note("info", f"left aside: {', '.join(extra)}"))
+        notes.append(Note("info", Message("left aside: {names}", names=", ".join(extra))))
     _note_turned(matches, notes)
     given = {each[0]: signal[row] if each[1] == 1 else -signal[row] for row, each in enumerate(matches) if each}
     if missing:
-        notes.append(Note("info", f"{', '.join(missing)} from {' and '.join(limbs[:2])} (Einthoven, Goldberger)"))
+        notes.append(
+            Note(
+                "info",
+                Message(
+                    "{leads} from {limbs} (Einthoven, Goldberger)",
+                    leads=", ".join(missing),
+                    limbs=limbs[:2],
+                ),
+            )
+        )
         relations = twelve_leads(np.eye(2))[[LEADS.index(lead) for lead in limbs[:2]]]  # to I and II
         i_and_ii = np.linalg.solve(relations, np.stack([given[lead] for lead in limbs[:2]]))
         derived = twelve_leads(i_and_ii)
@@ -104,9 +122,9 @@ def _voltages(samples: np.ndarray, raw: Raw, notes: list[Note]) -> tuple[np.ndar
     kept = [row for row, factor in enumerate(factors) if factor is not None]
     others = [name for row, name in enumerate(names) if row not in kept]
     if not kept:
-        raise RecordError(f"holds {', '.join(names)[:120]} and no voltage: export an ECG with its unit")
+        raise RecordError("holds {names} and no voltage: export an ECG with its unit", names=", ".join(names)[:120])
     if others:
-        notes.append(Note("info", f"left aside, as no voltage: {', '.join(others)[:120]}"))
+        notes.append(Note("info", Message("left aside, as no voltage: {names}", names=", ".join(others)[:120])))
     _note_turned(matches, notes)
     signs = [matches[row][1] if matches[row] else 1 for row in kept]
     gains = np.array([factors[row] * sign for row, sign in zip(kept, signs, strict=True)])
@@ -140,10 +158,10 @@ def _apart(names: Sequence[str]) -> tuple[str, ...]:
 def _refuse_repeated(names: Sequence[str]) -> None:
     repeated = sorted({name for name in names if names.count(name) > 1 and name in LEADS})
     if repeated:
-        raise RecordError(f"lead {', '.join(repeated)} is listed twice: name every lead once")
+        raise RecordError("lead {leads} is listed twice: name every lead once", leads=", ".join(repeated))
 
 
 def _note_turned(matches: Sequence[tuple[str, int] | None], notes: list[Note]) -> None:
     turned = [lead for lead in LEADS if (lead, -1) in matches]
     if turned:
-        notes.append(Note("info", f"stored turned round and turned back: {', '.join(turned)}"))
+        notes.append(Note("info", Message("stored turned round and turned back: {leads}", leads=", ".join(turned))))

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import PurePath
 from types import ModuleType
+from typing import Any
+
+from cardiac.messages import Message, about
 
 STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit)  # what ends a program, and is no fault of anything
 MOST_FRAMES = 12
@@ -15,7 +18,18 @@ _LOGGED: set[str] = set()
 
 
 class CardiacError(Exception):
-    """What went wrong, in a sentence for the person at the keyboard."""
+    """What went wrong, in a sentence for the person at the keyboard.
+
+    text : the sentence, or with arguments its template, as a Message has it.
+    """
+
+    def __init__(self, text: str = "", /, **arguments: Any) -> None:
+        super().__init__(Message(text, **arguments) if arguments else text)
+
+    @property
+    def message(self) -> str:
+        """The sentence, which may be a Message."""
+        return self.args[0] if self.args and isinstance(self.args[0], str) else str(self)
 
 
 class RecordError(CardiacError):
@@ -38,7 +52,12 @@ class InternalError(RecordError):
     """A fault of this program over one recording, which says nothing against the file. fault : the exception's kind."""
 
     def __init__(self, fault: str, doing: str = "reading", name: str = "") -> None:
-        super().__init__(f"internal error ({fault}) while {doing} {name or 'it'}: please report it")
+        super().__init__(
+            "internal error ({fault}) while {doing} {name}: please report it",
+            fault=fault,
+            doing=doing,
+            name=name or Message("it"),
+        )
         self.fault, self.doing, self.name = fault, doing, name
 
 
@@ -83,7 +102,7 @@ def naming(where: str) -> Iterator[None]:
     except RecordError as error:
         if str(error).startswith(f"{where}: "):
             raise
-        named = f"{where}: {error}"
+        named = about(where, error.message)
         raise (
             RecordRejected(named, error.reasons) if isinstance(error, RecordRejected) else type(error)(named)
         ) from error
@@ -110,9 +129,11 @@ def one_record(name: str, doing: str = "reading") -> Iterator[None]:
         raise error if error.name else InternalError(error.fault, error.doing, name) from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise RecordError(f"{name}: cannot be read any more ({reason}): check the disk it is on") from error
+        raise RecordError(
+            "{name}: cannot be read any more ({reason}): check the disk it is on", name=name, reason=reason
+        ) from error
     except MemoryError as error:
-        raise RecordError(f"{name}: does not fit into memory: cut it into parts") from error
+        raise RecordError("{name}: does not fit into memory: cut it into parts", name=name) from error
 
 
 def internal_error(error: BaseException, doing: str = "reading", name: str = "") -> InternalError:

@@ -31,7 +31,9 @@ def open_folder(folder: str | Path) -> Path:
         trial.touch()
         trial.unlink()
     except OSError as error:
-        raise CardiacError(f"{folder}: cannot be written to ({error.strerror}): choose another folder") from error
+        raise CardiacError(
+            "{folder}: cannot be written to ({reason}): choose another folder", folder=folder, reason=error.strerror
+        ) from error
     return folder
 
 
@@ -174,19 +176,28 @@ def read_table(path: Path, needed: Sequence[str], text: Sequence[str] = (), blan
             )
     except (OSError, ValueError, csv.Error, pd.errors.ParserError) as error:
         raise DatasetError(
-            f"{path.name}: cannot be read as a CSV table ({first_line(error)}): check the file"
+            "{file}: cannot be read as a CSV table ({fault}): check the file", file=path.name, fault=first_line(error)
         ) from error
     missing = [name for name in needed if name not in table.columns]
     if missing:
-        raise DatasetError(f"{path.name}: column {missing[0]!r} is missing: the table needs {', '.join(needed)}")
+        raise DatasetError(
+            "{file}: column {missing!r} is missing: the table needs {needed}",
+            file=path.name,
+            missing=missing[0],
+            needed=", ".join(needed),
+        )
     for name in text:
         values, seen = table[name].tolist(), set()  # pandas' own checks of texts take megabytes
         for row, value in enumerate(values, start=2):
             if not (isinstance(value, str) and value):
-                raise DatasetError(f"{path.name}: row {row} names no record: fill in {name}")
+                raise DatasetError(
+                    "{file}: row {row} names no record: fill in {name}", file=path.name, row=row, name=name
+                )
         for value in values:
             if value in seen:
-                raise DatasetError(f"{path.name}: record {value!r} is listed twice: keep one row")
+                raise DatasetError(
+                    "{file}: record {value!r} is listed twice: keep one row", file=path.name, value=value
+                )
             seen.add(value)
     return table
 

@@ -20,6 +20,7 @@ from typing import Any
 from cardiac import isolation_child as child
 from cardiac.errors import CardiacError, InternalError, RecordError, log_fault
 from cardiac.isolation_wire import WireError, receive, send
+from cardiac.messages import Message
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_BYTES = 448 * 2**20  # of memory in that process: with what this one holds, under 800 MB
@@ -35,7 +36,6 @@ sys.modules.update(dict.fromkeys({missing!r}))
 from cardiac.isolation_child import serve
 serve()
 """
-TO_DO = "it is damaged or far larger than a recording, export it again"
 
 
 def isolated(function: Callable[..., Any], *arguments: Any, seconds: float = SECONDS) -> Any:
@@ -186,12 +186,14 @@ def _reason(code: int | None, printed: str, is_late: bool, seconds: float) -> st
     """Why a process has ended: time, memory, or a crash."""
     name = signal.Signals(-code).name if code is not None and code < 0 else f"exit status {code}"
     if name == "SIGPROF":
-        return f"it took more than {seconds:.0f} s"
+        return Message("it took more than {seconds:.0f} s", seconds=seconds)
     if is_late:
-        return f"it took more than {WALL * seconds:g} s, most of them waiting"
+        return Message("it took more than {seconds:g} s, most of them waiting", seconds=WALL * seconds)
     if _is_memory(printed):
-        return f"it asked for more than {MOST_BYTES / 1e6:.0f} MB of memory"
-    return "stopped from outside, as where memory runs out" if name == "SIGKILL" else f"a crash, {name}"
+        return Message("it asked for more than {most:.0f} MB of memory", most=MOST_BYTES / 1e6)
+    if name == "SIGKILL":
+        return Message("stopped from outside, as where memory runs out")
+    return Message("a crash, {name}", name=name)
 
 
 def _is_memory(text: str) -> bool:
@@ -211,9 +213,16 @@ def _settled(outcome: str, value: Any) -> Any:
     if outcome == child.SENTENCE:
         raise _error(**value)
     if outcome == child.MEMORY:
-        raise RecordError(f"does not fit into memory ({MOST_BYTES / 1e6:.0f} MB for a file): cut it into parts")
-    reason = f"it asked for more than {MOST_BYTES / 1e6:.0f} MB of memory" if _is_memory(value) else value
-    raise RecordError(f"ended the program that read it ({reason}): {TO_DO}")
+        raise RecordError(
+            "does not fit into memory ({most:.0f} MB for a file): cut it into parts", most=MOST_BYTES / 1000000.0
+        )
+    reason = (
+        Message("it asked for more than {most:.0f} MB of memory", most=MOST_BYTES / 1e6) if _is_memory(value) else value
+    )
+    raise RecordError(
+        "ended the program that read it ({reason}): it is damaged or far larger than a recording, export it again",
+        reason=reason,
+    )
 
 
 def _error(kind: str, text: str, more: dict[str, Any]) -> CardiacError:

@@ -89,7 +89,7 @@ def _function(name: str) -> Callable[..., Any]:
 
 def _error(error: CardiacError) -> dict[str, Any]:
     kind = type(error)
-    return {"kind": f"{kind.__module__}:{kind.__name__}", "text": str(error), "more": dict(vars(error))}
+    return {"kind": f"{kind.__module__}:{kind.__name__}", "text": error.message, "more": dict(vars(error))}
 
 
 def _for_want_of_memory(error: BaseException | None) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from cardiac.messages import Message, message_of
 from cardiac.readers import raw
 
 LENGTH = struct.Struct("<Q")
@@ -59,6 +60,8 @@ def _plain(value: Any, arrays: list[np.ndarray]) -> Any:
     """As JSON has it; whatever JSON has not is an object with the one key that names it."""
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, Message):
+        return {"message": value.to_dict()}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list):
@@ -111,6 +114,8 @@ def _whole(value: Any, file: BinaryIO) -> Any:
         return {_whole(key, file): _whole(each, file) for key, each in content}
     if name == "path":
         return Path(content)
+    if name == "message":
+        return message_of(content)
     if name == "array":
         return _array(*content, file)
     return CLASSES[name](**{each: _whole(plain, file) for each, plain in content.items()})

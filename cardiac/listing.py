@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from cardiac.errors import DatasetError, InternalError, RecordError, extra
 from cardiac.files import read_table
+from cardiac.messages import Message, about, unnamed
 from cardiac.readers.archives import is_archive
 from cardiac.readers.endings import HEADER, SIGNALS
 from cardiac.readers.looks import ARCHIVE, PASSED_OVER, RECORDING, is_litter, look_at, named_in_headers
@@ -64,14 +65,18 @@ class Listing:
         if path not in self.shown or begin is None:
             return error
         copied = copy(error)
-        copied.args = (f"{self.shown[path]}: {str(error).removeprefix(begin)}",)
+        copied.args = (about(self.shown[path], unnamed(error.message, begin.removesuffix(": "))),)
         return copied
 
 
 def passed_over_line(names: Sequence[str]) -> str:
     """How many files were passed over on purpose, and the first of them."""
-    rest = f" and {len(names) - FEW:,} more" if len(names) > FEW else ""
-    return f"{len(names):,} {'file' if len(names) == 1 else 'files'} passed over: {', '.join(names[:FEW])}{rest}"
+    n, shown, n_more = len(names), ", ".join(names[:FEW]), len(names) - FEW
+    if n_more > 0:
+        return Message("{n:,} files passed over: {names} and {n_more:,} more", n=n, names=shown, n_more=n_more)
+    if n == 1:
+        return Message("{n:,} file passed over: {names}", n=n, names=shown)
+    return Message("{n:,} files passed over: {names}", n=n, names=shown)
 
 
 def printable(name: str) -> str:
@@ -117,13 +122,20 @@ class Walk:
         if number == errno.ELOOP or os.path.islink(path):  # noqa: PTH114 (False for a name too long)
             self._refuse_link(name)
         elif number == errno.EACCES:
-            self.listing.refused.append((name, f"{name}: cannot be opened (Permission denied): check its permissions"))
+            self.listing.refused.append(
+                (
+                    name,
+                    about(
+                        name, Message("cannot be opened ({reason}): check its permissions", reason="Permission denied")
+                    ),
+                )
+            )
         else:
-            self.listing.missing.append((name, f"{name}: there is no such file: check the path"))
+            self.listing.missing.append((name, about(name, "there is no such file: check the path")))
 
     def _refuse_link(self, name: str) -> None:
         name = printable(name)
-        self.listing.refused.append((name, f"{name}: is a broken link: give the file it should point to"))
+        self.listing.refused.append((name, about(name, "is a broken link: give the file it should point to")))
 
     def _open_folder(self, folder: Path, called: Path) -> None:
         self.listing.folders.append(folder)
@@ -134,8 +146,13 @@ class Walk:
 
     def _note_empty(self, name: str, n_passed: int) -> None:
         passed = self.listing.passed_over[n_passed:]
-        among = f" ({passed_over_line(passed)})" if passed else ""
-        self.listing.empty.append((name, f"{name}: contains no recording{among}: check the path"))
+        if passed:
+            sentence = Message(
+                "contains no recording ({passed_over}): check the path", passed_over=passed_over_line(passed)
+            )
+        else:
+            sentence = "contains no recording: check the path"
+        self.listing.empty.append((name, about(name, sentence)))
 
     def _n_met(self) -> int:
         return len(self.files) + len(self.listing.unread) + self.n_again
@@ -154,7 +171,11 @@ class Walk:
                     within = [(entry.name, entry.path, _what(entry)) for entry in entries]
             except OSError as error:
                 name = printable(str(called))
-                sentence = f"{name}: this folder cannot be opened ({error.strerror}): check its permissions"
+                sentence = Message(
+                    "{name}: this folder cannot be opened ({reason}): check its permissions",
+                    name=name,
+                    reason=error.strerror,
+                )
                 self.listing.refused.append((name, sentence))
                 continue
             for name, path, what in within:
@@ -206,7 +227,11 @@ class Walk:
             self.listing.refused.append((shown, _named(shown, error)))
             return
         except OSError as error:
-            sentence = f"{shown}: cannot be unpacked ({error.strerror}): make room on the disk, and check permissions"
+            sentence = Message(
+                "{name}: cannot be unpacked ({reason}): make room on the disk, and check permissions",
+                name=shown,
+                reason=error.strerror,
+            )
             self.listing.refused.append((shown, sentence))
             return
         if is_given:
@@ -224,9 +249,9 @@ class Walk:
 def _named(shown: str, error: RecordError) -> str:
     """The error's sentence, which begins with the archive's name, once."""
     if isinstance(error, InternalError):
-        return str(InternalError(error.fault, error.doing, error.name or shown))
-    text = str(error)
-    return text if text.startswith(f"{shown}: ") or text.startswith(f"{shown}/") else f"{shown}: {text}"
+        return InternalError(error.fault, error.doing, error.name or shown).message
+    text = error.message
+    return text if text.startswith(f"{shown}: ") or text.startswith(f"{shown}/") else about(shown, text)
 
 
 def _below(called: Path, top: Path) -> str:

@@ -18,6 +18,7 @@ from cardiac.errors import RecordError, one_record
 from cardiac.isolation import stop_reading
 from cardiac.leads import LEADS
 from cardiac.long_signals import LongSignal
+from cardiac.messages import Message, about
 from cardiac.records import Record, read_record
 from cardiac.sources import Listing, Recording, size_on_disk
 
@@ -155,10 +156,11 @@ def _by_processes(recordings: Sequence[Recording], steps: _Steps, jobs: int | No
 
 
 def _ended(recording: Recording, error: Exception) -> Outcome:
-    sentence = (
-        f"{recording.record_id}: ended the program that read it ({error}): it is damaged or far larger than a recording"
+    sentence = Message(
+        "ended the program that read it ({reason}): it is damaged or far larger than a recording, export it again",
+        reason=error,
     )
-    return Outcome(recording.record_id, recording.path, error=RecordError(f"{sentence}, export it again"))
+    return Outcome(recording.record_id, recording.path, error=RecordError(about(recording.record_id, sentence)))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from cardiac.errors import RecordError, faults_are_ours, naming
 from cardiac.isolation import read_isolated
 from cardiac.leads import LEADS
 from cardiac.long_signals import LongSignal
+from cardiac.messages import Message
 from cardiac.readers.by_kind import reader_of
 from cardiac.readers.identity import UNSTATED, Identity
 from cardiac.readers.kinds import kind_of
@@ -70,8 +71,10 @@ def read_record(
     if isinstance(source, Record):
         if wanted not in (None, source.leads):
             raise RecordError(
-                f"{source.record_id}: has the leads {', '.join(source.leads)} instead of {', '.join(wanted)}: "
-                "read its file again"
+                "{record_id}: has the leads {leads} instead of {wanted}: read its file again",
+                record_id=source.record_id,
+                leads=", ".join(source.leads),
+                wanted=", ".join(wanted),
             )
         return source
     path = Path(source)
@@ -89,7 +92,9 @@ def read_record(
                 raw = reader(path) if kind in READ_HERE else read_isolated(reader, path)
                 return _settle(record_id or path.stem, raw, fs_hz, wanted)
         except OSError as error:
-            raise RecordError(f"cannot be opened ({error.strerror}): check path and permissions") from error
+            raise RecordError(
+                "cannot be opened ({reason}): check path and permissions", reason=error.strerror
+            ) from error
         except MemoryError as error:
             raise RecordError("does not fit into memory: cut it into parts") from error
 
@@ -128,7 +133,7 @@ def with_missing_at_rest(record: Record) -> Record:
         return record
     missing = ~np.isfinite(record.signal)
     counts = ", ".join(f"{int(n)} in {lead}" for lead, n in zip(record.leads, missing.sum(axis=1), strict=True) if n)
-    note = Note("warning", f"samples that are missing stand at 0 mV: {counts}")
+    note = Note("warning", Message("samples that are missing stand at 0 mV: {counts}", counts=counts))
     return replace(record, signal=np.where(missing, np.float32(0), record.signal), notes=(*record.notes, note))
 
 
@@ -163,16 +168,27 @@ def _settle_rate(raw: Raw, fs_hz: float | None, is_twelve: bool, notes: list[Not
     """The file's rate, else the one given, else of twelve leads 500 Hz where the file says nothing about time."""
     if raw.fs_hz is not None:
         if fs_hz is not None and abs(raw.fs_hz / fs_hz - 1) > 0.01:
-            notes.append(Note("info", f"the file's own {raw.fs_hz:g} Hz were taken, not the {fs_hz:g} Hz given"))
+            notes.append(
+                Note(
+                    "info",
+                    Message(
+                        "the file's own {fs_hz:g} Hz were taken, not the {given_hz:g} Hz given",
+                        fs_hz=raw.fs_hz,
+                        given_hz=fs_hz,
+                    ),
+                )
+            )
         return raw.fs_hz
     if raw.doubt:
         if fs_hz is None:
-            raise RecordError(f"{raw.doubt}: give the sampling rate with --fs-hz")
-        notes.append(Note("warning", f"{raw.doubt}: read at the {fs_hz:g} Hz given"))
+            raise RecordError("{doubt}: give the sampling rate with --fs-hz", doubt=raw.doubt)
+        notes.append(Note("warning", Message("{doubt}: read at the {fs_hz:g} Hz given", doubt=raw.doubt, fs_hz=fs_hz)))
     elif fs_hz is None and not is_twelve:
         raise RecordError("the file states no sampling rate: give the true rate")
     elif fs_hz is None:
-        notes.append(Note("info", f"the file states no sampling rate: read as {UNSTATED_FS_HZ:g} Hz"))
+        notes.append(
+            Note("info", Message("the file states no sampling rate: read as {fs_hz:g} Hz", fs_hz=UNSTATED_FS_HZ))
+        )
     return UNSTATED_FS_HZ if fs_hz is None else fs_hz
 
 
@@ -197,20 +213,29 @@ def _whole(samples: Any, fs_hz: float, is_twelve: bool, notes: list[Note]) -> tu
 def _orient(array: Any, expected: int | None, notes: list[Note]) -> Any:
     """The samples as leads x samples. expected : number of leads; None: whatever there are fewer of are leads."""
     if array.dtype.kind not in "fiu":
-        raise RecordError(f"holds {array.dtype}, not numbers: save float32 samples in mV")
+        raise RecordError("holds {dtype}, not numbers: save float32 samples in mV", dtype=array.dtype)
     if 0 in array.shape:
-        raise RecordError(f"holds no sample (shape {array.shape}): export the recording again")
+        raise RecordError("holds no sample (shape {shape}): export the recording again", shape=array.shape)
     if len(array.shape) != 2:
         many = f"{expected} " if expected else ""
-        raise RecordError(f"has shape {array.shape}: save one recording as {many}leads x samples")
+        raise RecordError(
+            "has shape {shape}: save one recording as {many}leads x samples", shape=array.shape, many=many
+        )
     expected = expected or min(array.shape)
     if array.shape[0] == expected:
         return array
     if array.shape[1] == expected and array.shape[0] > array.shape[1]:
-        notes.append(Note("warning", f"stored as samples x leads {array.shape}: turned to leads x samples"))
+        notes.append(
+            Note("warning", Message("stored as samples x leads {shape}: turned to leads x samples", shape=array.shape))
+        )
         return array.T
     n_leads = min(array.shape)
-    raise RecordError(f"has {n_leads} leads (shape {array.shape}) where {expected} are needed: export all {expected}")
+    raise RecordError(
+        "has {n_leads} leads (shape {shape}) where {expected} are needed: export all {expected}",
+        n_leads=n_leads,
+        shape=array.shape,
+        expected=expected,
+    )
 
 
 def _cut_ends(signal: np.ndarray, fs_hz: float, notes: list[Note]) -> np.ndarray:
@@ -227,5 +252,10 @@ def _cut_ends(signal: np.ndarray, fs_hz: float, notes: list[Note]) -> np.ndarray
     last = last if signal.shape[1] - last >= PULSE_S * fs_hz else signal.shape[1]
     if last - first < signal.shape[1]:
         cut_s = (signal.shape[1] - last + first) / fs_hz
-        notes.append(Note("info", f"{cut_s:.2g} s alike on all leads (a calibration pulse or padding) were cut off"))
+        notes.append(
+            Note(
+                "info",
+                Message("{cut_s:.2g} s alike on all leads (a calibration pulse or padding) were cut off", cut_s=cut_s),
+            )
+        )
     return signal[:, first:last]

@@ -130,5 +130,9 @@ def resampling_ratio(fs_hz: float, to_hz: float) -> Fraction:
     """to_hz / fs_hz as a ratio of two numbers that a polyphase filter can take. Raises RecordError."""
     ratio = (Fraction(to_hz) / Fraction(fs_hz)).limit_denominator(MAX_RATIO_TERM)
     if ratio == 0 or ratio.numerator > MAX_RATIO_TERM:
-        raise RecordError(f"a sampling rate of {fs_hz:g} Hz cannot be resampled to {to_hz:g} Hz: state the true rate")
+        raise RecordError(
+            "a sampling rate of {fs_hz:g} Hz cannot be resampled to {to_hz:g} Hz: state the true rate",
+            fs_hz=fs_hz,
+            to_hz=to_hz,
+        )
     return ratio

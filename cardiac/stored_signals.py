@@ -32,7 +32,9 @@ def write_signal(record: Record, path: Path, piece: int = 300_000) -> str:
                     file.seek(begin + 4 * (row * n_samples + first))
                     file.write(lead.tobytes())
     except OSError as error:
-        raise CardiacError(f"samples cannot be stored ({error.strerror}): make room on the disk") from error
+        raise CardiacError(
+            "samples cannot be stored ({reason}): make room on the disk", reason=error.strerror
+        ) from error
     return checksum.hexdigest()
 
 
@@ -48,6 +50,6 @@ def stored_record(path: str | Path, record_id: str, fs_hz: float, leads: tuple[s
             raise RecordError("its stored samples cannot be read: upload the recording again") from error
         if samples.dtype != np.float32 or samples.shape[0] != len(leads):
             count = "twelve" if leads == LEADS else len(leads)
-            raise RecordError(f"its stored samples are not {count} leads: upload the recording again")
+            raise RecordError("its stored samples are not {count} leads: upload the recording again", count=count)
         signal = samples if isinstance(samples, np.ndarray) else LongSignal(samples, np.ascontiguousarray)
         return Record(record_id, signal, fs_hz, leads=leads)

@@ -60,7 +60,9 @@ def window_starts(n_samples: int, plan: WindowPlan) -> np.ndarray:
     last = n_samples - plan.window
     if last < 0 or (plan.tail == "drop" and last == 0):
         raise SignalTooShort(
-            f"the signal has {n_samples} samples and a window needs {plan.window}: use a longer recording"
+            "the signal has {n_samples} samples and a window needs {window}: use a longer recording",
+            n_samples=n_samples,
+            window=plan.window,
         )
     if plan.tail == "drop":
         return np.arange(0, last, plan.hop)
@@ -99,7 +101,10 @@ def cut_windows(signal: "np.ndarray | LongSignal", starts: Sequence[int], width:
     outside = starts[(starts < 0) | (starts + width > n_samples)]
     if len(outside):
         raise SignalTooShort(
-            f"a window of samples {outside[0]} to {outside[0] + width} does not lie within the signal's {n_samples}"
+            "a window of samples {first} to {end} does not lie within the signal's {n_samples}",
+            first=outside[0],
+            end=outside[0] + width,
+            n_samples=n_samples,
         )
     windows = np.empty((len(starts), n_leads, width), signal.dtype)
     order = np.argsort(starts, kind="stable")

@@ -77,10 +77,14 @@ def _check_form(path: Path) -> None:
         for number, row in enumerate(_rows_of(file, path.name), start=1):
             if number == 1 and len(next(csv.reader(row.splitlines()), ())) > MOST_COLUMNS:
                 raise DatasetError(
-                    f"{path.name}: has more than {MOST_COLUMNS} columns, and a form has 8: check the file"
+                    "{file}: has more than {most} columns, and a form has 8: check the file",
+                    file=path.name,
+                    most=MOST_COLUMNS,
                 )
             if number > MOST_ROWS + 1:
-                raise DatasetError(f"{path.name}: has more than {MOST_ROWS:,} rows: give it in parts")
+                raise DatasetError(
+                    "{file}: has more than {most:,} rows: give it in parts", file=path.name, most=MOST_ROWS
+                )
 
 
 def _rows_of(file: IO[str], name: str) -> Iterator[str]:
@@ -89,9 +93,11 @@ def _rows_of(file: IO[str], name: str) -> Iterator[str]:
     while line := file.readline(LONGEST_ROW + 1):
         row, is_open = row + line, is_open != bool(line.count('"') % 2)
         if len(row) > LONGEST_ROW:
-            raise DatasetError(f"{name}: row {n} is longer than a form's, or a quotation mark in it is not closed")
+            raise DatasetError(
+                "{name}: row {n} is longer than a form's, or a quotation mark in it is not closed", name=name, n=n
+            )
         if not is_open:
             yield row
             row, n = "", n + 1
     if row:
-        raise DatasetError(f"{name}: row {n} has a quotation mark that is not closed: close it")
+        raise DatasetError("{name}: row {n} has a quotation mark that is not closed: close it", name=name, n=n)

@@ -134,4 +134,6 @@ def _unpack(path: str, target: str, shown: str) -> dict[str, list]:
     try:
         return unpack_apart(path, target, shown)
     except OSError as error:
-        raise NoRoom(f"{shown} cannot be unpacked ({error.strerror}): make room on the server's disk") from error
+        raise NoRoom(
+            "{shown} cannot be unpacked ({reason}): make room on the server's disk", shown=shown, reason=error.strerror
+        ) from error

@@ -197,7 +197,9 @@ def read_samples(path: Path) -> tuple[Any, float, list[str] | None]:
     try:
         size = path.stat().st_size
         if size > 4 * MOST_BYTES + 8 * MOST_BESIDE:
-            raise RecordError(f"holds more than {MOST_BYTES >> 20} MB of samples as JSON: send the recording as a file")
+            raise RecordError(
+                "holds more than {most} MB of samples as JSON: send the recording as a file", most=MOST_BYTES >> 20
+            )
         with path.open("rb") as file:
             file.seek(max(0, size - 8 * MOST_BESIDE))
             line = file.read().rpartition(b"\n")[2]

@@ -113,7 +113,9 @@ def _read_form(store: Store, file: FileStorage) -> tuple[str, list[str], list[li
     file.stream.seek(0, 2)
     if file.stream.tell() > MOST_FORM_BYTES:
         raise UploadRefused(
-            f"{name}: is larger than a submission form is ({MOST_FORM_BYTES >> 20} MB): give it in parts"
+            "{name}: is larger than a submission form is ({most} MB): give it in parts",
+            name=name,
+            most=MOST_FORM_BYTES >> 20,
         )
     path = store.files.incoming().with_suffix(".csv")
     file.stream.seek(0)
@@ -129,9 +131,13 @@ def _read_form(store: Store, file: FileStorage) -> tuple[str, list[str], list[li
     for number, record in enumerate((row[of_record] for row in rows), start=2):
         if record.startswith(RUN_BY_SHEETS) or len(record) > LONGEST_NAME or "\0" in record:
             raise UploadRefused(
-                f"{name}: the name in row {number} begins like a formula or is too long: rename the record"
+                "{name}: the name in row {number} begins like a formula or is too long: rename the record",
+                name=name,
+                number=number,
             )
     for number, row in enumerate(rows, start=2):
         if any(isinstance(cell, float) and not math.isfinite(cell) for cell in row):
-            raise UploadRefused(f"{name}: row {number} holds a number without end: leave the cells empty")
+            raise UploadRefused(
+                "{name}: row {number} holds a number without end: leave the cells empty", name=name, number=number
+            )
     return name, columns, rows

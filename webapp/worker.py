@@ -242,7 +242,7 @@ class Worker:
             record = stored_record(self.files.signal(row.signal), row.name, row.document["fs_hz"])
             finding = Finding.from_dict(row.document)
             if row.document["bundle"] != self.decided_by:
-                raise RecordError(f"{row.name}: was read by another bundle: upload the recording again")
+                raise RecordError("{name}: was read by another bundle: upload the recording again", name=row.name)
             evidence = evidence_document(explain_record(record, finding, self.detector))
         except RecordError as error:
             reason = str(error)

@@ -16,6 +16,7 @@ from cardiac.measurements.limits import Range, outside
 from cardiac.measurements.median_beat import BEFORE, GRID_HZ, BeatGroup, group_beats
 from cardiac.measurements.wave_network import FIDUCIALS, QRS
 from cardiac.measurements.waves import COLUMNS, SAMPLE_MS, LeadWaves, measure_waves
+from cardiac.messages import Message
 from cardiac.order_statistics import median
 from cardiac.quality.assess import Quality
 from cardiac.records import Record
@@ -30,18 +31,18 @@ MEASURED_S = 60.0  # of a longer recording so much is measured, from its middle
 NOISE_SHARE = 0.15  # of the QRS' height: a median beat that is noisier is not measured
 DIGITS = {"bpm": 0, "ms": 0, "deg": 0, "mv": 3, "s": 2}
 
-NO_BEATS = "no beats were found"
-FEW_BEATS = f"fewer than {LEAST_BEATS} beats of one shape"
-NOISY = "the beats are too noisy"
-PACED = "a pacemaker's impulses"
-NO_P = "no P wave stands out: atrial fibrillation, another rhythm without P, or P within the T wave before"
-NO_T = "the end of T cannot be told"
-NO_QRS = "the QRS cannot be delimited"
-NO_LEADS = "the leads that it is measured in are not all there, or nothing is left of it in them"
-NO_RATE = "no two beats follow each other"
-NO_PAIR = "no two measured beats follow each other"
+NO_BEATS = Message("no beats were found")
+FEW_BEATS = Message("fewer than {n} beats of one shape", n=LEAST_BEATS)
+NOISY = Message("the beats are too noisy")
+PACED = Message("a pacemaker's impulses")
+NO_P = Message("no P wave stands out: atrial fibrillation, another rhythm without P, or P within the T wave before")
+NO_T = Message("the end of T cannot be told")
+NO_QRS = Message("the QRS cannot be delimited")
+NO_LEADS = Message("the leads that it is measured in are not all there, or nothing is left of it in them")
+NO_RATE = Message("no two beats follow each other")
+NO_PAIR = Message("no two measured beats follow each other")
 NO_RHYTHM = {"heart_rate_bpm": NO_RATE, "rr_sd_ms": NO_PAIR}
-NO_TRANSITION = "R is lower than S is deep in all chest leads, or not all six are there"
+NO_TRANSITION = Message("R is lower than S is deep in all chest leads, or not all six are there")
 
 
 @dataclass(frozen=True)

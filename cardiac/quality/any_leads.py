@@ -4,11 +4,12 @@ import numpy as np
 
 from cardiac.beats import heart_rate_bpm
 from cardiac.leads import LEADS
+from cardiac.messages import Message
 from cardiac.order_statistics import median, percentiles
 from cardiac.quality.limbs import N_LIMB
 from cardiac.quality.measures import Measures
 from cardiac.quality.noise import HUM_HZ
-from cardiac.quality.reasons import LEAST_BEATS, WHOLE_SHARE, Fault, Reason, mostly, named, reasons_of, runs
+from cardiac.quality.reasons import LEAST_BEATS, WHOLE_SHARE, Fault, Reason, mostly, reasons_of, runs, said_leads
 
 FLAT_SHARE = 0.95
 LEAST_FLAT = 2  # halves of windows, one after another
@@ -44,8 +45,8 @@ def signal_reasons(measures: Measures) -> list[Reason]:
     if not measures.clipped.any():
         return reasons
     cut = measures.clipped & ~measures.flat_windows
-    advice = "its peaks are cut off, so heights and ST cannot be read there"
-    at_end = Fault("clipped", "the end of the scale is reached", advice, mostly(cut), cut)
+    advice = Message("its peaks are cut off, so heights and ST cannot be read there")
+    at_end = Fault("clipped", Message("the end of the scale is reached"), advice, mostly(cut), cut)
     return reasons + reasons_of(at_end, measures.edges_s, measures.leads)
 
 
@@ -53,9 +54,9 @@ def _flat_reasons(measures: Measures) -> list[Reason]:
     whole, where = _flat(measures)
     none = np.zeros_like(whole)
     halves_s = np.interp(np.arange(where.shape[1] + 1) / 2, np.arange(len(measures.edges_s)), measures.edges_s)
-    advice = "check its electrode and cable"
-    reasons = reasons_of(Fault("flat", "no signal", advice, whole, np.zeros_like(where)), halves_s, measures.leads)
-    partly = Fault("lead_off", "no signal", advice, none, where & ~whole[:, None])
+    advice, no_signal = Message("check its electrode and cable"), Message("no signal")
+    reasons = reasons_of(Fault("flat", no_signal, advice, whole, np.zeros_like(where)), halves_s, measures.leads)
+    partly = Fault("lead_off", no_signal, advice, none, where & ~whole[:, None])
     return reasons + reasons_of(partly, halves_s, measures.leads)
 
 
@@ -63,21 +64,21 @@ def noise_reasons(measures: Measures) -> list[Reason]:
     """Muscle noise, hum and wandering of the baseline."""
     middle = measures.muscle_mv
     burst = measures.muscle > np.maximum(BURST_MV, BURST_RATIO * middle)[:, None]
-    advice = "small waves and ST cannot be read; warm and support the patient, or record again"
-    faults = [Fault("muscle_noise", "muscle noise", advice, middle > MUSCLE_MV, burst)]
+    advice = Message("small waves and ST cannot be read; warm and support the patient, or record again")
+    faults = [Fault("muscle_noise", Message("muscle noise"), advice, middle > MUSCLE_MV, burst)]
     hums = np.fmax(measures.hum, 0.0)  # 0 where it cannot be seen
     loudest = int(np.argmax(hums.max(axis=(1, 2))))
     hum = hums[loudest]
     loud = (hum > HUM_MV) & (hum > HUM_RATIO * measures.muscle)
-    advice = "keep mains cables away and check the contact of the electrodes"
-    name = f"mains hum of {HUM_HZ[loudest]:g} Hz"
+    advice = Message("keep mains cables away and check the contact of the electrodes")
+    name = Message("mains hum of {fs_hz:g} Hz", fs_hz=HUM_HZ[loudest])
     faults.append(Fault("hum", name, advice, mostly(loud), loud & (hum > PASSING_HUM_MV)))
     strays = measures.wander > WANDER_MV
     if strays.any():
         near = np.pad(measures.flat_windows, ((0, 0), (2, 2)))
         strays &= ~np.lib.stride_tricks.sliding_window_view(near, 5, axis=1).any(axis=2)
-    advice = "ST cannot be measured; check the contact of the electrodes"
-    faults.append(Fault("wander", "the baseline wanders", advice, mostly(strays), strays))
+    advice = Message("ST cannot be measured; check the contact of the electrodes")
+    faults.append(Fault("wander", Message("the baseline wanders"), advice, mostly(strays), strays))
     return [reason for fault in faults for reason in reasons_of(fault, measures.edges_s, measures.leads)]
 
 
@@ -95,11 +96,13 @@ def no_lead_reasons(measures: Measures) -> list[Reason]:
     empty, buried, _ = spoilt_leads(measures)
     if not (empty | buried).all():
         return []
-    kind, what = (
-        ("flat", "no signal") if empty.all() else ("muscle_noise", "no signal, or noise that buries the beats,")
-    )
-    text = f"{what} in {named(measures.leads, measures.leads)} for half the time or more: record it again"
-    return [Reason(kind, measures.leads, "rejected", text)]
+    if empty.all():
+        kind, text = "flat", "no signal in {leads:leads} for half the time or more: record it again"
+    else:
+        kind = "muscle_noise"
+        text = "no signal, or noise that buries the beats, in {leads:leads} for half the time or more: record it again"
+    leads = said_leads(measures.leads, measures.leads)
+    return [Reason(kind, measures.leads, "rejected", Message(text, leads=leads))]
 
 
 def spike_reasons(measures: Measures, fs_hz: float, sought: str | None) -> list[Reason]:
@@ -110,8 +113,14 @@ def spike_reasons(measures: Measures, fs_hz: float, sought: str | None) -> list[
     wild = [each for each in measures.spikes if not len(impulses) or np.abs(impulses - each[1]).min() > near]
     paced = len(impulses) >= PACED_TIMES
     if paced:
-        unread = f"{sought} cannot be read off paced beats" if sought else "paced beats cannot be read"
-        text = f"{len(impulses)} impulses of a pacemaker: {unread} as {'off ' if sought else ''}others"
+        if sought:
+            text = Message(
+                "{n} impulses of a pacemaker: {sought} cannot be read off paced beats as off others",
+                n=len(impulses),
+                sought=sought,
+            )
+        else:
+            text = Message("{n} impulses of a pacemaker: paced beats cannot be read as others", n=len(impulses))
         reasons.append(
             Reason("pacemaker", (), "warning", text, float(impulses[0] / fs_hz), float(impulses[-1] / fs_hz))
         )
@@ -122,8 +131,8 @@ def spike_reasons(measures: Measures, fs_hz: float, sought: str | None) -> list[
     where = np.zeros((len(measures.leads), len(measures.edges_s) - 1), dtype=bool)
     for lead, sample in wild:
         where[lead, np.searchsorted(measures.edges_s[1:-1], sample / fs_hz, side="right")] = True
-    advice = "single wild samples, of a bad contact or of the export"
-    fault = Fault("spikes", "spikes", advice, where.mean(axis=1) > WHOLE_SHARE, where)
+    advice = Message("single wild samples, of a bad contact or of the export")
+    fault = Fault("spikes", Message("spikes"), advice, where.mean(axis=1) > WHOLE_SHARE, where)
     return [*reasons, *reasons_of(fault, measures.edges_s, measures.leads)]
 
 
@@ -131,13 +140,18 @@ def beat_reasons(measures: Measures, beats: np.ndarray, fs_hz: float) -> list[Re
     """Beats at all, their rate, and leads that lose them for a while."""
     duration_s = float(measures.edges_s[-1])
     if len(beats) == 0:
-        text = "no beats are found: it is no ECG, a heart without beats, or noise alone"
+        text = Message("no beats are found: it is no ECG, a heart without beats, or noise alone")
         return [Reason("no_beats", (), "rejected", text)] if duration_s >= BEATLESS_S else []
     reasons = []
     rate_bpm = heart_rate_bpm(beats, fs_hz)
-    rhythm = "beats more than 6 s apart" if rate_bpm is None else f"a heart rate of {rate_bpm:.0f} a minute"
+    if rate_bpm is None:
+        text = Message("beats more than 6 s apart: check the sampling rate, or there is no usable rhythm")
+    else:
+        text = Message(
+            "a heart rate of {rate_bpm:.0f} a minute: check the sampling rate, or there is no usable rhythm",
+            rate_bpm=rate_bpm,
+        )
     if len(beats) >= LEAST_BEATS and (rate_bpm is None or not LEAST_RATE_BPM <= rate_bpm <= GREATEST_RATE_BPM):
-        text = f"{rhythm}: check the sampling rate, or there is no usable rhythm"
         reasons.append(Reason("heart_rate", (), "rejected", text))
     return reasons + _lost_beats(measures, beats / fs_hz)
 
@@ -163,7 +177,12 @@ def _lost_beats(measures: Measures, beats_s: np.ndarray) -> list[Reason]:
             if end - first < OFF_BEATS:
                 continue
             start_s, end_s = float(beats_s[first]), float(beats_s[end - 1])
-            text = f"no beats in lead {lead} from {start_s:.1f} to {end_s:.1f} s: check its electrode and cable"
+            text = Message(
+                "no beats in lead {lead} from {start_s:.1f} to {end_s:.1f} s: check its electrode and cable",
+                lead=lead,
+                start_s=start_s,
+                end_s=end_s,
+            )
             reasons.append(Reason("lead_off", (lead,), "warning", text, start_s, end_s))
     return reasons
 

@@ -8,13 +8,14 @@ folds 0 to 2 of the training records (`python -m benchmarks.quality --fit` print
 """
 
 import itertools
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from cardiac.beats import REFRACTORY_S, beatless_stretches, find_beats, heart_rate_bpm, join_beats, part_edges
 from cardiac.errors import RecordError, RecordRejected
 from cardiac.leads import LEADS
+from cardiac.messages import Message
 from cardiac.quality.any_leads import (
     beat_reasons,
     no_lead_reasons,
@@ -101,7 +102,8 @@ def require_usable(quality: Quality) -> Quality:
     if quality.status == "rejected":
         gravest = next(reason for reason in quality.reasons if reason.severity == "rejected")
         raise RecordRejected(
-            f"was read, but the tracing is too poor for a decision: {gravest.text}", map(asdict, quality.reasons)
+            Message("was read, but the tracing is too poor for a decision: {reason}", reason=gravest.text),
+            (each.to_dict() for each in quality.reasons),
         )
     return quality
 
@@ -110,8 +112,13 @@ def _checked(signal: np.ndarray, fs_hz: float, leads: tuple[str, ...]) -> np.nda
     """The leads, float32, finite. Raises RecordError."""
     signal = np.asarray(signal, dtype=np.float32)
     if signal.ndim != 2 or len(signal) != len(leads) or not fs_hz >= 100 or signal.shape[1] < fs_hz:
-        needed = "twelve leads" if leads == LEADS else f"the leads {', '.join(leads)}"
-        raise RecordError(f"has shape {signal.shape} at {fs_hz} Hz: {needed} of at least a second are needed")
+        needed = Message("twelve leads") if leads == LEADS else Message("the leads {leads}", leads=", ".join(leads))
+        raise RecordError(
+            "has shape {shape} at {fs_hz} Hz: {needed} of at least a second are needed",
+            shape=signal.shape,
+            fs_hz=fs_hz,
+            needed=needed,
+        )
     return signal if np.isfinite(signal).all() else np.nan_to_num(signal, nan=0.0, posinf=0.0, neginf=0.0)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from cardiac.leads import LEADS
+from cardiac.messages import Message
 from cardiac.order_statistics import median
 from cardiac.quality.limbs import N_LIMB, LimbFault, explain, limb_estimate, misfit
 from cardiac.quality.measures import Measures
@@ -25,14 +26,14 @@ def limb_reasons(measures: Measures, fs_hz: float) -> tuple[list[Reason], LimbFa
     fault = explain(measures.products[wrong].mean(axis=0))
     if fault is None:
         return [], None
-    text = f"{fault.text}: check the electrodes, the leads' names and the export"
+    text = Message("{fault}: check the electrodes, the leads' names and the export", fault=fault.text)
     leads = tuple(LEADS[index] for index in fault.leads)
     if wrong.sum() >= WHOLE_SHARE * whole.sum():
         return [Reason(fault.kind, leads, "warning", text)], fault
     start_s, end_s = (
         float(measures.edges_s[index]) for index in (np.argmax(wrong), n_windows - np.argmax(wrong[::-1]))
     )
-    text = f"from {start_s:.1f} to {end_s:.1f} s {text}"
+    text = Message("from {start_s:.1f} to {end_s:.1f} s {fault}", start_s=start_s, end_s=end_s, fault=text)
     return [Reason(fault.kind, leads, "warning", text, start_s, end_s)], None
 
 

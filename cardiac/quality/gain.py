@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cardiac.messages import Message
 from cardiac.order_statistics import median
 from cardiac.quality.reasons import Reason
 
@@ -25,21 +26,30 @@ def gain_reasons(height_mv: float | None) -> list[Reason]:
     if height_mv is None or HEART_MV[0] <= height_mv <= HEART_MV[1]:
         return []
     times = _times(height_mv)
-    seen = f"QRS of {height_mv:.3g} mV (middle lead)"
+    seen = {"height_mv": height_mv, "times": times}
     if not UNIT_RANGE_MV[0] <= height_mv <= UNIT_RANGE_MV[1]:
-        comparison = f" ({times} a heart's)" if times else ""
-        return [Reason("wrong_unit", (), "rejected", f"{seen} are not an ECG's{comparison}: check unit and gain")]
+        if times:
+            text = "QRS of {height_mv:.3g} mV (middle lead) are not an ECG's ({times} a heart's): check unit and gain"
+        else:
+            text = "QRS of {height_mv:.3g} mV (middle lead) are not an ECG's: check unit and gain"
+        return [Reason("wrong_unit", (), "rejected", Message(text, **seen))]
     if not ANY_HEART_MV[0] <= height_mv <= ANY_HEART_MV[1]:
-        text = f"{seen} are {times} a heart's: the gain of all leads is probably wrong; correct it before any decision"
-        return [Reason("overall_gain", (), "warning", text)]
-    if height_mv > HEART_MV[1]:
-        text = f"{seen} are larger than in 99 of 100 hearts: check the gain, unless the heart is enlarged"
-    else:
         text = (
-            f"{seen} are smaller than in 99 of 100 hearts: check the gain, unless the voltage is truly low "
-            "(effusion, emphysema, obesity)"
+            "QRS of {height_mv:.3g} mV (middle lead) are {times} a heart's: the gain of all leads is probably wrong; "
+            "correct it before any decision"
         )
-    return [Reason("overall_gain", (), "warning", text)]
+        return [Reason("overall_gain", (), "warning", Message(text, **seen))]
+    if height_mv > HEART_MV[1]:
+        unusual = (
+            "QRS of {height_mv:.3g} mV (middle lead) are larger than in 99 of 100 hearts: check the gain, unless the "
+            "heart is enlarged"
+        )
+    else:
+        unusual = (
+            "QRS of {height_mv:.3g} mV (middle lead) are smaller than in 99 of 100 hearts: check the gain, unless the "
+            "voltage is truly low (effusion, emphysema, obesity)"
+        )
+    return [Reason("overall_gain", (), "warning", Message(unusual, height_mv=height_mv))]
 
 
 def _times(height_mv: float) -> str:
@@ -49,8 +59,12 @@ def _times(height_mv: float) -> str:
     fitting = [factor for factor in FACTORS if bounds[0] <= ratio / factor <= bounds[1]]
     if not fitting:
         return ""
-    span = f"{fitting[0]:g} times" if len(fitting) == 1 else f"{fitting[0]:g} to {fitting[-1]:g} times"
-    return span if height_mv > HEART_MV[1] else f"{span} smaller than"
+    factors = {"first": fitting[0], "last": fitting[-1]}
+    if height_mv > HEART_MV[1]:
+        text = "{first:g} times" if len(fitting) == 1 else "{first:g} to {last:g} times"
+    else:
+        text = "{first:g} times smaller than" if len(fitting) == 1 else "{first:g} to {last:g} times smaller than"
+    return Message(text, **factors)
 
 
 def height_of(heights: np.ndarray, shown: np.ndarray, empty: np.ndarray) -> float | None:

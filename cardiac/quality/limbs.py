@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from cardiac.leads import LEADS
+from cardiac.messages import Message
 
 # The six limb leads from I and II.
 FROM_I_II = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 1.0], [-0.5, -0.5], [1.0, -0.5], [-0.5, 1.0]])
@@ -71,14 +72,16 @@ def explain(products: np.ndarray) -> LimbFault | None:
             continue
         first, second = pair
         if all(_like(products, rest, *order) for order in ((first, second), (second, first))):
-            text = (
-                f"lead {LEADS[first]} is what {LEADS[second]} should be and the other way round: exchanged in the file"
+            text = Message(
+                "lead {first} is what {second} should be and the other way round: exchanged in the file",
+                first=LEADS[first],
+                second=LEADS[second],
             )
             return LimbFault("leads_exchanged", pair, text, rest)
         if all(_like(products, rest, each, each, sign=-1) for each in pair):
-            text = f"leads {LEADS[first]} and {LEADS[second]} are upside down"
+            text = Message("leads {first} and {second} are upside down", first=LEADS[first], second=LEADS[second])
             return LimbFault("lead_inverted", pair, text, rest)
-    text = (
+    text = Message(
         "the limb leads do not follow from each other: they were not recorded together, are in another order, "
         "or more than one of them is wrong"
     )
@@ -100,20 +103,32 @@ def _explain_one(products: np.ndarray, lead: int) -> LimbFault:
     name = LEADS[lead]
     likeness, gain = _compare(products, rest, lead, lead)
     if likeness > SAME and not GAIN_RANGE[0] < gain < GAIN_RANGE[1]:
-        return LimbFault("wrong_gain", (lead,), f"lead {name} is {gain:.2g} times what the others make it", rest)
+        return LimbFault(
+            "wrong_gain",
+            (lead,),
+            Message("lead {lead} is {gain:.2g} times what the others make it", lead=name, gain=gain),
+            rest,
+        )
     if likeness < -SAME:
-        times = "" if GAIN_RANGE[0] < -gain < GAIN_RANGE[1] else f" and {-gain:.2g} times too large"
-        cabrera = " (Cabrera's -aVR, or exported so)" if name == "aVR" else ""
-        return LimbFault("lead_inverted", (lead,), f"lead {name} is upside down{times}{cabrera}", rest)
+        text = Message("lead {lead} is upside down", lead=name)
+        if not GAIN_RANGE[0] < -gain < GAIN_RANGE[1]:
+            text = Message("{fault} and {gain:.2g} times too large", fault=text, gain=-gain)
+        if name == "aVR":
+            text = Message("{fault} (Cabrera's -aVR, or exported so)", fault=text)
+        return LimbFault("lead_inverted", (lead,), text, rest)
     for chest in range(N_LIMB, len(LEADS)):
         if _like(products, rest, chest, lead):
-            text = f"lead {LEADS[chest]} is what {name} should be: exchanged in the file"
+            text = Message(
+                "lead {first} is what {second} should be: exchanged in the file", first=LEADS[chest], second=name
+            )
             return LimbFault("leads_exchanged", (lead, chest), text, rest)
     for other in rest:
         if _like(products, rest, lead, other):
-            text = f"lead {name} is a copy of {LEADS[other]}"
+            text = Message("lead {first} is a copy of {second}", first=name, second=LEADS[other])
             return LimbFault("limb_leads_disagree", (lead,), text, rest)
-    return LimbFault("limb_leads_disagree", (lead,), f"lead {name} is not what the other limb leads make it", rest)
+    return LimbFault(
+        "limb_leads_disagree", (lead,), Message("lead {lead} is not what the other limb leads make it", lead=name), rest
+    )
 
 
 def _compare(products: np.ndarray, good: tuple[int, ...], lead: int, wanted: int) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from cardiac.messages import Message
 from cardiac.quality.reasons import MOST_SPANS, Reason
 
 BEATLESS_SHARE = 2 / 3  # of a recording; with more of it without beats too little is left for a decision
@@ -32,21 +33,45 @@ def _joined(reasons: list[tuple[int, Reason]], n_parts: int, among: tuple[str, .
     """One reason for those of one kind from several parts of a long recording."""
     n_affected, first, last = len({index for index, _ in reasons}), reasons[0][1], reasons[-1][1]
     leads = tuple(lead for lead in among if any(lead in each.leads for _, each in reasons))
-    text = f"{first.text} (in {n_affected} of {n_parts} parts of the recording, from {first.start_s:.0f} s on)"
+    text = Message(
+        "{fault} (in {n} of {n_parts} parts of the recording, from {start_s:.0f} s on)",
+        fault=first.text,
+        n=n_affected,
+        n_parts=n_parts,
+        start_s=first.start_s,
+    )
     return Reason(first.kind, leads, first.severity, text, first.start_s, last.end_s)
 
 
 def pause_reasons(stretches: list[tuple[float, float]], duration_s: float) -> list[Reason]:
     """What stretches without beats, (first, last) second, say of a recording that has beats; many are one sentence."""
-    why = "a pause of the heart, noise, or no signal; the heart rate is that of the rest"
+    why = Message("a pause of the heart, noise, or no signal; the heart rate is that of the rest")
     total_s = sum(last - first for first, last in stretches)
     if total_s > BEATLESS_SHARE * duration_s:
-        text = f"no beats are found for {total_s:.0f} of {duration_s:.0f} s: too little is left for a decision"
+        text = Message(
+            "no beats are found for {total_s:.0f} of {duration_s:.0f} s: too little is left for a decision",
+            total_s=total_s,
+            duration_s=duration_s,
+        )
         return [Reason("no_beats", (), "rejected", text, stretches[0][0], stretches[-1][1])]
     if len(stretches) > MOST_SPANS:
-        text = f"no beats are found {len(stretches)} times, for {total_s:.0f} s in all: {why}"
+        text = Message(
+            "no beats are found {n} times, for {total_s:.0f} s in all: {why}",
+            n=len(stretches),
+            total_s=total_s,
+            why=why,
+        )
         return [Reason("no_beats", (), "warning", text, stretches[0][0], stretches[-1][1])]
     return [
-        Reason("no_beats", (), "warning", f"no beats are found from {first:.1f} to {last:.1f} s: {why}", first, last)
+        Reason(
+            "no_beats",
+            (),
+            "warning",
+            Message(
+                "no beats are found from {start_s:.1f} to {end_s:.1f} s: {why}", start_s=first, end_s=last, why=why
+            ),
+            first,
+            last,
+        )
         for first, last in stretches
     ]

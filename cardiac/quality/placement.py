@@ -8,13 +8,16 @@ amplitude and gives unlikely tracings little weight.
 """
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
 from cardiac.leads import INDEPENDENT, LEADS
+from cardiac.messages import Message
 from cardiac.order_statistics import median
 
 N_LEADS = len(INDEPENDENT)
@@ -25,6 +28,12 @@ QUICK_RR_S = 0.6  # beats nearer to each other than this: P lies in the T wave b
 # Between two legs there is nothing to see: size of the lead over the largest of I, II and III. Folds 0 to 2 have 0.26 of
 # lead II at least and 0.16 of lead III (`python -m benchmarks.quality --fit`).
 LEG_SHARES = {"II": (1, 0.16, "right"), "III": (2, 0.09, "left")}
+LEG_TEXTS = {
+    "right": "lead {lead} shows next to nothing of the heart, as where the right arm electrode is exchanged with the "
+    "right leg's: check the electrodes",
+    "left": "lead {lead} shows next to nothing of the heart, as where the left arm electrode is exchanged with the "
+    "right leg's: check the electrodes",
+}
 LEAST_LEG_MV = 0.03
 FLOOR_MV = 0.01  # added as noise of each lead, so that what is next to nothing says nothing
 
@@ -78,19 +87,34 @@ EVIDENCE = {
     "wrong_gain, 2": 0.5,
     "wrong_gain, 10": 0.5,
 }
-UNUSUAL = "or {other}a bundle branch block makes the beats unusual"  # other : what is sought besides
 THREE_BEHIND = 0.07  # three cables wrong at once are rarer than two, and differ from two by I and II alone
 LEAST_USABLE = 3  # leads; two alone always go together somehow
 QUICK_EVIDENCE = 0.4  # more is asked for where only QRS are compared
 
 
-@dataclass(frozen=True)
+EXCHANGED = (
+    "chest leads {first} and {second} look exchanged, or {other}a bundle branch block makes the beats unusual: "
+    "check the electrodes and the leads' names"
+)
+REVERSED = (
+    "the chest leads look reversed (V6 to V1), or {other}a bundle branch block makes the beats unusual: "
+    "check the electrodes and the leads' names"
+)
+INVERTED = (
+    "lead {lead} looks upside down, or {other}a bundle branch block makes the beats unusual: "
+    "check the electrodes and the leads' names"
+)
+SCALED = "lead {lead} looks {gain:g} times as large as it should be beside the others: check its gain"
+
+
+@dataclass(frozen=True, eq=False)
 class Change:
     """One way in which electrodes or leads can be wrong.
 
     matrix : (8, 8), from the right leads to what is recorded.  kind, leads : as in a reason.  evidence : how much
     likelier than as it stands (mean over the segments of the log of the ratio of quadratic forms, and of the
     determinant) makes it a finding.  behind : by how much another change goes before it, being commoner.
+    text, arguments : a message's, whose {other} is what is sought besides.
     """
 
     kind: str
@@ -99,39 +123,49 @@ class Change:
     matrix: np.ndarray
     evidence: float
     behind: float = 0.0
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def sentence(self, sought: str | None) -> str:
         """What is seen, and what else it may be. sought : what is looked for, in words."""
-        return self.text.format(other=f"{sought} or " if sought else "")
+        if "{other}" not in self.text:
+            return Message(self.text, **self.arguments)
+        other = Message("{sought} or ", sought=sought) if sought else ""
+        return Message(self.text, **self.arguments, other=other)
 
 
 # Exchanges of the limb electrodes as changes of I and II: kind, what is seen, matrix.
 LIMB_CHANGES = (
     (
         "arms_exchanged",
-        "right and left arm electrodes are probably exchanged (I upside down, II and III, aVR and aVL exchanged), "
-        "or the heart lies on the right",
+        Message(
+            "right and left arm electrodes are probably exchanged (I upside down, II and III, aVR and aVL exchanged), "
+            "or the heart lies on the right"
+        ),
         ((-1, 0), (-1, 1)),
     ),
     (
         "arm_leg_exchanged",
-        "right arm and left leg electrodes are probably exchanged (II upside down, I and III exchanged and upside down)",
+        Message(
+            "right arm and left leg electrodes are probably exchanged (II upside down, I and III exchanged and upside down)"
+        ),
         ((1, -1), (0, -1)),
     ),
     (
         "arm_leg_exchanged",
-        "the three limb electrodes are probably each one place on (right arm's on the left arm)",
+        Message("the three limb electrodes are probably each one place on (right arm's on the left arm)"),
         ((-1, 1), (-1, 0)),
     ),
     (
         "arm_leg_exchanged",
-        "the three limb electrodes are probably each one place back (right arm's on the leg)",
+        Message("the three limb electrodes are probably each one place back (right arm's on the leg)"),
         ((0, -1), (1, -1)),
     ),
     (
         "left_arm_leg_exchanged",
-        "left arm and left leg electrodes may be exchanged (I and II, aVL and aVF exchanged), which is hard to tell "
-        "from a heart's axis: compare with an earlier tracing",
+        Message(
+            "left arm and left leg electrodes may be exchanged (I and II, aVL and aVF exchanged), which is hard to tell "
+            "from a heart's axis: compare with an earlier tracing"
+        ),
         ((0, 1), (1, 0)),
     ),
 )
@@ -145,32 +179,32 @@ def changes() -> tuple[Change, ...]:
         matrix = np.eye(N_LEADS)
         matrix[:2, :2] = of_i_ii
         behind = THREE_BEHIND * text.startswith("the three")
-        exchanges.append(Change(kind, LEADS[:6], f"{text}; check the electrodes", matrix, EVIDENCE[kind], behind))
+        exchanges.append(
+            Change(kind, LEADS[:6], "{fault}; check the electrodes", matrix, EVIDENCE[kind], behind, {"fault": text})
+        )
     return (*exchanges, *_chest_changes())
 
 
 def _chest_changes() -> list[Change]:
     chest_changes = []
-    advice = f"{UNUSUAL}: check the electrodes and the leads' names"
     chest = range(2, N_LEADS)
     for first, second in combinations(chest, 2):
         order = list(range(N_LEADS))
         order[first], order[second] = second, first
         names = (INDEPENDENT[first], INDEPENDENT[second])
-        text = f"chest leads {names[0]} and {names[1]} look exchanged, {advice}"
+        pair = {"first": names[0], "second": names[1]}
         needed = EVIDENCE["chest_order, V5 and V6" if names == ("V5", "V6") else "chest_order"]
-        chest_changes.append(Change("chest_order", names, text, np.eye(N_LEADS)[order], needed))
-    text = f"the chest leads look reversed (V6 to V1), {advice}"
+        chest_changes.append(Change("chest_order", names, EXCHANGED, np.eye(N_LEADS)[order], needed, arguments=pair))
     reverse = np.eye(N_LEADS)[[0, 1, *reversed(chest)]]
-    chest_changes.append(Change("chest_order", INDEPENDENT[2:], text, reverse, EVIDENCE["chest_order, reversed"]))
+    chest_changes.append(Change("chest_order", INDEPENDENT[2:], REVERSED, reverse, EVIDENCE["chest_order, reversed"]))
     for row in chest:
         name = INDEPENDENT[row]
-        text = f"lead {name} looks upside down, {advice}"
-        chest_changes.append(Change("lead_inverted", (name,), text, _scaled(row, -1), EVIDENCE["lead_inverted"]))
+        upside_down, needed = _scaled(row, -1), EVIDENCE["lead_inverted"]
+        chest_changes.append(Change("lead_inverted", (name,), INVERTED, upside_down, needed, arguments={"lead": name}))
         for gain in (0.1, 0.5, 2.0, 10.0):
-            text = f"lead {name} looks {gain:g} times as large as it should be beside the others: check its gain"
+            scaled, needed = _scaled(row, gain), EVIDENCE[f"wrong_gain, {gain:g}"]
             chest_changes.append(
-                Change("wrong_gain", (name,), text, _scaled(row, gain), EVIDENCE[f"wrong_gain, {gain:g}"])
+                Change("wrong_gain", (name,), SCALED, scaled, needed, arguments={"lead": name, "gain": gain})
             )
     return chest_changes
 
@@ -265,11 +299,7 @@ def leg_electrode(beat: np.ndarray, at_s: np.ndarray) -> tuple[str, str] | None:
         return None
     for lead, (row, share, arm) in LEG_SHARES.items():
         if sizes[row] < share * sizes.max():
-            text = (
-                f"lead {lead} shows next to nothing of the heart, as where the {arm} arm electrode is exchanged with the "
-                "right leg's: check the electrodes"
-            )
-            return lead, text
+            return lead, Message(LEG_TEXTS[arm], lead=lead)
     return None
 
 

@@ -1,10 +1,12 @@
 """Why a tracing is not to be trusted: one reason each, with its leads, its seconds and how grave it is."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from cardiac.leads import LEADS
+from cardiac.messages import ALL, Message
 
 MOST_SPANS = 5  # more stretches of one kind than this are reported in one sentence
 JOINED_S = 2.0  # stretches nearer to each other than this are one
@@ -19,7 +21,7 @@ class Reason:
 
     kind : "flat", "muscle_noise" and so on, as in `quality.KINDS`.  leads : names; empty where it is the record.
     start_s, end_s : the stretch it applies to; None for the whole recording.  severity : "warning" or "rejected".
-    text : a sentence in plain English.
+    text : a sentence in plain English, as a Message where it is to be said in other languages too.
     """
 
     kind: str
@@ -29,12 +31,16 @@ class Reason:
     start_s: float | None = None
     end_s: float | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """The reason as plain data, its text in English."""
+        return asdict(self) | {"text": str(self.text)}
+
 
 @dataclass(frozen=True)
 class Fault:
     """What is wrong with the windows of one kind. where : bool (n_leads, n_windows); reported whole, or by stretches.
 
-    whole : bool (n_leads,), leads for which it holds throughout.
+    name, advice : Messages.  whole : bool (n_leads,), leads for which it holds throughout.
     """
 
     kind: str
@@ -44,13 +50,9 @@ class Fault:
     where: np.ndarray
 
 
-def named(leads: tuple[str, ...], among: tuple[str, ...] = LEADS) -> str:
-    """The leads in words: "lead V2", "leads I and V2"; "all leads" of more than three. among : all leads."""
-    if len(leads) == len(among) > MOST_NAMED:
-        return "all leads"
-    if len(leads) == 1:
-        return f"lead {leads[0]}"
-    return f"leads {', '.join(leads[:-1])} and {leads[-1]}"
+def said_leads(leads: tuple[str, ...], among: tuple[str, ...] = LEADS) -> list[str] | str:
+    """The leads as a message has them: "all" of more than three. among : all leads."""
+    return ALL if len(leads) == len(among) > MOST_NAMED else [*leads]
 
 
 def lead_names(mask: np.ndarray, among: tuple[str, ...] = LEADS) -> tuple[str, ...]:
@@ -66,9 +68,17 @@ def reasons_of(fault: Fault, edges_s: np.ndarray, among: tuple[str, ...] = LEADS
     reasons: list[Reason] = []
     if not fault.where.any() and not fault.whole.any():
         return reasons
+    said = {"fault": fault.name, "advice": fault.advice}
     if fault.whole.any():
         leads = lead_names(fault.whole, among)
-        reasons.append(Reason(fault.kind, leads, "warning", f"{fault.name} in {named(leads, among)}: {fault.advice}"))
+        reasons.append(
+            Reason(
+                fault.kind,
+                leads,
+                "warning",
+                Message("{fault} in {leads:leads}: {advice}", leads=said_leads(leads, among), **said),
+            )
+        )
     partial = fault.where & ~fault.whole[:, None]
     stretches = _stretches(partial.any(axis=0), edges_s)
     if len(stretches) > MOST_SPANS:
@@ -77,11 +87,19 @@ def reasons_of(fault: Fault, edges_s: np.ndarray, among: tuple[str, ...] = LEADS
             edges_s[stretches[0][0]],
             edges_s[stretches[-1][1]],
         )
-        text = f"{fault.name} {len(stretches)} times in {named(leads, among)}: {fault.advice}"
+        text = Message(
+            "{fault} {n} times in {leads:leads}: {advice}", n=len(stretches), leads=said_leads(leads, among), **said
+        )
         return [*reasons, Reason(fault.kind, leads, "warning", text, float(start_s), float(end_s))]
     for first, end in stretches:
         leads, start_s, end_s = lead_names(partial[:, first:end].any(axis=1), among), edges_s[first], edges_s[end]
-        text = f"{fault.name} in {named(leads, among)} from {start_s:.1f} to {end_s:.1f} s: {fault.advice}"
+        text = Message(
+            "{fault} in {leads:leads} from {start_s:.1f} to {end_s:.1f} s: {advice}",
+            leads=said_leads(leads, among),
+            start_s=start_s,
+            end_s=end_s,
+            **said,
+        )
         reasons.append(Reason(fault.kind, leads, "warning", text, float(start_s), float(end_s)))
     return reasons
 

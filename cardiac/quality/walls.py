@@ -8,10 +8,14 @@ decisions break down (`python -m benchmarks.robustness`); without I, aVL, V5 and
 import numpy as np
 
 from cardiac.leads import LEADS
-from cardiac.quality.reasons import Reason, lead_names, named
+from cardiac.messages import Message
+from cardiac.quality.reasons import Reason, lead_names, said_leads
 
 CHEST = np.array([lead.startswith("V") for lead in LEADS])
-WALLS = {"anterior wall": ("V1", "V2", "V3", "V4"), "inferior wall": ("II", "III", "aVF")}
+WALLS = {
+    Message("nothing is seen of the anterior wall"): ("V1", "V2", "V3", "V4"),
+    Message("nothing is seen of the inferior wall"): ("II", "III", "aVF"),
+}
 # A decision is worthless where so many of the twelve leads carry no signal for half the time or are buried in noise.
 REJECTED_LEADS = 7
 
@@ -23,15 +27,21 @@ def wall_reasons(empty: np.ndarray, buried: np.ndarray, hidden: np.ndarray, soug
     sought : what is looked for, in words.
     """
     reasons = []
-    for mask, kind, text in (
-        (empty, "flat", "carry no signal for half the time or more (or all is in volts)"),
-        (empty | buried, "muscle_noise", "carry no signal for half the time or more or are buried in noise"),
-    ):
+    no_signal = Message("carry no signal for half the time or more (or all is in volts)")
+    or_buried = Message("carry no signal for half the time or more or are buried in noise")
+    for mask, kind, text in ((empty, "flat", no_signal), (empty | buried, "muscle_noise", or_buried)):
         if np.count_nonzero(mask) >= REJECTED_LEADS and not reasons:
             leads = lead_names(mask)
             if kind == "muscle_noise" and not (empty & mask).any():
-                text = "are so noisy that the beats are buried"
-            reasons.append(Reason(kind, leads, "rejected", f"{named(leads)} {text}: record it again"))
+                text = Message("are so noisy that the beats are buried")
+            reasons.append(
+                Reason(
+                    kind,
+                    leads,
+                    "rejected",
+                    Message("{leads:leads} {fault}: record it again", leads=said_leads(leads), fault=text),
+                )
+            )
     if reasons:
         return reasons
     unseen = empty | buried | _hidden_alone(empty | buried, hidden)
@@ -40,7 +50,12 @@ def wall_reasons(empty: np.ndarray, buried: np.ndarray, hidden: np.ndarray, soug
         return []
     what, leads = wall
     mask = np.isin(LEADS, leads)
-    text = f"{what}: {named(leads)} {_why(empty[mask], buried[mask])}: check the electrodes and record it again"
+    text = Message(
+        "{unseen}: {leads:leads} {fault}: check the electrodes and record it again",
+        unseen=what,
+        leads=said_leads(leads),
+        fault=_why(empty[mask], buried[mask]),
+    )
     kind = "flat" if empty[mask].all() else "muscle_noise" if (buried & ~empty)[mask].all() else "lead_off"
     return [Reason(kind, leads, "rejected", text)]
 
@@ -57,7 +72,7 @@ def lost_reasons(spoilt: np.ndarray, hidden: np.ndarray, reasons: list[Reason]) 
     leads = tuple(lead for lead in leads if lead not in reported)
     if not leads:
         return []
-    text = f"no beats stand out in {named(leads)}: check the electrode and cable"
+    text = Message("no beats stand out in {leads:leads}: check the electrode and cable", leads=said_leads(leads))
     return [Reason("lead_off", leads, "warning", text)]
 
 
@@ -71,20 +86,22 @@ def _unseen_wall(unseen: np.ndarray, sought: str | None) -> tuple[str, tuple[str
     dark = set(lead_names(unseen))
     chest = lead_names(unseen & CHEST)
     if len(chest) == np.count_nonzero(CHEST):
-        return "nothing is seen of the anterior wall", chest
+        return Message("nothing is seen of the anterior wall"), chest
     if len(chest) == np.count_nonzero(CHEST) - 1:
         (left,) = (lead for lead in lead_names(CHEST) if lead not in dark)
-        why = f", where {sought} shows in two neighbours" if sought else ""
-        return f"lead {left} alone is left of the chest leads{why}", chest
-    for wall, leads in WALLS.items():
+        if not sought:
+            return Message("lead {lead} alone is left of the chest leads", lead=left), chest
+        text = "lead {lead} alone is left of the chest leads, where {sought} shows in two neighbours"
+        return Message(text, lead=left, sought=sought), chest
+    for nothing_seen, leads in WALLS.items():
         if dark >= set(leads):
-            return f"nothing is seen of the {wall}", leads
+            return nothing_seen, leads
     return None
 
 
 def _why(empty: np.ndarray, buried: np.ndarray) -> str:
     if empty.all():
-        return "carry no signal for half the time or more"
+        return Message("carry no signal for half the time or more")
     if buried.all():
-        return "are so noisy that the beats are buried"
-    return "show no beats for half the time or more (no signal, or noise alone)"
+        return Message("are so noisy that the beats are buried")
+    return Message("show no beats for half the time or more (no signal, or noise alone)")

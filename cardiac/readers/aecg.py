@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from cardiac.errors import RecordError
+from cardiac.messages import Message
 from cardiac.readers.codes import lead_of
 from cardiac.readers.groups import Group, choose_rhythm
 from cardiac.readers.identity import Identity, moment_of_digits, stated_identity
@@ -26,7 +27,7 @@ def read_aecg(path: Path) -> Raw:
     if not sequences:
         raise RecordError("holds no rhythm series: export a single recording")
     groups = [_group(*each) for each in sequences]
-    index, notes = choose_rhythm(groups, "series", "rhythm series")
+    index, notes = choose_rhythm(groups, Message("series"), Message("rhythm series"))
     series, chosen = sequences[index]
     fs_hz, doubt = _rate(chosen)
     names, samples, units = [], [], []
@@ -83,7 +84,7 @@ def _quantity(value: Element, name: str) -> tuple[float, str]:
     """A number and its unit. Raises RecordError where the first is missing."""
     quantity = value.find(name)
     if quantity is None or not quantity.get("value", "").strip():
-        raise RecordError(f"states no {name} of its samples: export it again")
+        raise RecordError("states no {name} of its samples: export it again", name=name)
     return number_of(quantity.get("value", ""), name), quantity.get("unit", "")
 
 
@@ -114,11 +115,14 @@ def _row(value: Element, name: str) -> tuple[np.ndarray, str]:
     if begin and unit_of_origin and unit_of_origin != unit:
         if not (mv_per_unit(unit) and mv_per_unit(unit_of_origin)):
             raise RecordError(
-                f"states its origin in {unit_of_origin[:20]} and its scale in {unit[:20]} for {name[:30]}"
+                "states its origin in {unit_of_origin} and its scale in {unit} for {name}",
+                unit_of_origin=unit_of_origin[:20],
+                unit=unit[:20],
+                name=name[:30],
             )
         begin *= mv_per_unit(unit_of_origin) / mv_per_unit(unit)
     if scale == 0:
-        raise RecordError(f"states no usable scale for {name[:30]} (0): export it again")
+        raise RecordError("states no usable scale for {name} (0): export it again", name=name[:30])
     return _digits(value, name) * scale + begin, unit
 
 
@@ -137,10 +141,10 @@ def _digits(value: Element, code: str) -> np.ndarray:
         try:
             parts.append(np.array(re.sub("[,;]", " ", text[begin:end]).split(), dtype=np.float64))
         except ValueError as error:
-            raise RecordError(f"its samples of {code[:30]} are not numbers: copy it again") from error
+            raise RecordError("its samples of {code} are not numbers: copy it again", code=code[:30]) from error
         begin = end
     if sum(map(len, parts)) == 0:
-        raise RecordError(f"holds no sample of {code[:30]}: copy it again")
+        raise RecordError("holds no sample of {code}: copy it again", code=code[:30])
     return np.concatenate(parts)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from cardiac.errors import RecordError, naming
+from cardiac.messages import Message, about, unnamed
 from cardiac.readers.endings import OF_ONE_KIND
 from cardiac.readers.kinds import is_tar, kind_of
 from cardiac.readers.safe_names import disk_name, hidden_part, is_hidden, short_name, shown_name
@@ -35,8 +36,6 @@ DAMAGE = (
     NotImplementedError, ValueError, OverflowError, IndexError,
 )  # fmt: skip
 DAMAGED = "is damaged or cut short in the archive: copy the archive again"
-CUT = "is damaged or cut short after {} files, and the rest is lost: copy it again"
-PARTS = "holds more than {:,} files or {:,} bytes: split it into parts"
 Member = tuple[str, int, Callable[[], IO[bytes]] | None]  # name, stated size, what opens it (None: no plain file)
 
 
@@ -63,9 +62,9 @@ def unpack(path: str | Path, folder: str | Path, shown: str | None = None) -> di
     path = Path(path)
     nest = _Nest(Path(folder), min(MOST_BYTES, FREE_BYTES + MOST_PACKED * path.stat().st_size))
     nest.open(path, shown or path.name, Path(), 1)
-    reasons = {sentence.removeprefix(f"{name}: ") for name, sentence in nest.refused}
+    reasons = {unnamed(sentence, name) for name, sentence in nest.refused}
     if not nest.files and len(reasons) == 1:  # of all archives in it the same
-        raise RecordError(f"{shown or path.name}: {reasons.pop()}")
+        raise RecordError(about(shown or path.name, reasons.pop()))
     return {"files": nest.files, "refused": nest.refused, "passed_over": nest.passed_over}
 
 
@@ -94,7 +93,7 @@ class _Nest:
             for each, _ in written:
                 (self.folder / each).unlink(missing_ok=True)
             raise
-        self.refused += [[name, f"{name}: {reason}"] for name, reason in lost]
+        self.refused += [[name, about(name, reason)] for name, reason in lost]
         for each, name in written:
             if _holds_others(self.folder / each):
                 self._open_inner(each, name, depth)
@@ -106,7 +105,9 @@ class _Nest:
         try:
             if depth == MOST_DEEP:
                 raise RecordError(
-                    f"{name}: is an archive inside {MOST_DEEP} others: unpack it and give that archive alone"
+                    "{name}: is an archive inside {most} others: unpack it and give that archive alone",
+                    name=name,
+                    most=MOST_DEEP,
                 )
             self.open(path, name, self._new_subfolder(), depth + 1)
         except RecordError as error:
@@ -141,7 +142,7 @@ class _Nest:
                 except RecordError as error:
                     if isinstance(error, TooMuch):
                         raise
-                    lost.append((whole, str(error)))
+                    lost.append((whole, error.message))
         except DAMAGE as error:
             self._cut(written, lost, shown, error)
         except OSError as error:
@@ -156,7 +157,12 @@ class _Nest:
         """The archive ends before its end: what came before is kept. Raises RecordError where nothing did."""
         if not written:
             raise RecordError("is damaged, cut short or not an archive inside: copy or pack it again") from error
-        lost.append((shown, CUT.format(len(written))))
+        lost.append(
+            (
+                shown,
+                Message("is damaged or cut short after {n} files, and the rest is lost: copy it again", n=len(written)),
+            )
+        )
 
     def _count(self, size: int) -> None:
         self.n_entries += 1
@@ -168,7 +174,11 @@ class _Nest:
             self._refuse()
 
     def _refuse(self) -> None:
-        raise TooMuch(PARTS.format(MOST_FILES, self.most_bytes))
+        raise TooMuch(
+            "holds more than {most_files:,} files or {most:,} bytes: split it into parts",
+            most_files=MOST_FILES,
+            most=self.most_bytes,
+        )
 
     def _write(self, opened: Callable[[], IO[bytes]], subfolder: Path, name: Path) -> Path:
         """Copy a member, and nothing of it where that fails; its path in the folder. Raises RecordError, TooMuch, OSError."""

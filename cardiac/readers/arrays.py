@@ -16,6 +16,7 @@ from numpy.lib import format as npy_format
 
 from cardiac.errors import RecordError, first_line, naming
 from cardiac.leads import lead_and_sign
+from cardiac.messages import Message
 from cardiac.readers.byte_ranges import ByteRanges, StoredArray, stamp_of
 from cardiac.readers.raw import Raw
 
@@ -50,7 +51,9 @@ def read_npy(path: Path) -> Raw:
     with path.open("rb") as file:
         shape, column_major, dtype = _read_header(file, os.fstat(file.fileno()).st_size)
         if dtype.kind not in "fiu":
-            raise RecordError(f"holds {dtype}, not plain numbers, and is never unpickled: save it as float32")
+            raise RecordError(
+                "holds {dtype}, not plain numbers, and is never unpickled: save it as float32", dtype=dtype
+            )
         _check_shape(shape)
         order = "F" if column_major else "C"
         if math.prod(shape) > MOST_AT_ONCE:
@@ -71,7 +74,7 @@ def read_npz(path: Path) -> Raw:
         with zipfile.ZipFile(path) as archive:
             grown = sum(each.file_size for each in archive.infolist())
             if grown > min(2**31, MOST_PACKED * path.stat().st_size + 2**20):
-                raise RecordError(f"would grow to {grown:,} bytes: save it with numpy.savez")
+                raise RecordError("would grow to {grown:,} bytes: save it with numpy.savez", grown=grown)
             for each in archive.infolist():
                 name = each.filename.removesuffix(".npy").lower()
                 with naming(f"its entry {name!r}"), archive.open(each) as file:
@@ -81,9 +84,11 @@ def read_npz(path: Path) -> Raw:
                 elif array.dtype.kind in "fiuUSb":
                     stated[name] = array
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, RuntimeError, zlib.error) as error:
-        raise RecordError(f"is a damaged .npz file ({first_line(error)}): copy it again") from error
+        raise RecordError("is a damaged .npz file ({fault}): copy it again", fault=first_line(error)) from error
     if len(signals) != 1:
-        raise RecordError(f"holds {len(signals) or 'no'} recordings (2-D arrays): save one per file")
+        raise RecordError(
+            "holds {n_signals} recordings (2-D arrays): save one per file", n_signals=len(signals) or Message("no")
+        )
     _check_shape(signals[0].shape)
     return keyed_recording(signals[0], stated)
 
@@ -115,14 +120,22 @@ def keyed_recording(samples: np.ndarray, stated: Mapping[str, np.ndarray]) -> Ra
     if leads is None:
         leads = next((texts for name in others if (texts := _texts(others, (name,))) and _are_leads(texts)), None)
     if leads is not None and len(leads) not in samples.shape:
-        raise RecordError(f"names {len(leads)} leads for samples of shape {samples.shape}: save one name per lead")
+        raise RecordError(
+            "names {n_leads} leads for samples of shape {shape}: save one name per lead",
+            n_leads=len(leads),
+            shape=samples.shape,
+        )
     units = _texts(others, UNITS)
     if units is None and samples.dtype.kind in "iu":
         _refuse_gain(others)
     if units is not None and len(units) == 1:
         units *= len(leads) if leads else min(samples.shape)
     if units is not None and len(units) != (len(leads) if leads else min(samples.shape)):
-        raise RecordError(f"states {len(units)} units for samples of shape {samples.shape}: save one, or one per lead")
+        raise RecordError(
+            "states {n_units} units for samples of shape {shape}: save one, or one per lead",
+            n_units=len(units),
+            shape=samples.shape,
+        )
     return Raw(samples, rate.fs_hz, leads, units, rate.notes, doubt=rate.doubt)
 
 
@@ -132,8 +145,10 @@ def _refuse_gain(stated: Mapping[str, np.ndarray]) -> None:
         word = re.sub(r"[^a-z]", "", name.rpartition(".")[2].lower())
         if word in GAINS and array.dtype.kind in "fiu" and (array.astype(float) != 1).any():
             raise RecordError(
-                f"holds whole numbers and an entry {name!r} ({array.ravel()[0]:g}), which may be their gain: "
-                "save the samples in mV, or their unit beside them"
+                "holds whole numbers and an entry {name!r} ({gain:g}), which may be their gain: save the "
+                "samples in mV, or their unit beside them",
+                name=name,
+                gain=array.ravel()[0],
             )
 
 
@@ -166,16 +181,22 @@ def _read_header(file: BinaryIO, n_bytes: int) -> tuple[tuple[int, ...], bool, n
         shape, column_major, dtype, length = _parse_header(head)
         file.seek(begin + length)
     except Exception as error:  # NumPy hands the header to Python's own parser, which raises whatever it runs into
-        raise RecordError(f"is not a NumPy array ({first_line(error)}): save it with numpy.save") from error
+        raise RecordError("is not a NumPy array ({fault}): save it with numpy.save", fault=first_line(error)) from error
     if not all(type(size) is int and size >= 0 for size in shape):
-        raise RecordError(f"has shape {shape!s:.40}: give one recording as 12 leads x samples")
+        raise RecordError("has shape {shape!s:.40}: give one recording as 12 leads x samples", shape=shape)
     if dtype.hasobject:
-        raise RecordError(f"holds {dtype}, not plain numbers, and is never unpickled: save it as float32")
+        raise RecordError("holds {dtype}, not plain numbers, and is never unpickled: save it as float32", dtype=dtype)
     needed, present = math.prod(shape) * dtype.itemsize, n_bytes - file.tell()
     if needed != present and 0 not in shape:
-        raise RecordError(f"its header states {needed} bytes of samples and {present} are there: copy it again")
+        raise RecordError(
+            "its header states {needed} bytes of samples and {present} are there: copy it again",
+            needed=needed,
+            present=present,
+        )
     if present > LARGEST_BYTES:
-        raise RecordError(f"holds {present / 2**30:.1f} GiB and up to 16 GiB are read: cut it into parts")
+        raise RecordError(
+            "holds {present:.1f} GiB and up to 16 GiB are read: cut it into parts", present=present / 2**30
+        )
     return shape, column_major, dtype
 
 
@@ -196,6 +217,6 @@ def _read_member(file: BinaryIO, n_bytes: int) -> np.ndarray:
 
 def _check_shape(shape: tuple[int, ...]) -> None:
     if len(shape) != 2:
-        raise RecordError(f"has shape {shape!s:.40}: give one recording as 12 leads x samples")
+        raise RecordError("has shape {shape!s:.40}: give one recording as 12 leads x samples", shape=shape)
     if 0 in shape:
-        raise RecordError(f"holds no sample (shape {shape!s:.40}): export the recording again")
+        raise RecordError("holds no sample (shape {shape!s:.40}): export the recording again", shape=shape)

@@ -44,5 +44,5 @@ def reader_of(kind: str, is_twelve: bool) -> Callable[[Path], Raw]:
         case "scp":
             from cardiac.readers.scp import read_scp_file as read
         case _:
-            raise RecordError(f"is a {kind} file, which is not supported: export it in another format")
+            raise RecordError("is a {kind} file, which is not supported: export it in another format", kind=kind)
     return read

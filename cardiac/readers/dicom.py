@@ -12,6 +12,7 @@ import numpy as np
 
 from cardiac.errors import RecordError, first_line
 from cardiac.leads import lead_and_sign
+from cardiac.messages import Message
 from cardiac.readers.codes import lead_of
 from cardiac.readers.groups import Group, choose_rhythm
 from cardiac.readers.identity import Identity, moment_in, moment_of_digits, stated_identity
@@ -45,14 +46,16 @@ def read_dicom(path: Path) -> Raw:
     if syntax is None and is_bare and plain[:2] == b"\0\x08":
         syntax = "big-endian"
     if syntax:
-        raise RecordError(f"is a {syntax} DICOM file: export it as explicit little endian")
+        raise RecordError("is a {syntax} DICOM file: export it as explicit little endian", syntax=syntax)
     content = io.BytesIO(plain)  # of which no more is read than there is, whatever lengths it states
     dataset = _tried(lambda: pydicom.dcmread(content, stop_before_pixels=True, specific_tags=READ, force=is_bare))
     groups = [*(_get(dataset, "WaveformSequence") or [])]
     if not groups:
         kind = " ".join(str(getattr(_get(dataset, "SOPClassUID"), "name", "of no class")).split())
-        raise RecordError(f"is DICOM without a waveform ({kind}): export the ECG's waveform object")
-    index, notes = choose_rhythm([_group(each) for each in groups], "groups of channels", "equal groups of channels")
+        raise RecordError("is DICOM without a waveform ({kind}): export the ECG's waveform object", kind=kind)
+    index, notes = choose_rhythm(
+        [_group(each) for each in groups], Message("groups of channels"), Message("equal groups of channels")
+    )
     group = groups[index]
     n_samples, fs_hz = _whole(group, "NumberOfWaveformSamples"), check_rate(_number(group, "SamplingFrequency"))
     check_length(n_samples, fs_hz, at_once=True)
@@ -86,7 +89,7 @@ def _tried(read: Callable[[], Any]) -> Any:
     except (OSError, MemoryError):
         raise
     except Exception as error:
-        raise RecordError(f"cannot be read as DICOM ({first_line(error)}): export it again") from error
+        raise RecordError("cannot be read as DICOM ({fault}): export it again", fault=first_line(error)) from error
 
 
 def _get(item: Any, name: str) -> Any:
@@ -104,21 +107,23 @@ def _number(item: Any, name: str, default: float | None = None) -> float:
     text = _text(item, name)
     if not text:
         if default is None:
-            raise RecordError(f"states no {words}: export it again")
+            raise RecordError("states no {words}: export it again", words=words)
         return default
     try:
         number = float(text.replace(",", "."))
     except ValueError as error:
-        raise RecordError(f"its {words} {text[:40]!r} is not a number: export it again") from error
+        raise RecordError(
+            "its {words} {text!r} is not a number: export it again", words=words, text=text[:40]
+        ) from error
     if not math.isfinite(number):
-        raise RecordError(f"its {words} {text[:40]!r} is not valid: export it again")
+        raise RecordError("its {words} {text!r} is not valid: export it again", words=words, text=text[:40])
     return number
 
 
 def _whole(item: Any, name: str) -> int:
     number = _number(item, name)
     if number != int(number) or number < 0:
-        raise RecordError(f"its {name} {number:g} is not valid: export it again")
+        raise RecordError("its {name} {number:g} is not valid: export it again", name=name, number=number)
     return int(number)
 
 
@@ -142,7 +147,11 @@ def _channels(group: Any) -> list[Any]:
     if channels is None or isinstance(channels, str | bytes) or not hasattr(channels, "__iter__"):
         raise RecordError("states no channels of its waveform (ChannelDefinitionSequence): export it again")
     if len(channels) > MOST_CHANNELS:
-        raise RecordError(f"states {len(channels)} channels and up to {MOST_CHANNELS} are read: copy it again")
+        raise RecordError(
+            "states {n_channels} channels and up to {most} are read: copy it again",
+            n_channels=len(channels),
+            most=MOST_CHANNELS,
+        )
     return [*channels]
 
 
@@ -162,12 +171,22 @@ def _samples(group: Any, names: tuple[str, ...], n_samples: int) -> tuple[np.nda
     n_channels, bits = _whole(group, "NumberOfWaveformChannels"), _whole(group, "WaveformBitsAllocated")
     form = _text(group, "WaveformSampleInterpretation").upper() or "SS"
     if (bits, form) not in TYPES:
-        law = f"by {LAWS[form]}" if form in LAWS else f"in {bits} bits of kind {form[:10]!r}"
-        raise RecordError(f"its samples are stored {law}, which is not supported: export 16-bit whole numbers (SS)")
+        law = (
+            Message("by {name}", name=LAWS[form])
+            if form in LAWS
+            else Message("in {bits} bits of kind {form!r}", bits=bits, form=form[:10])
+        )
+        raise RecordError(
+            "its samples are stored {law}, which is not supported: export 16-bit whole numbers (SS)", law=law
+        )
     dtype, data = np.dtype(TYPES[bits, form]), _get(group, "WaveformData")
     n_bytes = n_channels * n_samples * dtype.itemsize
     if not isinstance(data, bytes) or len(data) < n_bytes or n_channels != len(names):
-        raise RecordError(f"states {n_channels} channels of {n_samples} samples and holds fewer: copy it again")
+        raise RecordError(
+            "states {n_channels} channels of {n_samples} samples and holds fewer: copy it again",
+            n_channels=n_channels,
+            n_samples=n_samples,
+        )
     plain = np.frombuffer(data, dtype, n_channels * n_samples).reshape(n_samples, n_channels).T
     samples, units = plain.astype(np.float64), []
     for row, name, channel in zip(samples, names, _channels(group), strict=True):
@@ -192,11 +211,15 @@ def _gain(channel: Any, name: str) -> tuple[float, str]:
     if lead_and_sign(name) is None:
         return step or 1.0, unit
     if not step:
-        value = "empty" if _get(channel, "ChannelSensitivity") is None else "0"
-        fault = f"states no sensitivity for {name[:20]!r} (the channel sensitivity, its gain, is {value})"
-        raise RecordError(f"{fault}: export calibrated amplitudes")
+        value = Message("empty") if _get(channel, "ChannelSensitivity") is None else "0"
+        fault = Message(
+            "states no sensitivity for {name!r} (the channel sensitivity, its gain, is {value})",
+            name=name[:20],
+            value=value,
+        )
+        raise RecordError("{fault}: export calibrated amplitudes", fault=fault)
     if not unit:
         raise RecordError(
-            f"states no unit of the sensitivity (the gain) of {name[:20]!r}: export calibrated amplitudes"
+            "states no unit of the sensitivity (the gain) of {name!r}: export calibrated amplitudes", name=name[:20]
         )
     return step, unit

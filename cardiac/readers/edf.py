@@ -10,6 +10,7 @@ import numpy as np
 
 from cardiac.errors import RecordError
 from cardiac.leads import lead_and_sign
+from cardiac.messages import Message
 from cardiac.readers.byte_ranges import ByteRanges
 from cardiac.readers.edf_header import LONGEST_RECORD_S, Channel, EdfHeader, check_gaps, read_edf_header
 from cardiac.readers.edf_identity import identity_of
@@ -25,7 +26,9 @@ def read_edf_file(path: Path) -> Raw:
     header = read_edf_header(path)
     leads = [each for each in header.channels if lead_and_sign(each.label) is not None]
     if not leads:
-        raise RecordError(f"holds {_labels(header)} and no lead of an ECG: export a recording with twelve leads")
+        raise RecordError(
+            "holds {labels} and no lead of an ECG: export a recording with twelve leads", labels=_labels(header)
+        )
     return _read_channels(path, header, leads)
 
 
@@ -36,23 +39,26 @@ def read_edf_channels(path: Path) -> Raw:
     named = [each for each in signals if lead_and_sign(each.label) is not None]
     kept = [each for each in signals if each in named or not each.unit or mv_per_unit(each.unit)]
     if not kept:
-        raise RecordError(f"holds {_labels(header)} and no voltage: export an ECG with its unit")
+        raise RecordError("holds {labels} and no voltage: export an ECG with its unit", labels=_labels(header))
     counts = {each.n for each in named or kept}
     return _read_channels(path, header, [each for each in kept if each.n in counts])
 
 
 def _labels(header: EdfHeader) -> str:
-    return (", ".join(each.label for each in header.channels if not each.is_annotation) or "annotations alone")[:120]
+    return ", ".join(each.label for each in header.channels if not each.is_annotation)[:120] or Message(
+        "annotations alone"
+    )
 
 
 def _read_channels(path: Path, header: EdfHeader, leads: Sequence[Channel]) -> Raw:
     if not 0 < header.record_s <= LONGEST_RECORD_S:
-        fault = f"its header states {header.record_s:g} s as duration of a data record"
-        raise RecordError(f"{fault}, so no sampling rate: write the true one there")
+        fault = Message("its header states {record_s:g} s as duration of a data record", record_s=header.record_s)
+        raise RecordError("{fault}, so no sampling rate: write the true one there", fault=fault)
     rates = sorted({round(each.n / header.record_s, 6) for each in leads})
     if len(rates) > 1:
         raise RecordError(
-            f"its leads are sampled at {', '.join(f'{rate:g}' for rate in rates)} Hz: export all at one rate"
+            "its leads are sampled at {rates} Hz: export all at one rate",
+            rates=", ".join(f"{rate:g}" for rate in rates),
         )
     fs_hz = check_rate(rates[0])
     samples = _Samples(path, header, leads)
@@ -69,15 +75,21 @@ def _read_channels(path: Path, header: EdfHeader, leads: Sequence[Channel]) -> R
 def _notes(header: EdfHeader, leads: Sequence[Channel], has_parts: bool) -> Iterator[Note]:
     """What the reader of a finding must know of this header."""
     if has_parts:
-        yield Note("info", f"marked as a recording with gaps ({header.form}) and has none: read as one piece")
+        yield Note(
+            "info",
+            Message("marked as a recording with gaps ({form}) and has none: read as one piece", form=header.form),
+        )
     if header.is_open:
         yield Note("info", "its header leaves the number of data records open: read to the end of the file")
     for each in leads:
         if each.gain()[0] < 0:
-            yield Note("warning", f"its header states a negative gain for {each.label[:20]}, which turns it round")
+            yield Note(
+                "warning",
+                Message("its header states a negative gain for {label}, which turns it round", label=each.label[:20]),
+            )
     others = [each.label for each in header.channels if each not in leads and not each.is_annotation]
     if others:
-        yield Note("info", f"left aside: {', '.join(others)[:120]}")
+        yield Note("info", Message("left aside: {names}", names=", ".join(others)[:120]))
 
 
 class _Samples:

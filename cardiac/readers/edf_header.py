@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cardiac.errors import RecordError
+from cardiac.messages import Message
 from cardiac.readers.byte_ranges import ByteRanges
 from cardiac.readers.xml_files import number_of
 
@@ -34,13 +35,24 @@ class Channel:
 
     def gain(self) -> tuple[float, float]:
         """What a step is worth, and what 0 is. Raises RecordError where the ranges do not give it."""
-        low, high = (number_of(text, f"physical range of {self.label[:20]}") for text in self.physical)
-        least, most = (number_of(text, f"digital range of {self.label[:20]}") for text in self.digital)
+        low, high = (
+            number_of(text, Message("physical range of {label}", label=self.label[:20])) for text in self.physical
+        )
+        least, most = (
+            number_of(text, Message("digital range of {label}", label=self.label[:20])) for text in self.digital
+        )
         if most < least:
-            fault = f"states a digital range that runs down, from {least:g} to {most:g}, for {self.label[:20]}"
-            raise RecordError(f"{fault}: export it again")
+            fault = Message(
+                "states a digital range that runs down, from {least:g} to {most:g}, for {label}",
+                least=least,
+                most=most,
+                label=self.label[:20],
+            )
+            raise RecordError("{fault}: export it again", fault=fault)
         if most == least or low == high:
-            raise RecordError(f"states no gain for {self.label[:20]} (a range of one value): export it again")
+            raise RecordError(
+                "states no gain for {label} (a range of one value): export it again", label=self.label[:20]
+            )
         step = (high - low) / (most - least)
         return step, low - least * step
 
@@ -73,26 +85,34 @@ def read_edf_header(path: Path) -> EdfHeader:
     with path.open("rb") as file:
         fixed = file.read(FIXED)
         if len(fixed) < FIXED:
-            raise RecordError(f"holds {len(fixed)} bytes, too few for a header of EDF: copy it again")
+            raise RecordError("holds {n_bytes} bytes, too few for a header of EDF: copy it again", n_bytes=len(fixed))
         width = 3 if fixed[:1] == b"\xff" else 2
-        n_signals = round(number_of(_text(fixed[252:256]), "number of signals"))
+        n_signals = round(number_of(_text(fixed[252:256]), Message("number of signals")))
         begin = FIXED + EACH * n_signals
         if not 1 <= n_signals <= MOST_SIGNALS:
-            raise RecordError(f"its header states {n_signals} signals, and 1 to {MOST_SIGNALS} are read: copy it again")
+            raise RecordError(
+                "its header states {n_signals} signals, and 1 to {most} are read: copy it again",
+                n_signals=n_signals,
+                most=MOST_SIGNALS,
+            )
         if n_bytes < begin:
-            raise RecordError(f"its header states {n_signals} signals and is cut short: copy it again")
+            raise RecordError(
+                "its header states {n_signals} signals and is cut short: copy it again", n_signals=n_signals
+            )
         channels = _channels(file.read(EACH * n_signals), n_signals, width)
-    n_records = round(number_of(_text(fixed[236:244]), "number of data records"))
+    n_records = round(number_of(_text(fixed[236:244]), Message("number of data records")))
     size, present = width * sum(each.n for each in channels), n_bytes - begin
     is_open = n_records < 0 < size <= present
     if is_open:
         n_records = present // size  # the writer left it open
     elif size <= 0 or n_records <= 0 or n_records * size != present:
         raise RecordError(
-            f"its header states {max(n_records, 0) * size} bytes of samples and {present} are there: copy it again"
+            "its header states {stated} bytes of samples and {present} are there: copy it again",
+            stated=max(n_records, 0) * size,
+            present=present,
         )
     duration = _text(fixed[244:252])
-    record_s = number_of(duration, "duration of a data record") if duration else 0.0
+    record_s = number_of(duration, Message("duration of a data record")) if duration else 0.0
     form, patient = re.sub(r"\s", "", _text(fixed[192:236])).upper()[:5], _text(fixed[8:88])
     recording, start = _text(fixed[88:168]), (_text(fixed[168:176]), _text(fixed[176:184]))
     return EdfHeader(width, begin, n_records, size, record_s, form, patient, recording, start, channels, is_open)
@@ -105,9 +125,11 @@ def _channels(content: bytes, n_signals: int, width: int) -> tuple[Channel, ...]
         begin += size * n_signals
     channels, at = [], 0
     for label, _, unit, low, high, least, most, _, count, _ in zip(*fields, strict=True):
-        n = round(number_of(count, "number of samples"))
+        n = round(number_of(count, Message("number of samples")))
         if n < 0:
-            raise RecordError(f"its header states {n} samples a data record for {label[:20]}: copy it again")
+            raise RecordError(
+                "its header states {n} samples a data record for {label}: copy it again", n=n, label=label[:20]
+            )
         channels.append(Channel(label, unit, (low, high), (least, most), n, at))
         at += n * width
     return tuple(channels)
@@ -130,10 +152,10 @@ def check_gaps(header: EdfHeader, path: Path) -> bool:
     if header.form not in ("EDF+D", "BDF+D"):
         return False
     notes = next((each for each in header.channels if each.is_annotation), None)
-    fault = f"is a recording with gaps ({header.form})"
+    fault = Message("is a recording with gaps ({form})", form=header.form)
     if notes is None:
         raise RecordError(
-            f"{fault}, as its header says, and states no times of its parts: export it as one piece (EDF+C)"
+            "{fault}, as its header says, and states no times of its parts: export it as one piece (EDF+C)", fault=fault
         )
     file, n_bytes = ByteRanges(path), min(LONGEST_ONSET, notes.n * header.width)
     expected, allowed_s = None, 0.001 * max(header.record_s, 0.5)
@@ -141,11 +163,22 @@ def check_gaps(header: EdfHeader, path: Path) -> bool:
         begin = header.begin + index * header.record_bytes + notes.at
         onset = _onset(file.read(begin, (n_bytes,), np.uint8).tobytes())
         if onset is None:
-            raise RecordError(f"{fault}, and part {index + 1} states no time: export it as one piece (EDF+C)")
+            raise RecordError(
+                "{fault}, and part {part} states no time: export it as one piece (EDF+C)", fault=fault, part=index + 1
+            )
         if expected is not None and abs(onset - expected) > allowed_s:
             gap_s = onset - expected
-            kind = f"one of {gap_s:.4g} s" if gap_s > 0 else f"and goes back by {-gap_s:.4g} s"
-            raise RecordError(f"{fault}, {kind} after {index * header.record_s:.4g} s: export it as one piece (EDF+C)")
+            kind = (
+                Message("one of {gap_s:.4g} s", gap_s=gap_s)
+                if gap_s > 0
+                else Message("and goes back by {gap_s:.4g} s", gap_s=-gap_s)
+            )
+            raise RecordError(
+                "{fault}, {kind} after {at_s:.4g} s: export it as one piece (EDF+C)",
+                fault=fault,
+                kind=kind,
+                at_s=index * header.record_s,
+            )
         expected = onset + header.record_s
     return True
 

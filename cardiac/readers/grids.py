@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cardiac.errors import RecordError, extra
+from cardiac.messages import Message
 from cardiac.readers.forms import MISSING, Form, cells_of, find_form, is_number, is_row, text_columns
 from cardiac.readers.kinds import encoding_of
 
@@ -58,7 +59,9 @@ def read_grid(path: Path) -> Grid:
     """The table in a text file. Raises RecordError where its lines are not rows of as many cells."""
     size = path.stat().st_size
     if size > LARGEST_BYTES:
-        raise RecordError(f"holds more than {LARGEST_BYTES >> 20} MiB of text: save it as .npy, or cut it into parts")
+        raise RecordError(
+            "holds more than {most} MiB of text: save it as .npy, or cut it into parts", most=LARGEST_BYTES >> 20
+        )
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     encoding = text_encoding(head)
@@ -109,7 +112,9 @@ def _read_body(
             part = _parse(lines, form, is_text, texts)
         n_cells += part.size
         if n_cells > LARGEST_CELLS:
-            raise RecordError(f"holds more than {LARGEST_CELLS:,} numbers: save it as .npy, or cut it into parts")
+            raise RecordError(
+                "holds more than {most:,} numbers: save it as .npy, or cut it into parts", most=LARGEST_CELLS
+            )
         parts.append(part)
     if not parts:
         raise RecordError(NO_ROWS)
@@ -163,8 +168,12 @@ def _is_nearly(line: str, form: Form) -> bool:
 
 
 def _not_numbers(line: str, index: int | None = None) -> RecordError:
-    where = repr(line.strip()[:40]) if index is None else f"line {index + 1}: {line.strip()[:40]!r}"
-    return RecordError(f"its rows are not all numbers ({where}): export the samples alone")
+    where = (
+        repr(line.strip()[:40])
+        if index is None
+        else Message("line {line}: {text!r}", line=index + 1, text=line.strip()[:40])
+    )
+    return RecordError("its rows are not all numbers ({where}): export the samples alone", where=where)
 
 
 def _parse(lines: list[str], form: Form, is_text: set[int], texts: dict[int, list[str]]) -> np.ndarray:
@@ -217,7 +226,7 @@ def _first_bad(lines: Sequence[str], form: Form, is_text: set[int]) -> str:
 def _parse_wide(lines: list[str], form: Form, is_text: set[int], texts: dict[int, list[str]]) -> np.ndarray:
     """Rows of very many cells, one by one: leads in rows."""
     if len(lines) * form.n_columns > LARGEST_CELLS:
-        raise RecordError(f"holds more than {LARGEST_CELLS:,} numbers: save it as .npy, or cut it into parts")
+        raise RecordError("holds more than {most:,} numbers: save it as .npy, or cut it into parts", most=LARGEST_CELLS)
     body = np.full((len(lines), form.n_columns), np.nan)
     for number, line in enumerate(lines):
         cells = cells_of(line.replace("\u2212", "-"), form.separator, form.quote)

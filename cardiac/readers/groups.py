@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cardiac.errors import RecordError
 from cardiac.leads import LEADS, lead_and_sign
+from cardiac.messages import Message
 from cardiac.readers.raw import Note
 
 BEAT_S = 2.0  # a beat that represents all others lasts no longer than this
@@ -69,13 +70,22 @@ def choose_rhythm(groups: Sequence[Group], what: str, equal: str) -> tuple[int, 
     longest_s = groups[original[0]].duration_s
     rivals = [index for index in original if groups[index].duration_s * MUCH_LONGER > longest_s or not longest_s]
     if len(rivals) > 1:
-        raise RecordError(f"holds {len(rivals)} {equal}: export a single recording")
+        raise RecordError("holds {n_rivals} {equal}: export a single recording", n_rivals=len(rivals), equal=equal)
     chosen = groups[rivals[0]]
     if len(groups) == 1:
         return rivals[0], ()
-    called = f"{chosen.label[:40]!r} " if chosen.label else ""
-    text = f"of {len(groups)} {what} {called}was read ({chosen.n_leads} leads, {chosen.duration_s:.3g} s)"
-    return rivals[0], (Note("info", " ".join(text.split())),)
+    size = {"n_leads": chosen.n_leads, "duration_s": chosen.duration_s}
+    if not (label := " ".join(chosen.label[:40].split())):
+        text = Message("of {n} {what} was read ({n_leads} leads, {duration_s:.3g} s)", n=len(groups), what=what, **size)
+    else:
+        text = Message(
+            "of {n} {what} {label!r} was read ({n_leads} leads, {duration_s:.3g} s)",
+            n=len(groups),
+            what=what,
+            label=label,
+            **size,
+        )
+    return rivals[0], (Note("info", text),)
 
 
 def _stands_for_others(group: Group, longest_s: float) -> bool:
@@ -90,8 +100,14 @@ def _refuse_parts(groups: Sequence[Group], what: str) -> None:
     listed = "; ".join(", ".join(group.leads[:12]) + f": {group.duration_s:.3g} s" for group in groups[:4])
     if not (len(leads.intersection(LIMB)) >= 2 and leads.issuperset(CHEST)):
         raise RecordError(
-            f"holds {len(groups)} {what} ({listed[:160]}) and none with all leads: export all twelve together"
+            "holds {n_groups} {what} ({listed}) and none with all leads: export all twelve together",
+            n_groups=len(groups),
+            what=what,
+            listed=listed[:160],
         )
     raise RecordError(
-        f"its leads are in {len(groups)} {what}, not recorded together ({listed[:160]}): export one recording of all leads"
+        "its leads are in {n_groups} {what}, not recorded together ({listed}): export one recording of all leads",
+        n_groups=len(groups),
+        what=what,
+        listed=listed[:160],
     )

@@ -86,14 +86,17 @@ def refuse_unnamed(grid: Grid) -> None:
     for line in grid.lines:
         tokens = re.split(r"[\s,;|]+", line)
         if len({signed_lead[0] for token in tokens if (signed_lead := lead_and_sign(token))}) > MOST_CHANCE:
-            raise RecordError(f"its line {line.strip()[:60]!r} names leads, but not one per column: name every column")
+            raise RecordError(
+                "its line {line!r} names leads, but not one per column: name every column", line=line.strip()[:60]
+            )
     for row in _rows(grid, n):
         aligned = _align(row, n, grid)
         words = [cell for cell in aligned or () if cell and not is_number(cell, ",")]
         if aligned and 2 * len(words) >= n and not _is_unit_row(aligned) and not _KEYED.match(aligned[0]):
             raise RecordError(
-                f"its headings {', '.join(words)[:160]} name none of the twelve leads: name the columns I, II, ..., V6, "
-                "or remove the headings where the columns are in this order"
+                "its headings {words} name none of the twelve leads: name the columns I, II, ..., V6, or remove "
+                "the headings where the columns are in this order",
+                words=", ".join(words)[:160],
             )
 
 
@@ -200,8 +203,10 @@ def _refuse_misfit(grid: Grid, n: int) -> None:
         cells = [cell for cell in row if cell]
         if _n_leads(row) >= 2 and len(row) != n and _n_leads(row) >= len(cells) / 2:
             raise RecordError(
-                f"has {len(cells)} headings and {n} columns, so it is unclear which lead is which: "
-                "export one heading per column"
+                "has {n_cells} headings and {n} columns, so it is unclear which lead is which: export one "
+                "heading per column",
+                n_cells=len(cells),
+                n=n,
             )
 
 

@@ -184,5 +184,7 @@ def _kind_of_xml(path: Path) -> str:
 
     root = root_of(path)
     if root.lower() not in XML_ROOTS:
-        raise RecordError(f"is XML of an unknown kind (<{root[:40]}>): give HL7 aECG, GE MUSE or Philips Sierra XML")
+        raise RecordError(
+            "is XML of an unknown kind (<{root}>): give HL7 aECG, GE MUSE or Philips Sierra XML", root=root[:40]
+        )
     return XML_ROOTS[root.lower()]

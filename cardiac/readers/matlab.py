@@ -13,6 +13,7 @@ import numpy as np
 
 from cardiac.errors import RecordError, extra
 from cardiac.leads import lead_and_sign
+from cardiac.messages import Message
 from cardiac.readers.arrays import NAMES, keyed_recording
 from cardiac.readers.groups import is_beat
 from cardiac.readers.raw import Note, Raw
@@ -48,7 +49,7 @@ def read_matlab(path: Path) -> Raw:
         stated["leads"] = np.array([*leads])
     name, array = _only(matrices, stated)
     raw = keyed_recording(array, stated)
-    notes = (*raw.notes, Note("info", f"read from the MATLAB array {name[:60]!r}"))
+    notes = (*raw.notes, Note("info", Message("read from the MATLAB array {name!r}", name=name[:60])))
     return replace(raw, notes=notes, age_years=_age(stated), sex=_sex(stated))
 
 
@@ -64,7 +65,9 @@ def _load(path: Path) -> Mapping[str, Any]:
     if head.startswith((b"MATLAB 7.3", b"\x89HDF")) or head[:8] == b"\x89HDF\r\n\x1a\n":
         raise RecordError("is a MATLAB file of version 7.3 (HDF5), which is not supported: save it with -v7")
     if path.stat().st_size > LARGEST_BYTES:
-        raise RecordError(f"holds more than {LARGEST_BYTES / 2**20:.0f} MiB of MATLAB variables: cut it into parts")
+        raise RecordError(
+            "holds more than {most:.0f} MiB of MATLAB variables: cut it into parts", most=LARGEST_BYTES / 2**20
+        )
     if head.startswith(b"MATLAB 5.0"):
         _check_growth(path)
     plain = io.BytesIO(path.read_bytes())  # of which no more is read than there is, whatever lengths it states
@@ -74,7 +77,8 @@ def _load(path: Path) -> Mapping[str, Any]:
         raise
     except Exception as error:  # scipy raises what its parsing runs into
         raise RecordError(
-            f"is a damaged MATLAB file or not one, and has no WFDB header {path.stem}.hea beside it: save it with -v7"
+            "is a damaged MATLAB file or not one, and has no WFDB header {stem}.hea beside it: save it with -v7",
+            stem=path.stem,
         ) from error
     return {name: value for name, value in content.items() if not name.startswith("__")}
 
@@ -97,7 +101,7 @@ def _check_growth(path: Path) -> None:
                             raise RecordError("is a damaged MATLAB file: copy it again") from error
                         piece = unpacking.unconsumed_tail
                         if grown > most:
-                            raise RecordError(f"would grow to more than {most:,} bytes: save it with -v6")
+                            raise RecordError("would grow to more than {most:,} bytes: save it with -v6", most=most)
             file.seek(end)
 
 
@@ -108,11 +112,13 @@ def _parts(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         name, value, depth = waiting.pop(0)
         n_parts += 1
         if n_parts > MOST_PARTS:
-            raise RecordError(f"holds more than {MOST_PARTS:,} MATLAB variables: save one recording per file")
+            raise RecordError("holds more than {most:,} MATLAB variables: save one recording per file", most=MOST_PARTS)
         array = np.asarray(value)
         if array.dtype.names and depth < DEEPEST:
             if array.size > 1:
-                raise RecordError(f"holds {array.size} structs in {name[:40]!r}: save one recording per file")
+                raise RecordError(
+                    "holds {size} structs in {name!r}: save one recording per file", size=array.size, name=name[:40]
+                )
             fields = array.ravel()[0] if array.size else ()
             waiting += [(f"{name}.{key}", fields[key], depth + 1) for key in array.dtype.names if array.size]
         elif array.dtype.kind == "O" and array.size == 1 and depth < DEEPEST:
@@ -137,7 +143,9 @@ def _flat(array: np.ndarray, name: str) -> np.ndarray:
     if array.size <= MOST_PARTS and all(len(each) == 1 and each.dtype.kind in "fiuUS" for each in cells) and cells:
         return np.array([each[0].strip() if each.dtype.kind == "U" else each[0] for each in cells])
     if array.size and re.sub(r"[\W_]", "", _key(name).lower()) in NAMES:
-        raise RecordError(f"its {name[:40]!r} holds no plain text: save the lead names as a cell array of text")
+        raise RecordError(
+            "its {name!r} holds no plain text: save the lead names as a cell array of text", name=name[:40]
+        )
     return np.array([NOT_PLAIN] if array.size else [])
 
 
@@ -153,16 +161,24 @@ def _only(arrays: Mapping[str, np.ndarray], stated: Mapping[str, Any]) -> tuple[
     whole = {name: array for name, array in arrays.items() if min(array.shape) >= LEAST_LEADS} or arrays
     rhythms = {name: array for name, array in whole.items() if not is_beat(name)} or whole
     if not rhythms:
-        names = ", ".join(stated)[:80] or "nothing that is numbers or text"
-        raise RecordError(f"is a MATLAB file that holds {names} and no array of 12 leads x samples: save the samples")
+        names = ", ".join(stated)[:80] or Message("nothing that is numbers or text")
+        raise RecordError(
+            "is a MATLAB file that holds {names} and no array of 12 leads x samples: save the samples", names=names
+        )
     if len(rhythms) > 1:
         names = ", ".join(f"{name} {_shape(array)}" for name, array in rhythms.items())
         raise RecordError(
-            f"is a MATLAB file that holds {len(rhythms)} arrays ({names[:120]}): save one recording per file"
+            "is a MATLAB file that holds {n_rhythms} arrays ({names}): save one recording per file",
+            n_rhythms=len(rhythms),
+            names=names[:120],
         )
     name, array = next(iter(rhythms.items()))
     if array.ndim > 2:
-        raise RecordError(f"its array {name[:40]!r} is {_shape(array)}: save one recording as 12 leads x samples")
+        raise RecordError(
+            "its array {name!r} is {shape}: save one recording as 12 leads x samples",
+            name=name[:40],
+            shape=_shape(array),
+        )
     return name, array
 
 

@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from cardiac.errors import RecordError
+from cardiac.messages import Message
 from cardiac.readers.codes import lead_of
 from cardiac.readers.groups import Group, choose_rhythm
 from cardiac.readers.identity import Identity, moment_in, stated_identity
@@ -22,7 +23,9 @@ def read_muse(path: Path) -> Raw:
     waveforms = [each for each in root.iter("Waveform") if each.find("LeadData") is not None]
     if not waveforms:
         raise RecordError("holds no rhythm waveforms: export a single recording")
-    index, notes = choose_rhythm([_group(each) for each in waveforms], "waveforms", "rhythm waveforms")
+    index, notes = choose_rhythm(
+        [_group(each) for each in waveforms], Message("waveforms"), Message("rhythm waveforms")
+    )
     waveform = waveforms[index]
     leads = [*waveform.iter("LeadData")]
     names = tuple(_name(lead) for lead in leads)
@@ -31,7 +34,7 @@ def read_muse(path: Path) -> Raw:
         raise RecordError("its leads differ in length: export it again")
     off = [name for lead, name in zip(leads, names, strict=True) if text_of(lead, "LeadOff", "").upper() == "TRUE"]
     if off:
-        notes += (Note("warning", f"the device noted a loose electrode on {', '.join(off)}"),)
+        notes += (Note("warning", Message("the device noted a loose electrode on {leads}", leads=", ".join(off))),)
     units = tuple(text_of(lead, "LeadAmplitudeUnits") for lead in leads)
     return Raw(np.stack(samples), _rate(waveform), names, units, notes, *_patient(root), identity=_identity(root))
 
@@ -51,9 +54,9 @@ def _rate(waveform: Element) -> float:
     base = number_of(text_of(waveform, "SampleBase"), "SampleBase")
     exponent = number_of(text_of(waveform, "SampleExponent", "") or "0", "SampleExponent")
     if abs(exponent) > LARGEST_EXPONENT or exponent != int(exponent):
-        raise RecordError(f"its SampleExponent {exponent:g} is not valid: export it again")
+        raise RecordError("its SampleExponent {exponent:g} is not valid: export it again", exponent=exponent)
     if base <= 0:
-        raise RecordError(f"its SampleBase {base:g} is not valid: export it again")
+        raise RecordError("its SampleBase {base:g} is not valid: export it again", base=base)
     return base * 10.0**exponent
 
 
@@ -66,22 +69,29 @@ def _samples(lead: Element, name: str) -> np.ndarray:
     """One lead's samples times its units a bit, float64 (n,)."""
     size = text_of(lead, "LeadSampleSize", "") or "2"
     if number_of(size, "LeadSampleSize") != 2:
-        raise RecordError(f"its samples of {size[:10]} bytes in lead {name[:10]} are not supported: export 16 bits")
+        raise RecordError(
+            "its samples of {size} bytes in lead {name} are not supported: export 16 bits",
+            size=size[:10],
+            name=name[:10],
+        )
     try:
         content = binascii.a2b_base64("".join(text_of(lead, "WaveFormData").split()).encode(), strict_mode=True)
     except (binascii.Error, ValueError) as error:
-        raise RecordError(f"its samples in lead {name[:10]} are not base64: copy it again") from error
+        raise RecordError("its samples in lead {name} are not base64: copy it again", name=name[:10]) from error
     stated = text_of(lead, "LeadSampleCountTotal", "")
     if len(content) % 2 or (stated and number_of(stated, "LeadSampleCountTotal") != len(content) // 2):
         raise RecordError(
-            f"states {stated or 'other'} samples in lead {name[:10]} and holds {len(content) / 2:g}: copy it again"
+            "states {stated} samples in lead {name} and holds {present:g}: copy it again",
+            stated=stated or Message("other"),
+            name=name[:10],
+            present=len(content) / 2,
         )
     checksum = text_of(lead, "LeadDataCRC32", "")
     if checksum.isascii() and checksum.isdigit() and int(checksum) and int(checksum) != binascii.crc32(content):
-        raise RecordError(f"its samples in lead {name[:10]} are damaged (checksum): copy it again")
+        raise RecordError("its samples in lead {name} are damaged (checksum): copy it again", name=name[:10])
     step = number_of(text_of(lead, "LeadAmplitudeUnitsPerBit"), "LeadAmplitudeUnitsPerBit")
     if step <= 0:
-        raise RecordError(f"states no gain for lead {name[:10]} ({step:g}): export it again")
+        raise RecordError("states no gain for lead {name} ({step:g}): export it again", name=name[:10], step=step)
     return np.frombuffer(content, "<i2") * step
 
 

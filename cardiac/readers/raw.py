@@ -50,7 +50,12 @@ def check_rate(fs_hz: object) -> float:
     """The rate as a number. Raises RecordError for one that no ECG has."""
     low, high = FS_RANGE_HZ
     if not (isinstance(fs_hz, int | float | np.number) and low <= fs_hz <= high):
-        raise RecordError(f"a sampling rate of {fs_hz} Hz is outside {low:g} to {high:g} Hz: give the true rate")
+        raise RecordError(
+            "a sampling rate of {fs_hz} Hz is outside {low:g} to {high:g} Hz: give the true rate",
+            fs_hz=fs_hz,
+            low=low,
+            high=high,
+        )
     return float(fs_hz)
 
 
@@ -59,4 +64,6 @@ def check_length(n_samples: int, fs_hz: float, at_once: bool = False) -> None:
     longest_s = LONGEST_AT_ONCE_S if at_once else LONGEST_S
     if n_samples / fs_hz > longest_s:
         minutes, most = n_samples / fs_hz / 60, longest_s / 60
-        raise RecordError(f"is {minutes:.0f} minutes long and up to {most:.0f} are read: cut it into parts")
+        raise RecordError(
+            "is {minutes:.0f} minutes long and up to {most:.0f} are read: cut it into parts", minutes=minutes, most=most
+        )

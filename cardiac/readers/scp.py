@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cardiac.errors import RecordError
+from cardiac.messages import Message
 from cardiac.readers.identity import Identity, moment, stated_identity
 from cardiac.readers.raw import Note, Raw
 from cardiac.readers.scp_huffman import Table, read_tables
@@ -52,7 +53,9 @@ YEARS_IN = {1: 1.0, 2: 1 / 12, 3: 7 / 365.25, 4: 1 / 365.25, 5: 1 / 8766}  # yea
 def read_scp_file(path: Path) -> Raw:
     """The recording in a file. Raises RecordError and OSError."""
     if path.stat().st_size > LARGEST_BYTES:
-        raise RecordError(f"holds more than {LARGEST_BYTES:,} bytes, which no SCP-ECG recording needs: copy it again")
+        raise RecordError(
+            "holds more than {most:,} bytes, which no SCP-ECG recording needs: copy it again", most=LARGEST_BYTES
+        )
     return read_scp(path.read_bytes())
 
 
@@ -68,8 +71,8 @@ def read_scp(content: bytes) -> Raw:
         raise RecordError(
             "keeps its samples in section 12 (SCP-ECG version 3), which is not supported: export version 2"
         )
-    leads, is_subtracted = _read_leads(_needed(sections, 3, "names no lead"))
-    rhythm = read_block(_needed(sections, 6, "holds no rhythm data"), 6, len(leads))
+    leads, is_subtracted = _read_leads(_needed(sections, 3, Message("names no lead")))
+    rhythm = read_block(_needed(sections, 6, Message("holds no rhythm data")), 6, len(leads))
     tables = read_tables(sections[2]) if 2 in sections else {}
     reference = read_block(sections[5], 5, len(leads)) if 5 in sections else None
     ratio = decimation(rhythm, reference)
@@ -85,7 +88,14 @@ def read_scp(content: bytes) -> Raw:
         add_reference(samples, first, beats, reference, tables, interval_us)
     if any(lead.length > samples.shape[1] for lead in leads):
         common_s = samples.shape[1] * interval_us / 1e6
-        notes.append(Note("info", f"its leads are not of one length: read where all of them run ({common_s:.3g} s)"))
+        notes.append(
+            Note(
+                "info",
+                Message(
+                    "its leads are not of one length: read where all of them run ({common_s:.3g} s)", common_s=common_s
+                ),
+            )
+        )
     names, units = tuple(lead.name for lead in leads), ("uV",) * len(leads)
     tags = _read_tags(sections.get(1, b""))
     return Raw(samples, 1e6 / interval_us, names, units, tuple(notes), *_patient(tags), identity=_identity(tags))
@@ -112,12 +122,14 @@ def _read_rows(
 def _read_sections(content: bytes) -> dict[int, bytes]:
     """Number -> bytes behind the header, of the sections that are there (clauses 5.2 and 5.3)."""
     if len(content) < FILE_HEADER + SECTION_HEADER:
-        raise RecordError(f"holds {len(content)} bytes, too few for an SCP-ECG file: copy it again")
+        raise RecordError("holds {n_bytes} bytes, too few for an SCP-ECG file: copy it again", n_bytes=len(content))
     length = struct.unpack_from("<I", content, 2)[0]
     if not FILE_HEADER + SECTION_HEADER <= length <= len(content):
-        raise RecordError(f"states {length} bytes and holds {len(content)}: copy it again")
+        raise RecordError(
+            "states {length} bytes and holds {n_bytes}: copy it again", length=length, n_bytes=len(content)
+        )
     content = content[:length]
-    _check_sum(content, "")
+    _check_sum(content)
     pointers = _read_section(content, 0, FILE_HEADER, struct.unpack_from("<I", content, FILE_HEADER + 4)[0])
     sections: dict[int, bytes] = {}
     for number, size, position in struct.iter_unpack("<HII", pointers[: len(pointers) // 10 * 10]):
@@ -128,24 +140,28 @@ def _read_sections(content: bytes) -> dict[int, bytes]:
 
 def _read_section(content: bytes, number: int, at: int, size: int) -> bytes:
     if at < FILE_HEADER or size < SECTION_HEADER or at + size > len(content):
-        raise RecordError(f"its section {number} lies outside the file: copy it again")
+        raise RecordError("its section {number} lies outside the file: copy it again", number=number)
     section = content[at : at + size]
     if struct.unpack_from("<H", section, 2)[0] != number:
-        raise RecordError(f"does not hold section {number} where it states it: copy it again")
-    _check_sum(section, f" in section {number}")
+        raise RecordError("does not hold section {number} where it states it: copy it again", number=number)
+    _check_sum(section, number)
     return section[SECTION_HEADER:]
 
 
-def _check_sum(part: bytes, where: str) -> None:
-    """CRC-CCITT of all behind the two bytes that hold it."""
+def _check_sum(part: bytes, section: int | None = None) -> None:
+    """CRC-CCITT of all behind the two bytes that hold it. section : number of the part; without it the whole file."""
     stated = struct.unpack_from("<H", part)[0]
     if stated not in UNCHECKED and stated != crc_hqx(part[2:], 0xFFFF):
-        raise RecordError(f"is damaged (checksum{where}): copy it again")
+        if section is None:
+            raise RecordError("is damaged (checksum): copy it again")
+        raise RecordError("is damaged (checksum in section {section}): copy it again", section=section)
 
 
 def _needed(sections: dict[int, bytes], number: int, fault: str) -> bytes:
     if number not in sections:
-        raise RecordError(f"{fault} (section {number} is missing): export the recording again")
+        raise RecordError(
+            "{fault} (section {number} is missing): export the recording again", fault=fault, number=number
+        )
     return sections[number]
 
 
@@ -209,11 +225,15 @@ def _read_leads(body: bytes) -> tuple[list[Lead], bool]:
         first, last, number = unpack("<IIB", body, 2 + 9 * index, 3)
         name = LEAD_NAMES[number - 1] if 1 <= number <= len(LEAD_NAMES) else f"lead {number}"
         if last < first:
-            raise RecordError(f"its lead {name} ends before it begins: export the recording again")
+            raise RecordError("its lead {name} ends before it begins: export the recording again", name=name)
         leads.append(Lead(name, first, last))
     if not leads:
         raise RecordError("names no lead (section 3): export the recording again")
     n_samples = sum(lead.length for lead in leads)
     if n_samples > MOST_SAMPLES:
-        raise RecordError(f"states {n_samples} samples and up to {MOST_SAMPLES} are read: copy it again")
+        raise RecordError(
+            "states {n_samples} samples and up to {most} are read: copy it again",
+            n_samples=n_samples,
+            most=MOST_SAMPLES,
+        )
     return leads, bool(flags & 1)

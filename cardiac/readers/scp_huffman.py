@@ -61,7 +61,9 @@ def make_table(rows: list[tuple[int, int, int, int, int]]) -> Table:
 
 def _make_code(prefix: int, total: int, mode: int, value: int, code: int) -> Code:
     if not 1 <= prefix <= LONGEST_PREFIX or not 0 <= total - prefix <= MOST_EXTRA_BITS:
-        raise RecordError(f"has a Huffman code of {prefix} bits out of {total}: export the recording again")
+        raise RecordError(
+            "has a Huffman code of {prefix} bits out of {total}: export the recording again", prefix=prefix, total=total
+        )
     first_bit_lowest = code & (1 << prefix) - 1
     window = int(f"{first_bit_lowest:0{LONGEST_PREFIX}b}"[::-1], 2)
     return Code(window, prefix, total - prefix, mode == 0, value)

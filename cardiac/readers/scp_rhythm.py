@@ -63,7 +63,7 @@ NO_BEATS = Beats(0, 0, np.empty(0, BEAT), np.empty(0, ZONE))
 def unpack(form: str, body: bytes, at: int, number: int) -> tuple[int, ...]:
     """Numbers of a section; RecordError where they would lie behind its end."""
     if at + struct.calcsize(form) > len(body):
-        raise RecordError(f"its section {number} is cut short: copy it again")
+        raise RecordError("its section {number} is cut short: copy it again", number=number)
     return struct.unpack_from(form, body, at)
 
 
@@ -81,7 +81,7 @@ def read_block(body: bytes, number: int, n_leads: int) -> Block:
         raise RecordError("states no sampling rate or no amplitude (0 in section 6): export the recording again")
     if number == 6 and order > 2:
         raise RecordError(
-            f"holds differences of order {order}, and only 0 to 2 are supported: export the recording again"
+            "holds differences of order {order}, and only 0 to 2 are supported: export the recording again", order=order
         )
     ends = np.cumsum([at, *sizes]).tolist()
     parts = tuple(body[begin:end] for begin, end in pairwise(ends))
@@ -147,7 +147,12 @@ def read_rows(
     possible = [(layouts, way[0]) for way in ways if (layouts := _lay_out(decoded, leads, *way)) is not None]
     if not possible:
         lead, row = min(zip(leads, decoded, strict=True), key=lambda pair: len(pair[1]) / pair[0].length)
-        raise RecordError(f"lead {lead.name} holds {len(row)} samples, too few for {lead.length}: copy it again")
+        raise RecordError(
+            "lead {name} holds {n_samples} samples, too few for {length}: copy it again",
+            name=lead.name,
+            n_samples=len(row),
+            length=lead.length,
+        )
     possible.sort(key=lambda layouts_factor: sum(len(layout.stored) for layout in layouts_factor[0]))
     layouts, factor = next((way for way in possible if _is_exact(decoded, way[0])), possible[-1])
     rows = [
@@ -248,7 +253,11 @@ def add_reference(
     decoded = [sum_up(decode_part(part, tables, count), reference.order) for part in reference.parts]
     length = min(map(len, decoded))
     if length < count - 1:  # its length in whole milliseconds may round to a sample more
-        raise RecordError(f"its reference beat holds {length} samples where {count} are stated: copy it again")
+        raise RecordError(
+            "its reference beat holds {length} samples where {count} are stated: copy it again",
+            length=length,
+            count=count,
+        )
     waves = np.stack([wave[:length] for wave in decoded]) * (reference.step_nv / 1000)
     todo = 2 * samples.shape[1]
     for kind, begin, fiducial, end in beats.beats.tolist():

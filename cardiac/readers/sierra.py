@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 import numpy as np
 
 from cardiac.errors import RecordError, first_line
+from cardiac.messages import Message
 from cardiac.readers.codes import lead_of
 from cardiac.readers.identity import Identity, moment_in, stated_identity
 from cardiac.readers.raw import Raw, check_length, check_rate
@@ -29,13 +30,18 @@ def read_sierra(path: Path) -> Raw:
     if not waveforms and next(root.iter("repbeat"), None) is not None:
         raise RecordError("holds representative beats and no rhythm (parsedwaveforms): export the rhythm's samples")
     if len(waveforms) != 1:
-        raise RecordError(f"holds {len(waveforms) or 'no'} sets of waveforms: export a single recording")
+        raise RecordError(
+            "holds {n_waveforms} sets of waveforms: export a single recording",
+            n_waveforms=len(waveforms) or Message("no"),
+        )
     characteristics = root.find("dataacquisition/signalcharacteristics")
     fs_hz = number_of(text_of(characteristics, "samplingrate"), "samplingrate")
     resolution_uv = number_of(text_of(characteristics, "resolution"), "resolution")
     check_rate(fs_hz)
     if resolution_uv <= 0:
-        raise RecordError(f"states no gain (a resolution of {resolution_uv:g}): export it again")
+        raise RecordError(
+            "states no gain (a resolution of {resolution_uv:g}): export it again", resolution_uv=resolution_uv
+        )
     plain = _plain(root, waveforms[0], fs_hz)
     n_samples = _expected(waveforms[0], fs_hz)
     try:
@@ -43,7 +49,9 @@ def read_sierra(path: Path) -> Raw:
             warnings.simplefilter("ignore", RuntimeWarning)  # damaged samples overflow on their way
             leads = sierraecg.read_file(io.BytesIO(plain)).leads
     except Exception as error:  # the library raises what its decoding runs into
-        raise RecordError(f"cannot be decoded as Sierra XML ({first_line(error)}): export it again") from error
+        raise RecordError(
+            "cannot be decoded as Sierra XML ({fault}): export it again", fault=first_line(error)
+        ) from error
     names = [lead_of(lead.label) or lead.label for lead in leads]
     if names[:6] != LIMB or any(len(lead.samples) != n_samples for lead in leads):
         raise RecordError("its leads are not the stated ones, or not of the stated length: copy it again")
@@ -58,7 +66,8 @@ def _plain(root: Element, waveforms: Element, fs_hz: float) -> bytes:
     version = text_of(root, "documentinfo/documentversion", "")
     if version.split(".")[:2] not in (["1", "03"], ["1", "04"]):
         raise RecordError(
-            f"is Sierra XML of version {version[:20] or 'none'}, and only 1.03 and 1.04 are supported: export one of these"
+            "is Sierra XML of version {version}, and only 1.03 and 1.04 are supported: export one of these",
+            version=version[:20] or Message("none"),
         )
     new = Element("restingecgdata")
     info = SubElement(new, "documentinfo")
@@ -86,7 +95,10 @@ def _expected(waveforms: Element, fs_hz: float) -> int:
         raise RecordError("its samples are not base64: copy it again") from error
     compression = waveforms.get("compressmethod", waveforms.get("compression", "Uncompressed"))
     if compression != "XLI":
-        raise RecordError(f"its samples are stored as {compression[:20]!r}, which is not supported: export it with XLI")
+        raise RecordError(
+            "its samples are stored as {compression!r}, which is not supported: export it with XLI",
+            compression=compression[:20],
+        )
     position = 0
     while position < len(content):
         size = int.from_bytes(content[position : position + 4], "little")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cardiac.messages import Message
 from cardiac.readers.raw import FS_RANGE_HZ, Note
 from cardiac.readers.time_words import (
     BESIDE,
@@ -91,7 +92,11 @@ def settle_rate(statements: Iterable[Statement], n_samples: int) -> Rate:
     exact = [each for each in known if each.seconds is None] or known
     if not known:
         doubts = [each.subject for each in statements]
-        return Rate(doubt=f"{doubts[0]} speaks of time and was not understood") if doubts else Rate()
+        return (
+            Rate(doubt=Message("{subject} speaks of time and was not understood", subject=doubts[0]))
+            if doubts
+            else Rate()
+        )
     first = exact[0]
     for other in known:
         apart = abs(other.fs_hz / first.fs_hz - 1)
@@ -99,9 +104,19 @@ def settle_rate(statements: Iterable[Statement], n_samples: int) -> Rate:
             continue  # the duration of a whole of which this is a part
         if apart > (AGREE if other.seconds is None else 0.05):
             return Rate(
-                doubt=f"{first.subject} says {first.fs_hz:g} Hz and {other.subject} {other.fs_hz:g} Hz, which disagree"
+                doubt=Message(
+                    "{subject} says {fs_hz:g} Hz and {other} {other_hz:g} Hz, which disagree",
+                    subject=first.subject,
+                    fs_hz=first.fs_hz,
+                    other=other.subject,
+                    other_hz=other.fs_hz,
+                )
             )
-    return Rate(first.fs_hz, None, (Note("info", f"{first.subject} says {first.fs_hz:g} Hz"),))
+    return Rate(
+        first.fs_hz,
+        None,
+        (Note("info", Message("{subject} says {fs_hz:g} Hz", subject=first.subject, fs_hz=first.fs_hz)),),
+    )
 
 
 def _by_duration(each: Statement, n_samples: int) -> Statement:
@@ -174,7 +189,7 @@ def _is_unit(cell: str) -> bool:
 def _statements(clause: str, subject: str | None = None) -> list[Statement]:
     """What one clause says: nothing, a rate, a duration, or something in doubt."""
     text = folded(clause)
-    subject = subject or f"its line {clause.strip()[:60]!r}"
+    subject = subject or Message("its line {line!r}", line=clause.strip()[:60])
     per_sample = _values(text, INTERVAL_UNIT, PER_SAMPLE)
     if per_sample:
         return [Statement(subject, rate_of_step(per_sample[0]))]

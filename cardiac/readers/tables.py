@@ -9,6 +9,7 @@ import numpy as np
 
 from cardiac.errors import RecordError
 from cardiac.leads import LEADS, lead_and_sign
+from cardiac.messages import Message
 from cardiac.readers.forms import is_number
 from cardiac.readers.grids import Grid, read_grid
 from cardiac.readers.headings import Headings, names_in_lines, read_headings, refuse_unnamed, unit_in_lines
@@ -83,7 +84,11 @@ def settle_grid(grid: Grid, any_names: bool = False) -> Raw:
     rate = settle_rate(statements, samples.shape[1])
     notes = (*rate.notes, *columns.notes)
     if names is None:
-        notes += (Note("info", f"its columns have no leads' names: taken in the order {', '.join(LEADS)}"),)
+        notes += (
+            Note(
+                "info", Message("its columns have no leads' names: taken in the order {leads}", leads=", ".join(LEADS))
+            ),
+        )
     return Raw(samples, rate.fs_hz, names, units, notes, doubt=rate.doubt)
 
 
@@ -153,7 +158,7 @@ def _across(grid: Grid, headings: Headings) -> Raw:
         body = body[:, :-1]
     rate = settle_rate(statements_in(headings.lines), body.shape[1])
     unit = unit_in_lines(headings.lines, body)
-    note = Note("info", f"its rows have no leads' names: taken in the order {', '.join(LEADS)}")
+    note = Note("info", Message("its rows have no leads' names: taken in the order {leads}", leads=", ".join(LEADS)))
     return Raw(body, rate.fs_hz, None, (unit,) * len(body) if unit else None, (*rate.notes, note), doubt=rate.doubt)
 
 
@@ -165,14 +170,16 @@ def _columns(grid: Grid, headings: Headings) -> Columns:
         if lead_and_sign(name):
             leads.append(column)
             continue
-        subject = f"its column {name!r}" if name else f"its column {column + 1}"
+        subject = (
+            Message("its column {name!r}", name=name) if name else Message("its column {number}", number=column + 1)
+        )
         _refuse_several(name, grid.texts.get(column) or grid.body[:, column])
         if column in grid.texts:
             seconds = seconds_of(grid.texts[column]) if are_times(grid.texts[column]) else None
             if seconds is not None and (np.ptp(seconds) > 0 or is_time_heading(name)):
                 statements.append(state_rate(seconds, name or "times", "s"))
             else:
-                notes.append(Note("info", f"{subject} holds no numbers and was left aside"))
+                notes.append(Note("info", Message("{subject} holds no numbers and was left aside", subject=subject)))
             continue
         values = grid.body[:, column]
         finite = values[np.isfinite(values)]
@@ -185,7 +192,7 @@ def _columns(grid: Grid, headings: Headings) -> Columns:
         elif is_time:
             statements.append(state_rate(values, name, headings.below[column]))
         elif counts_rows(values) and (is_count_heading(name) or not name):
-            notes.append(Note("info", f"{subject} numbers the samples and was left aside"))
+            notes.append(Note("info", Message("{subject} numbers the samples and was left aside", subject=subject)))
         elif rises_evenly(values) and len(values) > LEAST_NUMBERED:
             statements.append(_rising(values, name, subject))
         else:
@@ -196,7 +203,7 @@ def _columns(grid: Grid, headings: Headings) -> Columns:
 def _refuse_several(name: str, cells: Sequence[str] | np.ndarray) -> None:
     """Raise RecordError where a column names several patients or records."""
     if re.sub(r"[\W_]", "", name.lower()) in IDS and len({str(cell) for cell in cells}) > 1:
-        raise RecordError(f"its column {name!r} names several of them: save one recording per file")
+        raise RecordError("its column {name!r} names several of them: save one recording per file", name=name)
 
 
 def _heading_statements(headings: Headings) -> list[Statement]:
@@ -208,14 +215,14 @@ def _heading_statements(headings: Headings) -> list[Statement]:
         name for name in headings.names or () if lead_and_sign(name) and re.search(r"\d\s*k?hz", name, re.IGNORECASE)
     ]
     ranges = [name for name in leads if not re.search(r"\d\s*(?:-|to|–)\s*\d", name)]
-    return [*statements, *(Statement(f"its heading {name!r}") for name in ranges[:1])]
+    return [*statements, *(Statement(Message("its heading {name!r}", name=name)) for name in ranges[:1])]
 
 
 def _rising(values: np.ndarray, name: str, subject: str) -> Statement:
     """A column that rises evenly under no heading, or one that is not known: seconds where it goes up by parts of one."""
     step = (values[-1] - values[0]) / (len(values) - 1)
     if name or (float(values[1] - values[0]).is_integer() and step >= 1):
-        return Statement(f"{subject} (it rises by {step:g})")
+        return Statement(Message("{subject} (it rises by {step:g})", subject=subject, step=step))
     return replace(state_rate(values, ""), subject=subject)
 
 
@@ -242,7 +249,11 @@ def _whole_units(names: Sequence[str] | None, units: Sequence[str], of_all: str)
         return tuple(own or of_all for own in units) if of_all or any(units) else None
     if "" in of_leads and len(stated) > 1:
         bare = next(names[index] for index, unit in enumerate(units) if is_lead[index] and not unit)
-        raise RecordError(f"states units of {len(stated)} kinds and none for {bare[:20]!r}: state every lead's unit")
+        raise RecordError(
+            "states units of {n_stated} kinds and none for {name!r}: state every lead's unit",
+            n_stated=len(stated),
+            name=bare[:20],
+        )
     common = next(iter(stated))
     return tuple(unit or (common if lead else of_all) for unit, lead in zip(units, is_lead, strict=True))
 
@@ -258,8 +269,12 @@ def _refuse_empty(samples: np.ndarray, names: Sequence[str], columns: Sequence[i
         return  # limb leads that follow from two others
     if not leads:
         return
-    which = "the chest leads" if leads == list(LEADS[6:]) else f"lead {', '.join(leads)}"
+    which = Message("the chest leads") if leads == list(LEADS[6:]) else Message("lead {leads}", leads=", ".join(leads))
     numbers = [columns[index] + 1 for index in empty]
     is_run = len(numbers) > 1 and numbers[-1] - numbers[0] == len(numbers) - 1
-    shown = f"columns {numbers[0]} to {numbers[-1]}" if is_run else f"column {', '.join(map(str, numbers))}"
-    raise RecordError(f"{which} ({shown}) hold no samples: export all twelve leads")
+    shown = (
+        Message("columns {first} to {last}", first=numbers[0], last=numbers[-1])
+        if is_run
+        else Message("column {numbers}", numbers=", ".join(map(str, numbers)))
+    )
+    raise RecordError("{which} ({shown}) hold no samples: export all twelve leads", which=which, shown=shown)

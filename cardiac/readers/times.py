@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cardiac.errors import RecordError
+from cardiac.messages import Message
 from cardiac.readers.stated import Statement, in_range, rate_of_step, rounded
 from cardiac.readers.units import TIME_UNITS, folded
 
@@ -72,7 +73,9 @@ def state_rate(values: np.ndarray, heading: str, unit: str = "") -> Statement:
 
     Raises RecordError where the times do not rise, or have gaps.
     """
-    subject = f"its column {heading.strip()!r}" if heading.strip() else "its column of times"
+    subject = (
+        Message("its column {name!r}", name=heading.strip()) if heading.strip() else Message("its column of times")
+    )
     step, resolution = _step(values, subject)
     unit_s = words_of(unit)[1] or words_of(heading)[1]
     tolerance = max(1e-4, 2 * resolution / (values[-1] - values[0]))
@@ -87,21 +90,21 @@ def state_rate(values: np.ndarray, heading: str, unit: str = "") -> Statement:
 def _step(values: np.ndarray, subject: str) -> tuple[float, float]:
     """The mean step between samples, and the clock's resolution where that is seen. Raises RecordError."""
     if len(values) < 2 or not np.isfinite(values).all():
-        raise RecordError(f"{subject} has no time for some samples: export the recording in one piece")
+        raise RecordError("{subject} has no time for some samples: export the recording in one piece", subject=subject)
     steps = np.diff(values)
     if steps.min() < 0 or values[-1] <= values[0]:
-        raise RecordError(f"{subject} does not rise: export the samples in order")
+        raise RecordError("{subject} does not rise: export the samples in order", subject=subject)
     step, middle = (values[-1] - values[0]) / len(steps), float(np.median(steps))
     rising = np.unique(steps[steps > 0])
     ticks = rising[np.concatenate([[True], np.diff(rising) > 1e-6 * rising[-1]])]
     if middle == 0:  # such as a clock of whole seconds: equal times for many samples
         counts = np.diff(np.flatnonzero(steps) + 1)
         if len(ticks) > 1 or (len(counts) and np.ptp(counts) > 1):
-            raise RecordError(f"{subject} has gaps: export the recording in one piece")
+            raise RecordError("{subject} has gaps: export the recording in one piece", subject=subject)
         is_whole = len(counts) > 1 and np.ptp(counts) == 0
         return (ticks[0] / int(counts[0]), 0.0) if is_whole else (step, float(ticks[0]))
     if steps.max() > 2.5 * max(middle, step):
-        raise RecordError(f"{subject} has gaps: export the recording in one piece")
+        raise RecordError("{subject} has gaps: export the recording in one piece", subject=subject)
     return step, float(np.diff(ticks).min()) if len(ticks) > 1 else 0.0
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from cardiac.errors import RecordError, extra
 from cardiac.leads import lead_and_sign
+from cardiac.messages import Message
 from cardiac.readers.byte_ranges import Stamp, require_unchanged, stamp_of
 from cardiac.readers.kinds import beside
 from cardiac.readers.raw import LONG_S, SEXES, Note, Raw, check_length, check_rate
@@ -60,14 +61,16 @@ class _Recording:
         rates = {each.per_frame for each in signals if lead_and_sign(each.name)} or {each.per_frame for each in signals}
         if len(rates) > 1:
             listed = ", ".join(f"{fs_hz * rate:g}" for rate in sorted(rates))
-            raise RecordError(f"its leads are sampled at {listed} Hz: export all at one rate")
+            raise RecordError("its leads are sampled at {listed} Hz: export all at one rate", listed=listed)
         self.segments, self.per_frame, self.factor = segments, rates.pop(), 0.0
         self.stamps = {path: stamp_of(path) for each in segments for path in each.files.values()}
         self.kept = [each for each in signals if each.per_frame == self.per_frame]
         self.names, self.notes = _names(self.kept)
         slow = [each.name or each.file for each in signals if each.per_frame != self.per_frame]
         if slow:
-            self.notes.append(Note("info", f"left aside, sampled at another rate: {', '.join(slow)[:120]}"))
+            self.notes.append(
+                Note("info", Message("left aside, sampled at another rate: {names}", names=", ".join(slow)[:120]))
+            )
         self.units = tuple(each.unit for each in self.kept)
         self.is_of_differences = any(each.form == "8" for header in headers for each in header.signals)
         self.n_frames = sum(each.n_frames for each in segments) - self._late_frames(fs_hz)
@@ -87,7 +90,14 @@ class _Recording:
             )
         if late >= self.segments[0].n_frames:
             raise RecordError("its header shifts a lead by more than the recording is long: copy it again")
-        self.notes.append(Note("info", f"its leads are stored up to {late / fs_hz:.3g} s apart, and were put together"))
+        self.notes.append(
+            Note(
+                "info",
+                Message(
+                    "its leads are stored up to {apart_s:.3g} s apart, and were put together", apart_s=late / fs_hz
+                ),
+            )
+        )
         return late
 
     def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
@@ -135,15 +145,18 @@ class _Recording:
         finest, self.factor = max(gains, default=0.0), 1.0
         swing = float(np.median(np.ptp(np.nan_to_num(part), axis=1))) / (finest or 1)
         if finest >= MOST_PER_MV and swing < LEAST_SWING_MV:
-            self.factor, claim = 1_000.0, f"{finest:,.0f} steps a mV, finer than any device's: read as so many a volt"
+            self.factor, claim = (
+                1_000.0,
+                Message("{steps:,.0f} steps a mV, finer than any device's: read as so many a volt", steps=finest),
+            )
         elif set(gains) == {GEORGIA}:
             self.factor = GEORGIA / 1_000
             claim = "4,880 steps a mV, as PhysioNet's first headers of Georgia: read as 1,000"
         else:
             return
         if len(self.segments) > 1:
-            raise RecordError(f"its header states {claim}, in segments: write the true gain there")
-        self.notes.append(Note("warning", f"its header states {claim}"))
+            raise RecordError("its header states {claim}, in segments: write the true gain there", claim=claim)
+        self.notes.append(Note("warning", Message("its header states {claim}", claim=claim)))
 
 
 def _scale(row: np.ndarray, signal: Signal, factor: float) -> None:
@@ -158,7 +171,12 @@ def _scale(row: np.ndarray, signal: Signal, factor: float) -> None:
 def _names(signals: Sequence[Signal]) -> tuple[tuple[str, ...] | None, list[Note]]:
     """The signals' names; None, with a warning, where none of them has one."""
     notes = [
-        Note("warning", f"its header states a negative gain for {each.name or each.file[:40]}, which turns it round")
+        Note(
+            "warning",
+            Message(
+                "its header states a negative gain for {name}, which turns it round", name=each.name or each.file[:40]
+            ),
+        )
         for each in signals
         if each.gain < 0
     ]
@@ -185,7 +203,9 @@ def _to_unit(given: str, wanted: str) -> float:
         return 1.0
     factors = mv_per_unit(given), mv_per_unit(wanted)
     if None in factors:
-        raise RecordError(f"its segments have a lead in {given[:20]} and in {wanted[:20]}: use mV, µV or V")
+        raise RecordError(
+            "its segments have a lead in {given} and in {wanted}: use mV, µV or V", given=given[:20], wanted=wanted[:20]
+        )
     return factors[0] / factors[1]
 
 
@@ -236,7 +256,9 @@ def _by_library(segment: Segment, first: int, last: int) -> tuple[list[np.ndarra
             raise
         except Exception as error:  # wfdb raises what its decoding runs into
             forms = ", ".join(sorted({each.form for each in segment.header.signals}))
-            raise RecordError(f"its samples cannot be decoded in format {forms}: copy .hea and .dat again") from error
+            raise RecordError(
+                "its samples cannot be decoded in format {forms}: copy .hea and .dat again", forms=forms
+            ) from error
     skipped = [(first - begin) * each.per_frame for each in segment.header.signals]
     return tuple([row[n:] for row, n in zip(each, skipped, strict=True)] for each in (steps, rows))
 
@@ -265,5 +287,5 @@ def _header_of(path: Path) -> Path:
         return path
     header = beside(path.parent, f"{path.stem}.hea")
     if header is None:
-        raise RecordError(f"is a signal file without its header {path.stem}.hea: put the header beside it")
+        raise RecordError("is a signal file without its header {stem}.hea: put the header beside it", stem=path.stem)
     return header

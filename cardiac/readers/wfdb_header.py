@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cardiac.errors import RecordError
+from cardiac.messages import Message
 from cardiac.readers.kinds import decoded
 
 LARGEST_BYTES = 2**22
@@ -67,16 +68,16 @@ def read_header(path: Path, is_segment: bool = False) -> Header:
         raise RecordError("its header is empty: give the .hea file of a WFDB record")
     head, rest = lines[0].split(), lines[1:]
     _, _, n_segments = head[0].partition("/")
-    n_signals = _whole(head[1] if len(head) > 1 else "", "number of signals", MOST_SIGNALS)
+    n_signals = _whole(head[1] if len(head) > 1 else "", Message("number of signals"), MOST_SIGNALS)
     fs_hz, n_frames = _rate(head, is_segment), _length(head[3:])
     if n_segments:
-        listed = _listed(rest, _whole(n_segments, "number of segments", MOST_SEGMENTS), "segments")
+        listed = _listed(rest, _whole(n_segments, Message("number of segments"), MOST_SEGMENTS), Message("segments"))
         if not listed:
             raise RecordError("its header states 0 segments: use a waveform record")
         return Header(fs_hz, n_frames, (), tuple(map(_segment, listed)), comments, tuple(head[4:]))
     if not n_signals:
         raise RecordError("its header lists no signal: use a waveform record")
-    signals = tuple(_signal(line, index) for index, line in enumerate(_listed(rest, n_signals, "signals")))
+    signals = tuple(_signal(line, index) for index, line in enumerate(_listed(rest, n_signals, Message("signals"))))
     return Header(fs_hz, n_frames, _of_one_file(signals), (), comments, tuple(head[4:]))
 
 
@@ -91,14 +92,21 @@ def plain_header(header: Header, name: str, n_frames: int, files: dict[str, str]
 
 def _listed(lines: Sequence[str], number: int, what: str) -> Sequence[str]:
     if len(lines) < number:
-        raise RecordError(f"its header states {number} {what} and lists {len(lines)}: copy it again")
+        raise RecordError(
+            "its header states {number} {what} and lists {n_lines}: copy it again",
+            number=number,
+            what=what,
+            n_lines=len(lines),
+        )
     return lines[:number]
 
 
 def _whole(text: str, what: str, most: int) -> int:
     if not re.fullmatch(r"\d{1,9}", text) or int(text) > most:
-        fault = f"cannot be read as a WFDB record (its header has {text[:20]!r} as {what})"
-        raise RecordError(f"{fault}: give the .hea file of one")
+        fault = Message(
+            "cannot be read as a WFDB record (its header has {text!r} as {what})", text=text[:20], what=what
+        )
+        raise RecordError("{fault}: give the .hea file of one", fault=fault)
     return int(text)
 
 
@@ -120,7 +128,9 @@ def _length(rest: Sequence[str]) -> int | None:
     if not rest or rest[0] == "-1" or (_CLOCK.fullmatch(rest[0]) and not re.fullmatch(r"\d+\.0*", rest[0])):
         return None
     if not re.fullmatch(r"\d{1,15}\.?0*", rest[0]):
-        raise RecordError(f"its header states {rest[0][:20]!r} as number of samples: write the true one there, or 0")
+        raise RecordError(
+            "its header states {stated!r} as number of samples: write the true one there, or 0", stated=rest[0][:20]
+        )
     return int(rest[0].partition(".")[0]) or None
 
 
@@ -128,7 +138,11 @@ def _segment(line: str) -> tuple[str, int | None]:
     name, _, length = line.partition(" ")
     length = length.split()[0] if length.split() else ""
     if length and not re.fullmatch(r"\d{1,15}", length):
-        raise RecordError(f"its segment {name[:40]} states {length[:20]!r} as number of samples: copy it again")
+        raise RecordError(
+            "its segment {name} states {length!r} as number of samples: copy it again",
+            name=name[:40],
+            length=length[:20],
+        )
     return name, int(length) if length else None
 
 
@@ -137,22 +151,27 @@ def _signal(line: str, index: int) -> Signal:
     parts = line.split(maxsplit=2)
     form = _FORMAT.fullmatch(parts[1]) if len(parts) > 1 else None
     if form is None:
-        raise RecordError(f"its header's line {line[:60]!r} describes no signal: give the .hea file of a WFDB record")
+        raise RecordError(
+            "its header's line {line!r} describes no signal: give the .hea file of a WFDB record", line=line[:60]
+        )
     rest = parts[2] if len(parts) > 2 else ""
     gain = _GAIN.match(rest)
     if gain is None or number(gain[1]) == 0:
         raise RecordError(
-            f"its header states no gain for a lead (0 or none) in {line[:60]!r}: write the true gain there"
+            "its header states no gain for a lead (0 or none) in {line!r}: write the true gain there", line=line[:60]
         )
     if not 1 / LARGEST_GAIN < abs(number(gain[1])) < LARGEST_GAIN or abs(number(gain[2] or "0")) > LARGEST_GAIN:
-        raise RecordError(f"its header states an impossible gain in {line[:60]!r}: write the true gain there")
+        raise RecordError("its header states an impossible gain in {line!r}: write the true gain there", line=line[:60])
     fields = re.match(r"((?:\s+-?\d+(?:\.\d*)?(?=\s|$)){0,5})\s*(.*)", rest[gain.end() :])
     numbers, name = [int(number(each)) for each in fields[1].split()], fields[2].strip()
     _, zero, first, checksum, _ = (numbers + [0] * 5)[:5]
     for mark, value in (("x", form[2]), (":", form[3]), ("+", form[4])):
         if value and abs(int(value)) > 10**9:
             raise RecordError(
-                f"its header states {mark}{value[:20]} in {line[:60]!r}, which is not valid: copy it again"
+                "its header states {mark}{value} in {line!r}, which is not valid: copy it again",
+                mark=mark,
+                value=value[:20],
+                line=line[:60],
             )
     return Signal(
         file=parts[0],
@@ -175,7 +194,7 @@ def _of_one_file(signals: tuple[Signal, ...]) -> tuple[Signal, ...]:
     for each in signals:
         of_file = first.setdefault(each.file, each)
         if each.form != of_file.form:
-            raise RecordError(f"its header states two formats for the file {each.file[:40]}: copy it again")
+            raise RecordError("its header states two formats for the file {file}: copy it again", file=each.file[:40])
     return tuple(replace(each, offset=first[each.file].offset) for each in signals)
 
 

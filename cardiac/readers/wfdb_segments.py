@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cardiac.errors import RecordError, extra
+from cardiac.messages import Message
 from cardiac.readers.kinds import beside
 from cardiac.readers.raw import Note
 from cardiac.readers.wfdb_header import Header, Signal, read_header
@@ -49,18 +50,26 @@ def find_segments(header: Header, folder: Path) -> tuple[list[Segment], list[Not
             raise RecordError("one of its segments consists of segments: give the record that holds the samples")
         if own.fs_hz not in (None, header.fs_hz):
             raise RecordError(
-                f"its segment {name[:40]} is sampled at {own.fs_hz:g} Hz, unlike the record: export all at one rate"
+                "its segment {name} is sampled at {fs_hz:g} Hz, unlike the record: export all at one rate",
+                name=name[:40],
+                fs_hz=own.fs_hz,
             )
         if n_frames == 0 and index == 0:
             segments.append(Segment(own, {}, 0))  # the list of all signals that other segments have
         elif n_frames != 0:
             if None not in (n_frames, own.n_frames) and n_frames != own.n_frames:
-                raise RecordError(f"its segment {name[:40]} states another length than the record: copy it again")
+                raise RecordError(
+                    "its segment {name} states another length than the record: copy it again", name=name[:40]
+                )
             own_segments, own_notes = _one(own, folder, n_frames or own.n_frames)
             segments, notes = segments + own_segments, notes + own_notes
     total = sum(each.n_frames for each in segments)
     if header.n_frames not in (None, total):
-        raise RecordError(f"its header states {header.n_frames} samples and its segments {total}: copy it again")
+        raise RecordError(
+            "its header states {n_frames} samples and its segments {total}: copy it again",
+            n_frames=header.n_frames,
+            total=total,
+        )
     return segments, notes[:1]
 
 
@@ -87,7 +96,11 @@ def _one(header: Header, folder: Path, n_frames: int | None) -> tuple[list[Segme
         offset = 0 if signals[0].form in PACKED else signals[0].offset
         if offset + int(claimed * BITS[signals[0].form] / 8) > files[name].stat().st_size:
             claimed = n_frames * sum(each.per_frame for each in header.signals)
-            raise RecordError(f"its header states {claimed} samples and its files hold {n_bytes} bytes: copy it again")
+            raise RecordError(
+                "its header states {claimed} samples and its files hold {n_bytes} bytes: copy it again",
+                claimed=claimed,
+                n_bytes=n_bytes,
+            )
     return [Segment(header, files, n_frames)], notes
 
 
@@ -100,31 +113,40 @@ def _frames_in(path: Path, signals: list[Signal]) -> int:
     try:
         return soundfile.info(str(path)).frames // first.per_frame
     except RuntimeError as error:
-        raise RecordError(f"its signal file {path.name} is damaged: copy it again") from error
+        raise RecordError("its signal file {file} is damaged: copy it again", file=path.name) from error
 
 
 def _signal_file(folder: Path, name: str, signal: Signal) -> Path:
     if signal.form not in BITS or name in (GAP, "-"):
-        where = "in no file" if name in (GAP, "-") or signal.form == "0" else f"in format {signal.form[:10]}"
-        raise RecordError(f"its header states samples {where}, which are not supported: save the record in format 16")
+        where = (
+            Message("in no file")
+            if name in (GAP, "-") or signal.form == "0"
+            else Message("in format {form}", form=signal.form[:10])
+        )
+        raise RecordError(
+            "its header states samples {where}, which are not supported: save the record in format 16", where=where
+        )
     path = _required_file(folder, name, "signal file")
     with path.open("rb") as file:
         start = file.read(10)
     if start in (b"MATLAB 5.0", b"MATLAB 7.3") and signal.offset < MATLAB_5_BYTES:
-        raise RecordError(f"its signal file {path.name} is not of MATLAB's version 4, as WFDB's are: save it with -v4")
+        raise RecordError(
+            "its signal file {file} is not of MATLAB's version 4, as WFDB's are: save it with -v4", file=path.name
+        )
     return path
 
 
 def _required_file(folder: Path, name: str, what: str) -> Path:
     """The file of this name in the folder, whatever its case; nothing outside of the folder is ever looked at."""
     if name in ("", ".", "..") or re.search(r"[/\\\x00]", name):
-        where = f"its {what} {name[:80]} lies outside its folder"
+        where = Message("its {what} {name} lies outside its folder", what=what, name=name[:80])
         raise RecordError(
-            f"cannot be read as a WFDB record ({where}): put it beside the header and correct its name there"
+            "cannot be read as a WFDB record ({where}): put it beside the header and correct its name there",
+            where=where,
         )
     path = beside(folder, name)
     if path is None and beside(folder, f"{name}.gz"):
-        raise RecordError(f"its {what} {name} is compressed ({name}.gz): unpack it")
+        raise RecordError("its {what} {name} is compressed ({name}.gz): unpack it", what=what, name=name)
     if path is None:
-        raise RecordError(f"its {what} {name[:80]} is missing: put it beside the header")
+        raise RecordError("its {what} {name} is missing: put it beside the header", what=what, name=name[:80])
     return path

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cardiac.errors import RecordError, first_line
+from cardiac.messages import Message
 from cardiac.readers.forms import MISSING, WINDOW, is_number
 from cardiac.readers.grids import NO_ROWS, Grid
 from cardiac.readers.zips import open_zip
@@ -33,11 +34,16 @@ def read_workbook(path: Path) -> Grid:
         book = CalamineWorkbook.from_path(str(path))
         sheets = [rows for name in book.sheet_names if (rows := book.get_sheet_by_name(name).to_python())]
     except (CalamineError, OSError, ValueError, zlib.error) as error:
-        raise RecordError(f"cannot be read as a workbook ({first_line(error)}): save the samples as .csv") from error
+        raise RecordError(
+            "cannot be read as a workbook ({fault}): save the samples as .csv", fault=first_line(error)
+        ) from error
     bodies = [_first_row(rows) for rows in sheets]
     with_samples = [index for index, first in enumerate(bodies) if first is not None]
     if len(with_samples) != 1:
-        raise RecordError(f"holds {len(with_samples) or 'no'} sheets of samples: save one recording per workbook")
+        raise RecordError(
+            "holds {n_sheets} sheets of samples: save one recording per workbook",
+            n_sheets=len(with_samples) or Message("no"),
+        )
     grid = _grid_of(sheets[with_samples[0]], bodies[with_samples[0]])
     others = [line for index, rows in enumerate(sheets) if index != with_samples[0] for line in _lines(rows[:200])]
     return Grid((*grid.lines, *others), grid.rows, grid.body, grid.texts)
@@ -64,7 +70,7 @@ def _check_extent(path: Path) -> None:
                     ValueError,
                 ) as error:
                     raise RecordError(
-                        f"cannot be read as a workbook ({first_line(error)}): save the samples as .csv"
+                        "cannot be read as a workbook ({fault}): save the samples as .csv", fault=first_line(error)
                     ) from error
 
 
@@ -78,7 +84,9 @@ def _check_sheet(content: Any) -> None:
     extent = max(columns[1] - columns[0] + 1, 0) * max(rows[1] - rows[0] + 1, 0)
     if extent > MOST_CELLS:
         raise RecordError(
-            f"its sheet reaches over {extent:,} cells and up to {MOST_CELLS:,} are read: delete cells far from the samples"
+            "its sheet reaches over {extent:,} cells and up to {most:,} are read: delete cells far from the samples",
+            extent=extent,
+            most=MOST_CELLS,
         )
 
 
@@ -89,7 +97,7 @@ def _stretch(name: str, columns: list[int], rows: list[int]) -> None:
         column = min(column * 26 + ord(letter) - 64, 10**9)
     row = int(match[2][:12] or 0) if match else 0
     if match is None or column > MOST_COLUMNS or row > MOST_ROWS:
-        raise RecordError(f"names a cell {name[:20]!r} that no sheet has: save the samples as .csv")
+        raise RecordError("names a cell {name!r} that no sheet has: save the samples as .csv", name=name[:20])
     if column:
         columns[:] = [min(columns[0], column), max(columns[1], column)]
     if row:
@@ -158,7 +166,11 @@ def _number(cell: Any, row: int) -> float:
         if text.lower() in MISSING:
             return np.nan
         if not is_number(text):
-            raise RecordError(f"its rows are not all numbers (row {row + 1}: {cell[:40]!r}): export the samples alone")
+            raise RecordError(
+                "its rows are not all numbers (row {row}: {cell!r}): export the samples alone",
+                row=row + 1,
+                cell=cell[:40],
+            )
         return float(text)
     return float(cell)
 

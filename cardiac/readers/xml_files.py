@@ -45,9 +45,9 @@ class _Counted(TreeBuilder):
         self.n_tags += 1
         self.n_attributes += len(attributes)
         if self.n_tags > MOST_TAGS:
-            raise RecordError(f"holds more than {MOST_TAGS:,} XML tags: cut it into parts")
+            raise RecordError("holds more than {most:,} XML tags: cut it into parts", most=MOST_TAGS)
         if self.n_attributes > MOST_ATTRIBUTES:
-            raise RecordError(f"holds more than {MOST_ATTRIBUTES:,} XML attributes: cut it into parts")
+            raise RecordError("holds more than {most:,} XML attributes: cut it into parts", most=MOST_ATTRIBUTES)
         return super().start(_bare(tag), attributes)
 
 
@@ -67,7 +67,7 @@ def root_of(path: Path) -> str:
 
 def _parse(path: Path, target: type) -> Any:
     if path.stat().st_size > LARGEST_BYTES:
-        raise RecordError(f"holds more than {LARGEST_BYTES / 2**20:.0f} MiB of XML: cut it into parts")
+        raise RecordError("holds more than {most:.0f} MiB of XML: cut it into parts", most=LARGEST_BYTES / 2**20)
     for encoding in _encodings(path):
         parser = DefusedXMLParser(target=target(), encoding="utf-8")
         n_bytes = 0
@@ -83,7 +83,7 @@ def _parse(path: Path, target: type) -> Any:
         except UnicodeDecodeError:
             continue  # in the next encoding
         except ParseError as error:
-            raise RecordError(f"is damaged XML ({first_line(error)}): copy it again") from error
+            raise RecordError("is damaged XML ({fault}): copy it again", fault=first_line(error)) from error
     raise RecordError("is XML in no known encoding: copy it again")
 
 
@@ -134,7 +134,7 @@ def text_of(element: Element | None, path: str, default: str | None = None) -> s
     child = element.find(path) if element is not None else None
     if child is None or child.text is None:
         if default is None:
-            raise RecordError(f"states no {path.rpartition('/')[2]}: export it again")
+            raise RecordError("states no {name}: export it again", name=path.rpartition("/")[2])
         return default
     return child.text.strip()
 
@@ -144,7 +144,7 @@ def number_of(text: str, what: str) -> float:
     try:
         number = float(text.strip().replace(",", ".") if text.count(",") == 1 and "." not in text else text)
     except ValueError as error:
-        raise RecordError(f"its {what} {text[:40]!r} is not a number: export it again") from error
+        raise RecordError("its {what} {text!r} is not a number: export it again", what=what, text=text[:40]) from error
     if abs(number) > 1e12 or number != number:
-        raise RecordError(f"its {what} {text[:40]!r} is not valid: export it again")
+        raise RecordError("its {what} {text!r} is not valid: export it again", what=what, text=text[:40])
     return number

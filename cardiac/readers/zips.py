@@ -59,7 +59,7 @@ def check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
         raise RecordError("is encrypted: pack it again without a password")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         way = WAYS.get(entry.compress_type, f"method {entry.compress_type}")
-        raise RecordError(f"is packed by a method that is not supported ({way}): pack it as plain .zip")
+        raise RecordError("is packed by a method that is not supported ({way}): pack it as plain .zip", way=way)
     if entry.compress_type == zipfile.ZIP_LZMA and _dictionary(path, entry) > MOST_DICTIONARY:
         raise RecordError("asks for too much memory to be unpacked: pack it as plain .zip")
 
@@ -105,10 +105,10 @@ class _Guarded:
             return self.file.read(n)
         left = self.size - self.file.tell()
         if (left if n < 0 else min(n, left)) > MOST_DIRECTORY:
-            raise RecordError(f"lists more than {MOST_ENTRIES:,} files: split it into parts")
+            raise RecordError("lists more than {most:,} files: split it into parts", most=MOST_ENTRIES)
         content = self.file.read(n)
         if content.count(ENTRY) > MOST_ENTRIES:
-            raise RecordError(f"lists more than {MOST_ENTRIES:,} files: split it into parts")
+            raise RecordError("lists more than {most:,} files: split it into parts", most=MOST_ENTRIES)
         return content
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from cardiac.assessment import Assessment
 from cardiac.errors import RecordError
 from cardiac.measurements.measure import VALUES
+from cardiac.messages import messages_of, plain_message
 from cardiac.quality.reasons import Reason
 from cardiac.records import Note, Record
 from tasks.mi.labels import OUTPUTS, SITES
@@ -111,6 +112,11 @@ class Finding:
     @property
     def remarks(self) -> list[str]:
         """Why the tracing wants a look, and what was settled on reading it, in words."""
+        return [str(each) for each in self.messages]
+
+    @property
+    def messages(self) -> list[str]:
+        """The remarks as they were made: a Message can be said in another language."""
         return [each.text for each in (*self.reasons, *self.notes)]
 
     def to_dict(self) -> dict[str, Any]:
@@ -123,7 +129,12 @@ class Finding:
             "norm": self.norm,
             "uncertain": self.uncertain,
             "spread": round(self.spread, 6),
-            "quality": {"status": self.quality, "reasons": self.remarks, "details": [*map(asdict, self.reasons)]},
+            "quality": {
+                "status": self.quality,
+                "reasons": self.remarks,
+                "details": [each.to_dict() for each in self.reasons],
+                "messages": [plain_message(each) for each in self.messages],
+            },
             "heart_rate_bpm": None if self.rate_bpm is None else round(self.rate_bpm),
             "fs_hz": self.fs_hz,
             "duration_s": self.duration_s,
@@ -134,7 +145,11 @@ class Finding:
     def from_dict(cls, document: Mapping[str, Any]) -> "Finding":
         """The finding that `to_dict` wrote. Which of the notes were warnings is not written: all have the whole's level."""
         quality = document["quality"]
-        reasons = tuple(Reason(**each | {"leads": tuple(each["leads"])}) for each in quality["details"])
+        texts = messages_of(quality["reasons"], quality.get("messages"))
+        reasons = tuple(
+            Reason(**each | {"leads": tuple(each["leads"]), "text": text})
+            for each, text in zip(quality["details"], texts, strict=False)
+        )
         level = "info" if reasons or quality["status"] == "ok" else "warning"
         return cls(
             record_id=document["record"],
@@ -143,7 +158,7 @@ class Finding:
             norm=document["norm"],
             uncertain=document["uncertain"],
             spread=document["spread"],
-            notes=tuple(Note(level, text) for text in quality["reasons"][len(reasons) :]),
+            notes=tuple(Note(level, text) for text in texts[len(reasons) :]),
             fs_hz=document["fs_hz"],
             duration_s=document["duration_s"],
             reasons=reasons,

@@ -14,6 +14,7 @@ from cardiac.assessment import Assessment, assess_record
 from cardiac.errors import ConfigError, DatasetError, RecordError, naming, one_record
 from cardiac.folds import draw_folds
 from cardiac.long_signals import prepare
+from cardiac.messages import Message
 from cardiac.records import read_record
 from cardiac.windows import pool_windows, window_spread
 from tasks.mi.datasets import Dataset, some_rows
@@ -75,7 +76,7 @@ def prepare_looks(dataset: Dataset, bundle: Bundle, known: set[str] | None, seed
                 record = read_record(source)
                 signal = prepare(record.signal, record.fs_hz, bundle.card.signal)
                 with naming(name):
-                    rows.append(_look(signal, assess_record(record, sought="an infarction"), bundle))
+                    rows.append(_look(signal, assess_record(record, sought=Message("an infarction")), bundle))
         except RecordError as error:
             refused.append(str(error))
             continue

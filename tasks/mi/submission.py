@@ -70,9 +70,11 @@ def read_template(path: str | Path) -> "pd.DataFrame":
     table = read_table(path, [RECORD_COLUMN, *COLUMNS.values()], text=[RECORD_COLUMN], blanks=False)
     unknown = [name for name in table.columns if name not in (RECORD_COLUMN, *COLUMNS.values())]
     if unknown:
-        raise DatasetError(f"{path.name}: column {unknown[0]!r} is not one of the form's: take it out")
+        raise DatasetError(
+            "{file}: column {name!r} is not one of the form's: take it out", file=path.name, name=unknown[0]
+        )
     if table.empty:
-        raise DatasetError(f"{path.name}: the form has no row: name the records to be filled in")
+        raise DatasetError("{file}: the form has no row: name the records to be filled in", file=path.name)
     return table
 
 
@@ -86,7 +88,10 @@ def find_template(paths: Sequence[Path], given: Path | None, names: Sequence[str
     unknown = sorted(set(template[RECORD_COLUMN]) - set(names))
     if unknown:
         raise DatasetError(
-            f"{path.name}: {len(unknown)} of its records are not among the recordings (first {unknown[0]!r}): "
-            "give the folder that the form belongs to"
+            "{file}: {n_unknown} of its records are not among the recordings (first {name!r}): give the "
+            "folder that the form belongs to",
+            file=path.name,
+            n_unknown=len(unknown),
+            name=unknown[0],
         )
     return template

@@ -75,7 +75,9 @@ class Files:
             written.replace(path)
         except OSError as error:
             written.unlink(missing_ok=True)
-            raise NoRoom(f"the drawing cannot be stored ({error.strerror}): make room on the server's disk") from error
+            raise NoRoom(
+                "the drawing cannot be stored ({reason}): make room on the server's disk", reason=error.strerror
+            ) from error
 
     def drop_drawings(self, record_ids: Iterable[int] | None = None) -> None:
         """Take away the drawings of some records, or all of them."""
@@ -138,7 +140,9 @@ class Files:
                         shutil.copyfileobj(content, file, 2**20)
         except OSError as error:
             self.drop_upload(job_id)
-            raise NoRoom(f"the upload cannot be stored ({error.strerror}): make room on the server's disk") from error
+            raise NoRoom(
+                "the upload cannot be stored ({reason}): make room on the server's disk", reason=error.strerror
+            ) from error
 
     def drop_upload(self, job_id: str) -> None:
         shutil.rmtree(self.upload(job_id), ignore_errors=True)

@@ -45,7 +45,8 @@ def test_document_has_the_agreed_form():
     assert document["localizations"]["inferior"]["present"] is True
     assert document["norm"] is False
     assert (document["uncertain"], document["spread"]) == (False, 0.125)
-    assert document["quality"] == {"status": "warning", "reasons": ["turned"], "details": []}
+    messages = [{"message": "turned", "arguments": {}}]
+    assert document["quality"] == {"status": "warning", "reasons": ["turned"], "details": [], "messages": messages}
     assert document["bundle"] == BUNDLE
 
 
