@@ -23,22 +23,28 @@ def elsewhere_table(rows: Mapping[str, Mapping[str, Any]], label: str) -> list[s
         "|---|---|---|---|---|---|---|---|",
     ]
     for source, row in rows.items():
-        quiet, negatives, found, positives = (
-            row["negatives"] - row["false_alarms"],
-            row["negatives"],
-            row["found"],
-            row["positives"],
-        )
+        shares = elsewhere_shares(row)
         auc = "" if row["auc"] is None else f"{row['auc']:.3f}"
         lines.append(
-            f"| {source} | {_share(quiet, negatives)} | {row['false_alarms']} of {negatives} | {_share(found, positives)} "
-            f"| {found} of {positives} | {auc} | {row['ischaemias_called']} of {row['ischaemias']} | {row['too_poor']} |"
+            f"| {source} | {_share_text(shares['specificity'])} | {row['false_alarms']} of {row['negatives']} "
+            f"| {_share_text(shares['sensitivity'])} | {row['found']} of {row['positives']} | {auc} "
+            f"| {row['ischaemias_called']} of {row['ischaemias']} | {row['too_poor']} |"
         )
     return lines
 
 
-def _share(count: int, of: int) -> str:
-    if of == 0:
-        return ""
-    low, high = wilson(count, of)
-    return f"{count / of:.3f} ({low:.3f} to {high:.3f})"
+def elsewhere_shares(row: Mapping[str, Any]) -> dict[str, dict[str, float] | None]:
+    """Specificity and sensitivity of one source's counts as {"value", "low", "high"}; None where there was nobody."""
+    counts = {
+        "specificity": (row["negatives"] - row["false_alarms"], row["negatives"]),
+        "sensitivity": (row["found"], row["positives"]),
+    }
+    return {name: _share(*each) for name, each in counts.items()}
+
+
+def _share(count: int, of: int) -> dict[str, float] | None:
+    return None if of == 0 else dict(zip(("value", "low", "high"), (count / of, *wilson(count, of)), strict=True))
+
+
+def _share_text(share: Mapping[str, float] | None) -> str:
+    return "" if share is None else f"{share['value']:.3f} ({share['low']:.3f} to {share['high']:.3f})"

@@ -15,6 +15,9 @@ from cardiac.records import Note, Record
 from tasks.mi.labels import OUTPUTS, SITES
 from tasks.mi.rules import Rule, decide_sites
 
+# What earlier versions wrote among the remarks in place of sites_by.
+EARLIER_CLOSEST = "no site passed its threshold: the likeliest one is named"
+
 # The fields of `Finding.to_row` and their types, in order. findings.json (`Finding.to_dict`) is older and has them in
 # objects: record_id is `record`, quality is `quality.status`, remarks are `quality.reasons`; its numbers are rounded.
 MEASURED = tuple(name for name in VALUES if name != "heart_rate_bpm")  # a rate was a field before there were others
@@ -158,7 +161,7 @@ class Finding:
             norm=document["norm"],
             uncertain=document["uncertain"],
             spread=document["spread"],
-            notes=tuple(Note(level, text) for text in texts[len(reasons) :]),
+            notes=tuple(Note(level, text) for text in texts[len(reasons) :] if str(text) != EARLIER_CLOSEST),
             fs_hz=document["fs_hz"],
             duration_s=document["duration_s"],
             reasons=reasons,
@@ -232,5 +235,7 @@ def sites_by_of(document: Mapping[str, Any]) -> str | None:
     """`Finding.sites_by` of a finding's document, also of one of an earlier version, which does not say it."""
     if "sites_by" in document:
         return document["sites_by"]
+    if EARLIER_CLOSEST in document["quality"]["reasons"]:
+        return "closest"
     sites = document["localizations"].values()
     return _sites_by(document["mi"]["present"], any(each["probability"] >= each["threshold"] for each in sites))

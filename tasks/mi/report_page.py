@@ -104,7 +104,7 @@ def _draw_bar(axes: Any, name: str, judgement: Judgement, level: float) -> None:
 def _verdict(judgement: Judgement) -> str:
     if not judgement.present:
         return ""
-    return "  found" if judgement.probability >= judgement.threshold else "  the closest"
+    return "  found" if judgement.probability >= judgement.threshold else "  closest"
 
 
 def report_words(

@@ -16,7 +16,7 @@ from cardiac.quality.reasons import Reason
 from cardiac.records import Note, Record
 from learning.curves import write_curves
 from tasks.mi.documents import FINDINGS_CSV, PARQUET, RECORD_COLUMNS, error_document, finding_document, table_row
-from tasks.mi.findings import FIELDS, Finding, decide
+from tasks.mi.findings import EARLIER_CLOSEST, FIELDS, Finding, decide
 from tasks.mi.labels import COLUMNS, SITES
 from tasks.mi.pictures import draw_ecg, summary, write_ecg
 from tasks.mi.report_page import draw_report
@@ -168,7 +168,7 @@ def test_picture_and_report_say_that_no_site_reached_its_threshold():
         page = draw_report(record, found, BUNDLE)
         texts = [text.get_text() for axes in page.axes for text in axes.texts]
         assert any(text.startswith("No site reached its own threshold: the one") for text in texts) == is_said
-        assert any(text.endswith("the closest") for text in texts) == is_said
+        assert any(text.endswith("  closest") for text in texts) == is_said
 
 
 def test_a_report_without_a_site_over_its_threshold_keeps_its_lines_apart():
@@ -182,12 +182,17 @@ def test_a_report_without_a_site_over_its_threshold_keeps_its_lines_apart():
 
 
 @pytest.mark.parametrize(("given", "told"), [({}, "threshold"), (CLOSEST, "closest"), ({"mi": 0.1}, None)])
-def test_how_the_sites_were_chosen_is_told_of_documents_that_do_not_say_it(given, told):
+@pytest.mark.parametrize("says_it", [True, False])
+def test_how_the_sites_were_chosen_is_told_of_documents_that_do_not_say_it(given, told, says_it):
+    """Earlier versions wrote a remark, which is none of the tracing's."""
     document = json.loads(json.dumps(finding("a", **given).to_dict()))
     assert document["sites_by"] == told
     del document["sites_by"]
+    if told == "closest":
+        document["quality"]["reasons"] += [EARLIER_CLOSEST] * says_it
     found = Finding.from_dict(document)
     assert found.sites_by == told == found.to_row()["sites_by"] == found.brief.sites_by
+    assert found.remarks == ["turned"]
 
 
 def test_paper_is_to_scale(inferior):
