@@ -55,7 +55,7 @@ class InternalError(RecordError):
         super().__init__(
             "internal error ({fault}) while {doing} {name}: please report it",
             fault=fault,
-            doing=doing,
+            doing=Message(doing),
             name=name or Message("it"),
         )
         self.fault, self.doing, self.name = fault, doing, name

@@ -88,7 +88,7 @@ def message_of(plain: Mapping[str, Any]) -> str:
     if not isinstance(template, str) or not isinstance(arguments, Mapping):
         raise ValueError("not a message")
     if not arguments:
-        return template
+        return template if "{" in template or "}" in template else Message(template)
     try:
         given = {name: message_of(each) if isinstance(each, Mapping) else each for name, each in arguments.items()}
         return Message(template, **given)
@@ -167,7 +167,7 @@ class _Filled(Formatter):
         return kwargs[field_name], field_name
 
     def convert_field(self, value: Any, conversion: str | None) -> Any:
-        return super().convert_field(str(value) if isinstance(value, Message) else value, conversion)
+        return super().convert_field(str(value) if conversion and isinstance(value, Message) else value, conversion)
 
     def format_field(self, value: Any, format_spec: str) -> str:
         language = self.language
