@@ -23,6 +23,7 @@ LEFT_MM, RIGHT_MM, TOP_MM, ROW_MM, FOOT_MM = 15.0, 5.0, 34.0, 30.0, 9.0
 LARGE_MM = 5.0  # of a large square
 OVER_MM = 5.0  # of the grid over the first row
 FREE_MM = 6.0  # under the waves, for the words at the foot
+GAINS = (10.0, 5.0, 2.5)  # mm to the millivolt, of paper that does not grow: a lower one where waves want it
 MOST_OVER_MM, MOST_UNDER_MM = 50.0, 30.0  # that paper grows for waves: what is higher yet is no heart's
 SMALL, SMALL_GAP, GAP = 0.77, 0.4, 1.3  # of a line's letters: small ones, and how far from its neighbour a part stands
 HINTED = 1.1  # how much wider a line may become where its letters are fitted to pixels
@@ -35,17 +36,24 @@ PAPER, FINE, COARSE, INK = "#fffaf7", "#f6d5cd", "#e9a899", "#1b1b1f"
 class Margins:
     """How much more paper there is than usual, mm. over, under : of grid, for high waves.  head : for more lines.
 
-    under : less than 0 where the rows are lower than usual.
+    under : less than 0 where the rows are lower than usual.  free : kept from waves at the foot.  mm_per_mv : the gain.
     """
 
     over: float = 0.0
     under: float = 0.0
     head: float = 0.0
+    free: float = FREE_MM
+    mm_per_mv: float = MM_PER_MV
 
     @property
     def grid_mm(self) -> float:
         """Where the grid ends, from the lower edge of the paper."""
         return FOOT_MM + self.under + 4 * ROW_MM + OVER_MM + self.over
+
+    @property
+    def wave_mm(self) -> tuple[float, float]:
+        """How low and how high waves may be, from the lower edge."""
+        return self.free, self.grid_mm
 
     def base_mm(self, row: int) -> float:
         """The middle of a row, from the lower edge; the fourth one is the rhythm strip's."""
@@ -78,22 +86,34 @@ def shown_strips(shown_s: float) -> list[tuple[int, str, float, float, float]]:
     return [*strips, (len(ROWS), RHYTHM, 0.0, len(ROWS[0]) * part_s, LEFT_MM)]
 
 
-def wave_margins(record: Record, grows: bool = True) -> Margins:
+def wave_margins(record: Record, grows: bool = True, free: float = FREE_MM) -> Margins:
     """What the waves of the ten seconds shown want, in whole large squares: none leaves the grid or meets the foot's words.
 
-    grows : whether there may be more paper; else the rows are a large square lower, where that is wanted and there is room.
+    grows : whether there may be more paper; else the rows are a large square lower or higher, and where that is not
+    enough the gain is a half or a quarter, as on any electrocardiograph; waves that still have no room are no heart's.
     """
+    up, down = _reach(record, MM_PER_MV)
+    if grows:
+        wanted = up - USUAL.grid_mm, free - down
+        over, under = (LARGE_MM * float(np.ceil(max(0.0, mm) / LARGE_MM)) for mm in wanted)
+        return Margins(min(over, MOST_OVER_MM), min(under, MOST_UNDER_MM), free=free)
+    for gain in GAINS:
+        up, down = _reach(record, gain)
+        for lower in (0.0, LARGE_MM, -LARGE_MM):
+            if up - lower <= USUAL.grid_mm and down - lower >= free:
+                return Margins(lower, -lower, free=free, mm_per_mv=gain)
+    return Margins(free=free)
+
+
+def _reach(record: Record, gain: float) -> tuple[float, float]:
+    """How high and how low the waves of the ten seconds shown reach on usual paper, mm from its lower edge."""
     up, down = -np.inf, np.inf
     for row, lead, start_s, length_s, _ in shown_strips(record.duration_s):
-        away = _deflection(record, lead, start_s, length_s) * MM_PER_MV
+        away = _deflection(record, lead, start_s, length_s) * gain
         if len(away):
             up = max(up, USUAL.base_mm(row) + float(away.max()))
             down = min(down, USUAL.base_mm(row) + float(away.min()))
-    if not grows:
-        lower = LARGE_MM if up > USUAL.grid_mm and down - LARGE_MM >= FREE_MM else 0.0
-        return Margins(lower, -lower)
-    over, under = (LARGE_MM * float(np.ceil(max(0.0, mm) / LARGE_MM)) for mm in (up - USUAL.grid_mm, FREE_MM - down))
-    return Margins(min(over, MOST_OVER_MM), min(under, MOST_UNDER_MM))
+    return up, down
 
 
 def draw_grid(axes: Any, width: float, height: float) -> None:
@@ -110,10 +130,10 @@ def _lines_path(lines: Sequence[Any]) -> Path:
     return Path(np.reshape(lines, (-1, 2)), [Path.MOVETO, Path.LINETO] * len(lines))
 
 
-def draw_calibration(axes: Any, base: float) -> None:
+def draw_calibration(axes: Any, base: float, mm_per_mv: float = MM_PER_MV) -> None:
     """A rectangle of 1 mV and 0.2 s before the row."""
     x = np.array([2, 4, 4, 9, 9, 11])
-    axes.plot(x, base + np.array([0, 0, MM_PER_MV, MM_PER_MV, 0, 0]), color=INK, linewidth=0.9)
+    axes.plot(x, base + np.array([0, 0, 1, 1, 0, 0]) * mm_per_mv, color=INK, linewidth=0.9)
 
 
 def _deflection(record: Record, lead: str, start_s: float, length_s: float) -> np.ndarray:
@@ -123,18 +143,23 @@ def _deflection(record: Record, lead: str, start_s: float, length_s: float) -> n
     return np.asarray(trace[first:last] - np.median(trace))
 
 
-def draw_lead(axes: Any, record: Record, lead: str, start_s: float, length_s: float, at_mm: float, base: float) -> None:
-    """A lead's trace."""
-    part = _deflection(record, lead, start_s, length_s)
-    along = at_mm + np.arange(len(part)) / record.fs_hz * MM_PER_S
-    axes.plot(along, base + part * MM_PER_MV, color=INK, linewidth=0.8, solid_joinstyle="round")
+def lead_levels(
+    record: Record, lead: str, start_s: float, length_s: float, base: float, margins: Margins = USUAL
+) -> np.ndarray:
+    """How high the trace of a stretch of a lead is on the paper, (n,), mm; where it would leave the grid, at its edge."""
+    low, high = margins.wave_mm
+    return np.clip(base + _deflection(record, lead, start_s, length_s) * margins.mm_per_mv, low, high)
 
 
-def draw_lead_name(axes: Any, lead: str, at_mm: float, base: float) -> None:
-    """Where a lead begins, and its name: above the grid and under the trace, for nothing may hide a wave."""
+def draw_trace(axes: Any, levels: np.ndarray, fs_hz: float, at_mm: float) -> None:
+    """A lead's trace, which begins at a place along the paper. levels : as `lead_levels` has them."""
+    along = at_mm + np.arange(len(levels)) / fs_hz * MM_PER_S
+    axes.plot(along, levels, color=INK, linewidth=0.8, solid_joinstyle="round")
+
+
+def draw_lead_mark(axes: Any, at_mm: float, base: float) -> None:
+    """Where a lead begins."""
     axes.plot([at_mm, at_mm], [base - 3, base + 3], color=INK, linewidth=0.6)
-    box = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.6, "alpha": 0.8}
-    axes.text(at_mm + 1.5, base + ROW_MM / 2 - 5, lead, color=INK, fontsize=9, fontweight="bold", bbox=box, zorder=1)
 
 
 def draw_parts(axes: Any, parts: Sequence[Part], at_mm: float, base: float, fontsize: float, room_mm: float) -> None:
@@ -142,8 +167,8 @@ def draw_parts(axes: Any, parts: Sequence[Part], at_mm: float, base: float, font
 
     room_mm : how long the line may be; a longer one has smaller letters, and where that is not enough no end.
     """
-    if (length_mm := _length_mm(parts, fontsize)) > room_mm:
-        fitting = SIZE_STEP * np.floor(fontsize * room_mm / length_mm / SIZE_STEP)
+    if (wanted_mm := length_mm(parts, fontsize)) > room_mm:
+        fitting = SIZE_STEP * np.floor(fontsize * room_mm / wanted_mm / SIZE_STEP)
         fontsize = min(fontsize, max(LEAST_POINTS, float(fitting)))
     before = None
     for part in _cut(parts, fontsize, room_mm):
@@ -162,7 +187,7 @@ def wrap_parts(parts: Sequence[Part], fontsize: float, room_mm: float) -> list[l
     """
     lines: list[list[Part]] = []
     for part in parts:
-        if lines and (part.small or _length_mm([*lines[-1], part], fontsize) <= room_mm):
+        if lines and (part.small or length_mm([*lines[-1], part], fontsize) <= room_mm):
             lines[-1].append(part)
         else:
             lines += [[replace(part, text=text)] for text in _wrapped(part, fontsize, room_mm)]
@@ -174,7 +199,7 @@ def _wrapped(part: Part, fontsize: float, room_mm: float) -> list[str]:
     lines: list[str] = []
     for word in part.text.split(" "):
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and _length_mm([replace(part, text=longer)], fontsize) <= room_mm:
+        if lines and length_mm([replace(part, text=longer)], fontsize) <= room_mm:
             lines[-1] = longer
         else:
             lines.append(word)
@@ -193,14 +218,14 @@ def _gap(part: Part) -> float:
 def _cut(parts: Sequence[Part], fontsize: float, room_mm: float) -> list[Part]:
     """The parts, the last one without its end where the line has no room for it."""
     *first, last = parts
-    over_mm = _length_mm(parts, fontsize) - room_mm
+    over_mm = length_mm(parts, fontsize) - room_mm
     if over_mm <= 0:
         return [*parts]
-    kept = 1 - over_mm / _length_mm([last], fontsize)
+    kept = 1 - over_mm / length_mm([last], fontsize)
     return [*first, replace(last, text=f"{last.text[: max(0, int(kept * len(last.text)) - 3)]}...")]
 
 
-def _length_mm(parts: Sequence[Part], fontsize: float) -> float:
+def length_mm(parts: Sequence[Part], fontsize: float) -> float:
     """How long a line of parts is at most: letters fitted to pixels are somewhat wider than the font has them."""
     points = sum(_gap(part) * fontsize for part in parts[1:])
     for part in parts:

@@ -72,6 +72,22 @@ def remark_parts(document: Mapping[str, Any]) -> list[Part]:
     return parts
 
 
+def clock(time_s: float) -> str:
+    """A moment as a clock shows it: "3:20", "1:02:03"."""
+    minutes, seconds = divmod(round(time_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def part_shown(begin_s: float, shown_s: float, duration_s: float) -> str:
+    """Which part of a recording is shown: "10.0 s" where that is all of it, else "0 to 10 s of 3:20"."""
+    if shown_s >= duration_s - 0.05:
+        return f"{duration_s:.1f} s"
+    whole, end_s = clock(duration_s) if duration_s >= 60 else f"{duration_s:.1f} s", begin_s + shown_s
+    begin, end = f"{round(begin_s, 1):g}", f"{round(end_s, 1):g} s"
+    return f"{begin} to {end} of {whole}" if end_s < 60 else f"{clock(begin_s)} to {clock(end_s)} of {whole}"
+
+
 def range_words(limits: Mapping[str, float | None]) -> str:
     """A range as it is said: "up to 110", "from 50", "120 to 200"."""
     low, high = (None if limits[side] is None else f"{limits[side]:g}" for side in ("low", "high"))

@@ -11,6 +11,7 @@ from cardiac.errors import RecordError
 from cardiac.readers.byte_ranges import ByteRanges
 from cardiac.records import read_record, record_from_array
 from inference import explain_record, predict_record
+from tasks.mi import pictures
 from tasks.mi.pictures import draw_ecg
 from tasks.mi.simulate import simulate_record
 from tests.writers import WRITERS, twelve_minutes
@@ -38,7 +39,8 @@ def test_evidence_is_of_the_most_telling_seconds(minutes, detector, tmp_path, mo
     assert 398 <= evidence.starts_s[0] <= 408
     assert evidence.starts_s[-1] - evidence.starts_s[0] < 10
     drawn = []
-    monkeypatch.setattr("tasks.mi.pictures.draw_lead", lambda axes, shown, *rest: drawn.append(shown.signal))
+    whole = pictures.lead_levels
+    monkeypatch.setattr(pictures, "lead_levels", lambda shown, *rest: drawn.append(shown.signal) or whole(shown, *rest))
     draw_ecg(record, finding, evidence)
     first = round(evidence.starts_s[0] * 250)
     assert np.array_equal(drawn[0], healthy[:, first : first + 2_500].astype(np.float32))

@@ -8,25 +8,32 @@ from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from cardiac import NOTICE
 from cardiac.files import replace_file
-from cardiac.leads import LEADS
+from cardiac.lead_names import (
+    HIGH_MM,
+    Extents,
+    Strip,
+    draw_lead_name,
+    free_place,
+    name_mm,
+    wave_extents,
+)
 from cardiac.paper import (
+    FREE_MM,
     INK,
-    MM_PER_MV,
     MM_PER_S,
     PAPER,
-    ROW_MM,
     ROWS,
     Margins,
     draw_calibration,
     draw_grid,
-    draw_lead,
-    draw_lead_name,
+    draw_lead_mark,
     draw_parts,
+    draw_trace,
+    lead_levels,
     paper_mm,
     shown_part,
     shown_strips,
@@ -34,23 +41,34 @@ from cardiac.paper import (
     wrap_parts,
 )
 from cardiac.pixels import MM_PER_INCH, pixels_png
-from cardiac.print_out import Part, criteria_line, measured_parts, remark_parts
+from cardiac.print_out import Part, criteria_line, measured_parts, part_shown, remark_parts
 from cardiac.records import Record
 from cardiac.sheet import Sheet
 from tasks.mi.evidence import Evidence
+from tasks.mi.evidence_drawing import (
+    STRIP_FREE_MM,
+    draw_legend,
+    draw_moments,
+    draw_weight,
+    value_of,
+    weight_size,
+)
 from tasks.mi.findings import Finding
 
-FOR, AGAINST = "#b3261e", "#2b5fb8"  # evidence for the finding, and against it
 LINE_MM, LINE_POINTS = 3.3, 7.5  # of the small lines
-USUAL_LINES, MOST_LINES = 3, 12  # small lines that paper has room for, and that it grows for
-BAR_MM = 12.0  # of the lead that speaks most
-SETTLED_MM = 60.0  # of the first line, for the seconds and the rate at its end
+USUAL_LINES, MOST_LINES = 3, 40  # small lines that paper has room for, and that it grows for
+SETTLED_MM = 75.0  # of the first line, for the seconds and the rate at its end
+FOOT_POINTS = 7.0
+UNFILTERED = "no filter: as recorded"
 DPI = 110
 
 
 @dataclass(frozen=True)
 class Page:
-    """What paper is to show. shown : the ten seconds, from begin_s on.  lines : the small ones over the tracing."""
+    """What paper is to show. shown : the ten seconds, from begin_s on.  lines : the small ones over the tracing.
+
+    strips : the traces.  notice : whether the foot says that this is no medical device.
+    """
 
     record: Record
     finding: Finding | None
@@ -59,6 +77,8 @@ class Page:
     shown: Record
     lines: list[list[Part]]
     margins: Margins
+    strips: list[Strip]
+    notice: bool
 
 
 def ecg_page(
@@ -66,13 +86,20 @@ def ecg_page(
 ) -> Page:
     """The first ten seconds of the record, or those that the evidence is about, and what is written over them.
 
-    grows : whether the paper is higher where waves or lines want it.
+    grows : whether the paper is higher where waves or lines want it. Where it does not, it is a part of a page that has
+    the remarks, what has no room over the tracing, and the notice at other places: see `page_lines`.
     """
     begin_s = 0.0 if evidence is None else float(evidence.starts_s[0])
     shown = shown_part(record, begin_s)
-    lines = [] if finding is None else _small_lines(finding, evidence, MOST_LINES if grows else USUAL_LINES)
-    margins = replace(wave_margins(shown, grows), head=LINE_MM * max(0, len(lines) - USUAL_LINES))
-    return Page(record, finding, evidence, begin_s, shown, lines, margins)
+    lines = [] if finding is None else page_lines(finding, evidence, grows)
+    lines = lines if grows else lines[:USUAL_LINES]
+    margins = wave_margins(shown, grows, FREE_MM if evidence is None else STRIP_FREE_MM)
+    margins = replace(margins, head=LINE_MM * max(0, len(lines) - USUAL_LINES))
+    strips = [
+        Strip(row, lead, at_mm, lead_levels(shown, lead, start_s, length_s, margins.base_mm(row), margins))
+        for row, lead, start_s, length_s, at_mm in shown_strips(shown.duration_s)
+    ]
+    return Page(record, finding, evidence, begin_s, shown, lines, margins, strips, grows)
 
 
 def draw_ecg(record: Record, finding: Finding | None = None, evidence: Evidence | None = None) -> Figure:
@@ -80,7 +107,7 @@ def draw_ecg(record: Record, finding: Finding | None = None, evidence: Evidence 
 
     The first ones, or those that the evidence is about.
     One millimetre of the figure is one millimetre of paper. Each lead is shown about its own median. With evidence a
-    bar beside each lead's name shows what the lead adds, and a strip under each trace the probability moment by moment.
+    number and a bar at each lead's name show what the lead adds, and a strip at the foot the probability moment by moment.
     """
     page = ecg_page(record, finding, evidence)
     figure = _figure(page.margins)
@@ -94,7 +121,7 @@ def plot_paper(axes: Any, page: Page) -> None:
     axes.set_xlim(0, width)
     axes.set_ylim(0, height)
     axes.axis("off")
-    _draw_paper(axes, page.margins, page.shown.duration_s, page.evidence is not None)
+    _draw_paper(axes, page.margins, page.shown.duration_s, page.evidence is not None, page.notice)
     _draw_record(axes, page)
 
 
@@ -105,71 +132,57 @@ def _figure(margins: Margins) -> Figure:
     return figure
 
 
-def _draw_paper(axes: Any, margins: Margins, shown_s: float, explained: bool) -> None:
-    """What is the same for many records: grid, pulses, the leads' names, the words at the foot."""
+def _draw_paper(axes: Any, margins: Margins, shown_s: float, explained: bool, notice: bool = True) -> None:
+    """What is the same for many records: grid, pulses, where leads begin, the words at the foot."""
     draw_grid(axes, paper_mm(margins)[0], margins.grid_mm)
-    for row, lead, _, _, at_mm in shown_strips(shown_s):
-        draw_lead_name(axes, lead, at_mm, margins.base_mm(row))
+    for row, _, _, _, at_mm in shown_strips(shown_s):
+        draw_lead_mark(axes, at_mm, margins.base_mm(row))
     for row in range(4):
-        draw_calibration(axes, margins.base_mm(row))
-    foot = f"{MM_PER_S:g} mm/s   {MM_PER_MV:g} mm/mV   {NOTICE}"
+        draw_calibration(axes, margins.base_mm(row), margins.mm_per_mv)
+    words = f"{MM_PER_S:g} mm/s   {margins.mm_per_mv:g} mm/mV   {UNFILTERED}"
+    axes.text(5, 3.3, words, color=INK, fontsize=FOOT_POINTS)
     if explained:
-        foot += "   Bars: what a lead speaks for (red) or against (blue). Strips: probability at the moment."
-    axes.text(5, 3.3, foot, color=INK, fontsize=7.5)
+        draw_legend(axes, 66.5, 3.3, FOOT_POINTS)
+    if notice:
+        axes.text(paper_mm(margins)[0] - 5, 3.3, NOTICE, color=INK, fontsize=FOOT_POINTS, ha="right")
 
 
 def _draw_record(axes: Any, page: Page) -> None:
-    """What is the record's own: traces, evidence, and the lines over them."""
-    evidence = page.evidence
-    for row, lead, start_s, length_s, at_mm in shown_strips(page.shown.duration_s):
-        base = page.margins.base_mm(row)
-        draw_lead(axes, page.shown, lead, start_s, length_s, at_mm, base)
-        if evidence is not None:
-            if row < len(ROWS):
-                _draw_weight(axes, evidence, lead, at_mm, base)
-            _draw_moments(axes, evidence, page.begin_s + start_s, length_s, at_mm, base)
+    """What is the record's own: traces, names where these leave room, evidence, and the lines over them."""
+    extents = wave_extents(page.strips, page.shown.fs_hz, paper_mm(page.margins)[0])
+    for strip in page.strips:
+        draw_trace(axes, strip.levels, page.shown.fs_hz, strip.at_mm)
+        _draw_name(axes, page, strip, extents)
+    if page.evidence is not None:
+        draw_moments(axes, page.evidence, page.begin_s, page.shown.duration_s)
     _draw_text(axes, page)
 
 
-def _draw_weight(axes: Any, evidence: Evidence, lead: str, at_mm: float, base: float) -> None:
-    """A bar beside the lead's name: what it adds to the logit, against the lead that speaks loudest."""
-    value = evidence.leads[LEADS.index(lead)] / max(np.abs(evidence.leads).max(), 1e-9)
-    start, level = at_mm + 11.0, base + ROW_MM / 2 - 4.2
-    colour = FOR if value > 0 else AGAINST
-    axes.plot(
-        [start, start + BAR_MM * abs(value)], [level, level], color=colour, linewidth=3, solid_capstyle="butt", zorder=1
-    )
-
-
-def moments(evidence: Evidence, at_s: np.ndarray) -> np.ndarray:
-    """Mean probability of the windows that hold each moment, (n,); NaN where none does. at_s : (n,), seconds."""
-    since = at_s[:, None] - evidence.starts_s
-    holds = (since >= 0) & (since < evidence.window_s)
-    counts = holds.sum(axis=1)
-    return np.where(counts > 0, holds @ evidence.probabilities / np.maximum(counts, 1), np.nan)
-
-
-def _draw_moments(axes: Any, evidence: Evidence, start_s: float, length_s: float, at_mm: float, base: float) -> None:
-    """A strip under the trace, the darker the more probable an infarction is at that moment."""
-    edges = np.arange(start_s, start_s + length_s + 1e-9, 0.1)
-    level = np.nan_to_num(moments(evidence, (edges[:-1] + edges[1:]) / 2)).round(3)
-    if not len(level):
+def _draw_name(axes: Any, page: Page, strip: Strip, extents: Extents) -> None:
+    """A lead's name, and what it adds where there is evidence, which the rhythm strip does not say again."""
+    in_grid = strip.row < len(ROWS)
+    cell_mm = page.shown.duration_s / (len(ROWS[0]) if in_grid else 1) * MM_PER_S
+    name = name_mm(strip.lead)
+    if page.evidence is None or not in_grid:
+        at_mm, level, is_free = free_place(extents, strip, page.margins, cell_mm, (name, HIGH_MM))
+        draw_lead_name(axes, strip.lead, at_mm, level, is_free)
         return
-    first = np.flatnonzero(np.diff(level, prepend=-1.0))  # of each stretch with one probability
-    along = at_mm + (edges[[*first, -1]] - start_s) * MM_PER_S
-    colours = [(*to_rgb(FOR), 0.08 + 0.82 * each) for each in level[first]]
-    under = np.full(len(first), base - ROW_MM / 2 + 2.2)
-    axes.hlines(under, along[:-1], along[1:], colors=colours, linewidth=3.5, capstyle="butt", zorder=1)
+    value = value_of(page.evidence, strip.lead)
+    for stacked in (False, True):
+        wide, under = weight_size(value, name, stacked)
+        at_mm, level, is_free = free_place(extents, strip, page.margins, cell_mm, (wide, HIGH_MM + under))
+        if is_free:
+            break
+    draw_lead_name(axes, strip.lead, at_mm, level + under, is_free, (wide, under))
+    draw_weight(axes, value, name, at_mm, level + under, stacked)
 
 
 def _draw_text(axes: Any, page: Page) -> None:
-    record, finding, evidence = page.record, page.finding, page.evidence
+    record, finding = page.record, page.finding
     width, height = paper_mm(page.margins)
     name = "".join(letter if letter.isprintable() else "?" for letter in record.record_id)
     draw_parts(axes, [Part(name, outside=True)], 5, height - 6.7, 12, width - 10 - SETTLED_MM)
-    settled = f"{record.duration_s:.1f} s at {record.fs_hz:g} Hz"
-    if evidence is not None and evidence.starts_s[0] > 0:
-        settled = f"from {evidence.starts_s[0]:.1f} s of {settled}"
+    settled = f"{part_shown(page.begin_s, page.shown.duration_s, record.duration_s)} at {record.fs_hz:g} Hz"
     axes.text(width - 5, height - 6.4, settled, color=INK, fontsize=9, ha="right")
     if finding is None:
         return
@@ -183,20 +196,32 @@ def _draw_text(axes: Any, page: Page) -> None:
         base -= LINE_MM
 
 
-def _small_lines(finding: Finding, evidence: Evidence | None, most: int) -> list[list[Part]]:
+def page_lines(finding: Finding, evidence: Evidence | None, with_remarks: bool) -> list[list[Part]]:
     """What spoke, the leads over the limits, what else is out of range, and what wants a look: each on lines of its own.
 
-    Where these are more lines than there may be, each has one, whose letters are smaller and which may have no end.
+    Nothing is cut: where there would be more than `MOST_LINES` lines, the last one says how many remarks are left out.
     """
     measured = finding.measurements
     lines = [] if measured is None else [[Part(criteria_line(measured))], remark_parts(measured)]
-    if evidence is not None and evidence.signs:  # there is room for three lines
-        lines = [[Part(signs_line(evidence))], [part for line in lines for part in line if part.text]]
-    lines.append([Part("; ".join(finding.remarks))])
-    lines = [line for line in lines if any(part.text for part in line)]
+    if evidence is not None and evidence.signs:
+        lines = [[Part(signs_line(evidence))], *lines]
+    wrapped = _wrapped(lines)
+    if not with_remarks:
+        return wrapped
+    remarks = finding.remarks
+    whole = wrapped + _wrapped([[Part("; ".join(remarks))]])
+    n = len(remarks)
+    while len(whole) > MOST_LINES and n:
+        n = min(n - 1, int(n * MOST_LINES / len(whole)))
+        whole = wrapped + _wrapped([[Part("; ".join([*remarks[:n], f"and {len(remarks) - n} more"]))]])
+    return whole
+
+
+def _wrapped(lines: list[list[Part]]) -> list[list[Part]]:
+    """Lines as broken as the paper's width wants, and none that is empty."""
     room_mm = paper_mm()[0] - 10
-    wrapped = [each for line in lines for each in wrap_parts(line, LINE_POINTS, room_mm)]
-    return wrapped if len(wrapped) <= most else lines
+    lines = [[part for part in line if part.text] for line in lines]
+    return [each for line in lines if line for each in wrap_parts(line, LINE_POINTS, room_mm)]
 
 
 def signs_line(evidence: Evidence) -> str:

@@ -1,4 +1,7 @@
-"""One page of A4 about one record: the ECG in true millimetres, and what was concluded in words and bars."""
+"""A report of A4 about one record: the ECG in true millimetres, and what was concluded in words and bars.
+
+One page, and a second one where the words have no room on the first: nothing is cut.
+"""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -6,6 +9,7 @@ from textwrap import wrap
 from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
 from cardiac import NOTICE
@@ -15,21 +19,23 @@ from cardiac.records import Record
 from tasks.mi.evidence import Evidence
 from tasks.mi.findings import Finding, Judgement
 from tasks.mi.labels import COLUMNS
-from tasks.mi.pictures import AGAINST, FOR, ecg_page, plot_paper
+from tasks.mi.pictures import USUAL_LINES, ecg_page, page_lines, plot_paper
 
 A4_MM = (297.0, 210.0)
 LINE_MM = 4.2
-MUTED = "#5b5b66"
+MUTED, FOUND, NOT_FOUND, BAR_GROUND = "#5b5b66", "#1b1b1f", "#a9a9b4", "#ececf0"
 NOT_A_DEVICE = (
     f'{NOTICE} It must not be used to diagnose or to treat. "No infarction found" means that this program found none.'
 )
-REASONS, LETTERS = 4, 88  # lines of remarks, and letters of a line
+LINES, LETTERS = 8, 88  # of words under the tracing, and letters of a line
+NEXT_LINES, NEXT_LETTERS = 42, 150  # of the pages behind the first one
+CONTINUED = "The rest stands on the next page."
 
 
 def draw_report(
     record: Record, finding: Finding, bundle: Mapping[str, str], evidence: Evidence | None = None
 ) -> Figure:
-    """The page. bundle : name and sha256 of what decided.  evidence : for `mi`, laid over the tracing."""
+    """The first page. bundle : name and sha256 of what decided.  evidence : for `mi`, laid over the tracing."""
     width, height = A4_MM
     figure = Figure(figsize=(width / MM_PER_INCH, height / MM_PER_INCH), facecolor="white")
     wide, high = paper_mm()
@@ -40,14 +46,41 @@ def draw_report(
     below.set(xlim=(0, wide), ylim=(0, bottom))
     below.axis("off")
     _draw_bars(below, finding, bottom - 5)
-    _draw_words(below, finding, bundle, 118.0, bottom - 5)
+    first, rest = report_words(finding, bundle, evidence)
+    _draw_lines(below, [*first, CONTINUED] if rest else first, 118.0, bottom - 5, bold_first=True)
     below.text(0, 4, NOT_A_DEVICE, fontsize=7, color=MUTED)
+    return figure
+
+
+def draw_next_pages(
+    record: Record, finding: Finding, bundle: Mapping[str, str], evidence: Evidence | None = None
+) -> list[Figure]:
+    """The pages with the words that have no room on the first; none where all have."""
+    _, rest = report_words(finding, bundle, evidence)
+    lines = [
+        line for text in rest for line in wrap(text, NEXT_LETTERS, subsequent_indent=_indent(text))
+    ]  # as many pages as it takes
+    return [
+        _words_page(record.record_id, lines[first : first + NEXT_LINES]) for first in range(0, len(lines), NEXT_LINES)
+    ]
+
+
+def _words_page(name: str, lines: Sequence[str]) -> Figure:
+    width, height = A4_MM
+    figure = Figure(figsize=(width / MM_PER_INCH, height / MM_PER_INCH), facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(0, height))
+    axes.axis("off")
+    title = "".join(letter if letter.isprintable() else "?" for letter in name)[:80]
+    axes.text(13.5, height - 14, f"{title}, continued", fontsize=12, color=INK, fontweight="bold", parse_math=False)
+    _draw_lines(axes, lines, 13.5, height - 22)
     return figure
 
 
 def _draw_bars(axes: Any, finding: Finding, top: float) -> None:
     """A bar for the infarction and each site, with its threshold as a line across."""
-    axes.text(0, top, "Probability and threshold; of a site: given an infarction", fontsize=7, color=MUTED)
+    words = "Probability (dark: found), and threshold as a line; of a site: given an infarction"
+    axes.text(0, top, words, fontsize=7, color=MUTED)
     judged = {"infarction": finding.mi, **finding.localizations}
     for index, (name, judgement) in enumerate(judged.items()):
         _draw_bar(axes, name, judgement, top - (index + 1) * LINE_MM)
@@ -57,48 +90,66 @@ def _draw_bar(axes: Any, name: str, judgement: Judgement, level: float) -> None:
     start, length = 28.0, 50.0
     axes.text(0, level, name, fontsize=8, color=INK, fontweight="bold" if judgement.present else "normal")
     y = level + 0.9
-    axes.plot([start, start + length], [y, y], color="#e6e6ea", linewidth=6, solid_capstyle="butt")
+    axes.plot([start, start + length], [y, y], color=BAR_GROUND, linewidth=6, solid_capstyle="butt")
     end = start + length * float(np.clip(judgement.probability, 0, 1))
-    colour = FOR if judgement.present else AGAINST
+    colour = FOUND if judgement.present else NOT_FOUND
     axes.plot([start, end], [y, y], color=colour, linewidth=6, solid_capstyle="butt")
-    threshold_x = start + length * judgement.threshold
-    axes.plot([threshold_x, threshold_x], [y - 1.9, y + 1.9], color=INK, linewidth=1)
+    at = start + length * judgement.threshold
+    for ground, wide in (("white", 2.6), (INK, 1.0)):  # to be seen on a dark bar too
+        axes.plot([at, at], [y - 1.9, y + 1.9], color=ground, linewidth=wide)
     numbers = f"{judgement.probability:.3f}  ({judgement.threshold:.3f}){'  found' if judgement.present else ''}"
     axes.text(start + length + 3, level, numbers, fontsize=7, color=INK)
 
 
-def _draw_words(axes: Any, finding: Finding, bundle: Mapping[str, str], left: float, top: float) -> None:
+def report_words(
+    finding: Finding, bundle: Mapping[str, str], evidence: Evidence | None = None
+) -> tuple[list[str], list[str]]:
+    """The lines under the tracing, and the sentences that have no room there: first what decided, then remarks."""
+    over = page_lines(finding, evidence, with_remarks=False)[USUAL_LINES:]  # what the paper has no room for
+    sentences = [*_conclusions(finding, bundle), *(f"- {text}" for text in finding.remarks)]
+    sentences += [" ".join(part.text for part in line) for line in over]
+    first: list[str] = []
+    for n_shown, text in enumerate(sentences):
+        lines = wrap(text, LETTERS, subsequent_indent=_indent(text))
+        is_last = n_shown == len(sentences) - 1
+        if len(first) + len(lines) > LINES - (not is_last):
+            return first, sentences[n_shown:]
+        first += lines
+    return first, []
+
+
+def _indent(text: str) -> str:
+    return "  " if text.startswith("- ") else ""
+
+
+def _conclusions(finding: Finding, bundle: Mapping[str, str]) -> list[str]:
     sites = ", ".join(f"{site} ({COLUMNS[site]})" for site in finding.sites)
-    lines = [
+    return [
         ("Found: infarction" + (f", {sites}" if sites else "")) if finding.mi.present else "No infarction found",
         f"{'Uncertain: in the band of doubt' if finding.uncertain else 'Outside the band of doubt'}; "
         f"spread over windows {finding.spread:.3f}",
         f"Tracing: {finding.quality}; {finding.duration_s:.1f} s at {finding.fs_hz:g} Hz; "
         + ("heart rate not known" if finding.rate_bpm is None else f"heart rate {finding.rate_bpm:.0f} a minute"),
-        *_remark_lines(finding.remarks),
         f"Bundle {bundle['name']}, sha256 {bundle['sha256'][:16]}",
     ]
+
+
+def _draw_lines(axes: Any, lines: Sequence[str], left: float, top: float, bold_first: bool = False) -> None:
     for index, line in enumerate(lines):
-        shown = line if len(line) <= LETTERS else f"{line[: LETTERS - 3]}..."
-        weight = "bold" if index == 0 else "normal"
-        axes.text(left, top - index * LINE_MM, shown, fontsize=8, color=INK, fontweight=weight)
-
-
-def _remark_lines(remarks: Sequence[str]) -> list[str]:
-    """Remarks on as many lines as they need; where there is no room, a line each, and how many more of them there are."""
-    whole = [line for text in remarks for line in wrap(f"- {text}", LETTERS, subsequent_indent="  ")]
-    if len(whole) <= REASONS:
-        return whole
-    n_shown = len(remarks) if len(remarks) <= REASONS else REASONS - 1
-    more = [f"- and {len(remarks) - n_shown} more"] if n_shown < len(remarks) else []
-    return [*(f"- {text}" for text in remarks[:n_shown]), *more]
+        weight = "bold" if bold_first and index == 0 else "normal"
+        style = {"fontsize": 8, "color": INK, "fontweight": weight, "parse_math": False}
+        axes.text(left, top - index * LINE_MM, line, **style)
 
 
 def ecg_report(
     record: Record, finding: Finding, bundle: Mapping[str, str], evidence: Mapping[str, Evidence] | None = None
 ) -> bytes:
-    """One page of A4 as PDF: the record on ECG paper in true millimetres, probabilities, quality, and what decided."""
-    content = io.BytesIO()
-    figure = draw_report(record, finding, bundle, (evidence or {}).get("mi"))
-    figure.savefig(content, format="pdf", metadata={"CreationDate": None, "Title": "12-lead ECG"})
+    """A PDF of A4: the record on ECG paper in true millimetres, probabilities, quality, and what decided."""
+    content, of_mi = io.BytesIO(), (evidence or {}).get("mi")
+    with PdfPages(content, metadata={"CreationDate": None, "Title": "12-lead ECG"}) as pages:
+        for figure in (
+            draw_report(record, finding, bundle, of_mi),
+            *draw_next_pages(record, finding, bundle, of_mi),
+        ):
+            pages.savefig(figure)
     return content.getvalue()

@@ -10,14 +10,13 @@ from cardiac.paper import (
     LEFT_MM,
     MM_PER_INCH,
     RHYTHM,
-    ROW_MM,
     ROWS,
     Margins,
     draw_calibration,
     draw_grid,
-    draw_lead,
-    draw_lead_name,
     draw_parts,
+    draw_trace,
+    lead_levels,
     paper_mm,
     shown_part,
     wave_margins,
@@ -39,7 +38,7 @@ def test_every_lead_has_its_place():
 
 def test_a_lead_is_drawn_to_scale(axes, inferior):
     """1 s is 25 mm, 1 mV is 10 mm, and the middle of the stretch lies on its line."""
-    draw_lead(axes, inferior.record, "II", 2.0, 6.0, at_mm=LEFT_MM, base=50.0)
+    draw_trace(axes, lead_levels(inferior.record, "II", 2.0, 6.0, base=50.0), inferior.record.fs_hz, at_mm=LEFT_MM)
     along, up = axes.lines[0].get_data()
     assert len(along) == 3000
     assert (along[0], along[500] - along[0]) == (LEFT_MM, pytest.approx(25))
@@ -48,18 +47,13 @@ def test_a_lead_is_drawn_to_scale(axes, inferior):
     assert np.median(up) == pytest.approx(50)
 
 
-def test_a_leads_name_hides_no_wave(axes, inferior):
-    """It stands above the grid and under the trace."""
-    width, height = paper_mm()
-    draw_grid(axes, width, height)
-    draw_lead(axes, inferior.record, "V1", 0.0, 2.5, LEFT_MM, 50.0)
-    draw_lead_name(axes, "V1", LEFT_MM, 50.0)
-    (name,) = axes.texts
-    assert name.get_text() == "V1"
-    assert name.get_bbox_patch() is not None
-    assert max(each.get_zorder() for each in axes.collections) < name.get_zorder()
-    assert name.get_zorder() < min(line.get_zorder() for line in axes.lines)
-    assert 50 < name.get_position()[1] < 50 + ROW_MM / 2
+def test_a_trace_ends_at_the_edges_of_the_grid(inferior):
+    """What no paper has room for runs neither through the lines over it nor through the words at the foot."""
+    record = with_wave("V4", 90.0)
+    record.signal[LEADS.index("V4"), 4600] = -90.0
+    levels = lead_levels(record, "V4", 7.5, 2.5, 50.0, margins := wave_margins(record))
+    assert (levels.min(), levels.max()) == margins.wave_mm and margins.wave_mm[1] == margins.grid_mm
+    assert np.median(levels) == 50.0
 
 
 def test_the_grid_has_a_line_every_millimetre_and_a_strong_one_every_fifth(axes):
@@ -78,6 +72,8 @@ def test_the_calibration_pulse_is_a_millivolt_high_and_a_fifth_of_a_second_long(
     along, up = axes.lines[0].get_data()
     assert (up.min(), up.max()) == (40, 50)
     assert np.ptp(along[up == 50]) == 0.2 * 25
+    draw_calibration(axes, 40.0, mm_per_mv=5.0)
+    assert axes.lines[1].get_ydata().max() == 45
 
 
 def with_wave(lead: str, height_mv: float) -> Record:
@@ -108,12 +104,24 @@ def test_paper_grows_by_large_squares_where_waves_want_it(lead, height_mv, over,
     assert grown == (usual[0], usual[1] + over + under)
 
 
-@pytest.mark.parametrize(("height_mv", "depth_mv", "lower"), [(1.9, 0, 0), (2.4, 0, 5), (9.0, -1.2, 5), (2.4, -1.4, 0)])
-def test_rows_are_lower_on_paper_that_does_not_grow(height_mv, depth_mv, lower):
+@pytest.mark.parametrize(
+    ("height_mv", "depth_mv", "lower", "gain"),
+    [
+        (1.9, 0, 0, 10),
+        (2.4, 0, 5, 10),
+        (1.4, -2.2, -5, 10),
+        (2.4, -1.4, 0, 5),
+        (4.4, 0, 5, 5),
+        (9.0, -1.2, 5, 2.5),
+        (90.0, 0, 0, 10),
+    ],
+)
+def test_rows_are_lower_or_the_gain_is_on_paper_that_does_not_grow(height_mv, depth_mv, lower, gain):
+    """A half or a quarter of the gain, as on any electrocardiograph; for what is no heart's the gain stays."""
     record = with_wave("V4", height_mv)
     record.signal[LEADS.index("II"), 100] = depth_mv
     margins = wave_margins(record, grows=False)
-    assert (margins.over, margins.under) == (lower, -lower)
+    assert (margins.over, margins.under, margins.mm_per_mv) == (lower, -lower, gain)
     assert paper_mm(margins) == paper_mm() and margins.grid_mm == Margins().grid_mm
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from cardiac.measurements.measure import VALUES
-from cardiac.print_out import Part, criteria_line, measured_parts, range_words, remark_parts
+from cardiac.print_out import Part, criteria_line, measured_parts, part_shown, range_words, remark_parts
 
 USUAL = {
     "heart_rate_bpm": 63, "rr_sd_ms": 20, "p_ms": 100, "pr_ms": 160, "qrs_ms": 92, "qt_ms": 400, "qtc_fridericia_ms": 412,
@@ -101,3 +101,18 @@ def test_what_is_outside_and_not_on_the_line_and_which_beats():
 )
 def test_ranges_in_words(low, high, told):
     assert range_words({"low": low, "high": high}) == told
+
+
+@pytest.mark.parametrize(
+    ("begin_s", "shown_s", "duration_s", "said"),
+    [
+        (0, 10, 10.0, "10.0 s"),
+        (0, 3.2, 3.2, "3.2 s"),
+        (0, 10, 200, "0 to 10 s of 3:20"),
+        (0.5, 10, 25.04, "0.5 to 10.5 s of 25.0 s"),
+        (55, 10, 200, "0:55 to 1:05 of 3:20"),
+        (5_400, 10, 86_399.6, "1:30:00 to 1:30:10 of 24:00:00"),
+    ],
+)
+def test_a_part_of_a_recording_is_told(begin_s, shown_s, duration_s, said):
+    assert part_shown(begin_s, shown_s, duration_s) == said

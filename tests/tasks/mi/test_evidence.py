@@ -4,9 +4,9 @@ import pytest
 from cardiac.leads import LEADS
 from cardiac.windows import WindowPlan, sigmoid, window_starts
 from tasks.mi.evidence import evidence_document, gather_evidence
+from tasks.mi.evidence_drawing import moments
 from tasks.mi.labels import OUTPUTS
 from tasks.mi.lead_values import output_logits
-from tasks.mi.pictures import moments
 
 PLANS = [WindowPlan(160, 20, "shift", "mean"), WindowPlan(140, 10, "shift", "mean")]
 WEIGHTS = np.random.default_rng(0).standard_normal((len(OUTPUTS), 12))
