@@ -19,7 +19,7 @@ ABOUT = "{record}: {problem}"
 ALL = "all"  # the argument that stands for every lead of a recording
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Language:
     """How messages are said.
 

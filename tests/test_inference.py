@@ -26,7 +26,7 @@ from tasks.mi.labels import COLUMNS, SITES
 from tasks.mi.simulate import simulate_record
 
 FIELDS = [
-    "record", "mi", "localizations", "norm", "uncertain", "spread", "quality", "heart_rate_bpm", "fs_hz",
+    "record", "mi", "localizations", "sites_by", "norm", "uncertain", "spread", "quality", "heart_rate_bpm", "fs_hz",
     "duration_s", "measurements", "bundle",
 ]  # fmt: skip
 

@@ -14,8 +14,9 @@ from cardiac.leads import LEADS
 from cardiac.messages import ALL, ENGLISH, Language, Message, translate
 
 CATALOGUE = Path(__file__).parent / "translations/ru/LC_MESSAGES/sentences.mo"
-LEAST_LITERAL = 4  # letters of a template that must stand in a sentence for it to be known by them
+LEAST_LITERAL = 9  # letters of a template by which a sentence is known; a field of numbers or leads counts as four
 SAID_LEADS = "all leads|leads? .+?"
+SAID_NUMBER, NUMERIC = r"[-+\d][-+\d.,e]*|nan|inf", tuple("defg,%")
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.])")
 
 
@@ -85,7 +86,8 @@ def _patterns(language: str) -> list[Pattern]:
     for template in languages()[language].templates:
         pieces = [*Formatter().parse(template)]
         literals = [literal for literal, _, _, _ in pieces]
-        if all(name is None for _, name, _, _ in pieces) or len("".join(literals)) < LEAST_LITERAL:
+        strict = sum(form == "leads" or (form or "")[-1:] in NUMERIC for _, _, form, _ in pieces)
+        if all(name is None for _, name, _, _ in pieces) or len("".join(literals)) + 4 * strict < LEAST_LITERAL:
             continue
         patterns.append((sum(map(len, literals)), Pattern(template, max(literals, key=len), _pattern(pieces))))
     return [each for _, each in sorted(patterns, key=lambda pair: -pair[0])]
@@ -98,7 +100,7 @@ def _pattern(pieces: list[tuple[str, str | None, str | None, str | None]]) -> re
         if name is None:
             continue
         quote = "['\"]" if conversion == "r" else ""
-        value = SAID_LEADS if form == "leads" else ".+?"
+        value = SAID_LEADS if form == "leads" else SAID_NUMBER if (form or "")[-1:] in NUMERIC else ".+?"
         text += f"(?P={name})" if name in seen else f"{quote}(?P<{name}>{value}){quote}"
         seen.add(name)
     return re.compile(text, re.DOTALL)

@@ -29,6 +29,7 @@ FINDINGS_CSV = {  # of the site's export
     "record": "record_id",
     "infarction": "mi_present",
     "sites": "sites",
+    "sites_by": "sites_by",
     "uncertain": "uncertain",
     "spread": "spread",
     "quality": "quality",

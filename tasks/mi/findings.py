@@ -26,6 +26,7 @@ FIELDS: dict[str, Any] = {
         for name, kind in (("probability", float), ("threshold", float), ("present", bool))
     },
     "sites": list[str],
+    "sites_by": str,
     "norm": bool,
     "uncertain": bool,
     "spread": float,
@@ -65,6 +66,7 @@ class Brief:
     norm: bool
     uncertain: bool
     quality: str
+    sites_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Finding:
     spread : standard deviation of the probability of infarction over windows and networks, before calibration.
     reasons : why the tracing wants a look.  rate_bpm : heart rate; None where it is not known.
     measurements : of the beats, as `Measurements.to_dict` gives them; None of findings made before there were any.
+    sites_by : "threshold" where the sites found reached their own thresholds; "closest" where none did, and the one
+    closest to its own is named (greatest probability over threshold); None without an infarction.
     """
 
     record_id: str
@@ -89,6 +93,7 @@ class Finding:
     reasons: tuple[Reason, ...] = ()
     rate_bpm: float | None = None
     measurements: Mapping[str, Any] | None = None
+    sites_by: str | None = None
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -102,7 +107,7 @@ class Finding:
 
     @property
     def brief(self) -> Brief:
-        return Brief(self.record_id, self.mi, self.sites, self.norm, self.uncertain, self.quality)
+        return Brief(self.record_id, self.mi, self.sites, self.norm, self.uncertain, self.quality, self.sites_by)
 
     @property
     def remarks(self) -> list[str]:
@@ -120,6 +125,7 @@ class Finding:
             "record": self.record_id,
             "mi": self.mi.to_dict(),
             "localizations": {site: judgement.to_dict() for site, judgement in self.localizations.items()},
+            "sites_by": self.sites_by,
             "norm": self.norm,
             "uncertain": self.uncertain,
             "spread": round(self.spread, 6),
@@ -158,6 +164,7 @@ class Finding:
             reasons=reasons,
             rate_bpm=document["heart_rate_bpm"],
             measurements=document.get("measurements"),
+            sites_by=sites_by_of(document),
         )
 
     def to_row(self) -> dict[str, Any]:
@@ -168,6 +175,7 @@ class Finding:
             row |= {f"{output}_{name}": value for name, value in asdict(judgement).items()}
         return row | {
             "sites": [*self.sites],
+            "sites_by": self.sites_by,
             "norm": self.norm,
             "uncertain": self.uncertain,
             "spread": self.spread,
@@ -196,9 +204,6 @@ def decide(
     mi = Judgement(probability, thresholds.mi, probability >= thresholds.mi)
     of_sites = probabilities[None, 1:]
     present = decide_sites(of_sites, np.array(thresholds.sites), np.array(thresholds.site_scale))[0] & mi.present
-    notes = list(record.notes)
-    if mi.present and not (of_sites[0] >= thresholds.sites).any():
-        notes.append(Note("info", "no site passed its threshold: the likeliest one is named"))
     judged = zip(SITES, of_sites[0], thresholds.sites, present, strict=True)
     return Finding(
         record_id=record.record_id,
@@ -209,10 +214,23 @@ def decide(
         norm=not mi.present,
         uncertain=rule.doubt[0] <= probability < rule.doubt[1],
         spread=float(spread),
-        notes=tuple(notes),
+        notes=record.notes,
         fs_hz=record.fs_hz,
         duration_s=record.duration_s,
         reasons=assessment.quality.reasons if assessment else (),
         rate_bpm=assessment.quality.rate_bpm if assessment else None,
         measurements=assessment.measurements.to_dict() if assessment else None,
+        sites_by=_sites_by(mi.present, (of_sites[0] >= thresholds.sites).any()),
     )
+
+
+def _sites_by(is_infarction: bool, any_reached: bool) -> str | None:
+    return ("threshold" if any_reached else "closest") if is_infarction else None
+
+
+def sites_by_of(document: Mapping[str, Any]) -> str | None:
+    """`Finding.sites_by` of a finding's document, also of one of an earlier version, which does not say it."""
+    if "sites_by" in document:
+        return document["sites_by"]
+    sites = document["localizations"].values()
+    return _sites_by(document["mi"]["present"], any(each["probability"] >= each["threshold"] for each in sites))

@@ -113,17 +113,17 @@ def _calibrate_sites(method: str, pooled: np.ndarray, sites: np.ndarray) -> list
 
 
 def decide_sites(probabilities: np.ndarray, thresholds: np.ndarray, site_scale: np.ndarray) -> np.ndarray:
-    """Sites of infarctions, bool (n, 6): those at or over their thresholds, and always the likeliest one.
+    """Sites of infarctions, bool (n, 6): those at or over their thresholds, and always the closest one.
 
-    The likeliest is that of greatest probability / site_scale. The scale is the thresholds as they were fitted, so with
+    The closest is that of greatest probability / site_scale. The scale is the thresholds as they were fitted, so with
     these the rule adds a site only where none passed; and because it does not move with the thresholds in use, raising
     a threshold never adds a site.
 
     probabilities : (n, 6).  thresholds : (6,) or (n, 6).  site_scale : as thresholds.
     """
     present = probabilities >= thresholds
-    likeliest = np.argmax(probabilities / site_scale, axis=1)
-    present[np.arange(len(present)), likeliest] = True
+    closest = np.argmax(probabilities / site_scale, axis=1)
+    present[np.arange(len(present)), closest] = True
     return present
 
 

@@ -57,6 +57,10 @@ def _finding() -> dict[str, Any]:
         "record": TEXT,
         "mi": judgement,
         "localizations": _object(dict.fromkeys(SITES, judgement)) | {"description": "each given an infarction"},
+        "sites_by": {"enum": ["threshold", "closest", None]}
+        | {
+            "description": "closest: no site reached its own threshold, the one closest to it is named; null without one"
+        },
         "norm": FLAG | {"description": "no infarction was found; not that the ECG is normal"},
         "uncertain": FLAG,
         "spread": NUMBER | {"minimum": 0},
@@ -68,7 +72,7 @@ def _finding() -> dict[str, Any]:
         "bundle": _object({"name": TEXT, "sha256": TEXT | {"pattern": "^[0-9a-f]{64}$"}}),
         "evidence": _by_name(OUTPUTS, {"$ref": "#/$defs/evidence"}),
     }
-    return _object(properties, optional=("measurements", "evidence"))  # earlier versions wrote no measurements
+    return _object(properties, optional=("sites_by", "measurements", "evidence"))  # earlier versions wrote fewer
 
 
 def _error() -> dict[str, Any]:

@@ -56,6 +56,7 @@ def findings_table(findings: "Sequence[Finding | Brief]") -> Iterator[str]:
     yield f"{'record':<{width}}  MI prob.  finding\n"
     for finding in findings:
         conclusion = ", ".join(finding.sites) if finding.mi.present else "no infarction found"
+        conclusion += " (the closest: no site reached its own threshold)" if finding.sites_by == "closest" else ""
         marks = ("  uncertain" if finding.uncertain else "") + ("  (!)" if finding.quality != "ok" else "")
         yield f"{finding.record_id:<{width}}  {finding.mi.probability:8.3f}  {conclusion}{marks}\n"
 

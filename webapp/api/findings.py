@@ -9,6 +9,10 @@ from cardiac.leads import LEADS
 from tasks.mi.labels import SITES
 
 FIDUCIALS = ("p_onset", "p_peak", "p_end", "qrs_onset", "qrs_end", "t_peak", "t_end")
+SITES_BY = (
+    "how the sites were chosen: each reached its own threshold, or none did and the closest to its own is named; null "
+    "without an infarction; missing of records that an earlier version read"
+)
 OF_LEAD = "amplitudes are from the level at the onset of the QRS; null where the lead has no such wave"
 
 
@@ -173,6 +177,9 @@ class FindingSchema(ma.Schema):
     mi = ma.fields.Nested(JudgementSchema, required=True)
     localizations = ma.fields.Dict(
         ma.fields.String(validate=validate.OneOf(SITES)), ma.fields.Nested(JudgementSchema), required=True
+    )
+    sites_by = ma.fields.String(
+        allow_none=True, validate=validate.OneOf(["threshold", "closest"]), metadata={"description": SITES_BY}
     )
     norm = ma.fields.Boolean(required=True)
     uncertain = ma.fields.Boolean(required=True, metadata={"description": "the probability lies in the band of doubt"})

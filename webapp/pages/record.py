@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError
 from werkzeug.exceptions import BadRequest
 
+from tasks.mi.findings import sites_by_of
 from webapp.access import leave_trail, needs, person
 from webapp.api.schemas import ReviewSchema
 from webapp.changes import remove_record, review_record, the_record
@@ -35,6 +36,7 @@ def record(record: str) -> str:
         item=list_item(row),
         document=row.document,
         reasons=translate_reasons(row.document, language()),
+        sites_by=sites_by_of(row.document),
         measured=measured(row.document),
         waves=WAVES,
         nothing=NOTHING,

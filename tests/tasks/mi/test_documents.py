@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -27,16 +28,16 @@ NAMES = list(COLUMNS.values())
 RULE = Rule((Calibration("none"),) * 7, Thresholds(0.4, (0.5,) * 6, (0.5,) * 6), (0.3, 0.7))
 
 
-def finding(name: str, mi: float = 0.9, site: str = "inferior"):
+def finding(name: str, mi: float = 0.9, site: str = "inferior", site_probability: float = 0.7):
     record = Record(name, np.zeros((12, 5000), np.float32), 500.0, (Note("warning", "turned"),))
-    probabilities = np.array([mi] + [0.7 if each == site else 0.1 for each in SITES])
+    probabilities = np.array([mi] + [site_probability if each == site else 0.1 for each in SITES])
     return decide(record, probabilities, 0.125, RULE)
 
 
 def test_document_has_the_agreed_form():
     document = json.loads(json.dumps(finding_document(finding("a"), BUNDLE)))
     assert list(document) == [
-        "record", "mi", "localizations", "norm", "uncertain", "spread", "quality", "heart_rate_bpm", "fs_hz",
+        "record", "mi", "localizations", "sites_by", "norm", "uncertain", "spread", "quality", "heart_rate_bpm", "fs_hz",
         "duration_s", "measurements", "bundle",
     ]  # fmt: skip
     assert document["mi"] == {"probability": 0.9, "threshold": 0.4, "present": True}
@@ -95,12 +96,12 @@ def test_programs_find_the_columns_they_know():
         "record_id", "mi_probability", "mi_present", "septal_probability", "septal_present", "anterior_probability",
         "anterior_present", "lateral_probability", "lateral_present", "anterolateral_probability",
         "anterolateral_present", "anteroseptal_probability", "anteroseptal_present", "inferior_probability",
-        "inferior_present", "norm", "uncertain", "spread", "quality", "remarks", "heart_rate_bpm", "fs_hz", "duration_s",
-        "rr_sd_ms", "p_ms", "pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "qtc_bazett_ms", "p_axis_deg", "qrs_axis_deg",
-        "t_axis_deg", "qrs_t_angle_deg", "r_transition", "sokolow_lyon_mv", "cornell_mv",
+        "inferior_present", "sites_by", "norm", "uncertain", "spread", "quality", "remarks", "heart_rate_bpm", "fs_hz",
+        "duration_s", "rr_sd_ms", "p_ms", "pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "qtc_bazett_ms", "p_axis_deg",
+        "qrs_axis_deg", "t_axis_deg", "qrs_t_angle_deg", "r_transition", "sokolow_lyon_mv", "cornell_mv",
     ]  # fmt: skip
     assert list(FINDINGS_CSV) == [
-        "record", "infarction", "sites", "uncertain", "spread", "quality", "reasons", "probability_infarction",
+        "record", "infarction", "sites", "sites_by", "uncertain", "spread", "quality", "reasons", "probability_infarction",
         "probability_septal", "probability_anterior", "probability_lateral", "probability_anterolateral",
         "probability_anteroseptal", "probability_inferior", "threshold_infarction", "threshold_septal",
         "threshold_anterior", "threshold_lateral", "threshold_anterolateral", "threshold_anteroseptal",
@@ -147,6 +148,46 @@ def test_table_marks_what_wants_a_look():
     text = "".join(findings_table([finding("a", 0.5), finding("b", 0.35)]))
     assert "0.500  inferior  uncertain  (!)" in text
     assert "0.350  no infarction found  uncertain  (!)" in text
+
+
+CLOSEST = {"site_probability": 0.2}  # under its threshold, and above all others
+
+
+def test_the_table_says_that_no_site_reached_its_threshold():
+    text = "".join(findings_table([finding("a", **CLOSEST), finding("b"), finding("c", mi=0.1, **CLOSEST)]))
+    first, second, third = text.splitlines()[1:]
+    assert "inferior (the closest: no site reached its own threshold)  (!)" in first
+    assert "closest" not in second + third
+
+
+def test_picture_and_report_say_that_no_site_reached_its_threshold():
+    assert "No site reached its own threshold; the closest is inferior 0.20" in summary(finding("a", **CLOSEST))
+    assert "own threshold" not in summary(finding("a")) + summary(finding("a", mi=0.1))
+    record = Record("a", np.zeros((12, 5000), np.float32), 500.0)
+    for found, is_said in ((finding("a", **CLOSEST), True), (finding("a"), False)):
+        page = draw_report(record, found, BUNDLE)
+        texts = [text.get_text() for axes in page.axes for text in axes.texts]
+        assert any(text.startswith("No site reached its own threshold: the one") for text in texts) == is_said
+        assert any(text.endswith("closest") for text in texts) == is_said
+
+
+def test_a_report_without_a_site_over_its_threshold_keeps_its_lines_apart():
+    """One line more: what has no room stands on the next page, and nothing lies on the words at the foot."""
+    notes = tuple(Note("warning", f"remark {index}") for index in range(9))
+    found = dataclasses.replace(finding("a", **CLOSEST), notes=notes)
+    below = draw_report(Record("a", np.zeros((12, 5000), np.float32), 500.0), found, BUNDLE).axes[1]
+    levels = sorted({round(text.get_position()[1], 3) for text in below.texts})
+    assert min(second - first for first, second in pairwise(levels)) > 2
+    assert any("stands on the next page" in text.get_text() for text in below.texts)
+
+
+@pytest.mark.parametrize(("given", "told"), [({}, "threshold"), (CLOSEST, "closest"), ({"mi": 0.1}, None)])
+def test_how_the_sites_were_chosen_is_told_of_documents_that_do_not_say_it(given, told):
+    document = json.loads(json.dumps(finding("a", **given).to_dict()))
+    assert document["sites_by"] == told
+    del document["sites_by"]
+    found = Finding.from_dict(document)
+    assert found.sites_by == told == found.to_row()["sites_by"] == found.brief.sites_by
 
 
 def test_paper_is_to_scale(inferior):

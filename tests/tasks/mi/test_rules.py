@@ -189,10 +189,19 @@ def test_without_an_infarction_no_site_is_present():
     assert found.localizations["septal"].probability == 0.9
 
 
-def test_an_infarction_without_a_site_over_its_threshold_names_the_likeliest_and_says_so():
+def test_an_infarction_without_a_site_over_its_threshold_names_the_closest_and_says_so():
     found = finding(0.8, [0.1, 0.2, 0.0, 0.0, 0.3, 0.2])
-    assert found.sites == ("anteroseptal",)
-    assert "no site passed" in found.notes[-1].text
+    assert (found.sites, found.sites_by) == (("anteroseptal",), "closest")
+    assert finding(0.8, [0.1, 0.5, 0.0, 0.0, 0.3, 0.2]).sites_by == "threshold"
+    assert finding(0.39, [0.9] * 6).sites_by is None
+
+
+def test_the_closest_site_is_not_the_most_probable_one():
+    """Half of its threshold is closer than a third of a higher one, whatever the probabilities themselves are."""
+    thresholds = (0.2, 0.9, 0.9, 0.9, 0.9, 0.9)
+    rule = Rule(AS_IT_IS, Thresholds(0.4, thresholds, thresholds), (0.3, 0.7))
+    found = decide(RECORD, np.array([0.8, 0.1, 0.3, 0.0, 0.0, 0.0, 0.0]), 0.1, rule)
+    assert (found.sites, found.sites_by) == (("septal",), "closest")
 
 
 def test_no_number_is_no_decision():

@@ -95,13 +95,16 @@ def test_what_could_not_be_measured_is_null_with_its_reason(validator, document,
 
 
 def test_findings_of_earlier_versions_are_read_and_valid(validator, document):
-    """They have no measurements, and gain the key alone."""
-    old = {name: value for name, value in document.items() if name != "measurements"}
+    """They have no measurements and do not say how sites were chosen, and gain these keys alone."""
+    old = {name: value for name, value in document.items() if name not in ("measurements", "sites_by")}
     validator.validate([old])
     finding = Finding.from_dict(old)
     assert finding.measurements is None
     again = json.loads(json.dumps(finding.to_dict()))
-    assert again | {"bundle": old["bundle"], "evidence": old["evidence"]} == old | {"measurements": None}
+    assert again | {"bundle": old["bundle"], "evidence": old["evidence"]} == old | {
+        "measurements": None,
+        "sites_by": "threshold",
+    }
     assert all(finding.to_row()[name] is None for name in VALUES if name != "heart_rate_bpm")
 
 
@@ -140,6 +143,7 @@ def spoilt(document, change):
         lambda d: d["mi"].update(probability=1.2),
         lambda d: d.update(more=1),
         lambda d: d.pop("bundle"),
+        lambda d: d.update(sites_by="likeliest"),
         lambda d: d["localizations"].pop("septal"),
     ],
 )
