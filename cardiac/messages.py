@@ -67,7 +67,12 @@ class Message(str):
 
 def about(name: str, text: str) -> Message:
     """A sentence about something, whose name stands before it."""
-    return Message(ABOUT, record=name, problem=text)
+    return Message(ABOUT, record=name, problem=as_message(text))
+
+
+def as_message(text: str) -> str:
+    """A sentence as a message without arguments, where it can be one; a Message as it is."""
+    return text if isinstance(text, Message) or "{" in text or "}" in text else Message(text)
 
 
 def unnamed(text: str, name: str) -> str:
@@ -88,7 +93,7 @@ def message_of(plain: Mapping[str, Any]) -> str:
     if not isinstance(template, str) or not isinstance(arguments, Mapping):
         raise ValueError("not a message")
     if not arguments:
-        return template if "{" in template or "}" in template else Message(template)
+        return as_message(template)
     try:
         given = {name: message_of(each) if isinstance(each, Mapping) else each for name, each in arguments.items()}
         return Message(template, **given)

@@ -14,8 +14,11 @@ from cardiac.leads import LEADS
 from cardiac.messages import ALL, ENGLISH, Language, Message, translate
 
 CATALOGUE = Path(__file__).parent / "translations/ru/LC_MESSAGES/sentences.mo"
-LEAST_LITERAL = 9  # letters of a template by which a sentence is known; a field of numbers or leads counts as four
-SAID_LEADS = "all leads|leads? .+?"
+# Letters of a template by which a sentence, or an argument of one, is known; a field of numbers or leads counts as four.
+LEAST_LITERAL, LEAST_OF_ARGUMENT = 9, 4
+LONGEST = 2_000  # letters of a sentence that is looked at
+LEAD = f"(?:{'|'.join(LEADS)})"
+SAID_LEADS = f"all leads|leads? {LEAD}(?:, {LEAD})*(?: and {LEAD})?"
 SAID_NUMBER, NUMERIC = r"[-+\d][-+\d.,e]*|nan|inf", tuple("defg,%")
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.])")
 
@@ -44,28 +47,45 @@ def translated(text: str, language: str) -> str:
     """
     if language == "en" or language not in languages():
         return str(text)
-    if isinstance(text, Message) or text in languages()[language].templates:
+    if (isinstance(text, Message) and text.arguments) or text in languages()[language].templates:
         return translate(text, languages()[language])
     return _recognised(str(text), language)
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A template as what it is known by. literal : the longest piece that must stand in the sentence."""
+    """A template as what it is known by. literal : the longest piece that must stand in the sentence.  weight : of all."""
 
     template: str
     literal: str
+    weight: int
     pattern: re.Pattern[str]
 
 
 @lru_cache(maxsize=4096)
-def _recognised(text: str, language: str) -> str:
-    for each in _patterns(language):
-        if each.literal in text and (match := each.pattern.fullmatch(text)):
-            arguments = {name: _argument(value, language) for name, value in match.groupdict().items()}
-            return translate(Message(each.template, **arguments), languages()[language])
+def _recognised(text: str, language: str, least: int = LEAST_LITERAL) -> str:
+    """A sentence that is known by its template, or by that of what stands behind a name; else as it is."""
+    if len(text) > LONGEST:
+        return text
     name, colon, problem = text.partition(": ")
+    whole, behind = _known(text, language, least), _known(problem, language, least) if colon else None
+    if whole and (behind is None or whole[0].weight >= behind[0].weight):
+        return _said(*whole, language)
+    if behind:
+        return f"{name}: {_said(*behind, language)}"
     return f"{name}: {translated(problem, language)}" if colon else text
+
+
+def _known(text: str, language: str, least: int) -> tuple[Pattern, Mapping[str, str]] | None:
+    for each in _patterns(language):
+        if each.weight >= least and each.literal in text and (match := each.pattern.fullmatch(text)):
+            return each, match.groupdict()
+    return None
+
+
+def _said(known: Pattern, values: Mapping[str, str], language: str) -> str:
+    arguments = {name: _argument(value, language) for name, value in values.items()}
+    return translate(Message(known.template, **arguments), languages()[language])
 
 
 def _argument(value: str, language: str) -> Any:
@@ -76,7 +96,8 @@ def _argument(value: str, language: str) -> Any:
         return leads
     if NUMBER.fullmatch(value):
         return russian_number(value)
-    return translated(value, language)
+    known = languages()[language].templates
+    return known[value] if value in known else _recognised(value, language, LEAST_OF_ARGUMENT)
 
 
 @cache
@@ -87,10 +108,10 @@ def _patterns(language: str) -> list[Pattern]:
         pieces = [*Formatter().parse(template)]
         literals = [literal for literal, _, _, _ in pieces]
         strict = sum(form == "leads" or (form or "")[-1:] in NUMERIC for _, _, form, _ in pieces)
-        if all(name is None for _, name, _, _ in pieces) or len("".join(literals)) + 4 * strict < LEAST_LITERAL:
-            continue
-        patterns.append((sum(map(len, literals)), Pattern(template, max(literals, key=len), _pattern(pieces))))
-    return [each for _, each in sorted(patterns, key=lambda pair: -pair[0])]
+        weight = sum(map(len, literals)) + 4 * strict
+        if any(name for _, name, _, _ in pieces) and weight >= LEAST_OF_ARGUMENT:
+            patterns.append(Pattern(template, max(literals, key=len), weight, _pattern(pieces)))
+    return sorted(patterns, key=lambda each: -each.weight)
 
 
 def _pattern(pieces: list[tuple[str, str | None, str | None, str | None]]) -> re.Pattern[str]:
@@ -100,7 +121,15 @@ def _pattern(pieces: list[tuple[str, str | None, str | None, str | None]]) -> re
         if name is None:
             continue
         quote = "['\"]" if conversion == "r" else ""
-        value = SAID_LEADS if form == "leads" else SAID_NUMBER if (form or "")[-1:] in NUMERIC else ".+?"
+        value = (
+            SAID_LEADS
+            if form == "leads"
+            else SAID_NUMBER
+            if (form or "")[-1:] in NUMERIC
+            else ".*?"
+            if quote
+            else ".+?"
+        )
         text += f"(?P={name})" if name in seen else f"{quote}(?P<{name}>{value}){quote}"
         seen.add(name)
     return re.compile(text, re.DOTALL)

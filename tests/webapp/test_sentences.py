@@ -2,20 +2,28 @@
 
 import re
 
+import numpy as np
 import pytest
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
+from benchmarks.faults import all_faults
+from cardiac.errors import RecordError
 from cardiac.messages import Message, message_of
+from cardiac.quality.assess import assess_quality
+from cardiac.records import Record, read_record
+from cardiac.simulate import simulate_record
 from webapp.sentences import languages, russian_number, translated, translated_job
 from webapp.storage.tables import Sentence
 from webapp.translations.sentences import PO, fields_of, sentences
 from webapp.translations.update import written
 
+HEALTHY = simulate_record(3, 500.0, 10.0, noise=0.3).record.signal.copy()
 MOST_UNTRANSLATED = 0  # it may only become smaller
 FORMATTED = {  # by templates that the tests say with arguments of their kinds
     "leads": ["I", "V2"],
 }
+CYRILLIC, ENGLISH_WORD = re.compile("[а-яё]"), re.compile(r"\b[a-z]{3,}\b")
 LATIN_WORD = re.compile(r"\b(?:the|is|are|its|and|of|from|with|check|export|copy|no|not|holds|states)\b")
 
 
@@ -133,3 +141,44 @@ def test_a_job_says_why_in_both_languages():
         **job["refused"][0],
         "translation": "a: файл пуст: экспортируйте запись заново",
     }
+
+
+@pytest.mark.parametrize("fault", all_faults(), ids=lambda fault: fault.name)
+def test_every_planted_fault_is_told_in_russian(fault):
+    signal, _ = fault.plant(HEALTHY, 500.0, np.random.default_rng(1))
+    quality = assess_quality(Record("a", np.asarray(signal, np.float32), 500.0), Message("an infarction"))
+    for reason in quality.reasons:
+        said = translated(reason.text, "ru")
+        assert not ENGLISH_WORD.search(said) and not re.search(r"\d\.\d", said), said
+        assert translated(str(reason.text), "ru") == said  # as an earlier version stored it
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b""),
+        ("a.csv", b"1,2,3\n" * 40 + b"1,2,x\n"),
+        ("a.npy", b"\x93NUMPY\x01\x00"),
+        ("a.json", b'[{"a": 1}]'),
+        ("a.hea", b"a 12 500 5000\n"),
+        ("a.hea", b"a 2 500 5000\na.dat 16\na.dat 16\n"),
+        ("a.xml", b"<a/>"),
+        ("a.dcm", b"\0" * 128 + b"DICM" + b"\0" * 200),
+        ("a.scp", b"\0" * 100),
+        ("a.edf", b"0       " + b" " * 248),
+        ("a.mat", b"MATLAB 5.0"),
+        ("a.zip", b"PK\x03\x04"),
+        ("a.pkl", b"\x80\x04\x95"),
+        ("a.png", b"\x89PNG\r\n\x1a\n"),
+        ("a.h5", b"\x89HDF\r\n\x1a\n"),
+        ("a.bin", bytes(range(256))),
+    ],
+)
+def test_refusals_of_many_kinds_are_told_in_russian(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(RecordError) as refused:
+        read_record(path)
+    said = translated(refused.value.message, "ru")
+    assert CYRILLIC.search(said) and not LATIN_WORD.search(re.sub(r"\(.*?\)", "", said)), said
+    assert translated(str(refused.value), "ru") == said

@@ -44,6 +44,7 @@ PLACES = {
 ERRORS = ("Error", "Refused", "TooShort", "Rejected", "NoRoom", "TooMuch", "NoRecording", "Unknown", "Gone")
 ANSWERS = ("BadRequest", "Forbidden", "NotFound", "Conflict", "TooLarge")
 NOT_SAID = ("ValueError", "TypeError", "KeyError", "IndexError", "OSError", "EOFError", "ImportError")
+TABLES = {"cardiac/readers/foreign.py": ("MAGICS", "ENDINGS", "TEXTS", "OFFICE")}  # whose texts are sentences
 SHORTEST = 2  # letters: what is shorter is a mark
 
 
@@ -78,11 +79,22 @@ def sentences() -> Iterator[Sentence]:
 def _sentences_in(file: Path) -> Iterator[Sentence]:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     where, of_module = file.relative_to(ROOT).as_posix(), _constants(tree.body)
+    yield from _in_tables(tree, where)
     for scope in (tree, *(each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef))):
         constants = of_module if scope is tree else {**of_module, **_constants([*_within(scope)])}
         for node in _within(scope):
             if isinstance(node, ast.Call):
                 yield from _of_call(node, constants, where)
+
+
+def _in_tables(tree: ast.Module, where: str) -> Iterator[Sentence]:
+    for node in tree.body:
+        names = {getattr(each, "id", "") for each in getattr(node, "targets", [getattr(node, "target", None)])}
+        if names & {*TABLES.get(where, ())}:
+            for table in ast.walk(node):
+                for each in table.elts if isinstance(table, ast.Tuple) else ():
+                    if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                        yield Sentence(f"{where}:{each.lineno}", each.value, None)
 
 
 def _of_call(node: ast.Call, constants: Mapping[str, list[str]], where: str) -> Iterator[Sentence]:
