@@ -3,4 +3,6 @@
 records -> signals -> windows -> (network) -> decisions -> reports, with labels, folds, metrics and datasets beside.
 """
 
-NOTICE = "An aid for research and a second look; not a medical device."
+from cardiac.messages import Message
+
+NOTICE = Message("An aid for research and a second look; not a medical device.")

@@ -17,7 +17,7 @@ from cardiac.messages import Message
 
 ROOT = Path(__file__).resolve().parent.parent
 SINGLE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX")
-UNREAD = "the detector cannot be read on this server: ask who runs it"
+UNREAD = Message("the detector cannot be read on this server: ask who runs it")
 
 
 class Busy(CardiacError):

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from types import ModuleType
 from typing import Any
 
-from cardiac.messages import Message, about
+from cardiac.messages import Message, about, as_message
 
 STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit)  # what ends a program, and is no fault of anything
 MOST_FRAMES = 12
@@ -24,7 +24,7 @@ class CardiacError(Exception):
     """
 
     def __init__(self, text: str = "", /, **arguments: Any) -> None:
-        super().__init__(Message(text, **arguments) if arguments else text)
+        super().__init__(Message(text, **arguments) if arguments else as_message(text))
 
     @property
     def message(self) -> str:
@@ -55,7 +55,7 @@ class InternalError(RecordError):
         super().__init__(
             "internal error ({fault}) while {doing} {name}: please report it",
             fault=fault,
-            doing=doing,
+            doing=Message(doing),
             name=name or Message("it"),
         )
         self.fault, self.doing, self.name = fault, doing, name

@@ -19,7 +19,7 @@ ABOUT = "{record}: {problem}"
 ALL = "all"  # the argument that stands for every lead of a recording
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Language:
     """How messages are said.
 
@@ -67,7 +67,12 @@ class Message(str):
 
 def about(name: str, text: str) -> Message:
     """A sentence about something, whose name stands before it."""
-    return Message(ABOUT, record=name, problem=text)
+    return Message(ABOUT, record=name, problem=as_message(text))
+
+
+def as_message(text: str) -> str:
+    """A sentence as a message without arguments, where it can be one; a Message as it is."""
+    return text if isinstance(text, Message) or "{" in text or "}" in text else Message(text)
 
 
 def unnamed(text: str, name: str) -> str:
@@ -88,7 +93,7 @@ def message_of(plain: Mapping[str, Any]) -> str:
     if not isinstance(template, str) or not isinstance(arguments, Mapping):
         raise ValueError("not a message")
     if not arguments:
-        return template
+        return as_message(template)
     try:
         given = {name: message_of(each) if isinstance(each, Mapping) else each for name, each in arguments.items()}
         return Message(template, **given)
@@ -167,7 +172,7 @@ class _Filled(Formatter):
         return kwargs[field_name], field_name
 
     def convert_field(self, value: Any, conversion: str | None) -> Any:
-        return super().convert_field(str(value) if isinstance(value, Message) else value, conversion)
+        return super().convert_field(str(value) if conversion and isinstance(value, Message) else value, conversion)
 
     def format_field(self, value: Any, format_spec: str) -> str:
         language = self.language

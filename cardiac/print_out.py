@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cardiac.messages import say
+
 MISSING, HIGH, LOW = "–", "↑", "↓"
 # On the line: what stands before the values, the values by what they are called where one of several is meant, the unit.
 PRINTED: tuple[tuple[str, dict[str, str], str], ...] = (
@@ -25,6 +27,9 @@ CRITERIA = {
     "st_depression": "ST lowered",
     "t_inversion": "T inverted",
 }
+LABELS = {"Rate": "Rate", "PR": "PR", "P/QRS/T axis": "P/QRS/T axis", "QRS-T angle": "QRS-T angle"}
+SHORT = {"rate": "rate", "PR": "PR", "P axis": "P axis", "QRS axis": "QRS axis", "T axis": "T axis"}
+UNITS = {"/min": "/min", " ms": " ms", "°": "°", " mV": " mV"}
 DEFINITION = "UDMI 2018"  # Fourth Universal Definition of Myocardial Infarction, whose limits are for narrow QRS
 WIDE_QRS_MS = 120  # bundle branch block (Surawicz et al. 2009, Circulation 119:e235)
 
@@ -45,13 +50,13 @@ def measured_parts(document: Mapping[str, Any]) -> list[Part]:
 
 def criteria_line(document: Mapping[str, Any]) -> str:
     """The leads over the limits of the Universal Definition: "Q waves over the limit (UDMI 2018): III, aVF"; "" without any."""
-    over = [(CRITERIA[name], ", ".join(leads)) for name, leads in (document["criteria"] or {}).items() if leads]
+    over = [(say(CRITERIA[name]), ", ".join(leads)) for name, leads in (document["criteria"] or {}).items() if leads]
     if not over:
         return ""
     wide = document["qrs_ms"] is not None and document["qrs_ms"] >= WIDE_QRS_MS
     (words, leads), *others = over
     line = "; ".join([f"{words} ({DEFINITION}): {leads}", *(f"{words}: {leads}" for words, leads in others)])
-    return f"{line}. These limits are for narrow QRS" if wide else line
+    return say("{criteria}. These limits are for narrow QRS", criteria=line) if wide else line
 
 
 def remark_parts(document: Mapping[str, Any]) -> list[Part]:
@@ -65,10 +70,10 @@ def remark_parts(document: Mapping[str, Any]) -> list[Part]:
     for _, names, _ in PRINTED:
         for short, name in names.items():
             if name in document["reasons"]:
-                missing.setdefault(document["reasons"][name].partition(":")[0], []).append(short)
+                missing.setdefault(document["reasons"][name].partition(":")[0], []).append(_short(short))
     if missing:
         words = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in missing.items())
-        parts.append(Part(f"Not measured: {words}"))
+        parts.append(Part(say("Not measured: {words}", words=words)))
     return parts
 
 
@@ -82,18 +87,20 @@ def clock(time_s: float) -> str:
 def part_shown(begin_s: float, shown_s: float, duration_s: float) -> str:
     """Which part of a recording is shown: "10.0 s" where that is all of it, else "0 to 10 s of 3:20"."""
     if shown_s >= duration_s - 0.05:
-        return f"{duration_s:.1f} s"
-    whole, end_s = clock(duration_s) if duration_s >= 60 else f"{duration_s:.1f} s", begin_s + shown_s
-    begin, end = f"{round(begin_s, 1):g}", f"{round(end_s, 1):g} s"
-    return f"{begin} to {end} of {whole}" if end_s < 60 else f"{clock(begin_s)} to {clock(end_s)} of {whole}"
+        return say("{duration_s:.1f} s", duration_s=duration_s)
+    whole = clock(duration_s) if duration_s >= 60 else say("{duration_s:.1f} s", duration_s=duration_s)
+    end_s = begin_s + shown_s
+    if end_s < 60:
+        return say("{begin:g} to {end:g} s of {whole}", begin=round(begin_s, 1), end=round(end_s, 1), whole=whole)
+    return say("{begin} to {end} of {whole}", begin=clock(begin_s), end=clock(end_s), whole=whole)
 
 
 def range_words(limits: Mapping[str, float | None]) -> str:
     """A range as it is said: "up to 110", "from 50", "120 to 200"."""
-    low, high = (None if limits[side] is None else f"{limits[side]:g}" for side in ("low", "high"))
-    if low is None or high is None:
-        return f"up to {high}" if low is None else f"from {low}"
-    return f"{low} to {high}"
+    low, high = limits["low"], limits["high"]
+    if low is None:
+        return say("up to {high:g}", high=high)
+    return say("from {low:g}", low=low) if high is None else say("{low:g} to {high:g}", low=low, high=high)
 
 
 def _value_parts(document: Mapping[str, Any], label: str, names: Mapping[str, str], unit: str) -> list[Part]:
@@ -103,17 +110,27 @@ def _value_parts(document: Mapping[str, Any], label: str, names: Mapping[str, st
     marks = {short: _mark(document[names[short]], limits) for short, limits in outside.items()}
     values = [_value(document[name], name) + ("" if single else marks.get(short, "")) for short, name in names.items()]
     if set(values) == {MISSING}:
-        return [Part(f"{label} {MISSING}")]
-    text = f"{label} {'/'.join(values)}{unit}"
+        return [Part(f"{_label(label)} {MISSING}")]
+    text = f"{_label(label)} {'/'.join(values)}{say(UNITS[unit])}"
     text += "".join(f" {mark}" for mark in marks.values()) if single else ""
     of = {short: "" if single else f"{short.removesuffix(' axis')} " for short in names}
-    remarks = [FORMULA[label]] if label in FORMULA else []
+    remarks = [say(FORMULA[label])] if label in FORMULA else []
     remarks += [f"{of[short]}{range_words(limits)}" for short, limits in outside.items()]
     return [Part(text, bool(outside)), *([Part(f"({', '.join(remarks)})", small=True)] if remarks else [])]
 
 
+def _label(label: str) -> str:
+    return say(LABELS[label]) if label in LABELS else label
+
+
+def _short(short: str) -> str:
+    return say(SHORT[short]) if short in SHORT else short
+
+
 def _value(value: float | None, name: str) -> str:
-    return MISSING if value is None else f"{value:.1f}" if name.endswith("_mv") else f"{value:.0f}"
+    if value is None:
+        return MISSING
+    return say("{value:.1f}", value=value) if name.endswith("_mv") else say("{value:.0f}", value=value)
 
 
 def _mark(value: float, limits: Mapping[str, float | None]) -> str:
@@ -122,8 +139,9 @@ def _mark(value: float, limits: Mapping[str, float | None]) -> str:
 
 def _beats_parts(beats: Mapping[str, Any]) -> list[Part]:
     """Which beats were measured, where those are not all of the recording's."""
-    words = (
-        [] if beats["measured"] in (0, beats["found"]) else [f"{beats['measured']} of {beats['found']} beats measured"]
-    )
-    words += [f"measured from {beats['from_s']:.0f} to {beats['to_s']:.0f} s"] if beats["from_s"] > 0 else []
+    words = []
+    if beats["measured"] not in (0, beats["found"]):
+        words.append(say("{measured} of {found} beats measured", measured=beats["measured"], found=beats["found"]))
+    if beats["from_s"] > 0:
+        words.append(say("measured from {from_s:.0f} to {to_s:.0f} s", from_s=beats["from_s"], to_s=beats["to_s"]))
     return [Part(each) for each in words]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,11 @@ def with_missing_at_rest(record: Record) -> Record:
     if isinstance(record.signal, LongSignal) or np.isfinite(record.signal).all():
         return record
     missing = ~np.isfinite(record.signal)
-    counts = ", ".join(f"{int(n)} in {lead}" for lead, n in zip(record.leads, missing.sum(axis=1), strict=True) if n)
+    by_lead = zip(record.leads, missing.sum(axis=1), strict=True)
+    counts = reduce(
+        lambda before, after: Message("{before}, {after}", before=before, after=after),
+        [Message("{n} in {lead}", n=int(n), lead=lead) for lead, n in by_lead if n],
+    )
     note = Note("warning", Message("samples that are missing stand at 0 mV: {counts}", counts=counts))
     return replace(record, signal=np.where(missing, np.float32(0), record.signal), notes=(*record.notes, note))
 

@@ -10,6 +10,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect, validate_csrf
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound, Unauthorized
 from wtforms.validators import ValidationError
 
+from cardiac.messages import Message
 from webapp.callers import Caller, find_caller, note_use, seldom, token_ended
 from webapp.origins import SAFE, refuse_other_hosts, refuse_other_peers, refuse_other_sites
 from webapp.problems import answer, asked_by_program
@@ -71,7 +72,7 @@ def require_role(role: str) -> None:
     if not person().may(role):
         if seldom().is_due("refused", person().name, request.endpoint or ""):
             leave_trail("was refused", detail=f"{request.endpoint}, which needs {role}")
-        raise Forbidden(f"this needs the role {role!r}: ask an admin of this server")
+        raise Forbidden(Message("this needs the role {role!r}: ask an admin of this server", role=role))
 
 
 def person() -> Person:
@@ -130,7 +131,7 @@ def _refuse_unfit() -> None:
         raise NotFound
     for name, values in request.args.lists():
         if len(values) > 1:
-            raise BadRequest(f"{name[:40]}: is given {len(values)} times: give it once")
+            raise BadRequest(Message("{name}: is given {n} times: give it once", name=name[:40], n=len(values)))
 
 
 def most_body_bytes(endpoint: str | None) -> int | None:

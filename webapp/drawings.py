@@ -4,20 +4,34 @@ import hashlib
 import json
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cardiac.errors import RecordError
+from cardiac.messages import speaking
 from cardiac.stored_signals import stored_record
 from tasks.mi.findings import Finding
+from webapp.reasons import translate_reason, translate_reasons
+from webapp.sentences import languages
+from webapp.signs import translate_signs
 from webapp.storage.files import Files
 from webapp.storage.jobs import ask_drawing
 from webapp.storage.tables import Record
 from webapp.store import Store
 
 KINDS = {"report.pdf": "application/pdf", "picture.png": "image/png"}
+ENGLISH = "en"
 LOOK_S = 0.1
 MOST_WAITING = 3  # requests that wait for a drawing, each with a thread in hand; others are told to ask again
 _WAITING = threading.BoundedSemaphore(MOST_WAITING)
+
+
+def in_language(kind: str, language: str) -> str:
+    """What a drawing in a language is called in the queue: "report.pdf", "report-ru.pdf"."""
+    stem, dot, ending = kind.partition(".")
+    return kind if language == ENGLISH else f"{stem}-{language}{dot}{ending}"
 
 
 def drawing_path(files: Files, row: Record, kind: str) -> Path:
@@ -63,14 +77,44 @@ def _ask(store: Store, row: Record, kind: str) -> None:
 
 
 def draw(files: Files, row: Record, kind: str) -> bytes:
-    """A drawing as PNG or PDF, with the evidence where it was gathered. Raises RecordError."""
+    """A drawing as PNG or PDF, with the evidence where it was gathered. kind : as `in_language` calls it. Raises RecordError."""
     from tasks.mi.evidence import evidence_of  # slow to import, as the others, and no part of the server
     from tasks.mi.pictures import ecg_picture
     from tasks.mi.report_page import ecg_report
 
+    stem, language = (*kind.partition(".")[0].split("-"), ENGLISH)[:2]
     record = stored_record(files.signal(row.signal), row.name, row.document["fs_hz"])
-    finding = Finding.from_dict(row.document)
-    evidence = evidence_of(row.evidence) if row.evidence else None
-    if kind == "report.pdf":
-        return ecg_report(record, finding, row.document["bundle"], evidence)
-    return ecg_picture(record, finding, evidence)
+    finding = _finding(row.document, language)
+    evidence = evidence_of(_said_signs(row.evidence, language)) if row.evidence else None
+    with speaking(languages().get(language, languages()[ENGLISH])):
+        if stem == "report":
+            return ecg_report(record, finding, row.document["bundle"], evidence)
+        return ecg_picture(record, finding, evidence)
+
+
+def _finding(document: Mapping[str, Any], language: str) -> Finding:
+    """The finding of a document, with all that it says in words in a language."""
+    finding = Finding.from_dict(document)
+    if language == ENGLISH:
+        return finding
+    said = [each["text"] for each in translate_reasons(document, language)]
+    reasons = tuple(replace(each, text=text) for each, text in zip(finding.reasons, said, strict=False))
+    notes = tuple(replace(each, text=text) for each, text in zip(finding.notes, said[len(reasons) :], strict=True))
+    measured = finding.measurements
+    if measured is not None:
+        why = {name: translate_reason(text, language) for name, text in measured["reasons"].items()}
+        measured = {**measured, "reasons": why}
+    return replace(finding, reasons=reasons, notes=notes, measurements=measured)
+
+
+def _said_signs(evidence: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """Evidence whose signs have their sentences in a language, where they can be said in it."""
+    said = translate_signs(evidence, language)
+    for each in said.values():
+        if each.get("measurements") is not None:
+            each["measurements"] = [
+                {key: value for key, value in sign.items() if key != "translation"}
+                | {"text": sign.get("translation", sign["text"])}
+                for sign in each["measurements"]
+            ]
+    return said

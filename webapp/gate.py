@@ -42,7 +42,7 @@ def _refusal(length: int, is_chunked: bool) -> Response | None:
     except HTTPException as error:
         return answer_http(error)
     except DatabaseGone as error:
-        return answer(503, str(error), {"Retry-After": "5"})
+        return answer(503, error.message, {"Retry-After": "5"})
     return None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from webapp.reasons import translate_reason
-from webapp.words import N_, language
+from webapp.words import N_, decimal, language
 
 NOTHING = "–"
 GROUPS = (
@@ -179,7 +179,7 @@ def _with_unit(value: Any, unit: str) -> str:
 def _number(value: float, digits: int) -> str:
     """A number as it is written, with a true minus, and no minus before nothing."""
     text = f"{value:.{digits}f}"
-    return text.replace("-", "\u2212") if float(text) else text.lstrip("-")
+    return decimal(value, f"%.{digits}f").replace("-", "\u2212") if float(text) else decimal(0.0, f"%.{digits}f")
 
 
 def _cells(given: Mapping[str, Any], lead: str) -> list[Cell]:

@@ -11,11 +11,13 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from cardiac.errors import CardiacError
+from cardiac.messages import Message
 from webapp.logs import error_origin
+from webapp.sentences import translated
 from webapp.storage.database import DatabaseGone
 from webapp.storage.files import NoRoom
 from webapp.storage.throttle import LockedOut
-from webapp.words import N_
+from webapp.words import N_, language
 
 log = logging.getLogger("webapp")
 NO_ROOM = N_("there is no room on the server's disk: nothing was changed; make room and send it again")
@@ -46,11 +48,11 @@ def answer_problems(app: Flask) -> None:
     """Have every error answered in one way."""
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(ValidationError, lambda error: answer(422, validation_sentence(error.messages)))
-    app.register_error_handler(CardiacError, lambda error: answer(422, str(error)))
-    app.register_error_handler(NoRoom, lambda error: answer(507, str(error)))
-    app.register_error_handler(DatabaseGone, lambda error: answer(503, str(error), {"Retry-After": "5"}))
+    app.register_error_handler(CardiacError, lambda error: answer(422, error.message))
+    app.register_error_handler(NoRoom, lambda error: answer(507, error.message))
+    app.register_error_handler(DatabaseGone, lambda error: answer(503, error.message, {"Retry-After": "5"}))
     app.register_error_handler(
-        LockedOut, lambda error: answer(429, str(error), {"Retry-After": str(round(error.wait_s) + 1)})
+        LockedOut, lambda error: answer(429, error.message, {"Retry-After": str(round(error.wait_s) + 1)})
     )
     app.register_error_handler(OSError, _answer_os_error)
     app.register_error_handler(Exception, _answer_unforeseen)
@@ -58,15 +60,24 @@ def answer_problems(app: Flask) -> None:
 
 
 def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """A problem document, or a page where a person asked."""
+    """A problem document, or a page where a person asked. Programs are told in English, and in the asker's language too."""
     if asked_by_program():
-        response = jsonify({"type": "about:blank", "title": _title(status), "status": status, "detail": detail})
+        problem = {"type": "about:blank", "title": _title(status), "status": status, "detail": detail}
+        if language() != "en":
+            problem["translation"] = told(detail)
+        response = jsonify(problem)
         response.content_type = "application/problem+json"
     else:
         response = _page(status, detail)
     response.status_code = status
     response.headers.update(headers or {})
     return response
+
+
+def told(text: str) -> str:
+    """A sentence of the site or of the readers in the page's language."""
+    of_site = gettext(text.replace("%", "%%")) if not isinstance(text, Message) else text
+    return translated(text, language()) if of_site == text.replace("%", "%%") else of_site
 
 
 def asked_by_program() -> bool:
@@ -76,7 +87,7 @@ def asked_by_program() -> bool:
 
 def _page(status: int, detail: str) -> Response:
     try:
-        title, detail = gettext(_title(status)), gettext(detail)
+        title, detail = gettext(_title(status)), told(detail)
         return Response(render_template("error.html", status=status, title=title, detail=detail))
     except Exception as error:  # nothing may get past this: the server would log the address, with a record's name
         log.error("an error could not be shown: %s", error_origin(error))
@@ -101,7 +112,7 @@ def _detail(error: HTTPException, status: int, messages: Any) -> str:
     if messages:
         return validation_sentence(messages)
     is_own = error.description and error.description != type(error).description
-    return str(error.description) if is_own else SENTENCES.get(status, str(error.description))
+    return error.description if is_own else SENTENCES.get(status, str(error.description))
 
 
 def validation_sentence(messages: Any) -> str:

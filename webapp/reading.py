@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cardiac.errors import CardiacError, InternalError, RecordError
 from cardiac.leads import LEADS
+from cardiac.messages import about
 from cardiac.pipeline import Outcome, predict_all
 from cardiac.records import Record, read_record, record_from_array
 from cardiac.sources import Listing, Recording, list_upload, unpack_apart
@@ -52,14 +53,14 @@ def read_alone(task: Task, job: Job, detector: Detector, files: Files) -> Result
         record = _read(recording.path, recording.fs_hz, recording.record_id)
         return Result(task, _keep(record, predict_record(record, detector), detector, files))
     except RecordError as error:
-        return Result(task, reason=str(error))
+        return Result(task, reason=error.message)
     except MemoryError:
-        return Result(task, reason=f"{task.name}: does not fit into memory: cut it into parts")
+        return Result(task, reason=about(task.name, "does not fit into memory: cut it into parts"))
     except (CardiacError, SQLAlchemyError):
         raise
     except Exception as error:
         log.error("reading failed: %s", error_origin(error))
-        return Result(task, reason=str(InternalError(type(error).__name__, name=task.name)))
+        return Result(task, reason=InternalError(type(error).__name__, name=task.name).message)
 
 
 def read_together(
@@ -90,7 +91,7 @@ def read_together(
 
 def _result(task: Task, outcome: Outcome, detector: Detector, files: Files) -> Result:
     if outcome.error:
-        return Result(task, reason=str(outcome.error))
+        return Result(task, reason=outcome.error.message)
     return Result(task, _keep(outcome.record, outcome.finding, detector, files))
 
 

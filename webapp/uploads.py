@@ -14,6 +14,7 @@ from werkzeug.datastructures import FileStorage
 
 from cardiac.errors import DatasetError
 from cardiac.files import RUN_BY_SHEETS
+from cardiac.messages import Message
 from cardiac.records import FS_RANGE_HZ
 from tasks.mi.labels import RECORD_COLUMN
 from webapp.forms import ONE_FORM, read_form_rows
@@ -107,6 +108,13 @@ def drop_form(store: Store, person: Person) -> None:
         note_event(session, person, "changed the form", detail="taken away")
 
 
+def _renamed(text: str, stored: str, name: str) -> str:
+    """What is said of a form under the name that its sender knows."""
+    if not isinstance(text, Message):
+        return text.replace(stored, name)
+    return Message(text.template, **{key: name if value == stored else value for key, value in text.arguments.items()})
+
+
 def _read_form(store: Store, file: FileStorage) -> tuple[str, list[str], list[list[Any]]]:
     """Its name, columns and rows."""
     name = record_name(file.filename or "form.csv")
@@ -124,7 +132,7 @@ def _read_form(store: Store, file: FileStorage) -> tuple[str, list[str], list[li
             shutil.copyfileobj(file.stream, target)
         columns, rows = read_form_rows(path)
     except DatasetError as error:
-        raise UploadRefused(str(error).replace(path.name, name)) from error
+        raise UploadRefused(_renamed(error.message, path.name, name)) from error
     finally:
         path.unlink(missing_ok=True)
     of_record = columns.index(RECORD_COLUMN)

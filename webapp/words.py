@@ -7,6 +7,7 @@ from flask_babel import get_locale
 
 from tasks.mi.labels import COLUMNS, SITES
 from webapp.reasons import translate_reasons
+from webapp.sentences import russian_number
 
 LANGUAGES = ["en", "ru"]
 THEMES = {"light": "not all", "dark": "screen", "auto": "screen and (prefers-color-scheme: dark)"}  # where it is dark
@@ -59,8 +60,15 @@ def language() -> str:
     return str(get_locale())[:2]
 
 
+def decimal(value: float, form: str = "%.2f") -> str:
+    """A number in the page's language: "0.52", in Russian "0,52". form : as Python's."""
+    text = form % value
+    return russian_number(text) if language() == "ru" else text
+
+
 def words(app: Flask) -> None:
     """Give every template its words."""
+    app.jinja_env.filters["decimal"] = decimal
     app.jinja_env.add_extension("jinja2.ext.i18n")
 
     @app.context_processor

@@ -21,6 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from cardiac.errors import CardiacError, RecordError
+from cardiac.messages import Message
 from cardiac.sources import size_on_disk
 from cardiac.stored_signals import stored_record
 from inference import Detector, explain_record
@@ -120,7 +121,7 @@ class Worker:
         except jobs.TaskLost:
             self._leave(task)
         except NoRoom as error:
-            self._give_up(task, str(error))
+            self._give_up(task, error.message)
         except BLAMELESS:
             raise
         except BaseException as error:
@@ -245,7 +246,7 @@ class Worker:
                 raise RecordError("{name}: was read by another bundle: upload the recording again", name=row.name)
             evidence = evidence_document(explain_record(record, finding, self.detector))
         except RecordError as error:
-            reason = str(error)
+            reason = error.message
         with self.database.writing() as session:
             current = session.get(Record, row.id)
             if current is not None and evidence is not None:
@@ -262,7 +263,7 @@ class Worker:
         try:
             content = draw(self.files, row, task.name)
         except RecordError as error:
-            reason = str(error)
+            reason = error.message
         with self.database.writing() as session:
             current = session.scalar(select(Record).where(Record.id == row.id).with_for_update())
             if current is not None and reason is None:
@@ -274,7 +275,7 @@ def _reason_of(error: BaseException, kind: str) -> str:
     """Why a task is given up that failed twice, without what the error says."""
     if not isinstance(error, Exception):
         return jobs.ENDED[kind]
-    return f"internal error ({type(error).__name__}): please report it; nothing came of it, twice"
+    return Message("internal error ({fault}): please report it; nothing came of it, twice", fault=type(error).__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -97,7 +97,8 @@ def no_lead_reasons(measures: Measures) -> list[Reason]:
     if not (empty | buried).all():
         return []
     if empty.all():
-        kind, text = "flat", "no signal in {leads:leads} for half the time or more: record it again"
+        kind = "flat"
+        text = "no signal in {leads:leads} for half the time or more: record it again"
     else:
         kind = "muscle_noise"
         text = "no signal, or noise that buries the beats, in {leads:leads} for half the time or more: record it again"

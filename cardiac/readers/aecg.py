@@ -98,10 +98,10 @@ def _rate(sequences: Element) -> tuple[float | None, str | None]:
         increment = next((each for name in ("increment", "period") for each in value.iter(name)), None)
         text, unit = (increment.get("value", ""), increment.get("unit", "")) if increment is not None else ("", "")
         if not text.strip():
-            return None, "states no increment of its times, so no sampling rate"
+            return None, Message("states no increment of its times, so no sampling rate")
         step, seconds = number_of(text, "increment"), TIME_UNITS.get(folded(unit))
         if seconds is None or step <= 0:
-            return None, f"its time step {step:g} {unit[:20]} is not a time"
+            return None, Message("its time step {step:g} {unit} is not a time", step=step, unit=unit[:20])
         return 1 / (step * seconds), None
     return None, None
 

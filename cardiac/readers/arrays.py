@@ -77,7 +77,7 @@ def read_npz(path: Path) -> Raw:
                 raise RecordError("would grow to {grown:,} bytes: save it with numpy.savez", grown=grown)
             for each in archive.infolist():
                 name = each.filename.removesuffix(".npy").lower()
-                with naming(f"its entry {name!r}"), archive.open(each) as file:
+                with naming(Message("its entry {name!r}", name=name)), archive.open(each) as file:
                     array = _read_member(file, each.file_size)
                 if array.ndim == 2 and array.dtype.kind in "fiu" and array.size > MOST_NAMES:
                     signals.append(array)

@@ -51,7 +51,7 @@ def read_dicom(path: Path) -> Raw:
     dataset = _tried(lambda: pydicom.dcmread(content, stop_before_pixels=True, specific_tags=READ, force=is_bare))
     groups = [*(_get(dataset, "WaveformSequence") or [])]
     if not groups:
-        kind = " ".join(str(getattr(_get(dataset, "SOPClassUID"), "name", "of no class")).split())
+        kind = " ".join(str(getattr(_get(dataset, "SOPClassUID"), "name", "")).split()) or Message("of no class")
         raise RecordError("is DICOM without a waveform ({kind}): export the ECG's waveform object", kind=kind)
     index, notes = choose_rhythm(
         [_group(each) for each in groups], Message("groups of channels"), Message("equal groups of channels")

@@ -2,9 +2,11 @@
 
 import re
 
-EXPORT = "export the recording as .csv, EDF or DICOM"
-SAVE = "save its samples as .npy or .csv"
-UNPACK = "unpack it, or pack it as .zip"
+from cardiac.messages import Message
+
+EXPORT = Message("export the recording as .csv, EDF or DICOM")
+SAVE = Message("save its samples as .npy or .csv")
+UNPACK = Message("unpack it, or pack it as .zip")
 
 # (offset, bytes, what it is, what to do)
 MAGICS: tuple[tuple[int, bytes, str, str], ...] = (
@@ -64,6 +66,7 @@ TEXTS: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (re.compile(r"MSH\|\^~\\&"), "an HL7 version 2 message", EXPORT),
     (JSON, "JSON", "save its samples as .npy or .csv, or send them to the site's API"),
 )  # fmt: skip
+OFFICE = ("an Excel 97 workbook (.xls) or another Office file", "save the samples as .xlsx or .csv")
 OFFICE_97 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Word, Excel and others in one container
 DOCUMENTS_97 = (".doc", ".dot", ".ppt", ".pps", ".msg", ".msi", ".vsd", ".mpp", ".pub", ".db")
 
@@ -76,7 +79,7 @@ def foreign_kind(head: bytes, suffix: str) -> tuple[str, str] | None:
         if head[offset : offset + len(magic)] == magic:
             return name, advice
     if head.startswith(OFFICE_97) and suffix not in DOCUMENTS_97:
-        return "an Excel 97 workbook (.xls) or another Office file", "save the samples as .xlsx or .csv"
+        return OFFICE
     return None
 
 

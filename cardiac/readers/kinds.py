@@ -5,6 +5,7 @@ import tarfile
 from pathlib import Path
 
 from cardiac.errors import RecordError
+from cardiac.messages import as_message
 from cardiac.readers.foreign import DOCUMENTS_97, ENDINGS, OFFICE_97, foreign_kind, foreign_text
 from cardiac.readers.streams import PACKED
 from cardiac.readers.zips import open_zip
@@ -56,7 +57,9 @@ def kind_of(path: Path) -> str:
     if text.lstrip("\ufeff \t\r\n\0").startswith("<"):
         return _kind_of_xml(path)
     if foreign := foreign_text(text):
-        raise RecordError("is {}, which is not supported: {}".format(*foreign))
+        raise RecordError(
+            "is {kind}, which is not supported: {advice}", kind=as_message(foreign[0]), advice=as_message(foreign[1])
+        )
     return "text"
 
 
@@ -72,7 +75,9 @@ def _kind_of_binary(path: Path, head: bytes, suffix: str) -> str | None:
         return "npy"
     _check_recording(head, suffix)
     if foreign := foreign_kind(head, suffix):
-        raise RecordError("is {}, which is not supported: {}".format(*foreign))
+        raise RecordError(
+            "is {kind}, which is not supported: {advice}", kind=as_message(foreign[0]), advice=as_message(foreign[1])
+        )
     if suffix == ".npy":
         return "npy"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):

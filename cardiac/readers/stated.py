@@ -146,9 +146,9 @@ def statements_of(pairs: Mapping[str, Any]) -> list[Statement]:
     for key, value in pairs.items():
         values = {_as_text(each) for each in np.asarray(value).ravel()[:1_000]}
         if len(values) == 1:
-            statements += _statements(f"{key}: {values.pop()}", f"its entry {key!r}")
+            statements += _statements(f"{key}: {values.pop()}", Message("its entry {name!r}", name=key))
         elif _statements(f"{key}: 500"):
-            statements.append(Statement(f"its entry {key!r}"))
+            statements.append(Statement(Message("its entry {name!r}", name=key)))
     return _once(statements)
 
 

@@ -82,7 +82,7 @@ def state_rate(values: np.ndarray, heading: str, unit: str = "") -> Statement:
     if tolerance > COARSEST or (step == 1 and not unit_s):
         return Statement(subject)  # too coarse, or a number of samples as well as times in a unit that is not stated
     if unit_s and not in_range(1 / (step * unit_s)):
-        return Statement(f"{subject} (a step of {step:g})")
+        return Statement(Message("{subject} (a step of {step:g})", subject=subject, step=step))
     rate = rate_of_step(step, unit_s)
     return Statement(subject, rounded(rate, tolerance) if rate else None)
 

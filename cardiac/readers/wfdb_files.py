@@ -151,7 +151,7 @@ class _Recording:
             )
         elif set(gains) == {GEORGIA}:
             self.factor = GEORGIA / 1_000
-            claim = "4,880 steps a mV, as PhysioNet's first headers of Georgia: read as 1,000"
+            claim = Message("4,880 steps a mV, as PhysioNet's first headers of Georgia: read as 1,000")
         else:
             return
         if len(self.segments) > 1:

@@ -45,7 +45,7 @@ def find_segments(header: Header, folder: Path) -> tuple[list[Segment], list[Not
                 raise RecordError("its header states no length for a gap: copy it again")
             segments.append(Segment(None, {}, n_frames))
             continue
-        own = read_header(_required_file(folder, f"{name}.hea", "segment"), is_segment=True)
+        own = read_header(_required_file(folder, f"{name}.hea", Message("segment")), is_segment=True)
         if own.segments:
             raise RecordError("one of its segments consists of segments: give the record that holds the samples")
         if own.fs_hz not in (None, header.fs_hz):
@@ -126,7 +126,7 @@ def _signal_file(folder: Path, name: str, signal: Signal) -> Path:
         raise RecordError(
             "its header states samples {where}, which are not supported: save the record in format 16", where=where
         )
-    path = _required_file(folder, name, "signal file")
+    path = _required_file(folder, name, Message("signal file"))
     with path.open("rb") as file:
         start = file.read(10)
     if start in (b"MATLAB 5.0", b"MATLAB 7.3") and signal.offset < MATLAB_5_BYTES:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from cardiac.leads import LEADS
+from cardiac.messages import say
 from cardiac.paper import FREE_MM, INK, LEFT_MM, MM_PER_S, length_mm
 from cardiac.pixels import MM_PER_INCH
 from cardiac.print_out import Part
@@ -13,7 +14,7 @@ from tasks.mi.evidence import Evidence
 FOR, AGAINST = "#b3261e", "#2b5fb8"  # what speaks for the finding, and against it; nothing else has these colours
 MINUS = "\u2212"
 PROBABLE, STRIP_GROUND = "#565b66", "#e4e4ea"
-LEGEND = ((FOR, "speaks for"), (AGAINST, "against (5 mm: 1 of the logit)"), (PROBABLE, "probability by moments"))
+SPOKE = {FOR: "speaks for", AGAINST: "against (5 mm: 1 of the logit)", PROBABLE: "probability by moments"}
 BAR_MM, MOST_BAR_MM = 5.0, 15.0  # of one unit of the logit, a large square, in every record alike; of what is more
 BAR_HIGH_MM, BAR_GAP_MM = 1.1, 0.7
 NUMBER_POINTS, NUMBER_GAP_MM, NUMBER_MM = 7.0, 1.2, 2.8  # letters, and where they stand behind the name or under it
@@ -24,8 +25,8 @@ STRIP_FREE_MM = FREE_MM + STRIP_MM + 2 * STRIP_GAP_MM
 
 def signed(value: float) -> str:
     """A value with its sign, and a true minus: "+0.42"."""
-    text = f"{abs(value):.2f}"
-    return text if text == "0.00" else ("+" if value > 0 else MINUS) + text
+    text = say("{value:.2f}", value=abs(value))
+    return text if f"{abs(value):.2f}" == "0.00" else ("+" if value > 0 else MINUS) + text
 
 
 def value_of(evidence: Evidence, lead: str) -> float:
@@ -91,7 +92,8 @@ def draw_moments(axes: Any, evidence: Evidence, start_s: float, length_s: float)
 
 def draw_legend(axes: Any, at_mm: float, base: float, fontsize: float) -> None:
     """What bars and strip mean, each with its colour, on one line."""
-    for colour, words in LEGEND:
+    for colour in SPOKE:
+        words = say(SPOKE[colour])
         _draw_bar(axes, at_mm, at_mm + 4, base + 0.9, BAR_HIGH_MM, colour)
         axes.text(at_mm + 5, base, words, color=INK, fontsize=fontsize)
         at_mm += 5 + length_mm([Part(words)], fontsize) + 1.5

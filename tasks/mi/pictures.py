@@ -21,6 +21,7 @@ from cardiac.lead_names import (
     name_mm,
     wave_extents,
 )
+from cardiac.messages import Language, say, spoken
 from cardiac.paper import (
     FREE_MM,
     INK,
@@ -62,6 +63,15 @@ FOOT_POINTS = 7.0
 UNFILTERED = "no filter: as recorded"
 DPI = 110
 SITE_GIVEN = "Site, given an infarction:"
+CLOSEST = "No site reached its own threshold; the closest is"
+SITE_WORDS = {
+    "septal": "septal",
+    "anterior": "anterior",
+    "lateral": "lateral",
+    "anterolateral": "anterolateral",
+    "anteroseptal": "anteroseptal",
+    "inferior": "inferior",
+}
 
 
 @dataclass(frozen=True)
@@ -140,12 +150,12 @@ def _draw_paper(axes: Any, margins: Margins, shown_s: float, explained: bool, no
         draw_lead_mark(axes, at_mm, margins.base_mm(row))
     for row in range(4):
         draw_calibration(axes, margins.base_mm(row), margins.mm_per_mv)
-    words = f"{MM_PER_S:g} mm/s   {margins.mm_per_mv:g} mm/mV   {UNFILTERED}"
+    words = say("{speed:g} mm/s   {gain:g} mm/mV", speed=MM_PER_S, gain=margins.mm_per_mv) + f"   {say(UNFILTERED)}"
     axes.text(5, 3.3, words, color=INK, fontsize=FOOT_POINTS)
     if explained:
         draw_legend(axes, 66.5, 3.3, FOOT_POINTS)
     if notice:
-        axes.text(paper_mm(margins)[0] - 5, 3.3, NOTICE, color=INK, fontsize=FOOT_POINTS, ha="right")
+        axes.text(paper_mm(margins)[0] - 5, 3.3, say(NOTICE), color=INK, fontsize=FOOT_POINTS, ha="right")
 
 
 def _draw_record(axes: Any, page: Page) -> None:
@@ -183,7 +193,8 @@ def _draw_text(axes: Any, page: Page) -> None:
     width, height = paper_mm(page.margins)
     name = "".join(letter if letter.isprintable() else "?" for letter in record.record_id)
     draw_parts(axes, [Part(name, outside=True)], 5, height - 6.7, 12, width - 10 - SETTLED_MM)
-    settled = f"{part_shown(page.begin_s, page.shown.duration_s, record.duration_s)} at {record.fs_hz:g} Hz"
+    part = part_shown(page.begin_s, page.shown.duration_s, record.duration_s)
+    settled = say("{part} at {fs_hz:g} Hz", part=part, fs_hz=record.fs_hz)
     axes.text(width - 5, height - 6.4, settled, color=INK, fontsize=9, ha="right")
     if finding is None:
         return
@@ -214,7 +225,7 @@ def page_lines(finding: Finding, evidence: Evidence | None, with_remarks: bool) 
     n = len(remarks)
     while len(whole) > MOST_LINES and n:
         n = min(n - 1, int(n * MOST_LINES / len(whole)))
-        whole = wrapped + _wrapped([[Part("; ".join([*remarks[:n], f"and {len(remarks) - n} more"]))]])
+        whole = wrapped + _wrapped([[Part("; ".join([*remarks[:n], say("and {n} more", n=len(remarks) - n)]))]])
     return whole
 
 
@@ -228,21 +239,31 @@ def _wrapped(lines: list[list[Part]]) -> list[list[Part]]:
 def signs_line(evidence: Evidence) -> str:
     """What was measured that spoke for an infarction, and against it, the strongest first; "" where nothing did."""
     of_both = (
-        ("For", [each for each in evidence.signs if each.value > 0]),
-        ("Against", [each for each in evidence.signs if each.value < 0]),
+        (say("For"), [each for each in evidence.signs if each.value > 0]),
+        (say("Against"), [each for each in evidence.signs if each.value < 0]),
     )
     return "   ".join(f"{word}: {'; '.join(each.text for each in signs)}" for word, signs in of_both if signs)
 
 
 def summary(finding: Finding) -> str:
     """The finding in a line: what was found, and how its probability stands to the threshold."""
-    numbers = f"probability {finding.mi.probability:.3f}, threshold {finding.mi.threshold:.3f}"
-    numbers += "; uncertain" if finding.uncertain else ""
+    text = "probability {probability:.3f}, threshold {threshold:.3f}"
+    if finding.uncertain:
+        text = "probability {probability:.3f}, threshold {threshold:.3f}; uncertain"
+    numbers = say(text, probability=finding.mi.probability, threshold=finding.mi.threshold)
     if not finding.mi.present:
-        return f"No infarction found ({numbers})"
-    sites = ", ".join(f"{site} {finding.localizations[site].probability:.2f}" for site in finding.sites)
-    named = "No site reached its own threshold; the closest is" if finding.sites_by == "closest" else SITE_GIVEN
-    return f"Infarction ({numbers})   {named} {sites}"
+        return say("No infarction found ({numbers})", numbers=numbers)
+    sites = ", ".join(
+        say("{site} {probability:.2f}", site=site_word(site), probability=finding.localizations[site].probability)
+        for site in finding.sites
+    )
+    named = say(CLOSEST) if finding.sites_by == "closest" else say(SITE_GIVEN)
+    return f"{say('Infarction ({numbers})', numbers=numbers)}   {named} {sites}"
+
+
+def site_word(site: str) -> str:
+    """A site in the language that is spoken."""
+    return say(SITE_WORDS[site])
 
 
 def write_ecg(record: Record, finding: Finding, path: Path, evidence: Mapping[str, Evidence] | None = None) -> None:
@@ -253,14 +274,14 @@ def write_ecg(record: Record, finding: Finding, path: Path, evidence: Mapping[st
 def ecg_picture(record: Record, finding: Finding, evidence: Mapping[str, Evidence] | None = None) -> bytes:
     """The record on ECG paper as PNG, which looks as `draw_ecg` does; see `write_ecg`."""
     page = ecg_page(record, finding, (evidence or {}).get("mi"))
-    sheet = Sheet(_paper_pixels(page.margins, page.shown.duration_s, page.evidence is not None), DPI)
+    sheet = Sheet(_paper_pixels(page.margins, page.shown.duration_s, page.evidence is not None, spoken()), DPI)
     _draw_record(sheet, page)
     return pixels_png(sheet.pixels(), DPI)
 
 
 @lru_cache(maxsize=8)  # of some 3 MB each: most records want the usual one
-def _paper_pixels(margins: Margins, shown_s: float, explained: bool) -> np.ndarray:
-    """Paper on which no record has been drawn yet, (height, width, 4) uint8."""
+def _paper_pixels(margins: Margins, shown_s: float, explained: bool, language: Language) -> np.ndarray:
+    """Paper on which no record has been drawn yet, (height, width, 4) uint8. language : that is being spoken."""
     figure = _figure(margins)
     width, height = paper_mm(margins)
     figure.axes[0].set(xlim=(0, width), ylim=(0, height))

@@ -13,20 +13,21 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
 from cardiac import NOTICE
+from cardiac.messages import say
 from cardiac.paper import INK, PAPER, paper_mm
 from cardiac.pixels import MM_PER_INCH
 from cardiac.records import Record
 from tasks.mi.evidence import Evidence
 from tasks.mi.findings import Finding, Judgement
-from tasks.mi.labels import COLUMNS
-from tasks.mi.pictures import USUAL_LINES, ecg_page, page_lines, plot_paper
+from tasks.mi.pictures import USUAL_LINES, ecg_page, page_lines, plot_paper, site_word
 
 A4_MM = (297.0, 210.0)
 LINE_MM = 4.2
 MUTED, FOUND, NOT_FOUND, BAR_GROUND = "#5b5b66", "#1b1b1f", "#a9a9b4", "#ececf0"
 NOT_A_DEVICE = (
-    f'{NOTICE} It must not be used to diagnose or to treat. "No infarction found" means that this program found none.'
+    '{notice} It must not be used to diagnose or to treat. "No infarction found" means that this program found none.'
 )
+QUALITY = {"ok": "ok", "warning": "warning"}
 LINES, LETTERS = 8, 88  # of words under the tracing, and letters of a line
 NEXT_LINES, NEXT_LETTERS = 42, 150  # of the pages behind the first one
 CONTINUED = "The rest stands on the next page."
@@ -47,8 +48,8 @@ def draw_report(
     below.axis("off")
     _draw_bars(below, finding, bottom - 5)
     first, rest = report_words(finding, bundle, evidence)
-    _draw_lines(below, [*first, CONTINUED] if rest else first, 118.0, bottom - 5, bold_first=True)
-    below.text(0, 4, NOT_A_DEVICE, fontsize=7, color=MUTED)
+    _draw_lines(below, [*first, say(CONTINUED)] if rest else first, 118.0, bottom - 5, bold_first=True)
+    below.text(0, 4, say(NOT_A_DEVICE, notice=say(NOTICE)), fontsize=7, color=MUTED)
     return figure
 
 
@@ -72,22 +73,30 @@ def _words_page(name: str, lines: Sequence[str]) -> Figure:
     axes.set(xlim=(0, width), ylim=(0, height))
     axes.axis("off")
     title = "".join(letter if letter.isprintable() else "?" for letter in name)[:80]
-    axes.text(13.5, height - 14, f"{title}, continued", fontsize=12, color=INK, fontweight="bold", parse_math=False)
+    axes.text(
+        13.5,
+        height - 14,
+        say("{title}, continued", title=title),
+        fontsize=12,
+        color=INK,
+        fontweight="bold",
+        parse_math=False,
+    )
     _draw_lines(axes, lines, 13.5, height - 22)
     return figure
 
 
 def _draw_bars(axes: Any, finding: Finding, top: float) -> None:
     """A bar for the infarction and each site, with its threshold as a line across."""
-    words = "Probability (dark: found), and threshold as a line; of a site: given an infarction"
+    words = say("Probability (dark: found), and threshold as a line; of a site: given an infarction")
     axes.text(0, top, words, fontsize=7, color=MUTED)
-    judged = {"infarction": finding.mi, **finding.localizations}
+    judged = {say("infarction"): finding.mi, **{site_word(site): each for site, each in finding.localizations.items()}}
     for index, (name, judgement) in enumerate(judged.items()):
         _draw_bar(axes, name, judgement, top - (index + 1) * LINE_MM)
 
 
 def _draw_bar(axes: Any, name: str, judgement: Judgement, level: float) -> None:
-    start, length = 28.0, 50.0
+    start, length = 38.0, 41.0  # behind the longest name in any language
     axes.text(0, level, name, fontsize=8, color=INK, fontweight="bold" if judgement.present else "normal")
     y = level + 0.9
     axes.plot([start, start + length], [y, y], color=BAR_GROUND, linewidth=6, solid_capstyle="butt")
@@ -97,14 +106,16 @@ def _draw_bar(axes: Any, name: str, judgement: Judgement, level: float) -> None:
     at = start + length * judgement.threshold
     for ground, wide in (("white", 2.6), (INK, 1.0)):  # to be seen on a dark bar too
         axes.plot([at, at], [y - 1.9, y + 1.9], color=ground, linewidth=wide)
-    numbers = f"{judgement.probability:.3f}  ({judgement.threshold:.3f}){_verdict(judgement)}"
-    axes.text(start + length + 3, level, numbers, fontsize=7, color=INK)
+    numbers = say(
+        "{probability:.3f}  ({threshold:.3f})", probability=judgement.probability, threshold=judgement.threshold
+    )
+    axes.text(start + length + 3, level, numbers + _verdict(judgement), fontsize=7, color=INK)
 
 
 def _verdict(judgement: Judgement) -> str:
     if not judgement.present:
         return ""
-    return "  found" if judgement.probability >= judgement.threshold else "  closest"
+    return "  " + (say("found") if judgement.probability >= judgement.threshold else say("closest"))
 
 
 def report_words(
@@ -129,17 +140,35 @@ def _indent(text: str) -> str:
 
 
 def _conclusions(finding: Finding, bundle: Mapping[str, str]) -> list[str]:
-    sites = ", ".join(f"{site} ({COLUMNS[site]})" for site in finding.sites)
     closest = finding.sites_by == "closest"
     return [
-        ("Found: infarction" + (f", {sites}" if sites else "")) if finding.mi.present else "No infarction found",
-        *(["No site reached its own threshold: the one closest to its threshold is named"] if closest else []),
-        f"{'Uncertain: in the band of doubt' if finding.uncertain else 'Outside the band of doubt'}; "
-        f"spread over windows {finding.spread:.3f}",
-        f"Tracing: {finding.quality}; {finding.duration_s:.1f} s at {finding.fs_hz:g} Hz; "
-        + ("heart rate not known" if finding.rate_bpm is None else f"heart rate {finding.rate_bpm:.0f} a minute"),
-        f"Bundle {bundle['name']}, sha256 {bundle['sha256'][:16]}",
+        _headline(finding),
+        *([say("No site reached its own threshold: the one closest to its threshold is named")] if closest else []),
+        _doubt(finding),
+        _tracing(finding),
+        say("Bundle {name}, sha256 {sha256}", name=bundle["name"], sha256=bundle["sha256"][:16]),
     ]
+
+
+def _headline(finding: Finding) -> str:
+    if not finding.mi.present:
+        return say("No infarction found")
+    sites = ", ".join(map(site_word, finding.sites))
+    return say("Found: infarction, {sites}", sites=sites) if sites else say("Found: infarction")
+
+
+def _doubt(finding: Finding) -> str:
+    if finding.uncertain:
+        return say("Uncertain: in the band of doubt; spread over windows {spread:.3f}", spread=finding.spread)
+    return say("Outside the band of doubt; spread over windows {spread:.3f}", spread=finding.spread)
+
+
+def _tracing(finding: Finding) -> str:
+    tracing = {"duration_s": finding.duration_s, "fs_hz": finding.fs_hz, "quality": say(QUALITY[finding.quality])}
+    if finding.rate_bpm is None:
+        return say("Tracing: {quality}; {duration_s:.1f} s at {fs_hz:g} Hz; heart rate not known", **tracing)
+    text = "Tracing: {quality}; {duration_s:.1f} s at {fs_hz:g} Hz; heart rate {rate_bpm:.0f} a minute"
+    return say(text, **tracing, rate_bpm=finding.rate_bpm)
 
 
 def _draw_lines(axes: Any, lines: Sequence[str], left: float, top: float, bold_first: bool = False) -> None:
@@ -154,7 +183,7 @@ def ecg_report(
 ) -> bytes:
     """A PDF of A4: the record on ECG paper in true millimetres, probabilities, quality, and what decided."""
     content, of_mi = io.BytesIO(), (evidence or {}).get("mi")
-    with PdfPages(content, metadata={"CreationDate": None, "Title": "12-lead ECG"}) as pages:
+    with PdfPages(content, metadata={"CreationDate": None, "Title": say("12-lead ECG")}) as pages:
         for figure in (
             draw_report(record, finding, bundle, of_mi),
             *draw_next_pages(record, finding, bundle, of_mi),

@@ -134,6 +134,10 @@ class QualitySchema(ma.Schema):
     status = ma.fields.String(required=True, validate=validate.OneOf(["ok", "warning"]))
     reasons = ma.fields.List(ma.fields.String(), required=True)
     details = ma.fields.List(ma.fields.Dict(), required=True)
+    messages = ma.fields.List(
+        ma.fields.Dict(),
+        metadata={"description": "of each reason its template and arguments; missing where an earlier version read it"},
+    )
 
 
 EXAMPLE: dict[str, Any] = {

@@ -8,8 +8,10 @@ from webapp.access import needs, person
 from webapp.api.answers import api_blueprint, problems
 from webapp.api.schemas import JobSchema, JobsSchema
 from webapp.changes import NO_JOB, cancel_upload
+from webapp.sentences import translated_job
 from webapp.storage.jobs import get_job, job_document, latest_jobs
 from webapp.store import store
+from webapp.words import language
 
 jobs = api_blueprint("jobs", "Uploads and how far they have been read")
 
@@ -20,7 +22,7 @@ jobs = api_blueprint("jobs", "Uploads and how far they have been read")
 def latest() -> dict[str, Any]:
     """The latest uploads"""
     with store().database.reading() as session:
-        return {"items": latest_jobs(session, person().workspace)}
+        return {"items": [translated_job(each, language()) for each in latest_jobs(session, person().workspace)]}
 
 
 @jobs.route("/jobs/<job>")
@@ -32,7 +34,7 @@ def one(job: str) -> dict[str, Any]:
         row = get_job(session, person().workspace, job)
         if row is None:
             raise NotFound(NO_JOB)
-        return job_document(session, row)
+        return translated_job(job_document(session, row), language())
 
 
 @jobs.route("/jobs/<job>/cancel", methods=["POST"])
@@ -41,4 +43,4 @@ def one(job: str) -> dict[str, Any]:
 @needs("reviewer")
 def cancel(job: str) -> dict[str, Any]:
     """Have nothing more of an upload read; what was read stays"""
-    return cancel_upload(store(), person(), job)
+    return translated_job(cancel_upload(store(), person(), job), language())

@@ -21,7 +21,7 @@ from webapp.api.schemas import (
     StretchSchema,
 )
 from webapp.changes import look_up, remove_record, review_record, the_record
-from webapp.drawings import KINDS, drawing
+from webapp.drawings import KINDS, drawing, in_language
 from webapp.looks import ask_again, beat_of_row, evidence_of_row, samples, samples_npy
 from webapp.noted import leave_list, leave_look
 from webapp.samples import MOST_BYTES
@@ -30,6 +30,7 @@ from webapp.storage.records import list_item, list_records
 from webapp.storage.tables import Record
 from webapp.store import store
 from webapp.uploads import queue_samples, queue_upload, take_form
+from webapp.words import language
 
 records = api_blueprint("records", "Recordings and their findings")
 MOST_REVIEW_BYTES = 2**16
@@ -175,11 +176,13 @@ def picture_png(record: str) -> Response:
 
 def _drawn(record: str, kind: str) -> Response:
     row = _row(record)
-    drawn = drawing(store(), row, kind)
+    drawn = drawing(store(), row, in_language(kind, language()))
     if drawn is None:
         return ask_again()
     leave_trail("exported", row.name, kind)
-    return Response(drawn, content_type=KINDS[kind])
+    response = Response(drawn, content_type=KINDS[kind])
+    response.vary.update(["Cookie", "Accept-Language"])
+    return response
 
 
 @records.route("/records/<record>/review", methods=["POST"])

@@ -176,6 +176,7 @@ class RefusedSchema(ma.Schema):
 
     name = ma.fields.String(required=True)
     reason = ma.fields.String(required=True)
+    translation = ma.fields.String(metadata={"description": "of the reason, in the language that was asked for"})
 
 
 class JobSchema(ma.Schema):
@@ -189,6 +190,7 @@ class JobSchema(ma.Schema):
     records = ma.fields.List(ma.fields.String(), required=True)
     refused = ma.fields.List(ma.fields.Nested(RefusedSchema), required=True)
     error = ma.fields.String(allow_none=True)
+    error_translation = ma.fields.String(metadata={"description": "in the language that was asked for"})
     created_at = ma.fields.String(required=True)
 
 
@@ -266,3 +268,4 @@ class ProblemSchema(ma.Schema):
     title = ma.fields.String(required=True)
     status = ma.fields.Integer(required=True)
     detail = ma.fields.String(required=True, metadata={"description": "one sentence: what, where, what to do"})
+    translation = ma.fields.String(metadata={"description": "of the detail, in the language that was asked for"})

@@ -16,9 +16,10 @@ from webapp.pages.blueprint import pages
 from webapp.problems import validation_sentence
 from webapp.storage.records import list_item, list_records
 from webapp.store import store
+from webapp.words import N_
 
 LISTED = ListSchema()
-CONFIRMED = "delete"
+CONFIRMED = N_("delete")
 
 
 def asked() -> dict[str, Any]:
@@ -53,8 +54,8 @@ def patients() -> str:
 @pages.post("/patients/delete")
 @needs("admin")
 def delete_everything() -> Any:
-    if request.form.get("confirm", "").strip().lower() != CONFIRMED:
-        flash(_("Nothing was deleted: type the word “%(word)s” to confirm.", word=CONFIRMED), "wrong")
+    if request.form.get("confirm", "").strip().lower() not in (_(CONFIRMED), CONFIRMED):
+        flash(_("Nothing was deleted: type the word “%(word)s” to confirm.", word=_(CONFIRMED)), "wrong")
         return redirect(url_for("pages.patients"))
     n = remove_everything(store(), person())
     message = ngettext(

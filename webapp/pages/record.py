@@ -57,7 +57,7 @@ def review(record: str) -> Any:
     except ValidationError as error:
         raise BadRequest(validation_sentence(error.messages)) from error
     review_record(store(), person(), record, given)
-    flash(_("Your second look was kept."), "done")
+    flash(_("Review saved."), "done")
     return redirect(url_for("pages.record", record=record, **query.parameters()))
 
 
@@ -66,7 +66,7 @@ def review(record: str) -> Any:
 def delete(record: str) -> Any:
     remove_record(store(), person(), record)
     flash(
-        _("Deleted: samples, finding and reviews of “%(name)s”, its row in the form and in the export.", name=record),
+        _("“%(name)s” was deleted, with its samples, finding and reviews.", name=record),
         "done",
     )
     return redirect(url_for("pages.patients"))

@@ -10,16 +10,19 @@ from cardiac.errors import CardiacError
 from webapp.access import needs, person
 from webapp.changes import cancel_upload
 from webapp.pages.blueprint import pages
+from webapp.problems import told
+from webapp.sentences import translated_job
 from webapp.settings import MOST_FILES
 from webapp.storage.jobs import latest_jobs
 from webapp.store import store
 from webapp.uploads import UploadRefused, drop_form, form_in_use, queue_upload, take_form
+from webapp.words import language
 
 
 @pages.get("/")
 def upload() -> str:
     with store().database.reading() as session:
-        jobs = latest_jobs(session, person().workspace)
+        jobs = [translated_job(each, language()) for each in latest_jobs(session, person().workspace)]
         template = form_in_use(session, person().workspace)
     limits = {
         "most_bytes": current_app.config["MAX_CONTENT_LENGTH"],
@@ -36,7 +39,7 @@ def send() -> Any:
         queue_upload(store(), person(), request.files.getlist("file"), float(text) if text else None)
         flash(_("Received. It is being read."), "done")
     except (CardiacError, ValueError) as error:
-        message = str(error) if isinstance(error, CardiacError) else _("The sampling rate is a number in Hz.")
+        message = told(error.message) if isinstance(error, CardiacError) else _("The sampling rate is a number in Hz.")
         flash(message, "wrong")
     return redirect(url_for("pages.upload"))
 
@@ -61,7 +64,7 @@ def send_template() -> Any:
         take_form(store(), person(), file)
         flash(_("The export fills in this form now."), "done")
     except CardiacError as error:
-        flash(str(error), "wrong")
+        flash(told(error.message), "wrong")
     return redirect(url_for("pages.upload"))
 
 

@@ -157,7 +157,7 @@ function startDeletion() {
   if (!word) return;
   const button = byId('delete-submit');
   const check = () => {
-    button.disabled = word.value !== 'delete';
+    button.disabled = !word.checkValidity(); // the word is in the page's language
   };
   word.addEventListener('input', check);
   byId('delete-all').addEventListener('close', () => {

@@ -27,7 +27,8 @@ export function parseFragment(html) {
 /** The sentence for the user in a problem document, or the other sentence where there is none. */
 export async function problemOf(response, otherwise) {
   try {
-    return (await response.json()).detail || otherwise;
+    const problem = await response.json();
+    return problem.translation || problem.detail || otherwise;
   } catch {
     return otherwise;
   }

@@ -208,12 +208,13 @@ function refusalItems(refused) {
     const name = document.createElement('b');
     const reason = document.createElement('span');
     name.textContent = entry.name;
-    const [file] = entry.reason.split(': ', 1);
-    const named = file.length < entry.reason.length && (file === entry.name || file.startsWith(`${entry.name}.`));
+    const said = entry.translation ?? entry.reason;
+    const [file] = said.split(': ', 1);
+    const named = file.length < said.length && (file === entry.name || file.startsWith(`${entry.name}.`));
     if (named) name.textContent = file;
-    reason.textContent = named ? entry.reason.slice(file.length + 2) : entry.reason;
-    reason.lang = 'en';
-    if (named || !entry.reason.startsWith(entry.name)) item.append(name, ' ');
+    reason.textContent = named ? said.slice(file.length + 2) : said;
+    if (said === entry.reason) reason.lang = 'en';
+    if (named || !said.startsWith(entry.name)) item.append(name, ' ');
     item.append(reason);
     return item;
   });
@@ -256,11 +257,11 @@ function showJob(card, job) {
   }
   showResult(card, job);
   part(card, 'error').hidden = job.state !== 'failed';
-  part(card, 'error').textContent = job.error ?? '';
+  part(card, 'error').textContent = job.error_translation ?? job.error ?? '';
   if (!(job.state === 'queued' || job.state === 'running')) {
     const sentences = job.state === 'cancelled' ? [words.jobCancelled] : [];
     sentences.push(fill(words.read, { number: job.records.length }), fill(words.refused, { number: job.refused.length }));
-    byId('announce').textContent = `${job.name}: ${job.error || sentences.join(', ')}`;
+    byId('announce').textContent = `${job.name}: ${job.error_translation || job.error || sentences.join(', ')}`;
   }
 }
 

@@ -49,11 +49,13 @@ LOCAL = Person("local", "admin", LOCAL_WORKSPACE, is_local=True)
 def add_user(session: Session, name: str, password: str, role: str, workspace: str) -> None:
     """A new user, or a new password, role and workspace of one that is there. Raises ConfigError."""
     if not _is_name(name, NAME_LETTERS):
-        raise ConfigError(f"a user's name is 1 to {NAME_LETTERS} letters that can be shown: choose another")
+        raise ConfigError("a user's name is 1 to {most} letters that can be shown: choose another", most=NAME_LETTERS)
     if not _is_name(workspace, LONGEST_WORKSPACE):
-        raise ConfigError(f"a workspace's name is 1 to {LONGEST_WORKSPACE} letters that can be shown: choose another")
+        raise ConfigError(
+            "a workspace's name is 1 to {most} letters that can be shown: choose another", most=LONGEST_WORKSPACE
+        )
     if role not in ROLES:
-        raise ConfigError(f"there is no role {role!r}: choose one of {', '.join(ROLES)}")
+        raise ConfigError("there is no role {role!r}: choose one of {known}", role=role, known=", ".join(ROLES))
     user = session.scalar(select(User).where(User.name == name).with_for_update())
     if user is None:
         user = User(name=name, epoch=0)
@@ -68,7 +70,9 @@ def change_password(session: Session, user: User, password: str) -> None:
     Raises ConfigError.
     """
     if len(password) < SHORTEST_PASSWORD:
-        raise ConfigError(f"the password has {len(password)} letters: take at least {SHORTEST_PASSWORD}")
+        raise ConfigError(
+            "the password has {n} letters: take at least {least}", n=len(password), least=SHORTEST_PASSWORD
+        )
     user.password_hash = _hashed(password)
     _end_all(session, user)
     forget_failures(session, user.name)
@@ -132,16 +136,18 @@ def check_password(session: Session, name: str, password: str) -> User | None:
 def add_token(session: Session, name: str, label: str, days: int = TOKEN_DAYS) -> str:
     """A new token of a user, which is shown this once and ends after some days. Raises ConfigError."""
     if not 1 <= days <= MOST_TOKEN_DAYS:
-        raise ConfigError(f"a token lasts 1 to {MOST_TOKEN_DAYS} days: choose a number of days from these")
+        raise ConfigError("a token lasts 1 to {most} days: choose a number of days from these", most=MOST_TOKEN_DAYS)
     if not _is_name(label, LONGEST_LABEL):
         raise ConfigError(
-            f"a token's label is 1 to {LONGEST_LABEL} letters that can be shown: say what the token is for"
+            "a token's label is 1 to {most} letters that can be shown: say what the token is for", most=LONGEST_LABEL
         )
     user = named_user(session, name, is_changed=True)
     if not user.is_active:
         raise ConfigError(f"{name} is closed and can have no token: `user add {name}` lets them in again")
     if len(list_tokens(session, user.id)) >= MOST_TOKENS:
-        raise ConfigError(f"{name} has {MOST_TOKENS} tokens, and nobody has more: revoke one that is not needed")
+        raise ConfigError(
+            "{name} has {n} tokens, and nobody has more: revoke one that is not needed", name=name, n=MOST_TOKENS
+        )
     token, now = secrets.token_urlsafe(32), time.time()
     kept = {"digest": _digest(token), "user_id": user.id, "label": label}
     session.add(Token(**kept, created_at=now, expires_at=now + days * DAY_S))

@@ -154,7 +154,7 @@ class Files:
             return write_signal(record, path), path
         except CardiacError as error:
             path.unlink(missing_ok=True)
-            raise NoRoom(str(error)) from error
+            raise NoRoom(error.message) from error
 
     def place_signals(self, session: Session, written: Mapping[str, Path]) -> None:
         """Name samples in the transaction that stores their records. Nobody can take them away until it has ended.

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from cardiac.messages import Message, about
 from webapp.storage.accounts import Person
 from webapp.storage.tables import NAME_LETTERS, Job, Task, Worker
 
@@ -23,9 +24,11 @@ QUEUED, RUNNING, DONE, REFUSED, FAILED, CANCELLED = "queued", "running", "done",
 UNFINISHED = (QUEUED, RUNNING)
 ALIVE_S = 10.0
 MOST_ATTEMPTS = 2
-ENDED_THE_READER = "ended the program that read it, twice: nothing was decided on it; export the recording again"
-ENDED_THE_EVIDENCE = "gathering the evidence ended the program, twice: the finding stands without it"
-ENDED_THE_DRAWING = "drawing it ended the program, twice: the finding stands without it"
+ENDED_THE_READER = Message(
+    "ended the program that read it, twice: nothing was decided on it; export the recording again"
+)
+ENDED_THE_EVIDENCE = Message("gathering the evidence ended the program, twice: the finding stands without it")
+ENDED_THE_DRAWING = Message("drawing it ended the program, twice: the finding stands without it")
 ENDED = {
     "open": ENDED_THE_READER,
     "read": ENDED_THE_READER,
@@ -94,7 +97,7 @@ def forget_worker(session: Session, worker: str) -> None:
 def refuse_task(session: Session, task: Task, reason: str) -> bool:
     """Refuse what a task was to read. True where its job is done with it. Raises TaskLost."""
     if task.kind == "read":
-        return finish_reading(session, [(task, None, f"{task.name}: {reason}")])
+        return finish_reading(session, [(task, None, about(task.name, reason))])
     if task.kind == "open":
         finish_opening(session, task, [], [(job_of(session, task).name, reason)])
         return True

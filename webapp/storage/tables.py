@@ -1,5 +1,6 @@
 """The tables. Times are Unix seconds; sites are a bit each, in the order of `labels.SITES`."""
 
+import json
 import os
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from cardiac.messages import Message, message_of
 from tasks.mi.labels import SITES
 
 NAME_LETTERS, ADDRESS_LETTERS = 255, 64
@@ -50,6 +52,38 @@ class Shown(TypeDecorator):
 
     def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
         return None if value is None else shown(value)
+
+
+class Sentence(TypeDecorator):
+    """A sentence that is said in the language of whoever reads it: a Message as JSON, or one without as it is."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, Message) and not value.startswith("{"):
+            return shown(value)
+        message = value if isinstance(value, Message) else Message("{text}", text=value)
+        return json.dumps(_shown_message(message.to_dict()), ensure_ascii=False)
+
+    def process_result_value(self, value: str | None, dialect: Any) -> str | None:
+        if value is None or not value.startswith("{"):
+            return value
+        try:
+            return message_of(json.loads(value))
+        except ValueError:  # of an earlier version, about a file with such a name
+            return value
+
+
+def _shown_message(plain: Any) -> Any:
+    """A message's plain data, whose arguments may be words of strangers."""
+    if isinstance(plain, str):
+        return shown(plain)
+    if isinstance(plain, list):
+        return [_shown_message(each) for each in plain]
+    return {key: _shown_message(each) for key, each in plain.items()} if isinstance(plain, dict) else plain
 
 
 class FilePath(TypeDecorator):
@@ -248,7 +282,7 @@ class Job(Base):
     state: Mapped[str] = mapped_column(String(20))
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int] = mapped_column(default=0)
-    error: Mapped[str | None] = mapped_column(Shown)
+    error: Mapped[str | None] = mapped_column(Sentence)
     created_at: Mapped[float] = mapped_column(Float(53))
     __table_args__ = (Index("jobs_newest", "workspace", "created_at"),)
 
@@ -273,7 +307,7 @@ class Task(Base):
     worker: Mapped[str | None] = mapped_column(String(32))
     attempts: Mapped[int] = mapped_column(default=0)
     record: Mapped[str | None] = mapped_column(String(NAME_LETTERS))
-    reason: Mapped[str | None] = mapped_column(Shown)
+    reason: Mapped[str | None] = mapped_column(Sentence)
     __table_args__ = (
         Index("tasks_next", "state", "priority", "position", "id"),
         Index("tasks_of_job", "job_id", "position"),

@@ -21,6 +21,10 @@ WINDOW_S = 900.0  # a failure counts for so long, and no wait is longer
 FREE_FAILURES = 5  # of one address or browser, before it has to wait
 FREE_ADDRESSES = 10  # from which one name is tried, before it has to wait
 MOST_OF_ADDRESS = 20  # failures within the window, whatever was waited
+SECONDS = "too many wrong passwords: try again in {n} seconds"
+A_SECOND = "too many wrong passwords: try again in {n} second"
+MINUTES = "too many wrong passwords: try again in {n} minutes"
+A_MINUTE = "too many wrong passwords: try again in {n} minute"
 OWN = "own "  # begins the counts that are no address's
 
 
@@ -28,8 +32,12 @@ class LockedOut(CardiacError):
     """Too many wrong passwords; wait_s says for how long none is looked at. is_name : of this name, from any address."""
 
     def __init__(self, wait_s: float, is_name: bool = False) -> None:
-        n, unit = (max(1, round(wait_s)), "second") if wait_s < 60 else (round(wait_s / 60), "minute")
-        super().__init__(f"too many wrong passwords: try again in {n} {unit}{'s' if n > 1 else ''}")
+        if wait_s < 60:
+            n = max(1, round(wait_s))
+            super().__init__(SECONDS if n > 1 else A_SECOND, n=n)
+        else:
+            n = round(wait_s / 60)
+            super().__init__(MINUTES if n > 1 else A_MINUTE, n=n)
         self.wait_s, self.is_name = wait_s, is_name
 
 
