@@ -2,12 +2,12 @@
 
 import { fill, readWords } from "./site.js";
 import { get } from "./viewer/api.js";
-import { arrange, drawCalibration, drawFoot, drawGrid, drawNames, LEADS, make, makeRoom, SHOWN_S } from "./viewer/paper.js";
+import { arrange, drawCalibration, drawGrid, LEADS, make, makeRoom, SHOWN_S } from "./viewer/paper.js";
 import { Samples } from "./viewer/samples.js";
 import { drawTraces, reach, shownLeads } from "./viewer/traces.js";
 
 const SMALL = { speed: 25, gains: [10, 5, 2.5], mostMm: 40, left: 2, right: 2 };
-const SHEET = { layout: "3x4", speed: 25, gain: 10, isPrint: false };
+const SHEET = { layout: "3x4", speed: 25, gain: 10, rhythm: "II", isPrint: false };
 const MOST_ROOM_MM = { above: 40, below: 40 };
 const KINDS = ["before", "after"];
 const ROOM_MM = 2;
@@ -38,15 +38,21 @@ function beatPath(values, sheet, beat) {
   return `M${points.join("L")}`;
 }
 
+/** A lead's name on a little ground that covers the grid. */
+function drawName(lead, x, y, mm = 3.4) {
+  const letters = [...lead].reduce((sum, letter) => sum + (letter === "I" ? 0.38 : 0.7), 0.35);
+  const ground = { x: x - 0.2 * mm, y: y - 0.94 * mm, width: letters * mm, height: 1.24 * mm, rx: 0.5 };
+  const name = make("text", { class: "name", x, y, "font-size": mm }, lead);
+  return make("g", {}, make("rect", { class: "name-ground", ...ground }), name);
+}
+
 function drawLead(lead, sheet, beats) {
-  const wide = [...lead].reduce((sum, letter) => sum + (letter === "I" ? 1.3 : 2.4), 1.2);
   const size = { viewBox: `0 0 ${sheet.width} ${sheet.height}`, width: `${sheet.width}mm`, height: `${sheet.height}mm` };
   return make(
     "svg",
     { ...size, class: "beat-paper", "data-lead": lead, "aria-hidden": "true", focusable: "false" },
     drawGrid(sheet),
-    make("rect", { class: "name-ground", x: 0.5, y: 0.6, width: wide, height: 4.2, rx: 0.5 }),
-    make("text", { class: "name", x: 1.2, y: 3.9, "font-size": 3.4 }, lead),
+    drawName(lead, 1.2, 3.4, 2.8),
     ...beats.map((beat, which) =>
       make("path", { class: `beat-trace overlaid-${KINDS[which]}`, d: beatPath(beat.leads[lead], sheet, beat) }),
     ),
@@ -85,9 +91,8 @@ async function showTracing({ api, fs_hz: fsHz, duration_s: durationS }, which) {
     const last = sheet.bases.length - 1;
     makeRoom(sheet, reach(sheet, shown, 0, fsHz).up, reach(sheet, shown, last, fsHz).down, MOST_ROOM_MM);
     svg.setAttribute("viewBox", `0 0 ${sheet.width} ${sheet.height}`);
-    svg.replaceChildren(
-      drawGrid(sheet), drawNames(sheet), drawFoot(sheet, false), drawCalibration(sheet), drawTraces(sheet, shown, fsHz),
-    );
+    const names = sheet.cells.map((cell) => drawName(cell.lead, cell.x + 1.5, sheet.bases[cell.row] - sheet.rowMm / 2 + 4));
+    svg.replaceChildren(drawGrid(sheet), ...names, drawCalibration(sheet), drawTraces(sheet, shown, fsHz));
     svg.dataset.drawn = "true";
   } catch {
     svg.parentElement.hidden = true;
