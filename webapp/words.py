@@ -1,9 +1,10 @@
 """What the templates are given on every page: languages, names of sites, who is asking."""
 
+from datetime import datetime
 from typing import Any
 
 from flask import Flask, g, request
-from flask_babel import get_locale
+from flask_babel import format_datetime, get_locale
 
 from tasks.mi.labels import COLUMNS, SITES
 from webapp.reasons import translate_reasons
@@ -25,6 +26,7 @@ ACTIONS = (  # of the trail
     N_("changed the form"),
     N_("changed the password"),
     N_("changed the role"),
+    N_("changed who was recorded"),
     N_("closed a user"),
     N_("deleted"),
     N_("deleted everything"),
@@ -55,6 +57,14 @@ def site_name(site: str) -> str:
     return COLUMNS[site] if language() == "ru" else site
 
 
+def local_moment(text: str | None) -> str:
+    """A local time or day of ISO 8601 in the page's language; no zone is known, so no browser moves it into its own."""
+    if not text:
+        return ""
+    day = "dd.MM.y" if language() == "ru" else "d MMM y"
+    return format_datetime(datetime.fromisoformat(text), day if len(text) == 10 else f"{day}, HH:mm", rebase=False)
+
+
 def language() -> str:
     """Of this page: "en" or "ru"."""
     return str(get_locale())[:2]
@@ -82,5 +92,6 @@ def words(app: Flask) -> None:
             "may": lambda role: person is not None and person.may(role),
             "SITES": SITES,
             "site_name": site_name,
+            "local_moment": local_moment,
             "reasons_of": lambda document: translate_reasons(document, language()),  # for the pages of tasks too
         }

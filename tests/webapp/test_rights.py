@@ -11,7 +11,7 @@ from tests.webapp.builders import npy_bytes
 from tests.webapp.people import PEOPLE, Browser, enter, put_record, site_with_people, told_of, trail
 from webapp.storage import accounts
 from webapp.storage.jobs import add_job
-from webapp.storage.tables import Event, Form, Job, Record, Review
+from webapp.storage.tables import Event, Form, Job, Patient, Record, Review
 from webapp.storage.trail import list_events, note_event
 
 FORM = "record_name,перегородочный,передний,боковой,передне-боковой,передне-перегородочный,нижний,норма\na,,,,,,,\n"
@@ -36,6 +36,10 @@ RIGHTS = [
     ("POST", "/users/sessions/end", {"data": {"user": "vera"}}, "admin"),
     ("POST", "/users/tokens/revoke", {"data": {"user": "vera", "token": "all"}}, "admin"),
     ("POST", "/users/close", {"data": {"user": "vera"}}, "admin"),
+    ("POST", "/patients/own/patient", {"data": {"patient_id": "P 1", "age_years": "61"}}, "reviewer"),
+    ("PUT", "/api/v1/records/own/patient", {"json": {"patient_id": "P 2", "sex": "female"}}, "reviewer"),
+    ("POST", "/patients/of/7/delete", {}, "admin"),
+    ("DELETE", "/api/v1/patients/7", {}, "admin"),
 ]
 CHANGES = [each[:3] for each in RIGHTS]
 OF_EVERYBODY = {"/login", "/logout", "/language", "/account/password", "/account/sessions/end", "/account/tokens",
@@ -44,6 +48,8 @@ LOOKS = ["/", "/patients", "/patients/own", "/api/docs", "/api/v1/openapi.json",
 LOOKS += [
     f"/api/v1/records/own{rest}" for rest in ("", "/samples", "/samples.npy", "/beat", "/evidence", "/picture.png")
 ]
+LOOKS += ["/patients/of", "/patients/of/7", "/api/v1/patients", "/api/v1/patients/7", "/api/v1/records/own/patient"]
+LOOKS += ["/api/v1/records/own/changes?since=own"]
 LOOKS += [f"/api/v1/export{rest}" for rest in (".csv", ".json", ".zip", "/findings.csv", "/labels.csv")]
 
 
@@ -57,6 +63,8 @@ def guarded(others, npy):
     """The same server with records, a job and a form in both workspaces; the jobs' ids by workspace."""
     jobs = {"clinic": put_record(others, "clinic", "own", npy["inferior"])}
     jobs["other"] = put_record(others, "other", "secret", npy["healthy"])
+    put_patient(others, "clinic", 7, "own")
+    put_patient(others, "other", 8, "secret")
     with others.store.database.writing() as db:
         for workspace, name in (("clinic", "own.csv"), ("other", "secret.csv")):
             db.add(Form(workspace=workspace, name=name, columns=["record_name"], rows=[["secret"]], uploaded_at=1))
@@ -74,7 +82,8 @@ def opened(sent):
 
 
 def test_the_table_of_rights_has_every_change(others):
-    told = {(method, address.replace("own", "<record>").replace("waiting", "<job>")) for method, address, *_ in RIGHTS}
+    meant = {"own": "<record>", "waiting": "<job>", "7": "<int:patient>"}
+    told = {(method, "/".join(meant.get(part, part) for part in address.split("/"))) for method, address, *_ in RIGHTS}
     rules = {
         (method, rule.rule)
         for rule in others.app.url_map.iter_rules()
@@ -104,6 +113,7 @@ def test_roles(others, guarded, npy, name):
             put_record(others, "clinic", "own", npy["inferior"])  # which may have been deleted just now
             put_job(others, "clinic", "waiting")
             put_token(others, "vera")
+            put_patient(others, "clinic", 7, "own")
             before = state(others)
             answer = browser.ask(method, address, **opened(sent))
             assert answer.status_code in (200, 201, 202, 204, 302), (address, answer.text)
@@ -137,6 +147,14 @@ def put_token(site, name):
         accounts.add_token(db, name, "program")
 
 
+def put_patient(site, workspace, number, record):
+    """Have a record be of a patient of this number."""
+    with site.store.database.writing() as db:
+        db.merge(Patient(id=number, workspace=workspace, patient_id=f"{workspace} {number}"))
+        db.flush()
+        db.execute(update(Record).where(Record.name == record).values(patient=number))
+
+
 def state(site):
     """What can be changed, counted."""
     with site.store.database.reading() as db:
@@ -148,16 +166,16 @@ def state(site):
         return kept | {"job states": states, "forms": sorted(db.scalars(select(Form.uploaded_at)))}
 
 
-def addresses_of(site, record, job):
-    """Every address that names a record or a job, with its methods."""
+def addresses_of(site, record, job, patient):
+    """Every address that names a record, a job or a patient, with its methods."""
     found = []
     for rule in site.app.url_map.iter_rules():
-        if rule.arguments & {"record", "job"}:
-            address = rule.rule.replace("<record>", record).replace("<job>", job)
-            found += [(method, address) for method in rule.methods - {"HEAD", "OPTIONS"}]
+        if rule.arguments & {"record", "job", "patient"}:
+            address = rule.rule.replace("<record>", record).replace("<job>", job).replace("<int:patient>", patient)
+            found += [(rule.rule, method, address) for method in rule.methods - {"HEAD", "OPTIONS"}]
         else:
             assert rule.arguments <= {"filename", "name"}, f"{rule.rule}: is it of one workspace?"
-    return sorted(found)
+    return [(method, address) for _, method, address in sorted(found)]
 
 
 def test_a_session_needs_the_pages_token_for_every_change(others, guarded):
@@ -189,11 +207,14 @@ def test_another_workspace_is_not_there(others, guarded):
     """404, and to the letter that of a record that nobody has."""
     browser = enter(others, "ada")
     before = state(others)
-    found = addresses_of(others, "secret", guarded["other"])
+    found = addresses_of(others, "secret", guarded["other"], "8")
     assert len(found) >= 12
-    for (method, address), (_, nowhere) in zip(found, addresses_of(others, "nowhere", "0" * 32), strict=True):
+    for (method, address), (_, nowhere) in zip(found, addresses_of(others, "nowhere", "0" * 32, "999"), strict=True):
         sent = JSON_REVIEW if address.endswith("review") and "/api/" in address else {"data": {"verdict": "agree"}}
-        answer, other = (browser.ask(method, each, **(sent if method == "POST" else {})) for each in (address, nowhere))
+        sent = {"json": {"patient_id": "P 1"}} if method == "PUT" else sent
+        answer, other = (
+            browser.ask(method, each, **(sent if method in ("POST", "PUT") else {})) for each in (address, nowhere)
+        )
         assert answer.status_code == other.status_code == 404, (method, address, answer.status_code)
         assert "olga" not in answer.text
         assert told_of(answer, address) == told_of(other, nowhere)

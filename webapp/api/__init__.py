@@ -9,6 +9,7 @@ from cardiac import NOTICE
 from webapp.api.docs import docs
 from webapp.api.exports import exports
 from webapp.api.jobs import jobs
+from webapp.api.patients import patients
 from webapp.api.records import records
 from webapp.api.schemas import ProblemSchema
 from webapp.problems import answer_http
@@ -40,7 +41,7 @@ def register_api(app: Flask) -> Api:
         API_SPEC_OPTIONS={"info": {"description": DESCRIPTION}},
     )
     api = _Api(app)
-    for blueprint in (records, jobs, exports):
+    for blueprint in (records, patients, jobs, exports):
         api.register_blueprint(blueprint, url_prefix="/api/v1")
     app.register_blueprint(docs)
     return api

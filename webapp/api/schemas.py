@@ -106,6 +106,7 @@ class FilterSchema(Lenient):
     quality = ma.fields.String(validate=validate.OneOf(["ok", "warning"]))
     uploaded = ma.fields.String(validate=validate.OneOf([*UPLOADED_S]), metadata={"description": "so long ago at most"})
     reviewed = TrueOrFalse()
+    patient = WholeNumber(validate=validate.Range(1, 10**18), metadata={"description": "number of the patient's page"})
     sort = ma.fields.String(validate=validate.OneOf([*ORDERS]), load_default="newest")
 
     @ma.post_load
@@ -157,6 +158,10 @@ class ItemSchema(ma.Schema):
     uncertain = ma.fields.Boolean(required=True)
     quality = ma.fields.String(required=True)
     uploaded_at = ma.fields.String(required=True)
+    recorded_at = ma.fields.String(
+        allow_none=True, metadata={"description": "local time, 2021-03-04T10:20:30, or the day alone"}
+    )
+    patient = ma.fields.Integer(allow_none=True, metadata={"description": "number of the patient's page"})
     fs_hz = ma.fields.Float(required=True)
     duration_s = ma.fields.Float(required=True)
     heart_rate_bpm = ma.fields.Integer(allow_none=True)

@@ -14,6 +14,7 @@ from webapp.changes import remove_everything
 from webapp.noted import leave_list
 from webapp.pages.blueprint import pages
 from webapp.problems import validation_sentence
+from webapp.storage.patients import ids_of
 from webapp.storage.records import list_item, list_records
 from webapp.store import store
 from webapp.words import N_
@@ -36,13 +37,14 @@ def patients() -> str:
     query, limit, offset = given["query"], given["limit"], given["offset"]
     with store().database.reading() as session:
         total, rows = list_records(session, person().workspace, query, limit, offset)
-        items = [list_item(row) for row in rows]
+        items, ids = [list_item(row) for row in rows], ids_of(session, rows)
     leave_list(query, len(items), offset, limit)
     following = offset + len(items)
     more = {**query.parameters(), "offset": following} | ({"limit": limit} if limit != FIRST_LISTED else {})
     return render_template(
         "_rows.html" if request.args.get("fragment") else "patients.html",
         items=items,
+        ids=ids,
         total=total,
         offset=offset,
         limit=limit,

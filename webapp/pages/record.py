@@ -16,6 +16,7 @@ from webapp.pages.blueprint import pages
 from webapp.pages.patients import asked
 from webapp.problems import validation_sentence
 from webapp.reasons import translate_reasons
+from webapp.storage.patients import recorded_of
 from webapp.storage.records import list_item, list_reviews, neighbours
 from webapp.store import store
 from webapp.words import language
@@ -30,6 +31,7 @@ def record(record: str) -> str:
         row = the_record(session, person(), record)
         before, after = neighbours(session, person().workspace, query, row)
         reviews = list_reviews(session, row)
+        recorded = recorded_of(session, row)
     leave_trail("saw", row.name)
     return render_template(
         "record.html",
@@ -41,6 +43,8 @@ def record(record: str) -> str:
         waves=WAVES,
         nothing=NOTHING,
         reviews=reviews,
+        recorded=recorded,
+        keeps_names=store().settings.keep_names,
         previous=before,
         next=after,
         filters=query.parameters(),

@@ -5,6 +5,7 @@ A name belongs to a record and not to an id: so it goes with the record, and two
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -79,7 +80,8 @@ def recorded_of(session: Session, row: Record) -> Recorded:
 def ids_of(session: Session, rows: Iterable[Record]) -> Mapping[int, str]:
     """The ids of some records' patients, by the patients' numbers."""
     numbers = {row.patient for row in rows if row.patient is not None}
-    return dict(session.execute(select(Patient.id, Patient.patient_id).where(Patient.id.in_(numbers))).tuples().all())
+    found = select(Patient.id, Patient.patient_id).where(Patient.id.in_(numbers))
+    return {row.id: row.patient_id for row in session.execute(found)}
 
 
 def get_patient(session: Session, workspace: str, number: int) -> Patient | None:
@@ -94,14 +96,18 @@ def records_of(session: Session, patient: Patient) -> Sequence[Record]:
     return session.scalars(in_order).all()
 
 
+def record_before(session: Session, row: Record) -> Record | None:
+    """The patient's record before this one in order of time; None where there is none, or nobody knows whose it is."""
+    patient = get_patient(session, row.workspace, row.patient) if row.patient is not None else None
+    rows = records_of(session, patient) if patient else []
+    return next((sooner for sooner, later in pairwise(rows) if later.id == row.id), None)
+
+
 def names_of(session: Session, rows: Iterable[Record]) -> Mapping[int, str]:
     """The patients' names that some records have, by the records' numbers."""
     numbers = [row.id for row in rows]
-    return dict(
-        session.execute(select(PatientName.record, PatientName.name).where(PatientName.record.in_(numbers)))
-        .tuples()
-        .all()
-    )
+    found = select(PatientName.record, PatientName.name).where(PatientName.record.in_(numbers))
+    return {row.record: row.name for row in session.execute(found)}
 
 
 def are_one(texts: Iterable[str | None]) -> bool:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004_patients"
+revision = "0005"
 down_revision = "0003"
 IDENTITY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 # In one statement: SQLite adds a column with what it refers to, and would make the table anew to add that afterwards.
