@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError
 from werkzeug.exceptions import BadRequest
 
+from cardiac.leads import LEADS
 from tasks.mi.findings import sites_by_of
 from webapp.access import leave_trail, needs, person
 from webapp.api.schemas import ReviewSchema
@@ -41,6 +42,7 @@ def record(record: str) -> str:
         sites_by=sites_by_of(row.document),
         measured=measured(row.document),
         waves=WAVES,
+        LEADS=LEADS,
         nothing=NOTHING,
         reviews=reviews,
         recorded=recorded,
@@ -55,14 +57,31 @@ def record(record: str) -> str:
 @needs("reviewer")
 def review(record: str) -> Any:
     query = asked()["query"]
+    is_agreed = request.form.get("then") == "next"
     given = {"verdict": request.form.get("verdict", ""), "sites": request.form.getlist("sites")}
+    if is_agreed:
+        given = {"verdict": "agree", "sites": []}
     try:
         given = REVIEW.load(given | {"comment": request.form.get("comment", "").replace("\r\n", "\n")})
     except ValidationError as error:
         raise BadRequest(validation_sentence(error.messages)) from error
+    following = _following(record) if is_agreed else record  # before the review takes the record out of its list
     review_record(store(), person(), record, given)
-    flash(_("Review saved."), "done")
-    return redirect(url_for("pages.record", record=record, **query.parameters()))
+    if not is_agreed:
+        flash(_("Review saved."), "done")
+    elif following:
+        flash(_("“%(name)s”: you agreed. Here is the next record.", name=record), "done")
+    else:
+        flash(_("“%(name)s”: you agreed. It was the last record of the list.", name=record), "done")
+        return redirect(url_for("pages.patients", **query.parameters()))
+    return redirect(url_for("pages.record", record=following, **query.parameters()))
+
+
+def _following(record: str) -> str | None:
+    """The next record of the list from which the page was opened."""
+    with store().database.reading() as session:
+        row = the_record(session, person(), record)
+        return neighbours(session, person().workspace, asked()["query"], row)[1]
 
 
 @pages.post("/patients/<record>/delete")

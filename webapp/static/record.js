@@ -49,7 +49,8 @@ function bindKeys(viewer) {
     n: () => follow("next"),
     ArrowLeft: () => follow("previous"),
     ArrowRight: () => follow("next"),
-    e: () => viewer.toggleEvidence(),
+    a: () => viewer.samples.part && follow("agree-next"), // nobody agrees with what has not been seen
+    e: () => viewer.evidence.toggle(),
     f: () => viewer.toggleMarks(),
     c: () => viewer.measure(!viewer.calipers.isOn),
     1: () => viewer.choose("layout", "3x4"),
@@ -61,12 +62,16 @@ function bindKeys(viewer) {
     0: () => viewer.zoom.set(1),
     "[": () => follow("earlier"),
     "]": () => follow("later"),
+    r: () => viewer.nextRhythm(),
+    s: () => follow("full-screen"),
+    v: () => follow("to-measured"),
     m: () => viewer.calipers.isOn && viewer.march(),
     "?": () => byId("keys").showModal(),
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (key === "a" && event.repeat) return;
     if (!Object.hasOwn(acts, key) || isTaken(event, key.startsWith("Arrow"))) return;
     event.preventDefault();
     acts[key]();
@@ -124,6 +129,8 @@ function start() {
   bindDrawings();
   byId("print").addEventListener("click", () => window.print());
   if (byId("review")) bindReview(byId("review"));
+  const waves = document.querySelector(".leads-table");
+  if (waves) waves.open = window.matchMedia("(min-width: 60rem)").matches; // where it has room
 }
 
 start();

@@ -139,7 +139,7 @@ export async function showBeats(load, measured, words) {
   const { drawn, sheet } = drawOverlay(beat, measured, words);
   byId("beats-leads").replaceChildren(...LEADS.map((lead) => drawLead(lead, small, beat, measured)));
   byId("beats-overlay").replaceChildren(drawn);
-  byId("leads-scale").textContent = fill(words.scale, small);
-  byId("overlay-scale").textContent = fill(words.scale, sheet);
+  byId("leads-scale").textContent = `${fill(words.scale, small)}, ${words.no_filter}`;
+  byId("overlay-scale").textContent = `${fill(words.scale, sheet)}, ${words.no_filter}`;
   for (const name of ["overlay", "leads"]) byId(`beats-${name}-figure`).hidden = false;
 }

@@ -1,4 +1,5 @@
-import { make, placeOf, timeAt } from "./paper.js";
+import { fill } from "../site.js";
+import { make, number, placeOf, timeAt } from "./paper.js";
 
 const STEP = { s: 0.005, mv: 0.02 };
 const LARGE_STEP = { s: 0.04, mv: 0.1 };
@@ -203,7 +204,7 @@ export class Calipers {
 
   told() {
     const { ms, mv } = this.measured;
-    const parts = [`${Math.round(ms)} ms`, `${mv.toFixed(2)} mV`];
+    const parts = [fill(this.words.ms, { n: Math.round(ms) }), fill(this.words.mv, { n: number(mv, 2, 2) })];
     if (ms >= QUICKEST_MS) parts.push(this.words.per_minute.replace("{n}", Math.round(60000 / ms)));
     return parts;
   }

@@ -1,10 +1,16 @@
 import { get, pause } from "./api.js";
-import { LEADS, make, nameLevel, placeOf } from "./paper.js";
+import { drawName, LEADS, make, nameLevel, nameSize, number, placeOf, textSize } from "./paper.js";
+import { freePlace, waveExtents } from "./places.js";
 
-const BAR_MM = 12; // of the lead that speaks most
-const NARROW_MM = 22;
+const BAR_MM = 5; // of one unit of the logit: a large square, in every record alike
+const MOST_BAR_MM = 15; // the number says how much more it is
+const BAR_HIGH_MM = 1.2;
+const BAR_GAP_MM = 0.7;
+const NUMBER_MM = 2.7; // of its letters
+const MOST_LETTERS = 1.4; // as times the usual
+const GAP_MM = 1.2; // between a name and its number
 const STEP_S = 0.1;
-const LEVELS = 20; // shades of the strips; equal neighbours are drawn as one
+const LEVELS = 50; // steps of the strip; equal neighbours are drawn as one
 
 /** The evidence of a record; asks again each second while it is being computed. */
 export async function fetchEvidence(url, signal) {
@@ -36,55 +42,89 @@ export function moments(windows, times) {
   });
 }
 
-/** Bars beside the leads' names: solid red speaks for, striped blue against, length against the loudest lead. */
-export function drawWeights(sheet, leads, words) {
-  const bars = make("g", { class: "weights" });
-  const loudest = Math.max(...LEADS.map((lead) => Math.abs(leads[lead])), 1e-9);
-  for (const cell of sheet.cells.filter((each) => !each.isRhythm)) {
-    const value = leads[cell.lead];
-    const isNarrow = cell.width < NARROW_MM; // there the bar lies over the name
-    const x = cell.x + (isNarrow ? 1.5 : 11);
-    const most = Math.max(2, Math.min(BAR_MM, cell.width - (isNarrow ? 3 : 13)));
-    const length = Math.max(0.3, (most * Math.abs(value)) / loudest);
-    const y = nameLevel(sheet, cell) - (isNarrow ? 5.4 : 2.2);
-    const side = value > 0 ? "for" : "against";
-    const said = `${cell.lead}: ${signed(value)} (${words[side]})`;
-    const bar = make("g", { class: `weight weight-${side}`, "data-lead": cell.lead, "data-value": value });
-    bar.append(
-      make("title", {}, said),
-      make("rect", { class: "weight-reach", x: x - 0.5, y: y - 1.2, width: most + 1, height: 4 }),
-      make("rect", { class: "weight-bar", x, y, width: length, height: 1.6 }),
-    );
-    if (value <= 0) {
-      let stripes = "";
-      for (let at = 0.8; at < length; at += 0.8) stripes += `M${x + at} ${y}v1.6`;
-      bar.append(make("path", { class: "weight-stripes", d: stripes }));
+/**
+ * A lead's name, and with evidence what the lead adds to the logit: a number behind the name or, where there is little
+ * room, under it, and a bar under both. A large square is one unit of the logit in every record. Solid red speaks for,
+ * striped blue against.
+ */
+export function drawNames(sheet, shown, fsHz, leads, words) {
+  const names = make("g", { class: "names" });
+  const extents = waveExtents(sheet, shown, fsHz);
+  for (const cell of sheet.cells) {
+    const usualY = nameLevel(sheet, cell);
+    const name = nameSize(cell.lead, sheet);
+    if (!leads || cell.isRhythm) {
+      names.append(drawName(cell.lead, sheet, freePlace(sheet, extents, cell, name, usualY), name));
+      continue;
     }
-    bars.append(bar);
+    const value = leads[cell.lead];
+    const digits = textSize(signed(value), NUMBER_MM * sheet.letters);
+    const bar = Math.min(MOST_BAR_MM, Math.max(0.3, BAR_MM * Math.abs(value)));
+    const under = BAR_HIGH_MM * sheet.letters + 2 * BAR_GAP_MM;
+    const beside = { wide: Math.max(name.wide + GAP_MM + digits.wide, bar), high: name.high, under, digits: "beside" };
+    const stacked = { wide: Math.max(name.wide, digits.wide, bar), high: name.high, under: under + digits.high + 0.6 };
+    const bare = { wide: Math.max(name.wide, bar), high: name.high, under, digits: "none" }; // the table has the number
+    // letters of a number could not be read where names are so much larger than the tracing
+    const sizes = sheet.letters > MOST_LETTERS ? [bare] : [beside, { ...stacked, digits: "under" }, bare];
+    let place = null;
+    let size = null;
+    for (size of sizes) {
+      place = freePlace(sheet, extents, cell, size, usualY);
+      if (place.isFree) break;
+    }
+    names.append(drawName(cell.lead, sheet, place, size), drawWeight(cell, sheet, value, place, size, { name, digits, bar }, words));
   }
-  return bars;
+  return names;
 }
 
-/** A strip under each trace, the darker the more probable the output is at that moment. */
+function drawWeight(cell, sheet, value, { x, y }, size, { name, digits, bar }, words) {
+  const side = value > 0 ? "for" : "against";
+  const said = `${cell.lead}: ${signed(value)} (${words[side]})`;
+  const high = BAR_HIGH_MM * sheet.letters;
+  const top = y + size.under - high - BAR_GAP_MM;
+  const text = { class: "weight-value", x, y, "font-size": NUMBER_MM * sheet.letters };
+  if (size.digits === "under") text.y = y + digits.high + 0.6;
+  else text.x = x + name.wide + GAP_MM;
+  const reach = { x: x - 0.5, y: y - size.high, width: size.wide + 1, height: size.high + size.under };
+  const weight = make(
+    "g",
+    { class: `weight weight-${side}`, "data-lead": cell.lead, "data-value": value },
+    make("title", {}, said),
+    make("rect", { class: "weight-reach", ...reach }),
+    ...(size.digits === "none" ? [] : [make("text", text, signed(value))]),
+    make("rect", { class: "weight-bar", x, y: top, width: bar, height: high }),
+  );
+  if (value <= 0) {
+    let stripes = "";
+    for (let at = 0.8; at < bar; at += 0.8) stripes += `M${x + at} ${top}v${high}`;
+    weight.append(make("path", { class: "weight-stripes", d: stripes }));
+  }
+  return weight;
+}
+
+/** One strip under the rows, as high as the output is probable at that moment; its ground is as high as 1. */
 export function drawMoments(sheet, windows) {
   const count = Math.max(1, Math.ceil(sheet.lengthS / STEP_S - 1e-6));
   const edges = Array.from({ length: count + 1 }, (_, place) => sheet.startS + Math.min(place * STEP_S, sheet.lengthS));
   const levels = moments(windows, edges.slice(0, -1).map((edge, place) => (edge + edges[place + 1]) / 2));
-  const high = Math.min(1.5, sheet.rowMm / 15);
-  const strips = make("g", { class: "moments", "shape-rendering": "crispEdges" });
-  for (let row = 0; row < sheet.bases.length; row += 1) {
-    const y = sheet.bases[row] + sheet.rowMm / 2 - 0.6 - high;
-    for (let from = 0; from < count; ) {
-      const shade = Math.round(levels[from] * LEVELS);
-      let to = from + 1;
-      while (to < count && Math.round(levels[to] * LEVELS) === shade) to += 1;
-      const x = placeOf(sheet, edges[from]);
-      const size = { x, y, width: placeOf(sheet, edges[to]) - x, height: high };
-      if (!Number.isNaN(shade)) strips.append(make("rect", { ...size, opacity: 0.08 + (0.82 * shade) / LEVELS }));
-      from = to;
-    }
+  const most = sheet.stripMm - 2;
+  const foot = sheet.height - sheet.foot + sheet.stripMm - 1;
+  const strip = make("g", { class: "moments", "shape-rendering": "crispEdges" });
+  const ground = { x: sheet.left, y: foot - most, width: sheet.lengthS * sheet.speed, height: most };
+  strip.append(make("rect", { class: "moment-ground", ...ground }));
+  for (let from = 0; from < count; ) {
+    const level = Math.round(levels[from] * LEVELS) / LEVELS;
+    let to = from + 1;
+    while (to < count && Math.round(levels[to] * LEVELS) / LEVELS === level) to += 1;
+    const x = placeOf(sheet, edges[from]);
+    const size = { x, y: foot - level * most, width: placeOf(sheet, edges[to]) - x, height: level * most };
+    if (level > 0) strip.append(make("rect", { class: "moment", ...size, "data-level": level }));
+    from = to;
   }
-  return strips;
+  for (const [text, y] of [["1", foot - most + 1.9], ["0", foot]]) {
+    strip.append(make("text", { class: "foot-text", x: sheet.left - 0.8, y, "font-size": 2.2, "text-anchor": "end" }, text));
+  }
+  return strip;
 }
 
 /** The rows of the table: leads with their values, what speaks for it first. */
@@ -110,7 +150,7 @@ function cellOf(text) {
 
 /** A value with its sign, and a true minus. */
 export function signed(value) {
-  return `${value > 0 ? "+" : value < 0 ? "\u2212" : ""}${Math.abs(value).toFixed(2)}`;
+  return `${Math.abs(value) < 0.005 ? "" : value > 0 ? "+" : "\u2212"}${number(Math.abs(value), 2, 2)}`;
 }
 
 /** The stretch of the recording that the windows cover, and the most and least telling of them. */

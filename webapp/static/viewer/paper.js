@@ -1,3 +1,5 @@
+import { fill } from "../site.js";
+
 export const LEADS = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"];
 export const LAYOUTS = {
   "3x4": { rows: [["I", "aVR", "V1", "V4"], ["II", "aVL", "V2", "V5"], ["III", "aVF", "V3", "V6"], ["II"]], rowMm: 30 },
@@ -9,8 +11,13 @@ const LEFT_MM = 15;
 const RIGHT_MM = 5;
 const TOP_MM = 5;
 const FOOT_MM = 10;
+const STRIP_MM = 6; // of the foot, for a strip of the evidence
+const NAME_MM = 3.4; // of the letters of a name
+const READABLE_PX = 8.75; // names are at least as large, however small the sheet is shown
+const MOST_LETTERS = 2.4;
 const LEAST_COLUMN_MM = 10;
-const PRINT = { rowsMm: 144, alongMm: 281 };
+const PRINT = { rowsMm: 144, stripRowsMm: 138, alongMm: 281 };
+const LETTERS = { I: 0.38, ".": 0.35, ",": 0.35, ":": 0.38, " ": 0.3, a: 0.67, "+": 0.75, "\u2212": 0.75 }; // of a bold letter's size
 const SVG = "http://www.w3.org/2000/svg";
 
 /** An SVG element with attributes and children. */
@@ -27,15 +34,25 @@ export function sheetSeconds(durationS, speed, isPrint) {
   return Math.min(durationS, most);
 }
 
+/** How many times larger letters are, so that names can be read at this zoom. */
+export function lettersAt(zoom) {
+  return Math.min(MOST_LETTERS, Math.max(1, READABLE_PX / (((NAME_MM * 96) / 25.4) * zoom)));
+}
+
 /**
- * Where everything lies on the sheet, in millimetres. Time runs on from column to column, so that a place along the
+ * Where everything lies on the sheet, in millimetres. `hasStrip` : whether a strip lies under the rows. `letters` : how many
+ * times larger than usual. Time runs on from column to column, so that a place along the
  * sheet is one moment in every row.
  */
-export function arrange({ layout, speed, gain, isPrint }, startS, lengthS) {
-  const { rows, rowMm } = LAYOUTS[layout];
+export function arrange({ layout, speed, gain, rhythm, isPrint, hasStrip = false, letters = 1 }, startS, lengthS) {
+  const { rowMm } = LAYOUTS[layout];
+  const rows = LAYOUTS[layout].rows.map((leads) => (layout === "3x4" && leads.length === 1 ? [rhythm] : leads));
   const grown = gain > 10 ? rowMm + 10 : rowMm;
-  const row = isPrint ? Math.min(grown, Math.floor(PRINT.rowsMm / rows.length)) : grown;
+  const printMm = hasStrip ? PRINT.stripRowsMm : PRINT.rowsMm;
+  const row = isPrint ? Math.min(grown, Math.floor(printMm / rows.length)) : grown;
   const sheet = { speed, gain, startS, lengthS, rowMm: row, left: LEFT_MM, top: TOP_MM, cells: [], bases: [] };
+  Object.assign(sheet, { letters, stripMm: hasStrip ? STRIP_MM : 0 });
+  sheet.foot = FOOT_MM + sheet.stripMm + 3 * (letters - 1);
   rows.forEach((leads, place) => {
     const partS = lengthS / leads.length;
     sheet.bases.push(TOP_MM + (place + 0.5) * row);
@@ -48,7 +65,7 @@ export function arrange({ layout, speed, gain, isPrint }, startS, lengthS) {
     });
   });
   sheet.width = LEFT_MM + lengthS * speed + RIGHT_MM;
-  sheet.height = TOP_MM + rows.length * row + FOOT_MM;
+  sheet.height = TOP_MM + rows.length * row + sheet.foot;
   return sheet;
 }
 
@@ -57,7 +74,7 @@ export function makeRoom(sheet, upMm, downMm, most) {
   const squares = (needed, mostMm) => Math.min(mostMm, Math.max(0, Math.ceil(needed / 5) * 5));
   const above = squares(upMm + 1 - sheet.bases[0], most.above);
   const last = sheet.bases[sheet.bases.length - 1];
-  const below = squares(downMm + FOOT_MM - (sheet.height - last), most.below);
+  const below = squares(downMm + sheet.foot - (sheet.height - last), most.below);
   sheet.top += above;
   sheet.bases = sheet.bases.map((base) => base + above);
   sheet.height += above + below;
@@ -67,9 +84,15 @@ export function makeRoom(sheet, upMm, downMm, most) {
 export const timeAt = (sheet, x) => sheet.startS + (x - sheet.left) / sheet.speed;
 export const placeOf = (sheet, timeS) => sheet.left + (timeS - sheet.startS) * sheet.speed;
 
-/** Seconds as a clock shows them, for long recordings, else as a number. */
-export function clock(timeS, isLong) {
-  if (!isLong) return `${Number(timeS.toFixed(1))} s`;
+/** A number as it is written in the page's language. */
+export function number(value, most = 1, least = 0) {
+  const digits = { maximumFractionDigits: most, minimumFractionDigits: least, useGrouping: false };
+  return (value + 0).toLocaleString(document.documentElement.lang, digits); // and no -0
+}
+
+/** Seconds as a clock shows them, for long recordings, else as a number with its unit. */
+export function clock(timeS, isLong, words) {
+  if (!isLong) return fill(words.seconds, { n: number(timeS) });
   const whole = Math.floor(timeS + 1e-6);
   const [hours, minutes, seconds] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   return `${hours}:${String(minutes).padStart(2, "0")}:${String(seconds).padStart(2, "0")}`;
@@ -100,37 +123,45 @@ export function drawCalibration(sheet) {
   return make("path", { class: "calibration", d: path });
 }
 
-/** Names of the leads on a little ground that covers the grid; the trace is drawn over both. */
-export function drawNames(sheet) {
-  const names = make("g", { class: "names" });
-  for (const cell of sheet.cells) {
-    const [x, y] = [cell.x + 1.5, nameLevel(sheet, cell)];
-    const wide = [...cell.lead].reduce((sum, letter) => sum + (letter === "I" ? 1.3 : 2.4), 1.2);
-    names.append(
-      make("rect", { class: "name-ground", x: x - 0.7, y: y - 3.2, width: wide, height: 4.2, rx: 0.5 }),
-      make("text", { class: "name", x, y, "font-size": 3.4 }, cell.lead),
-    );
-  }
-  return names;
+/** How long and high a text of so many millimetres is, and how far it reaches under its line. */
+export function textSize(text, mm) {
+  const wide = [...text].reduce((sum, letter) => sum + (LETTERS[letter] ?? 0.7), 0);
+  return { wide: wide * mm, high: 0.82 * mm, under: 0.26 * mm };
 }
 
-/** Where the name of a lead stands: in the upper part of its row. */
+/** A name on a little ground that covers the grid; over a trace without. `place` : as `freePlace` gives it. */
+export function drawName(lead, sheet, { x, y, isFree }, size) {
+  const letters = make("text", { class: "name", x, y, "font-size": NAME_MM * sheet.letters }, lead);
+  if (!isFree) return letters;
+  const ground = { x: x - 0.7, y: y - size.high - 0.2, width: size.wide + 1.4, height: size.high + size.under + 0.2 };
+  return make("g", {}, make("rect", { class: "name-ground", ...ground, rx: 0.5 }), letters);
+}
+
+/** Where the name of a lead usually stands: in the upper part of its row. */
 export function nameLevel(sheet, cell) {
-  return sheet.bases[cell.row] - sheet.rowMm / 2 + Math.max(3.6, sheet.rowMm / 6);
+  const level = Math.max(3.6, sheet.rowMm / 6) * (0.4 + 0.6 * sheet.letters);
+  return sheet.bases[cell.row] - sheet.rowMm / 2 + level;
 }
 
-/** Seconds along the foot of the sheet, and its speed and gain. */
-export function drawFoot(sheet, isLong) {
+/** The size of a lead's name on a sheet. */
+export const nameSize = (lead, sheet) => textSize(lead, NAME_MM * sheet.letters);
+
+/** Seconds along the foot of the sheet, as many as have room. */
+export function drawFoot(sheet, isLong, words) {
   const foot = make("g", { class: "foot" });
-  const level = sheet.height - 5;
+  const size = 2.6 * sheet.letters;
+  const level = sheet.height - 1 - 1.4 * size;
+  const wide = 1.3 * textSize(clock(sheet.startS + sheet.lengthS, isLong, words), size).wide;
+  const every = [1, 2, 5].find((each) => each * sheet.speed > wide) ?? 10;
   let ticks = "";
   for (let second = Math.ceil(sheet.startS - 1e-6); second <= sheet.startS + sheet.lengthS + 1e-6; second += 1) {
     const x = placeOf(sheet, second);
     ticks += `M${x} ${level - 1.5}v1.5`;
-    if (isLong && second % 2) continue; // a clock's reading is too long for every second
-    const anchor = second - sheet.startS < 0.01 ? "start" : "middle";
-    const place = { x, y: level + 2.8, "font-size": 2.6, "text-anchor": anchor };
-    foot.append(make("text", { class: "foot-text", ...place }, clock(second, isLong)));
+    if (second % every) continue;
+    const isFirst = second - sheet.startS < 0.01;
+    const anchor = isFirst ? "start" : x + wide / 2 > sheet.width ? "end" : "middle";
+    const place = { x, y: level + 0.35 + size, "font-size": size, "text-anchor": anchor };
+    foot.append(make("text", { class: "foot-text", ...place }, clock(second, isLong, words)));
   }
   foot.prepend(make("path", { class: "foot-ticks", d: ticks }));
   return foot;

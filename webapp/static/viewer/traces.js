@@ -37,7 +37,8 @@ export function reach(sheet, shown, row, fsHz) {
   return { up, down };
 }
 
-function cut(sheet, shown, cell, fsHz) {
+/** The samples of a lead that its cell shows, `first` to `last` of `values`. */
+export function cut(sheet, shown, cell, fsHz) {
   const { values, median: middle } = shown[cell.lead];
   const first = Math.round((cell.startS - sheet.startS) * fsHz);
   // one sample more, so that a trace reaches the next lead's mark

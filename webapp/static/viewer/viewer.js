@@ -1,47 +1,40 @@
 import { fill } from "../site.js";
 import { Refused } from "./api.js";
 import { Calipers } from "./calipers.js";
+import { CHOICES, isSmallScreen, recall, remember } from "./choices.js";
+import { EvidencePanel } from "./evidence.js";
+import { bindFullScreen } from "./full_screen.js";
 import { drawMarks, isSeen } from "./marks.js";
-import { drawMoments, drawWeights, fetchEvidence, fillTable, span } from "./overlay.js";
-import { arrange, clock, LAYOUTS, makeRoom, sheetSeconds } from "./paper.js";
-import { drawCalibration, drawFoot, drawGrid, drawNames } from "./paper.js";
+import { drawMoments, drawNames } from "./overlay.js";
+import { arrange, clock, lettersAt, makeRoom, sheetSeconds } from "./paper.js";
+import { drawCalibration, drawFoot, drawGrid } from "./paper.js";
 import { Samples } from "./samples.js";
-import { fillSigns } from "./signs.js";
 import { drawTraces, reach, shownLeads } from "./traces.js";
 import { Zoom } from "./zoom.js";
 
-const CHOICES = { layout: Object.keys(LAYOUTS), speed: [25, 50], gain: [5, 10, 20], marks: [false, true] };
-const REMEMBERED = "viewer";
 const MOST_ROOM_MM = { screen: { above: 40, below: 40 }, print: { above: 5, below: 0 } };
 const SLIDER_WAIT_MS = 120;
+const SMALL_ZOOM = 0.6; // below it there is no room for fine lines
+const MOST_THICK = 2; // how much thicker traces are there
 
 const byId = (id) => document.getElementById(id);
 const isStopped = (error) => error.name === "AbortError";
 
-/** The choices of an earlier visit, as far as they are still ones. */
-function remembered() {
-  const choices = { layout: "3x4", speed: 25, gain: 10, marks: false };
-  try {
-    const stored = JSON.parse(localStorage.getItem(REMEMBERED)) ?? {};
-    for (const key of Object.keys(choices)) if (CHOICES[key].includes(stored[key])) choices[key] = stored[key];
-  } catch {
-    // no storage, or not ours: the usual choices
-  }
-  return choices;
-}
-
 /** The tracing of one record on ECG paper, with its calipers, its evidence and the marks of its waves. */
 export class Viewer {
   constructor(about, words, loadBeat) {
-    Object.assign(this, { about, words, choices: remembered(), startS: 0, isPrint: false });
+    Object.assign(this, { about, words, choices: recall(), startS: 0, isPrint: false });
     Object.assign(this, { loadBeat, beat: null });
-    Object.assign(this, { evidence: null, isEvidenceOn: false, output: "mi", asking: null });
     this.isLong = about.duration_s >= 60;
     this.svg = byId("ecg");
     this.title = byId("ecg-title");
     this.scroller = byId("paper-scroll");
     this.samples = new Samples(`${about.api}/samples.npy`, about.fs_hz, about.duration_s);
-    this.zoom = new Zoom(this.scroller, this.svg, byId("zoom-value"));
+    this.section = byId("viewer");
+    const isTight = () => isSmallScreen() || this.section.classList.contains("is-full");
+    this.zoom = new Zoom(this.scroller, this.svg, byId("zoom-value"), isTight);
+    this.zoom.changed = () => this.draw();
+    this.evidence = new EvidencePanel(about, words, () => this.draw());
     const parts = { element: byId("caliper"), drawing: byId("caliper-drawing"), readout: byId("caliper-readout") };
     this.calipers = new Calipers({ ...parts, live: byId("caliper-live"), scroller: this.scroller }, words);
     this.scroller.addEventListener("zoomed", () => this.calipers.show());
@@ -71,9 +64,11 @@ export class Viewer {
     on("mode-pan", "click", () => this.measure(false));
     on("mode-caliper", "click", () => this.measure(!this.calipers.isOn));
     on("caliper-march", "click", () => this.march());
-    on("evidence-toggle", "click", () => this.toggleEvidence());
-    on("evidence-output", "change", (event) => this.chooseOutput(event.target.value));
-    on("evidence-go", "click", () => this.go(span(this.evidence[this.output].windows).startS));
+    on("evidence-go", "click", () => this.go(this.evidence.startS));
+    on("rhythm", "change", (event) => this.choose("rhythm", event.target.value));
+    on("tools-toggle", "click", () => this.openTools(byId("tools-toggle").getAttribute("aria-expanded") !== "true"));
+    bindFullScreen(byId("full-screen"), this.section, (isFull) => this.zoom.fit(isFull ? "fill" : "auto"));
+    window.addEventListener("resize", () => this.resize());
     byId("marks-toggle")?.addEventListener("click", () => this.toggleMarks());
     on("marks-go", "click", () => this.go(this.beat.at_s[0] - 1));
     on("samples-again", "click", () => this.show());
@@ -89,12 +84,28 @@ export class Viewer {
 
   choose(key, value) {
     this.choices[key] = value;
-    try {
-      localStorage.setItem(REMEMBERED, JSON.stringify(this.choices));
-    } catch {
-      // nothing to remember with
-    }
+    remember(this.choices);
+    if (key === "layout" && this.zoom.mode === "own") this.zoom.mode = "auto";
     this.show();
+  }
+
+  /** The next lead in the strip under three rows of four. */
+  nextRhythm() {
+    const place = CHOICES.rhythm.indexOf(this.choices.rhythm) + 1;
+    if (this.choices.layout === "3x4") this.choose("rhythm", CHOICES.rhythm[place % CHOICES.rhythm.length]);
+  }
+
+  openTools(isOpen) {
+    byId("tools-toggle").setAttribute("aria-expanded", String(isOpen));
+    byId("tools").classList.toggle("is-open", isOpen);
+    this.resize();
+  }
+
+  resize() {
+    cancelAnimationFrame(this.resizing);
+    this.resizing = requestAnimationFrame(() => {
+      if (this.zoom.mode !== "own" && !this.isPrint) this.draw();
+    });
   }
 
   measure(isOn) {
@@ -125,10 +136,20 @@ export class Viewer {
     return this.show();
   }
 
+  /** The part that is shown, in words, and the whole of it. */
+  part(lengthS) {
+    const [from, to] = [this.startS, lengthS + this.startS].map((time) => clock(time, this.isLong, this.words));
+    return { from, to };
+  }
+
+  get all() {
+    return clock(this.about.duration_s, this.isLong, this.words);
+  }
+
   tellTime() {
-    const [from, to] = [this.startS, this.startS + this.pageS].map((time) => clock(time, this.isLong));
+    const { from, to } = this.part(this.pageS);
     const slider = byId("time-slider");
-    const told = fill(this.words.from_to, { from, to });
+    const told = fill(this.words.from_to_of, { from, to, all: this.all });
     slider.value = this.startS;
     slider.setAttribute("aria-valuetext", told);
     byId("time-shown").textContent = told;
@@ -185,41 +206,63 @@ export class Viewer {
     byId("samples-error-text").textContent = (error instanceof Refused && error.detail) || this.words.samples_failed;
   }
 
+  /** The sheet for what is to be seen, with room for its waves. */
+  arrange(shown, lengthS, evidence, letters) {
+    const { fsHz } = this.samples;
+    const wanted = { ...this.choices, isPrint: this.isPrint, hasStrip: evidence !== null, letters };
+    const sheet = arrange(wanted, this.startS, lengthS);
+    const last = sheet.bases.length - 1;
+    const most = MOST_ROOM_MM[this.isPrint ? "print" : "screen"];
+    makeRoom(sheet, reach(sheet, shown, 0, fsHz).up, reach(sheet, shown, last, fsHz).down, most);
+    return sheet;
+  }
+
   /** Draws the sheet from the samples that are held. */
   draw() {
     if (!this.samples.part) return;
     const begun = performance.now();
-    const { words, choices } = this;
+    const { words } = this;
     const lengthS = this.pageS;
-    const sheet = arrange({ ...choices, isPrint: this.isPrint }, this.startS, lengthS);
     const shown = shownLeads(this.samples.part, this.startS, lengthS);
     const { fsHz } = this.samples;
-    const last = sheet.bases.length - 1;
-    const most = MOST_ROOM_MM[this.isPrint ? "print" : "screen"];
-    makeRoom(sheet, reach(sheet, shown, 0, fsHz).up, reach(sheet, shown, last, fsHz).down, most);
-    const evidence = this.isEvidenceOn && this.evidence ? this.evidence[this.output] : null;
+    const evidence = this.evidence.shown;
+    this.tellMarks();
+    let sheet = this.arrange(shown, lengthS, evidence, 1);
+    if (!this.isPrint) {
+      this.zoom.adapt(sheet);
+      const letters = lettersAt(this.zoom.value);
+      if (letters > 1) sheet = this.arrange(shown, lengthS, evidence, letters);
+      this.zoom.adapt(sheet);
+    }
+    const zoom = this.isPrint ? 1 : this.zoom.value;
     const isMarked = this.isMarked && this.beat !== null;
     const layers = [drawGrid(sheet)];
     if (isMarked) layers.push(drawMarks(sheet, this.beat, this.about.measured));
-    layers.push(drawNames(sheet));
-    if (evidence) layers.push(drawMoments(sheet, evidence.windows), drawWeights(sheet, evidence.leads, words));
-    layers.push(drawFoot(sheet, this.isLong), drawCalibration(sheet), drawTraces(sheet, shown, fsHz));
+    layers.push(drawNames(sheet, shown, fsHz, evidence?.leads, words));
+    if (evidence) layers.push(drawMoments(sheet, evidence.windows));
+    layers.push(drawFoot(sheet, this.isLong, words), drawCalibration(sheet), drawTraces(sheet, shown, fsHz));
     this.svg.setAttribute("viewBox", `0 0 ${sheet.width} ${sheet.height}`);
+    this.svg.classList.toggle("is-small", zoom < SMALL_ZOOM);
+    this.svg.style.setProperty("--thick", Math.min(MOST_THICK, Math.max(1, 0.8 / zoom)).toFixed(2));
     this.svg.replaceChildren(this.title, ...layers);
-    this.zoom.size(sheet, this.isPrint ? 1 : this.zoom.value);
+    this.zoom.size(sheet, zoom);
     this.calipers.lay(sheet);
     this.describe(lengthS, evidence, isMarked);
-    this.tellMarks(sheet, isMarked);
+    this.tellBeats(sheet, isMarked);
     this.svg.dataset.drawnMs = (performance.now() - begun).toFixed(1);
   }
 
-  /** The legend of the marks, and where the beats that have any lie if none is seen. */
-  tellMarks(sheet, isMarked) {
+  /** The legend of the marks. */
+  tellMarks() {
     byId("marks").hidden = !this.isMarked;
     byId("marks-toggle")?.setAttribute("aria-pressed", String(this.isMarked));
+  }
+
+  /** Where the beats that have marks lie, if none is seen. */
+  tellBeats(sheet, isMarked) {
     byId("marks-part").hidden = !isMarked || isSeen(sheet, this.beat);
     if (!isMarked) return;
-    const [from, to] = [this.beat.at_s.at(0), this.beat.at_s.at(-1)].map((time) => clock(time, this.isLong));
+    const [from, to] = [this.beat.at_s.at(0), this.beat.at_s.at(-1)].map((time) => clock(time, this.isLong, this.words));
     byId("marks-part-text").textContent = fill(this.words.marks_part, { from, to });
   }
 
@@ -230,84 +273,25 @@ export class Viewer {
         button.setAttribute("aria-pressed", String(button.dataset[key] === String(choices[key])));
       }
     }
-    const [from, to] = [this.startS, this.startS + lengthS].map((time) => clock(time, this.isLong));
-    const filled = { from, to, speed: choices.speed, gain: choices.gain, layout: words.layouts[choices.layout] };
-    let told = fill(words.seen, filled);
+    byId("rhythm").value = choices.rhythm;
+    byId("rhythm").disabled = choices.layout !== "3x4";
+    const { from, to } = this.part(lengthS);
+    const layout = fill(words.layouts[choices.layout], { lead: choices.rhythm });
+    let told = fill(words.seen, { from, to, speed: choices.speed, gain: choices.gain, layout });
     told += `. ${words.headline}.`;
-    const [option] = byId("evidence-output").selectedOptions;
-    if (evidence) told += ` ${fill(words.seen_evidence, { output: option.textContent })}`;
+    if (evidence) told += ` ${fill(words.seen_evidence, { output: this.evidence.name })}`;
     if (isMarked) told += ` ${words.seen_marks}`;
     this.title.textContent = told;
-    const settings = `${choices.speed} mm/s, ${choices.gain} mm/mV`;
-    byId("paper-settings").textContent = `${settings}, ${fill(words.from_to, { from, to })}`;
+    const isWhole = lengthS >= this.about.duration_s - 0.05;
+    const shown = isWhole ? this.all : fill(words.from_to_of, { from, to, all: this.all });
+    const settings = `${fill(words.scale, choices)}, ${words.unfiltered}; ${shown}`;
+    for (const id of ["paper-settings", "paper-caption"]) byId(id).textContent = settings;
   }
 
   /** Draws for A4 in true millimetres, and for the screen again. */
   print(isPrint) {
     if (this.isPrint === isPrint) return;
     this.isPrint = isPrint;
-    this.draw();
-  }
-
-  async toggleEvidence() {
-    this.isEvidenceOn = !this.isEvidenceOn;
-    byId("evidence-toggle").setAttribute("aria-pressed", String(this.isEvidenceOn));
-    byId("evidence").hidden = !this.isEvidenceOn;
-    if (!this.isEvidenceOn) {
-      this.asking?.abort();
-      this.draw();
-      return;
-    }
-    if (!this.evidence) {
-      byId("evidence-status").textContent = this.words.evidence_running;
-      byId("evidence-error").hidden = true;
-      this.asking = new AbortController();
-      try {
-        const url = `${this.about.api}/evidence?language=${document.documentElement.lang}`;
-        this.evidence = await fetchEvidence(url, this.asking.signal);
-      } catch (error) {
-        if (!isStopped(error)) this.failEvidence(error);
-        return;
-      }
-      for (const option of byId("evidence-output").options) {
-        option.hidden = option.disabled = !(option.value in this.evidence);
-      }
-    }
-    byId("evidence-status").textContent = "";
-    if (!Object.keys(this.evidence).length) {
-      this.evidence = null;
-      this.failEvidence(new Error("no output"));
-      return;
-    }
-    this.chooseOutput(this.output in this.evidence ? this.output : Object.keys(this.evidence)[0]);
-  }
-
-  failEvidence(error) {
-    byId("evidence-status").textContent = "";
-    byId("evidence-error").hidden = false;
-    byId("evidence-error").textContent = (error instanceof Refused && error.detail) || this.words.evidence_failed;
-  }
-
-  chooseOutput(output) {
-    const { words } = this;
-    this.output = output;
-    byId("evidence-output").value = output;
-    byId("evidence-shown").hidden = false;
-    const { leads, windows, measurements } = this.evidence[output];
-    fillTable(byId("evidence-rows"), leads, words);
-    fillSigns(byId("evidence-signs"), byId("signs"), measurements, words);
-    const { startS, endS, most, least } = span(windows);
-    const filled = {
-      high: most.probability.toFixed(2),
-      high_from: clock(most.startS, this.isLong),
-      low: least.probability.toFixed(2),
-      low_from: clock(least.startS, this.isLong),
-    };
-    byId("evidence-moments").textContent = fill(words.moments, filled);
-    const isWhole = startS <= 0.05 && endS >= this.about.duration_s - 0.3;
-    byId("evidence-part").hidden = isWhole;
-    const [from, to] = [startS, endS].map((time) => clock(time, this.isLong));
-    byId("evidence-part-text").textContent = fill(words.evidence_part, { from, to });
     this.draw();
   }
 }
