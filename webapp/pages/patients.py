@@ -11,6 +11,7 @@ from werkzeug.exceptions import BadRequest
 from webapp.access import needs, person
 from webapp.api.schemas import FIRST_LISTED, ListSchema
 from webapp.changes import remove_everything
+from webapp.demonstration import demonstration_files
 from webapp.noted import leave_list
 from webapp.pages.blueprint import pages
 from webapp.problems import validation_sentence
@@ -36,7 +37,7 @@ def patients() -> str:
     with store().database.reading() as session:
         total, rows = list_records(session, person().workspace, query, limit, offset)
         items = [list_item(row) for row in rows]
-    leave_list(query, len(items), offset, limit)
+    leave_list(query, len(items), offset, limit, is_fetched="fragment" in request.args)
     following = offset + len(items)
     more = {**query.parameters(), "offset": following} | ({"limit": limit} if limit != FIRST_LISTED else {})
     return render_template(
@@ -46,6 +47,7 @@ def patients() -> str:
         offset=offset,
         limit=limit,
         filters=query.parameters(),
+        n_demonstration=0 if total else len(demonstration_files()),
         next_url=url_for("pages.patients", **more) if following < total and items else None,
     )
 
