@@ -76,7 +76,11 @@ def queue_copies(store: Store, person: Person, paths: Sequence[Path], name: str)
 
 
 def _queue(
-    store: Store, person: Person, given: Sequence[tuple[str, Path | IO[bytes]]], names: Sequence[str], fs_hz: float | None
+    store: Store,
+    person: Person,
+    given: Sequence[tuple[str, Path | IO[bytes]]],
+    names: Sequence[str],
+    fs_hz: float | None,
 ) -> str:
     job_id = uuid.uuid4().hex
     store.files.take_in(job_id, given)

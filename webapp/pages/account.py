@@ -85,7 +85,9 @@ def note_stranger(name: str, action: str, detail: str = "") -> None:
 
 
 def _login_page(following: str, wrong: str | None = None) -> str:
-    return render_template("login.html", next=following, wrong=wrong, is_local=g.person is not None and g.person.is_local)
+    return render_template(
+        "login.html", next=following, wrong=wrong, is_local=g.person is not None and g.person.is_local
+    )
 
 
 def wait_sentence(wait_s: float) -> str:

@@ -14,12 +14,14 @@ from webapp.changes import remove_everything
 from webapp.demonstration import demonstration_files
 from webapp.noted import leave_list
 from webapp.pages.blueprint import pages
+from webapp.pages.plurals import PLURALS
 from webapp.problems import validation_sentence
 from webapp.storage.records import list_item, list_records
 from webapp.store import store
 
 LISTED = ListSchema()
 CONFIRMED = "delete"
+MOST_SELECTED = 500
 
 
 def asked() -> dict[str, Any]:
@@ -28,6 +30,10 @@ def asked() -> dict[str, Any]:
         return LISTED.load({key: value for key, value in request.args.items() if value != ""})
     except ValidationError as error:
         raise BadRequest(validation_sentence(error.messages)) from error
+
+
+def _n_selected(number: str, n: int) -> str:
+    return ngettext("%(number)s selected", "%(number)s selected", n, number=number)
 
 
 @pages.get("/patients")
@@ -47,6 +53,8 @@ def patients() -> str:
         offset=offset,
         limit=limit,
         filters=query.parameters(),
+        selected_counts={kind: _n_selected("{number}", n) for kind, n in PLURALS.items()},
+        most_selected=MOST_SELECTED,
         n_demonstration=0 if total else len(demonstration_files()),
         next_url=url_for("pages.patients", **more) if following < total and items else None,
     )

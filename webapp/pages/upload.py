@@ -12,13 +12,12 @@ from webapp.access import needs, person
 from webapp.changes import cancel_upload
 from webapp.demonstration import demonstration_files, queue_demonstration
 from webapp.pages.blueprint import pages
+from webapp.pages.plurals import PLURALS
 from webapp.settings import MOST_FILES
 from webapp.storage.jobs import latest_jobs
 from webapp.storage.records import Query, list_records
 from webapp.store import store
 from webapp.uploads import UploadRefused, drop_form, form_in_use, queue_upload, take_form
-
-PLURALS = {"one": 1, "few": 2, "many": 5, "other": 5}  # as Intl.PluralRules names them -> a number of that kind
 
 
 def counted(number: Any, n: int | None = None) -> dict[str, str]:

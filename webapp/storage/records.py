@@ -63,6 +63,17 @@ class Query:
 
 
 @dataclass(frozen=True)
+class Selection(Query):
+    """Records that were chosen by name."""
+
+    names: Sequence[str] = ()
+
+    def conditions(self, workspace: str) -> Any:
+        """What a record must be."""
+        return and_(super().conditions(workspace), Record.name.in_(self.names))
+
+
+@dataclass(frozen=True)
 class Read:
     """One recording that was read: its document, where its samples were written, and a small tracing.
 
