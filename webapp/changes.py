@@ -1,7 +1,9 @@
 """What is done to a record that is kept: looked up, looked at a second time, deleted; for the API and the pages alike."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, NotFound
 
@@ -15,6 +17,7 @@ from webapp.words import N_
 
 NO_JOB = N_("there is no such job: it was never queued, or everything was deleted since")
 HAS_ENDED = N_("this upload has ended already: there is nothing left to cancel")
+SOME_GONE = N_("some of these records are no longer here: load the list again")
 NO_RECORD = N_("there is no such record in this workspace: look at the list of patients")
 
 
@@ -24,6 +27,15 @@ def the_record(session: Session, person: Person, name: str) -> Record:
     if row is None:
         raise NotFound(NO_RECORD)
     return row
+
+
+def named_records(session: Session, person: Person, names: Sequence[str]) -> list[Record]:
+    """Records of the person's workspace, in this order. Raises NotFound where one of them is gone."""
+    found = select(Record).where(Record.workspace == person.workspace, Record.name.in_(names))
+    rows = {row.name: row for row in session.scalars(found)}
+    if not rows.keys() >= set(names):
+        raise NotFound(SOME_GONE)
+    return [rows[name] for name in names]
 
 
 def look_up(store: Store, person: Person, name: str) -> Record:
@@ -51,6 +63,20 @@ def remove_record(store: Store, person: Person, name: str) -> None:
         store.files.collect(session, left)
     store.files.drop_drawings([record_id])
     store.database.leave_no_trace()
+
+
+def remove_records(store: Store, person: Person, names: Sequence[str]) -> int:
+    """Delete several records as `remove_record` does one, all or none; how many. Raises NotFound."""
+    with store.database.writing() as session:
+        rows, left = named_records(session, person, names), []
+        for row in rows:
+            note_event(session, person, "deleted", row.name)
+            left += delete_record(session, row)
+    with store.database.writing() as session:
+        store.files.collect(session, left)
+    store.files.drop_drawings([row.id for row in rows])
+    store.database.leave_no_trace()
+    return len(rows)
 
 
 def cancel_upload(store: Store, person: Person, job_id: str) -> dict[str, Any]:

@@ -4,10 +4,12 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import select
 
 from cardiac.errors import RecordError
 from cardiac.messages import speaking
@@ -23,7 +25,8 @@ from webapp.store import Store
 
 KINDS = {"report.pdf": "application/pdf", "picture.png": "image/png"}
 ENGLISH = "en"
-LOOK_S = 0.1
+LOOK_S, ASK_S = 0.1, 1.0
+LONGEST_WAIT_S, AHEAD = 60.0, 6  # for one drawing of many, and how many are asked for at once
 MOST_WAITING = 3  # requests that wait for a drawing, each with a thread in hand; others are told to ask again
 _WAITING = threading.BoundedSemaphore(MOST_WAITING)
 
@@ -60,6 +63,46 @@ def drawing(store: Store, row: Record, kind: str) -> bytes | None:
     finally:
         _WAITING.release()
     return None
+
+
+def drawings(store: Store, row_ids: Sequence[int], kind: str) -> Iterator[bytes | None]:
+    """Drawings of records, one after the other as they are made; None for one that could not be.
+
+    Some are asked for ahead, and not all, so that who looks at one record waits for few of them.
+    """
+    patience_s = LONGEST_WAIT_S
+    for n in range(len(row_ids)):
+        try:
+            yield _awaited(store, row_ids[n : n + AHEAD], kind, patience_s)
+        except TimeoutError:  # nobody draws any more: what is there is still sent
+            patience_s = LOOK_S
+            yield None
+
+
+def _awaited(store: Store, row_ids: Sequence[int], kind: str, patience_s: float) -> bytes | None:
+    """The drawing of the first of some records, None where it could not be drawn; the others are asked for as well.
+
+    Raises TimeoutError.
+    """
+    deadline, drawn = time.monotonic() + patience_s, None
+    while True:
+        with store.database.reading() as session:
+            rows = session.scalars(select(Record).where(Record.id.in_(row_ids))).all()
+        paths = {row.id: drawing_path(store.files, row, kind) for row in rows}
+        if row_ids[0] not in paths or (drawn := _read(paths[row_ids[0]])) is not None:
+            return drawn
+        with store.database.writing() as session:
+            missing = [each for each in row_ids if each in paths and not paths[each].exists()]
+            failed = {each: ask_drawing(session, each, kind) for each in missing}
+        if failed.get(row_ids[0]):
+            return None
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        wait_until = time.monotonic() + ASK_S
+        while time.monotonic() < wait_until and (drawn := _read(paths[row_ids[0]])) is None:
+            time.sleep(LOOK_S)
+        if drawn is not None:
+            return drawn
 
 
 def _read(path: Path) -> bytes | None:

@@ -96,6 +96,16 @@ def everything_zip(session: Session, files: Files, workspace: str, query: Query)
     yield pipe.taken()
 
 
+def documents_zip(documents: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
+    """A zip of documents, as (name, content), in pieces; they are packed already."""
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", allowZip64=True) as archive:
+        for name, content in documents:
+            archive.writestr(_file_name(name), content)
+            yield pipe.taken()
+    yield pipe.taken()
+
+
 def csv_text(columns: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
     """A table as CSV, in which nothing can be taken for a formula."""
     content = io.StringIO()

@@ -4,8 +4,9 @@
 - What a page goes on to fetch (samples piece by piece, evidence until it is there) leaves one row of each kind: the first
   look, whether there was a page or not, and again after ten minutes. So does a page that a task brings along.
 - A list leaves a row, and again after ten minutes. One that only narrows another (the same filters, order and place, and a
-  search that goes on from letters that were noted) leaves none meanwhile: typing a name is one look. A list with a search
+  search for more than the letters that were noted) leaves none meanwhile: typing a name is one look. A list with a search
   never is covered by one without. The row tells of a search how many letters it has, and not which.
+- What the page of the list goes on to fetch (rows while one scrolls, or changes a filter) leaves none: opening it did.
 
 What was noted is kept in the memory of this server: after a restart, or on another server, there is one row more.
 """
@@ -36,8 +37,13 @@ class Looks:
         """Whether a row of the last ten minutes covers this look. letters : of a search."""
         with self._lock:
             at, noted = self._noted.get(key, (0.0, ""))
-        is_narrower = letters == noted or (bool(noted) and letters.startswith(noted))
+        is_narrower = letters == noted or (bool(noted) and noted in letters)
         return time.monotonic() < at + COVERED_S and at > 0 and is_narrower
+
+    def has(self, key: tuple[Any, ...]) -> bool:
+        """Whether this was noted, however long ago."""
+        with self._lock:
+            return key in self._noted
 
     def note(self, key: tuple[Any, ...], letters: str = "") -> None:
         with self._lock:
@@ -63,8 +69,16 @@ def leave_look_at_page(endpoint: str, record: str | None = None) -> None:
         _looks().note(key)
 
 
-def leave_list(query: Query, n: int, offset: int, limit: int) -> None:
-    """Note that this person looks at a list, unless it only narrows one that was noted. n : how many records it shows."""
+def leave_list(query: Query, n: int, offset: int, limit: int, is_fetched: bool = False) -> None:
+    """Note that this person looks at a list, unless it only narrows one that was noted. n : how many records it shows.
+
+    is_fetched : by the page of the list, which leaves none where this person has opened it.
+    """
+    opened = (*_who(), person().workspace, "list opened")
+    if is_fetched and _looks().has(opened):
+        return
+    if not is_fetched and request.endpoint == "pages.patients":
+        _looks().note(opened)
     filters = {name: value for name, value in query.parameters().items() if name != "q"}
     key, letters = (*_who(), person().workspace, "list", *sorted(filters.items()), offset, limit), folded(query.q or "")
     if not _looks().covers(key, letters):

@@ -1,6 +1,7 @@
 """What a worker reads: the recordings that an upload holds, and of each its finding, one alone or several together."""
 
 import logging
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,8 +27,9 @@ from webapp.samples import ENDING, read_samples
 from webapp.storage.files import Files, NoRoom
 from webapp.storage.patients import Recorded
 from webapp.storage.records import Read
-from webapp.storage.tables import Job, Task
+from webapp.storage.tables import Job, Task, folded
 
+DIGITS = re.compile(r"([0-9]+)")
 STORE_S = 1.0  # after which what was read together so far is stored
 log = logging.getLogger("webapp.worker")
 
@@ -51,7 +53,7 @@ def read_alone(task: Task, job: Job, detector: Detector, files: Files) -> Result
     try:
         recording = _recording(task, job, files)
         record = _read(recording.path, recording.fs_hz, recording.record_id)
-        return Result(task, _keep(record, predict_record(record, detector), detector, files))
+        return Result(task, _keep(record, predict_record(record, detector), detector, files, task.position))
     except RecordError as error:
         return Result(task, reason=error.message)
     except MemoryError:
@@ -92,7 +94,7 @@ def read_together(
 def _result(task: Task, outcome: Outcome, detector: Detector, files: Files) -> Result:
     if outcome.error:
         return Result(task, reason=outcome.error.message)
-    return Result(task, _keep(outcome.record, outcome.finding, detector, files))
+    return Result(task, _keep(outcome.record, outcome.finding, detector, files, task.position))
 
 
 def _recording(task: Task, job: Job, files: Files) -> Recording:
@@ -106,21 +108,29 @@ def _read(path: Path, fs_hz: float | None, record_id: str, leads: Sequence[str] 
     return read_record(path, fs_hz, record_id, leads)
 
 
-def _keep(record: Record, finding: Finding, detector: Detector, files: Files) -> Read:
+def _keep(record: Record, finding: Finding, detector: Detector, files: Files, position: int) -> Read:
     """What is stored of a record. Raises NoRoom."""
     document = finding_document(finding, detector.decided_by)
     who = record.identity
     recorded = Recorded(who.patient_id, who.name, who.recorded_at, record.age_years, record.sex)
-    return Read(document, *files.keep_signal(record), small_tracing(record), recorded)
+    return Read(document, *files.keep_signal(record), small_tracing(record), recorded, position)
 
 
 def open_upload(folder: Path) -> Listing:
-    """What an upload holds: its recordings, and names and sentences of what cannot be read.
+    """What an upload holds: its recordings in the order of their names, and names and sentences of what cannot be read.
 
     folder : with the files as they came under `given`; archives are unpacked beside it. Raises NoRoom.
     """
     targets = (folder / str(number) for number in count(1))
-    return list_upload(folder / "given", lambda: _afresh(next(targets)), _unpack)
+    listing = list_upload(folder / "given", lambda: _afresh(next(targets)), _unpack)
+    listing.recordings.sort(key=lambda each: natural_key(each.record_id))
+    return listing
+
+
+def natural_key(name: str) -> list[tuple[bool, int, str]]:
+    """What names are sorted by as people do: numbers in them by their value, letters without case."""
+    parts = DIGITS.split(folded(name))  # every other one is a number
+    return [(n % 2 == 0, int(part) if n % 2 else 0, part) for n, part in enumerate(parts)]
 
 
 def _afresh(target: Path) -> Path:

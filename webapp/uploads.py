@@ -5,6 +5,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
@@ -63,15 +64,31 @@ def queue_samples(
         path.unlink(missing_ok=True)
 
 
+def queue_copies(store: Store, person: Person, paths: Sequence[Path], name: str) -> str:
+    """Queue files of this machine, which stay where they are; the job's id. name : of the upload.
+
+    Raises UploadRefused where there are none, NoRoom.
+    """
+    if not paths:
+        raise UploadRefused("there are no demonstration records on this server: upload recordings of your own")
+    with ExitStack() as until_copied:
+        given = [(path.name, until_copied.enter_context(path.open("rb"))) for path in paths]
+        return _queue(store, person, given, [name], None)
+
+
 def _queue(
-    store: Store, person: Person, given: Sequence[tuple[str, Path]], names: Sequence[str], fs_hz: float | None
+    store: Store,
+    person: Person,
+    given: Sequence[tuple[str, Path | IO[bytes]]],
+    names: Sequence[str],
+    fs_hz: float | None,
 ) -> str:
     job_id = uuid.uuid4().hex
     store.files.take_in(job_id, given)
     try:
         with store.database.writing() as session:
             add_job(session, job_id, person, names, fs_hz)
-            note_event(session, person, "uploaded", detail=f"{len(names)} files as job {job_id}")
+            note_event(session, person, "uploaded", detail=f"{len(given)} files as job {job_id}")
     except BaseException:
         store.files.drop_upload(job_id)
         raise

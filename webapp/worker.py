@@ -224,7 +224,7 @@ class Worker:
     def _try_to_store(self, job: Job, results: Sequence[Result]) -> bool:
         reads = [(record_name(each.task.name), self._kept(each.read)) for each in results if each.read]
         with self.database.writing() as session:
-            stored = iter(store_records(session, self.files, job.workspace, reads))
+            stored = iter(store_records(session, self.files, job.workspace, reads, job.created_at))
             outcomes = [(each.task, next(stored) if each.read else None, each.reason) for each in results]
             return jobs.finish_reading(session, outcomes)
 

@@ -140,3 +140,12 @@ def test_users_that_cannot_be(others, given, told):
         accounts.add_user(db, **user)
     with others.store.database.reading() as db:
         assert db.scalar(select(func.count()).select_from(User)) == 4
+
+
+def test_a_machine_without_users_says_that_no_account_is_needed(site, others):
+    page = site.client.get("/login").text
+    assert "No account is needed here" in page and 'name="password"' not in page
+    site.client.set_cookie("language", "ru")
+    assert "Учётная запись здесь не нужна" in site.client.get("/login").text
+    page = Browser(others).get("/login").text
+    assert "No account is needed" not in page and 'name="password"' in page

@@ -31,7 +31,7 @@ def uploads(site):
 def test_what_was_read_stays(site, archive, n_done):
     """0: not even opened."""
     site.worker.pace = Pace(1, most=1)
-    job = site.send(("a.zip", archive), ("bad.npy", b"x"))
+    job = site.send(("a.zip", archive), ("z.npy", b"x"))
     for _ in range(n_done):
         site.worker.work()
     answer = cancel(site, job)
@@ -90,7 +90,7 @@ def test_the_page_cancels_too(site, archive):
     page = site.client.get("/").text
     assert f'action="/jobs/{job}/cancel"' in page
     told = site.client.post(f"/jobs/{job}/cancel", follow_redirects=True).text
-    assert "Cancelled. What was read stays." in told and 'data-state="cancelled"' in told
+    assert "Upload cancelled. Records that were already read are kept." in told and 'data-state="cancelled"' in told
     told = site.client.post(f"/jobs/{job}/cancel", headers={"Accept-Language": "ru"}, follow_redirects=True).text
     assert "уже завершена" in told or "ended already" in told
     assert site.client.post("/jobs/nothing/cancel").status_code == 404

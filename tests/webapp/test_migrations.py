@@ -7,7 +7,7 @@ import time
 from contextlib import closing
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import MetaData, insert, select, text
 
 from webapp import create_app
 from webapp.storage import database as databases
@@ -32,7 +32,8 @@ def old(settings, request):
         connection.execute(text("DROP TABLE alembic_version"))
         upgrade(connection, "0002")
         connection.execute(text(OLD_EVENT), EVENTS)
-        tables = Base.metadata.tables
+        (then := MetaData()).reflect(connection)
+        tables = then.tables
         connection.execute(insert(tables["signals"]).values(sha256="0" * 64))
         connection.execute(insert(tables["records"]).values(RECORD))
         job = {"workspace": "local", "user": "u", "state": "done", "done": 1, "total": 1, "created_at": 1}
@@ -40,7 +41,9 @@ def old(settings, request):
             connection.execute(insert(tables["jobs"]).values(job | {"id": name[:4], "name": name}))
             record = None if name == "gone.npy" else "Иванова 1951"
             task = {"kind": "read", "state": "done", "priority": 2, "job_id": name[:4], "record": record}
-            connection.execute(insert(tables["tasks"]).values(task | {"position": 0, "attempts": 1}))
+            connection.execute(
+                insert(tables["tasks"]).values(task | {"position": 0, "attempts": 1, "path": "", "name": ""})
+            )
     return settings
 
 

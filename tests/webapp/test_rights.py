@@ -28,6 +28,7 @@ RIGHTS = [
     ("POST", "/api/v1/template", {"file": "form.csv"}, "reviewer"),
     ("POST", "/api/v1/records/own/review", JSON_REVIEW, "reviewer"),
     ("DELETE", "/api/v1/records/own", {}, "admin"),
+    ("POST", "/demonstration", {}, "reviewer"),
     ("POST", "/jobs/waiting/cancel", {}, "reviewer"),
     ("POST", "/api/v1/jobs/waiting/cancel", {}, "reviewer"),
     ("POST", "/users/add", {"data": {"name": "new", "role": "reader"}}, "admin"),
@@ -294,3 +295,19 @@ def test_the_trail_is_told_in_pages(others):
         following = re.search(r'href="(/audit\?before=\d+)"', page)
         address = following.group(1) if following else None
     assert seen == [f"record {place:03}" for place in range(204, -1, -1)]
+
+
+def test_readers_see_nothing_that_they_may_not_do(others, guarded):
+    """No upload, not even a link to it; no deletion, also where there are no records."""
+    rita, vera, ada = (enter(others, name) for name in PEOPLE)
+    pages = ["/", "/patients", "/patients?q=nobody", "/patients/own", "/nowhere", "/api/docs"]
+    refused = re.compile(r'type="file"|href="/"|/upload"|/demonstration"|/delete"|id="delete')
+    for address in pages:
+        assert refused.search(rita.get(address).text) is None, address
+        assert 'href="/"' in vera.get(address).text, address
+    assert 'id="delete-open"' in ada.get("/patients").text and 'id="delete' not in vera.get("/patients").text
+    with others.store.database.writing() as db:
+        db.execute(delete(Record))
+    for address in ("/", "/patients"):
+        assert refused.search(rita.get(address).text) is None, address
+        assert "/demonstration" in vera.get(address).text, address

@@ -84,6 +84,16 @@ def test_typing_a_search_is_one_row(read):
     assert added(read, "/api/v1/records?limit=5&q=x") == [("listed", None, "0 records from 0; q of 1 letters")]
 
 
+def test_what_the_list_fetches_leaves_no_row(read, monkeypatch):
+    """Rows while one scrolls, and other filters; however long the page has been open. Opened, it leaves one."""
+    fetched = [f"/patients?fragment=1&{each}" for each in ("offset=1", "present=true", "q=z", "q=y&sort=name")]
+    assert added(read, "/patients", *fetched) == [("listed", None, "1 records from 0")]
+    later = time.monotonic() + 100 * noted.COVERED_S
+    monkeypatch.setattr(noted.time, "monotonic", lambda: later)
+    assert added(read, *fetched) == []
+    assert len(added(read, "/api/v1/records", "/patients?q=z")) == 2
+
+
 def test_a_look_of_another_person_is_another_row(make_site, monkeypatch, npy):
     site = site_with_people(make_site, monkeypatch)
     put_record(site, "clinic", "own", npy["healthy"])

@@ -99,7 +99,7 @@ class Lenient(ma.Schema):
 class FilterSchema(Lenient):
     """Which records."""
 
-    q = Words(validate=validate.Length(max=NAME_LETTERS), metadata={"description": "a record's name, or how it begins"})
+    q = Words(validate=validate.Length(max=NAME_LETTERS), metadata={"description": "a record's name, or a part of it"})
     present = TrueOrFalse(metadata={"description": "an infarction was found"})
     site = ma.fields.String(validate=validate.OneOf(SITES))
     uncertain = TrueOrFalse(metadata={"description": "the probability lies in the band of doubt"})
@@ -184,6 +184,25 @@ class RefusedSchema(ma.Schema):
     translation = ma.fields.String(metadata={"description": "of the reason, in the language that was asked for"})
 
 
+class KnownSchema(ma.Schema):
+    """A recording that was here already."""
+
+    name = ma.fields.String(required=True, metadata={"description": "of the recording in this upload"})
+    record = ma.fields.String(required=True, metadata={"description": "the record that is the same recording"})
+    stored_as = ma.fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "the record that it is as well, under its own name; null where nothing was stored"},
+    )
+
+
+class RenamedSchema(ma.Schema):
+    """A recording whose name another one has."""
+
+    name = ma.fields.String(required=True, metadata={"description": "of the recording in this upload"})
+    record = ma.fields.String(required=True, metadata={"description": "the name under which it was stored"})
+
+
 class JobSchema(ma.Schema):
     """An upload and how far it has been read."""
 
@@ -192,8 +211,12 @@ class JobSchema(ma.Schema):
     state = ma.fields.String(required=True, validate=validate.OneOf(STATES))
     done = ma.fields.Integer(required=True)
     total = ma.fields.Integer(required=True)
-    records = ma.fields.List(ma.fields.String(), required=True)
+    records = ma.fields.List(
+        ma.fields.String(), required=True, metadata={"description": "those that were here already among them, by name"}
+    )
     refused = ma.fields.List(ma.fields.Nested(RefusedSchema), required=True)
+    already_here = ma.fields.List(ma.fields.Nested(KnownSchema), required=True)
+    renamed = ma.fields.List(ma.fields.Nested(RenamedSchema), required=True)
     error = ma.fields.String(allow_none=True)
     error_translation = ma.fields.String(metadata={"description": "in the language that was asked for"})
     created_at = ma.fields.String(required=True)

@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any
 
-from flask import Response, jsonify, redirect, render_template, request, session, url_for
+from flask import Response, g, jsonify, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy import text
@@ -85,7 +85,9 @@ def note_stranger(name: str, action: str, detail: str = "") -> None:
 
 
 def _login_page(following: str, wrong: str | None = None) -> str:
-    return render_template("login.html", next=following, wrong=wrong)
+    return render_template(
+        "login.html", next=following, wrong=wrong, is_local=g.person is not None and g.person.is_local
+    )
 
 
 def wait_sentence(wait_s: float) -> str:

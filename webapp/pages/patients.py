@@ -11,8 +11,10 @@ from werkzeug.exceptions import BadRequest
 from webapp.access import needs, person
 from webapp.api.schemas import FIRST_LISTED, ListSchema
 from webapp.changes import remove_everything
+from webapp.demonstration import demonstration_files
 from webapp.noted import leave_list
 from webapp.pages.blueprint import pages
+from webapp.pages.plurals import PLURALS
 from webapp.problems import validation_sentence
 from webapp.storage.patients import ids_of
 from webapp.storage.records import list_item, list_records
@@ -21,6 +23,7 @@ from webapp.words import N_
 
 LISTED = ListSchema()
 CONFIRMED = N_("delete")
+MOST_SELECTED = 500
 
 
 def asked() -> dict[str, Any]:
@@ -31,6 +34,10 @@ def asked() -> dict[str, Any]:
         raise BadRequest(validation_sentence(error.messages)) from error
 
 
+def _n_selected(number: str, n: int) -> str:
+    return ngettext("%(number)s selected", "%(number)s selected", n, number=number)
+
+
 @pages.get("/patients")
 def patients() -> str:
     given = asked()
@@ -38,7 +45,7 @@ def patients() -> str:
     with store().database.reading() as session:
         total, rows = list_records(session, person().workspace, query, limit, offset)
         items, ids = [list_item(row) for row in rows], ids_of(session, rows)
-    leave_list(query, len(items), offset, limit)
+    leave_list(query, len(items), offset, limit, is_fetched="fragment" in request.args)
     following = offset + len(items)
     more = {**query.parameters(), "offset": following} | ({"limit": limit} if limit != FIRST_LISTED else {})
     return render_template(
@@ -49,6 +56,9 @@ def patients() -> str:
         offset=offset,
         limit=limit,
         filters=query.parameters(),
+        selected_counts={kind: _n_selected("{number}", n) for kind, n in PLURALS.items()},
+        most_selected=MOST_SELECTED,
+        n_demonstration=0 if total else len(demonstration_files()),
         next_url=url_for("pages.patients", **more) if following < total and items else None,
     )
 

@@ -1,9 +1,11 @@
 /* The list of patients: filters that apply themselves, rows that follow while one scrolls, and the place kept. */
 
+import { followRows, startSelection } from './selection.js';
 import { localiseTimes, parseFragment, problemOf, readWords } from './site.js';
 
 const SEARCH_WAIT_MS = 250;
 const MOST_ROWS = 200;
+const LOADED_ALONE = 300; // rows; then a button loads the next ones, so that one gets to the end of the page
 const PLACE = 'patients-place';
 const words = readWords();
 const byId = (id) => document.getElementById(id);
@@ -51,6 +53,7 @@ async function load(address, place) {
     takeFacts(part);
     localiseTimes(part);
     place([...part.children]);
+    followRows();
     byId('list-error').textContent = '';
   } catch (error) {
     if (error.name !== 'AbortError') byId('list-error').textContent = error instanceof TypeError ? words.network : error.message;
@@ -76,7 +79,8 @@ function watchForMore() {
   watcher.disconnect();
   const sentinel = rows.querySelector('[data-more]');
   // After an error the link stays as a button; watching it would ask again at once, without end.
-  if (sentinel && !byId('list-error').textContent) watcher.observe(sentinel);
+  const isFar = rows.querySelectorAll('.row').length >= LOADED_ALONE;
+  if (sentinel && !isFar && !byId('list-error').textContent) watcher.observe(sentinel);
 }
 
 function loadMore() {
@@ -98,6 +102,7 @@ function apply() {
   history.replaceState(null, '', address);
   byId('filters-reset').hidden = !text;
   const zip = byId('export-zip');
+  byId('selected-filters')?.setAttribute('value', text);
   zip.href = text ? `${zip.dataset.base}?${text}` : zip.dataset.base;
   load(address, (items) => {
     rows.replaceChildren(...items);
@@ -170,5 +175,6 @@ function startDeletion() {
 rows.querySelectorAll('[data-facts]').forEach((facts) => facts.remove());
 startFilters();
 startDeletion();
+startSelection(words);
 keepPlace();
 findPlace().finally(watchForMore);

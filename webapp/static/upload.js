@@ -220,16 +220,60 @@ function refusalItems(refused) {
   });
 }
 
+const kinds = new Intl.PluralRules(document.documentElement.lang);
+
+/** "3 records read", in the grammar of the page's language. */
+const counted = (kind, number) => fill(words.counts[kinds.select(number)][kind], { number });
+
+/** A sentence about a recording in which {record} is a link to it. */
+function noteItem(sentence, { name, record }) {
+  const item = document.createElement('li');
+  const link = document.createElement('a');
+  link.href = `${root}patients/${encodeURIComponent(record)}`;
+  link.textContent = record;
+  const [before, after] = sentence.split('{record}').map((text) => fill(text, { name }));
+  item.append(before, link, after);
+  return item;
+}
+
+function noteItems(job) {
+  const known = job.already_here.map((each) => {
+    const sentence = each.stored_as ? words.copyOf : each.record === each.name ? words.here : words.hereAs;
+    return noteItem(sentence, each);
+  });
+  return [...known, ...job.renamed.map((each) => noteItem(words.renamed, each))];
+}
+
+/** What was here already and what was renamed; how many recordings were here and are not stored again. */
+function showNotes(card, job) {
+  const number = job.already_here.length + job.renamed.length;
+  const few = number <= FEW_REFUSALS;
+  part(card, 'notes').hidden = number === 0;
+  part(card, 'few-notes').hidden = !few;
+  part(card, 'many-notes').hidden = few;
+  const list = part(card, few ? 'few-notes' : 'many-notes-list');
+  if (list.childElementCount !== number) list.replaceChildren(...noteItems(job));
+  showCount(card, 'renamed', 'renamed', job.renamed.length);
+}
+
+function showCount(card, name, kind, number) {
+  part(card, name).hidden = number === 0;
+  part(card, name).textContent = counted(kind, number);
+}
+
+const numberKnown = (job) => job.already_here.filter((each) => !each.stored_as).length;
+
 function showResult(card, job) {
-  const [number, refused] = [job.records.length, job.refused.length];
+  const [number, refused, known] = [job.records.length, job.refused.length, numberKnown(job)];
   part(card, 'result').hidden = !(job.state === 'done' || job.state === 'cancelled');
   part(card, 'cancelled').hidden = job.state !== 'cancelled';
   const left = job.state === 'cancelled' ? job.total - job.done : 0;
-  part(card, 'left').hidden = left === 0;
-  part(card, 'left').textContent = fill(words.left, { number: left });
-  part(card, 'read').textContent = fill(words.read, { number });
-  part(card, 'refused-number').hidden = refused === 0;
-  part(card, 'refused-number').textContent = fill(words.refused, { number: refused });
+  showCount(card, 'left', 'left', left);
+  showCount(card, 'known', 'known', known);
+  showCount(card, 'refused-number', 'refused', refused);
+  showCount(card, 'read', 'read', number - known);
+  part(card, 'read').hidden = number === known && known + refused > 0;
+  showNotes(card, job);
   const link = part(card, 'link');
   link.hidden = number === 0;
   link.textContent = number === 1 ? words.openRecord : words.showPatients;
@@ -260,7 +304,9 @@ function showJob(card, job) {
   part(card, 'error').textContent = job.error_translation ?? job.error ?? '';
   if (!(job.state === 'queued' || job.state === 'running')) {
     const sentences = job.state === 'cancelled' ? [words.jobCancelled] : [];
-    sentences.push(fill(words.read, { number: job.records.length }), fill(words.refused, { number: job.refused.length }));
+    const known = numberKnown(job);
+    const counts = { read: job.records.length - known, known, renamed: job.renamed.length, refused: job.refused.length };
+    for (const [kind, number] of Object.entries(counts)) if (number || kind === 'read') sentences.push(counted(kind, number));
     byId('announce').textContent = `${job.name}: ${job.error_translation || job.error || sentences.join(', ')}`;
   }
 }

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from cardiac.messages import Message, about
 from webapp.storage.accounts import Person
+from webapp.storage.known import known_and_renamed
 from webapp.storage.tables import NAME_LETTERS, Job, Task, Worker
 
 PRIORITY = {"explain": 0, "draw": 0, "open": 1, "read": 2}  # who is looking at a record waits for nobody's upload
@@ -142,10 +143,10 @@ def finish_opening(
     job.state = RUNNING if recordings else DONE
 
 
-def finish_reading(session: Session, results: Sequence[tuple[Task, str | None, str | None]]) -> bool:
+def finish_reading(session: Session, results: Sequence[tuple[Task, tuple[str, str | None] | None, str | None]]) -> bool:
     """Note what came of recordings of one job. True where the job is done with them.
 
-    results : of each its task, and the name under which it was stored, or else why it was refused.
+    results : of each its task, and the name under which it was stored with HERE, COPY or None, or else why it was refused.
     Raises TaskLost where one of the tasks is, and then nothing of it must come true.
     """
     tasks = [task for task, _, _ in results]
@@ -156,8 +157,10 @@ def finish_reading(session: Session, results: Sequence[tuple[Task, str | None, s
     session.execute(
         update(Task),
         [
-            {"id": task.id, "state": DONE if record else REFUSED, "record": record, "reason": reason}
-            for task, record, reason in results
+            {"id": task.id, "state": DONE if name else REFUSED, "record": name, "known": known, "reason": reason}
+            for task, (name, known), reason in (
+                (task, stored or (None, None), reason) for task, stored, reason in results
+            )
         ],
     )
     job.done += len(tasks)
@@ -251,6 +254,7 @@ def job_document(session: Session, job: Job) -> dict[str, Any]:
     of_job = select(Task).where(Task.job_id == job.id, Task.kind == "read").order_by(Task.position)
     names = select(Task.record).where(Task.job_id == job.id, Task.state == DONE, Task.record.is_not(None))
     refused = session.scalars(of_job.where(Task.state == REFUSED))
+    known, renamed = known_and_renamed(session, job)
     return {
         "job": job.id,
         "name": job.name,
@@ -259,6 +263,8 @@ def job_document(session: Session, job: Job) -> dict[str, Any]:
         "total": job.total,
         "records": list(session.scalars(names.order_by(Task.position))),
         "refused": [{"name": task.name, "reason": task.reason} for task in refused],
+        "already_here": known,
+        "renamed": renamed,
         "error": job.error,
         "created_at": iso_time(job.created_at),
     }

@@ -4,9 +4,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, delete, func, select, tuple_, update
+from sqlalchemy import Select, and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from tasks.mi.documents import RECORD_COLUMNS, table_row
@@ -16,37 +16,17 @@ from webapp.storage.accounts import Person
 from webapp.storage.files import Files
 from webapp.storage.forgotten import forget_name
 from webapp.storage.jobs import iso_time
+from webapp.storage.known import COPY, HERE
+from webapp.storage.orders import ORDERS
 from webapp.storage.patients import NOT_KNOWN, Recorded, drop_unused, fill_in
 from webapp.storage.tables import NAME_LETTERS, Form, Job, Patient, Record, Review, Task, folded, mask_of, sites_of
 
 UPLOADED_S = {"day": 86_400.0, "week": 7 * 86_400.0, "month": 30 * 86_400.0}
-LAST_LETTER = "\U0010ffff"  # which stands in no name, and after all that do
-
-
-@dataclass(frozen=True)
-class Order:
-    """By which columns a list is sorted, and whether all of them fall. The last one is a record's number, so none tie."""
-
-    columns: tuple[Any, ...]
-    is_falling: bool = False
-
-    def clauses(self, is_back: bool = False) -> list[Any]:
-        """What a query is ordered by. is_back : the other way round."""
-        return [each.desc() if self.is_falling != is_back else each.asc() for each in self.columns]
-
-
-ORDERS = {
-    "newest": Order((Record.id,), is_falling=True),
-    "oldest": Order((Record.id,)),
-    "name": Order((Record.name, Record.id)),
-    "probability": Order((Record.probability, Record.id)),
-    "-probability": Order((Record.probability, Record.id), is_falling=True),
-}
 
 
 @dataclass(frozen=True)
 class Query:
-    """Which records, in which order. q : a name, or how it begins.  uploaded : "day", "week" or "month" ago at most.
+    """Which records, in which order. q : a part of a name.  uploaded : "day", "week" or "month" ago at most.
 
     patient : number of the one whose they are.
     """
@@ -71,8 +51,7 @@ class Query:
         """What a record must be."""
         conditions = [Record.workspace == workspace]
         if self.q:
-            begins = folded(self.q)
-            conditions += [Record.folded >= begins, Record.folded < begins + LAST_LETTER]
+            conditions.append(Record.folded.contains(folded(self.q), autoescape=True))
         if self.present is not None:
             conditions.append(Record.present == self.present)
         if self.site is not None:
@@ -91,17 +70,44 @@ class Query:
 
 
 @dataclass(frozen=True)
+class Selection(Query):
+    """Records that were chosen by name."""
+
+    names: Sequence[str] = ()
+
+    def conditions(self, workspace: str) -> Any:
+        """What a record must be."""
+        return and_(super().conditions(workspace), Record.name.in_(self.names))
+
+
+@dataclass(frozen=True)
 class Read:
-    """One recording that was read: its document, where its samples were written, a small tracing, and who was recorded."""
+    """One recording that was read: its document, where its samples were written, a small tracing, and who was recorded.
+
+    sha256 : of its samples and its rate.  position : in its upload.
+    """
 
     document: dict[str, Any]
     sha256: str
     written: Path
     tracing: str
     recorded: Recorded = NOT_KNOWN
+    position: int = 0
 
 
-def store_records(session: Session, files: Files, workspace: str, reads: Sequence[tuple[str, Read]]) -> list[str]:
+class Stored(NamedTuple):
+    """The name of the record that a recording is. known : HERE where it was here already under this name, and nothing was
+
+    stored; COPY where it was stored though another record is the same recording.
+    """
+
+    name: str
+    known: str | None = None
+
+
+def store_records(
+    session: Session, files: Files, workspace: str, reads: Sequence[tuple[str, Read]], uploaded_at: float | None = None
+) -> list[Stored]:
     """Store recordings, each under its name; or, where another has it, under the name with a number. Returns those names.
 
     The same samples under the same name are the same record, which takes the newer finding and keeps its reviews; so does
@@ -110,14 +116,27 @@ def store_records(session: Session, files: Files, workspace: str, reads: Sequenc
     files.place_signals(session, {read.sha256: read.written for _, read in reads})
     named = select(Record).where(Record.workspace == workspace, Record.name.in_({name for name, _ in reads}))
     rows = dict.fromkeys((name for name, _ in reads), None) | {row.name: row for row in session.scalars(named)}
-    stored = [_store(session, workspace, name, read, rows) for name, read in reads]
+    sha256s = {read.sha256 for _, read in reads}
+    there = set(session.scalars(select(Record.signal).where(Record.workspace == workspace, Record.signal.in_(sha256s))))
+    at, stored = time.time() if uploaded_at is None else uploaded_at, []
+    for name, read in reads:
+        stored.append(_store(session, workspace, name, read, rows, at, is_known=read.sha256 in there))
+        there.add(read.sha256)
     session.flush()
     return stored
 
 
-def _store(session: Session, workspace: str, name: str, read: Read, rows: dict[str, Record | None]) -> str:
-    """Store one recording. rows : the records that have these names, to which it is added."""
-    n = 1
+def _store(
+    session: Session,
+    workspace: str,
+    name: str,
+    read: Read,
+    rows: dict[str, Record | None],
+    uploaded_at: float,
+    is_known: bool,
+) -> Stored:
+    """Store one recording. rows : the records that have these names, to which it is added.  is_known : a record is the same."""
+    n, known = 1, COPY if is_known else None
     while True:
         suffix = f" ({n})" if n > 1 else ""
         kept = name[: NAME_LETTERS - len(suffix)] + suffix
@@ -126,11 +145,13 @@ def _store(session: Session, workspace: str, name: str, read: Read, rows: dict[s
             break
         n += 1
     if row is None:
-        row = Record(workspace=workspace, name=kept, signal=read.sha256, uploaded_at=time.time(), tracing=read.tracing)
+        row = Record(workspace=workspace, name=kept, signal=read.sha256, uploaded_at=uploaded_at, tracing=read.tracing)
+        row.position = read.position
     elif row.document["bundle"] == read.document["bundle"] and _is_measured(row.document, read.document):
         fill_in(session, row, read.recorded)
-        return kept
+        return Stored(kept, HERE)
     else:
+        known = HERE
         session.flush()  # a record without a number would be taken for that of all other tasks
         session.execute(delete(Task).where(Task.record_id == row.id))  # explanations of the former finding
     document = {**read.document, "record": kept}
@@ -142,7 +163,7 @@ def _store(session: Session, workspace: str, name: str, read: Read, rows: dict[s
     session.flush()
     fill_in(session, row, read.recorded)
     rows[kept] = row
-    return kept
+    return Stored(kept, known)
 
 
 def _is_measured(stored: dict[str, Any], read: dict[str, Any]) -> bool:
@@ -179,9 +200,7 @@ def neighbours(session: Session, workspace: str, query: Query, row: Record) -> t
 
 def _beside(session: Session, workspace: str, query: Query, row: Record, is_back: bool) -> str | None:
     order = ORDERS[query.sort]
-    sorted_by, here = tuple_(*order.columns), tuple_(*(getattr(row, column.key) for column in order.columns))
-    is_beyond = sorted_by < here if is_back != order.is_falling else sorted_by > here
-    condition = and_(query.conditions(workspace), is_beyond)
+    condition = and_(query.conditions(workspace), order.beyond(row, is_back))
     nearest = select(Record.id).where(condition).order_by(*order.clauses(is_back))
     return session.scalar(select(Record.name).where(Record.id == nearest.limit(1).scalar_subquery()))
 
@@ -210,7 +229,12 @@ def list_item(row: Record) -> dict[str, Any]:
 def add_review(
     session: Session, row: Record, person: Person, verdict: str, sites: Sequence[str], comment: str
 ) -> Review:
-    """Keep what a reader says of a record; the latest counts, the others stay."""
+    """Keep what a reader says of a record; the latest counts, the others stay.
+
+    A correction to what was found is an agreement with it.
+    """
+    if verdict == "correct" and mask_of(sites) == row.sites:
+        verdict = "agree"
     review = Review(
         record_id=row.id,
         user=person.name,

@@ -100,6 +100,7 @@ class FilePath(TypeDecorator):
 
 
 FILTERED = ("present", "sites", "uncertain", "quality", "review", "uploaded_at", "folded")  # columns of Record
+NOT_UPLOADED = [each for each in FILTERED if each != "uploaded_at"]
 
 
 class Base(DeclarativeBase):
@@ -199,7 +200,8 @@ class Patient(Base):
 class Record(Base):
     """One recording with its finding. document : the object of findings.json.  tracing : a small picture, as SVG path.
 
-    recorded_at : local time, as ISO 8601 has it, or the day alone.  age_years : then.
+    recorded_at : local time, as ISO 8601 has it, or the day alone.  age_years : then.  uploaded_at : of its upload.
+    position : in it, by name.
 
     Every order of the list has an index that holds all that is filtered by: no long row is read but those that are shown.
     """
@@ -219,6 +221,7 @@ class Record(Base):
     quality: Mapped[str] = mapped_column(String(20))
     review: Mapped[str | None] = mapped_column(String(20))
     uploaded_at: Mapped[float] = mapped_column(Float(53))
+    position: Mapped[int] = mapped_column(default=0)
     document: Mapped[dict[str, Any]] = mapped_column(JSON)
     evidence: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     tracing: Mapped[str] = mapped_column(Text)
@@ -229,7 +232,7 @@ class Record(Base):
     __table_args__ = (
         Index("records_of_patient", "patient", "recorded_at", "id"),
         UniqueConstraint("workspace", "name"),
-        Index("records_newest", "workspace", "id", *FILTERED),
+        Index("records_uploaded", "workspace", uploaded_at.desc(), "position", "id", *NOT_UPLOADED),
         Index("records_named", "workspace", "name", "id", *FILTERED),
         Index("records_probability", "workspace", "probability", "id", *FILTERED),
     )
@@ -292,6 +295,7 @@ class Task(Base):
 
     position : of a recording in its upload. Taken in the order of priority, position and id, so that no upload waits
     for the whole of another.  record : name under which a recording was stored.  reason : why it was refused.
+    known : `known.HERE` or `known.COPY` where the same recording was there before.
     """
 
     __tablename__ = "tasks"
@@ -307,6 +311,7 @@ class Task(Base):
     worker: Mapped[str | None] = mapped_column(String(32))
     attempts: Mapped[int] = mapped_column(default=0)
     record: Mapped[str | None] = mapped_column(String(NAME_LETTERS))
+    known: Mapped[str | None] = mapped_column(String(10))
     reason: Mapped[str | None] = mapped_column(Sentence)
     __table_args__ = (
         Index("tasks_next", "state", "priority", "position", "id"),

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 IDENTITY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 # In one statement: SQLite adds a column with what it refers to, and would make the table anew to add that afterwards.
 POINT_TO_PATIENT = "ALTER TABLE records ADD COLUMN patient {kind} REFERENCES patients (id)"
