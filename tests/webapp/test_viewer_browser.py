@@ -2,6 +2,7 @@
 
 import io
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -307,7 +308,7 @@ def test_the_printed_page_is_one_in_every_layout(browser, live, record):
             for layout in ("3x4", "6x2", "12x1"):
                 page.locator(f"#layout-{layout}").click()
                 printed = PdfReader(io.BytesIO(page.pdf(prefer_css_page_size=True, print_background=True)))
-                told = " ".join(printed.pages[0].extract_text().split())
+                told = " ".join(unicodedata.normalize("NFKC", printed.pages[0].extract_text()).split())
                 assert len(printed.pages) == 1, (layout, is_explained)
                 assert "25 mm/s, 10 mm/mV, no filter, as recorded; 10 s" in told
                 assert told.count("not a medical device") == 1
