@@ -16,6 +16,7 @@ from cardiac import NOTICE
 from cardiac.messages import say
 from cardiac.paper import INK, PAPER, paper_mm
 from cardiac.pixels import MM_PER_INCH
+from cardiac.print_out import Part
 from cardiac.records import Record
 from tasks.mi.evidence import Evidence
 from tasks.mi.findings import Finding, Judgement
@@ -124,7 +125,7 @@ def report_words(
     """The lines under the tracing, and the sentences that have no room there: first what decided, then remarks."""
     over = page_lines(finding, evidence, with_remarks=False)[USUAL_LINES:]  # what the paper has no room for
     sentences = [*_conclusions(finding, bundle), *(f"- {text}" for text in finding.remarks)]
-    sentences += [" ".join(part.text for part in line) for line in over]
+    sentences += [_joined(line) for line in over]
     first: list[str] = []
     for n_shown, text in enumerate(sentences):
         lines = wrap(text, LETTERS, subsequent_indent=_indent(text))
@@ -133,6 +134,11 @@ def report_words(
             return first, sentences[n_shown:]
         first += lines
     return first, []
+
+
+def _joined(parts: Sequence[Part]) -> str:
+    """Parts of a line as one text: ranges and remarks behind their values."""
+    return "".join((" " if part.small else "; ") + part.text for part in parts).removeprefix("; ").strip()
 
 
 def _indent(text: str) -> str:

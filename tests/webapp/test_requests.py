@@ -291,6 +291,22 @@ def test_a_review_leads_back_to_its_record(site, npy):
     assert site.client.get("/api/v1/records/a").status_code == 200
 
 
+def test_agreeing_leads_to_the_next_record_of_the_list(site, npy):
+    """In its order and under its filters, of which the review itself takes the record out; behind the last is the list."""
+    site.read(*((f"{name}.npy", npy["healthy"]) for name in "abc"))
+    comment = {"then": "next", "comment": "seen", "verdict": "correct", "sites": ["anterior"]}
+    for name, following in (("a", "/b?"), ("b", "/c?"), ("c", "?")):
+        answer = site.client.post(f"/patients/{name}/review?reviewed=false&sort=name", data=comment)
+        assert (answer.status_code, answer.headers["Location"]) == (
+            302,
+            f"/patients{following}reviewed=false&sort=name",
+        )
+    items = site.client.get("/api/v1/records").json["items"]
+    assert {each["record"]: each["review"] for each in items} == dict.fromkeys("abc", "agree")
+    assert "seen" in site.client.get("/patients/a").text
+    assert site.client.post("/patients/a/review", data={"then": "elsewhere"}).status_code == 400
+
+
 def test_pages_take_nothing_from_elsewhere(site, npy):
     site.read(("inferior.npy", npy["inferior"]))
     for address in ("/", "/patients", "/patients/inferior", "/audit", "/login", "/api/docs", "/nothing"):

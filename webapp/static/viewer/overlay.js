@@ -1,5 +1,5 @@
 import { get, pause } from "./api.js";
-import { drawName, LEADS, make, nameLevel, nameSize, number, placeOf, textSize } from "./paper.js";
+import { drawName, LEADS, make, NAME_MM, nameLevel, number, placeOf, textSize } from "./paper.js";
 import { freePlace, waveExtents } from "./places.js";
 
 const BAR_MM = 5; // of one unit of the logit: a large square, in every record alike
@@ -8,6 +8,7 @@ const BAR_HIGH_MM = 1.2;
 const BAR_GAP_MM = 0.7;
 const NUMBER_MM = 2.7; // of its letters
 const MOST_LETTERS = 1.4; // as times the usual
+const SMALLER = [1, 0.8, 0.65, 0.5]; // shares of the letters, where there is little room
 const GAP_MM = 1.2; // between a name and its number
 const STEP_S = 0.1;
 const LEVELS = 50; // steps of the strip; equal neighbours are drawn as one
@@ -43,60 +44,72 @@ export function moments(windows, times) {
 }
 
 /**
- * A lead's name, and with evidence what the lead adds to the logit: a number behind the name or, where there is little
- * room, under it, and a bar under both. A large square is one unit of the logit in every record. Solid red speaks for,
- * striped blue against.
+ * Names of the leads where no trace runs through them, and with evidence what each lead adds to the logit: a number behind
+ * the name or, where there is little room, under it, and a bar under both. A large square is one unit of the logit in every
+ * record. Solid red speaks for, striped blue against.
  */
 export function drawNames(sheet, shown, fsHz, leads, words) {
   const names = make("g", { class: "names" });
   const extents = waveExtents(sheet, shown, fsHz);
   for (const cell of sheet.cells) {
-    const usualY = nameLevel(sheet, cell);
-    const name = nameSize(cell.lead, sheet);
-    if (!leads || cell.isRhythm) {
-      names.append(drawName(cell.lead, sheet, freePlace(sheet, extents, cell, name, usualY), name));
-      continue;
-    }
-    const value = leads[cell.lead];
-    const digits = textSize(signed(value), NUMBER_MM * sheet.letters);
-    const bar = Math.min(MOST_BAR_MM, Math.max(0.3, BAR_MM * Math.abs(value)));
-    const under = BAR_HIGH_MM * sheet.letters + 2 * BAR_GAP_MM;
-    const beside = { wide: Math.max(name.wide + GAP_MM + digits.wide, bar), high: name.high, under, digits: "beside" };
-    const stacked = { wide: Math.max(name.wide, digits.wide, bar), high: name.high, under: under + digits.high + 0.6 };
-    const bare = { wide: Math.max(name.wide, bar), high: name.high, under, digits: "none" }; // the table has the number
-    // letters of a number could not be read where names are so much larger than the tracing
-    const sizes = sheet.letters > MOST_LETTERS ? [bare] : [beside, { ...stacked, digits: "under" }, bare];
-    let place = null;
-    let size = null;
-    for (size of sizes) {
-      place = freePlace(sheet, extents, cell, size, usualY);
-      if (place.isFree) break;
-    }
-    names.append(drawName(cell.lead, sheet, place, size), drawWeight(cell, sheet, value, place, size, { name, digits, bar }, words));
+    const value = leads && !cell.isRhythm ? leads[cell.lead] : null;
+    const { label, place } = placeLabel(sheet, extents, cell, value);
+    names.append(drawName(cell.lead, label, place));
+    if (value !== null) names.append(drawWeight(cell.lead, value, label, place, words));
   }
   return names;
 }
 
-function drawWeight(cell, sheet, value, { x, y }, size, { name, digits, bar }, words) {
+/** The largest label of a lead for which there is a place, and that place; the first one where there is none for any. */
+function placeLabel(sheet, extents, cell, value) {
+  const usualY = nameLevel(sheet, cell);
+  let first = null;
+  for (const share of sheet.letters > MOST_LETTERS ? SMALLER : [1]) {
+    for (const label of labelsOf(cell.lead, value, Math.max(1, sheet.letters * share))) {
+      const place = freePlace(sheet, extents, cell, label, usualY);
+      if (place.isFree) return { label, place };
+      first ??= { label, place };
+    }
+  }
+  return first;
+}
+
+/** What may stand where a lead is named, the fullest first: `letters` times the usual size; `high`, `under` its line. */
+function labelsOf(lead, value, letters) {
+  const name = textSize(lead, NAME_MM * letters);
+  if (value === null) return [{ ...name, letters, name }];
+  const digits = textSize(signed(value), NUMBER_MM * letters);
+  const bar = Math.min(MOST_BAR_MM, Math.max(0.3, BAR_MM * Math.abs(value)));
+  const under = BAR_HIGH_MM * letters + 2 * BAR_GAP_MM;
+  const common = { letters, name, bar, high: name.high, under };
+  const beside = { ...common, wide: Math.max(name.wide + GAP_MM + digits.wide, bar), digitsAt: [name.wide + GAP_MM, 0] };
+  const below = digits.high + 0.6;
+  const stacked = { ...common, wide: Math.max(name.wide, digits.wide, bar), under: under + below, digitsAt: [0, below] };
+  const bare = { ...common, wide: Math.max(name.wide, bar), digitsAt: null }; // the table has the number
+  // letters of a number could not be read where names are so much larger than the tracing
+  return letters > MOST_LETTERS ? [bare] : [beside, stacked, bare];
+}
+
+function drawWeight(lead, value, label, { x, y }, words) {
   const side = value > 0 ? "for" : "against";
-  const said = `${cell.lead}: ${signed(value)} (${words[side]})`;
-  const high = BAR_HIGH_MM * sheet.letters;
-  const top = y + size.under - high - BAR_GAP_MM;
-  const text = { class: "weight-value", x, y, "font-size": NUMBER_MM * sheet.letters };
-  if (size.digits === "under") text.y = y + digits.high + 0.6;
-  else text.x = x + name.wide + GAP_MM;
-  const reach = { x: x - 0.5, y: y - size.high, width: size.wide + 1, height: size.high + size.under };
+  const high = BAR_HIGH_MM * label.letters;
+  const top = y + label.under - high - BAR_GAP_MM;
+  const reach = { x: x - 0.5, y: y - label.high, width: label.wide + 1, height: label.high + label.under };
   const weight = make(
     "g",
-    { class: `weight weight-${side}`, "data-lead": cell.lead, "data-value": value },
-    make("title", {}, said),
+    { class: `weight weight-${side}`, "data-lead": lead, "data-value": value },
+    make("title", {}, `${lead}: ${signed(value)} (${words[side]})`),
     make("rect", { class: "weight-reach", ...reach }),
-    ...(size.digits === "none" ? [] : [make("text", text, signed(value))]),
-    make("rect", { class: "weight-bar", x, y: top, width: bar, height: high }),
+    make("rect", { class: "weight-bar", x, y: top, width: label.bar, height: high }),
   );
+  if (label.digitsAt) {
+    const [aside, below] = label.digitsAt;
+    const text = { class: "weight-value", x: x + aside, y: y + below, "font-size": NUMBER_MM * label.letters };
+    weight.append(make("text", text, signed(value)));
+  }
   if (value <= 0) {
     let stripes = "";
-    for (let at = 0.8; at < bar; at += 0.8) stripes += `M${x + at} ${top}v${high}`;
+    for (let at = 0.8; at < label.bar; at += 0.8) stripes += `M${x + at} ${top}v${high}`;
     weight.append(make("path", { class: "weight-stripes", d: stripes }));
   }
   return weight;

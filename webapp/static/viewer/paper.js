@@ -12,11 +12,11 @@ const RIGHT_MM = 5;
 const TOP_MM = 5;
 const FOOT_MM = 10;
 const STRIP_MM = 6; // of the foot, for a strip of the evidence
-const NAME_MM = 3.4; // of the letters of a name
+export const NAME_MM = 3.4; // of the letters of a name
 const READABLE_PX = 8.75; // names are at least as large, however small the sheet is shown
 const MOST_LETTERS = 2.4;
 const LEAST_COLUMN_MM = 10;
-const PRINT = { rowsMm: 144, stripRowsMm: 138, alongMm: 281 };
+const PRINT = { rowsMm: 144, stripRowsMm: 115, alongMm: 281 };
 const LETTERS = { I: 0.38, ".": 0.35, ",": 0.35, ":": 0.38, " ": 0.3, a: 0.67, "+": 0.75, "\u2212": 0.75 }; // of a bold letter's size
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -130,11 +130,11 @@ export function textSize(text, mm) {
 }
 
 /** A name on a little ground that covers the grid; over a trace without. `place` : as `freePlace` gives it. */
-export function drawName(lead, sheet, { x, y, isFree }, size) {
-  const letters = make("text", { class: "name", x, y, "font-size": NAME_MM * sheet.letters }, lead);
-  if (!isFree) return letters;
-  const ground = { x: x - 0.7, y: y - size.high - 0.2, width: size.wide + 1.4, height: size.high + size.under + 0.2 };
-  return make("g", {}, make("rect", { class: "name-ground", ...ground, rx: 0.5 }), letters);
+export function drawName(lead, { letters, wide, high, under }, { x, y, isFree }) {
+  const name = make("text", { class: "name", x, y, "font-size": NAME_MM * letters }, lead);
+  if (!isFree) return name;
+  const ground = { x: x - 0.7, y: y - high - 0.2, width: wide + 1.4, height: high + under + 0.2 };
+  return make("g", {}, make("rect", { class: "name-ground", ...ground, rx: 0.5 }), name);
 }
 
 /** Where the name of a lead usually stands: in the upper part of its row. */
@@ -142,9 +142,6 @@ export function nameLevel(sheet, cell) {
   const level = Math.max(3.6, sheet.rowMm / 6) * (0.4 + 0.6 * sheet.letters);
   return sheet.bases[cell.row] - sheet.rowMm / 2 + level;
 }
-
-/** The size of a lead's name on a sheet. */
-export const nameSize = (lead, sheet) => textSize(lead, NAME_MM * sheet.letters);
 
 /** Seconds along the foot of the sheet, as many as have room. */
 export function drawFoot(sheet, isLong, words) {

@@ -2,7 +2,7 @@ import { fill } from "../site.js";
 import { Refused } from "./api.js";
 import { Calipers } from "./calipers.js";
 import { CHOICES, isSmallScreen, recall, remember } from "./choices.js";
-import { EvidencePanel } from "./evidence.js";
+import { EvidencePanel } from "./panel.js";
 import { bindFullScreen } from "./full_screen.js";
 import { drawMarks, isSeen } from "./marks.js";
 import { drawMoments, drawNames } from "./overlay.js";
