@@ -156,15 +156,20 @@ def _texts(node: ast.expr, constants: Mapping[str, list[str]]) -> Iterator[str]:
 
 def update() -> list[str]:
     """Bring both files to today's templates; those that have no translation yet."""
-    with PO.open("rb") as file:
+    return bring(PO, [each.template for each in sentences()])
+
+
+def bring(path: Path, templates: Iterable[str]) -> list[str]:
+    """Bring a catalogue's two files to today's texts; those that have no translation yet."""
+    with path.open("rb") as file:
         catalog = read_po(file, locale="ru")
     today = Catalog()
-    for each in sentences():
-        today.add(each.template)
+    for each in templates:
+        today.add(each)
     catalog.update(today, no_fuzzy_matching=True)
     catalog.obsolete.clear()
-    PO.write_bytes(written(catalog))
-    PO.with_suffix(".mo").write_bytes(compiled(catalog))
+    path.write_bytes(written(catalog))
+    path.with_suffix(".mo").write_bytes(compiled(catalog))
     return [str(each.id) for each in catalog if each.id and not is_translated(each)]
 
 
