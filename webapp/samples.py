@@ -20,6 +20,7 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from cardiac.errors import RecordError
+from cardiac.messages import Message
 from cardiac.readers.arrays import read_doubles
 
 ENDING = ".samples"
@@ -105,7 +106,7 @@ def take_samples(source: IO[bytes], target: IO[bytes]) -> dict[str, Any]:
 def _check_beside(text: bytes | bytearray) -> None:
     if len(text) > MOST_BESIDE + 2 * PIECE:
         raise RequestEntityTooLarge(
-            f"the JSON has more than {MOST_BESIDE >> 10} kB beside its samples: send them alone"
+            Message("the JSON has more than {most} kB beside its samples: send them alone", most=MOST_BESIDE >> 10)
         )
 
 

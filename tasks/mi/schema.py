@@ -39,6 +39,7 @@ def findings_schema() -> dict[str, Any]:
             "error": _error(),
             "judgement": _object({"probability": PROBABILITY, "threshold": NUMBER, "present": FLAG}),
             "reason": _reason(),
+            "message": _message(),
             "evidence": _evidence(),
             "measurements": _measurements(),
             "waves": _object({name: _value(name) for name in COLUMNS}),
@@ -52,6 +53,10 @@ def _finding() -> dict[str, Any]:
         "status": {"enum": ["ok", "warning"]},
         "reasons": {"type": "array", "items": TEXT},
         "details": {"type": "array", "items": {"$ref": "#/$defs/reason"}},
+        "messages": {"type": "array", "items": {"$ref": "#/$defs/message"}}
+        | {
+            "description": "of each of the reasons its English template and its arguments, to be said in other languages"
+        },
     }
     properties = {
         "record": TEXT,
@@ -64,7 +69,7 @@ def _finding() -> dict[str, Any]:
         "norm": FLAG | {"description": "no infarction was found; not that the ECG is normal"},
         "uncertain": FLAG,
         "spread": NUMBER | {"minimum": 0},
-        "quality": _object(quality),
+        "quality": _object(quality, optional=("messages",)),
         "heart_rate_bpm": _or_null(COUNT),
         "fs_hz": NUMBER | {"exclusiveMinimum": 0},
         "duration_s": NUMBER | {"exclusiveMinimum": 0},
@@ -85,6 +90,13 @@ def _reason() -> dict[str, Any]:
     severity = {"enum": ["warning", "rejected"]}
     stretch = dict.fromkeys(("start_s", "end_s"), _or_null(NUMBER))
     return _object({"kind": TEXT, "leads": LEAD_NAMES, "severity": severity, "text": TEXT} | stretch)
+
+
+def _message() -> dict[str, Any]:
+    """A template with its arguments: numbers, texts, several texts, or messages again."""
+    texts = {"type": "array", "items": TEXT}
+    argument = {"anyOf": [TEXT, NUMBER, FLAG, texts, {"$ref": "#/$defs/message"}]}
+    return _object({"message": TEXT, "arguments": {"type": "object", "additionalProperties": argument}})
 
 
 def _evidence() -> dict[str, Any]:

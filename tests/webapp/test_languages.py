@@ -1,14 +1,17 @@
 """English and Russian: every text has both, the switch is remembered, and what programs are told stays English."""
 
 import io
+import json
 import re
 
 import pytest
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
+from sqlalchemy import text
 
 from tasks.mi.labels import COLUMNS, SITES
 from tests.webapp.builders import ONE_DATABASE
+from webapp.api.described import texts_of
 from webapp.problems import SENTENCES, TITLES
 from webapp.translations.update import PO, compiled, is_translated, texts, written
 from webapp.words import ACTIONS
@@ -124,3 +127,52 @@ def test_the_trail_in_russian(site, npy):
     site.client.get("/patients/a")
     page = site.client.get("/audit").text
     assert ">просмотрено<" in page and ">загружено<" in page and ">saw<" not in page
+
+
+@ONE_DATABASE
+def test_the_apis_description_in_russian_has_no_english_text_and_the_same_shape(site):
+    english = site.client.get("/api/v1/openapi.json").json
+    russian = site.client.get("/api/docs/ru.json").json
+    assert [text for text in texts_of(russian) if not CYRILLIC.search(text) and text not in ("OK", "R", "R'")] == []
+    assert not any(CYRILLIC.search(text) for text in texts_of(english))
+    assert russian["paths"].keys() == english["paths"].keys()
+    assert russian["components"]["schemas"].keys() == english["components"]["schemas"].keys()
+    site.client.set_cookie("language", "ru")
+    assert 'data-url="/api/docs/ru.json"' in site.client.get("/api/docs").text
+    site.client.set_cookie("language", "en")
+    assert 'data-url="/api/v1/openapi.json"' in site.client.get("/api/docs").text
+
+
+@ONE_DATABASE
+def test_the_word_that_deletes_everything_is_the_persons(site, npy):
+    site.read(("a.npy", npy["healthy"]))
+    site.client.set_cookie("language", "ru")
+    assert 'pattern="удалить"' in site.client.get("/patients").text
+    told = site.client.post("/patients/delete", data={"confirm": "стереть"}, follow_redirects=True).text
+    assert "введите слово «удалить»" in told and site.client.get("/api/v1/records").json["total"] == 1
+    site.client.post("/patients/delete", data={"confirm": " Удалить "})
+    assert site.client.get("/api/v1/records").json["total"] == 0
+
+
+@ONE_DATABASE
+def test_problems_have_their_sentence_in_the_askers_language_beside_the_english_one(site):
+    problem = site.client.get("/api/v1/records/nobody", headers={"Accept-Language": "ru"}).json
+    assert not CYRILLIC.search(problem["detail"]) and CYRILLIC.search(problem["translation"])
+    assert "translation" not in site.client.get("/api/v1/records/nobody").json
+
+
+@ONE_DATABASE
+def test_refusals_are_stored_as_messages_and_told_in_both_languages(site):
+    job = site.read(("a.csv", b""), ("b.json", b'[{"a": 1}]'))
+    assert [each["reason"] for each in job["refused"]] == [
+        "a.csv: is empty: export the recording again",
+        "b.json: is JSON, which is not supported: save its samples as .npy or .csv, or send them to the site's API",
+    ]
+    site.client.set_cookie("language", "ru")
+    page = site.client.get("/").text
+    assert "файл пуст: экспортируйте запись заново" in page and "is empty" not in page
+    (document,) = site.client.get("/api/v1/jobs").json["items"]
+    assert document["refused"][0]["translation"] == "a.csv: файл пуст: экспортируйте запись заново"
+    with site.store.database.reading() as session:
+        kept = session.scalars(text("SELECT reason FROM tasks WHERE reason IS NOT NULL ORDER BY id")).all()
+    assert [json.loads(each)["arguments"]["record"] for each in kept] == ["a.csv", "b.json"]

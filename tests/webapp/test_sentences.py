@@ -15,10 +15,11 @@ from cardiac.records import Record, read_record
 from cardiac.simulate import simulate_record
 from webapp.sentences import languages, russian_number, translated, translated_job
 from webapp.storage.tables import Sentence
-from webapp.translations.sentences import PO, fields_of, sentences
+from webapp.translations.sentences import PO, fields_of, put_together, sentences
 from webapp.translations.update import written
 
 HEALTHY = simulate_record(3, 500.0, 10.0, noise=0.3).record.signal.copy()
+MOST_PUT_TOGETHER = 19  # of command lines; it may only become smaller
 MOST_UNTRANSLATED = 0  # it may only become smaller
 FORMATTED = {  # by templates that the tests say with arguments of their kinds
     "leads": ["I", "V2"],
@@ -182,3 +183,7 @@ def test_refusals_of_many_kinds_are_told_in_russian(tmp_path, name, content):
     said = translated(refused.value.message, "ru")
     assert CYRILLIC.search(said) and not LATIN_WORD.search(re.sub(r"\(.*?\)", "", said)), said
     assert translated(str(refused.value), "ru") == said
+
+
+def test_sentences_put_together_by_hand_are_counted_and_only_become_fewer():
+    assert len(found := [*put_together()]) <= MOST_PUT_TOGETHER, found

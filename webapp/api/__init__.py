@@ -40,7 +40,7 @@ def register_api(app: Flask) -> Api:
         OPENAPI_JSON_PATH="openapi.json",
         API_SPEC_OPTIONS={"info": {"description": DESCRIPTION}},
     )
-    api = _Api(app)
+    api = app.extensions["api"] = _Api(app)
     for blueprint in (records, patients, jobs, exports):
         api.register_blueprint(blueprint, url_prefix="/api/v1")
     app.register_blueprint(docs)

@@ -8,6 +8,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
+from cardiac.messages import Message
 from webapp.access import check_form_token, csrf
 from webapp.api.schemas import ProblemSchema
 from webapp.samples import load_json
@@ -61,7 +62,9 @@ def json_stream(most_bytes: int) -> IO[bytes]:
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
     if (request.content_length or 0) > most_bytes:
-        raise RequestEntityTooLarge(f"JSON of more than {most_bytes / 2**20:g} MB is not taken: send less at once")
+        raise RequestEntityTooLarge(
+            Message("JSON of more than {most:g} MB is not taken: send less at once", most=most_bytes / 2**20)
+        )
     request.max_content_length = most_bytes
     return request.stream
 

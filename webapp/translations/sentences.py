@@ -69,11 +69,25 @@ def fields_of(template: str) -> frozenset[str]:
 
 def sentences() -> Iterator[Sentence]:
     """Every template, with where it stands."""
+    for file in _files():
+        yield from _sentences_in(file)
+
+
+def put_together() -> Iterator[str]:
+    """Where a sentence is put together as a text (an f-string), so that no language but English can say it."""
+    for file in _files():
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            place = _place(_called(node)) if isinstance(node, ast.Call) else None
+            if place is not None and len(node.args) > place and isinstance(node.args[place], ast.JoinedStr):
+                yield f"{file.relative_to(ROOT).as_posix()}:{node.lineno}"
+
+
+def _files() -> Iterator[Path]:
     for source in SOURCES:
         path = ROOT / source
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             if not FOR_COMMANDS.fullmatch(file.relative_to(ROOT).as_posix()):
-                yield from _sentences_in(file)
+                yield file
 
 
 def _sentences_in(file: Path) -> Iterator[Sentence]:
@@ -156,15 +170,20 @@ def _texts(node: ast.expr, constants: Mapping[str, list[str]]) -> Iterator[str]:
 
 def update() -> list[str]:
     """Bring both files to today's templates; those that have no translation yet."""
-    with PO.open("rb") as file:
+    return bring(PO, [each.template for each in sentences()])
+
+
+def bring(path: Path, templates: Iterable[str]) -> list[str]:
+    """Bring a catalogue's two files to today's texts; those that have no translation yet."""
+    with path.open("rb") as file:
         catalog = read_po(file, locale="ru")
     today = Catalog()
-    for each in sentences():
-        today.add(each.template)
+    for each in templates:
+        today.add(each)
     catalog.update(today, no_fuzzy_matching=True)
     catalog.obsolete.clear()
-    PO.write_bytes(written(catalog))
-    PO.with_suffix(".mo").write_bytes(compiled(catalog))
+    path.write_bytes(written(catalog))
+    path.with_suffix(".mo").write_bytes(compiled(catalog))
     return [str(each.id) for each in catalog if each.id and not is_translated(each)]
 
 
