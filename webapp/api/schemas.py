@@ -106,7 +106,7 @@ class FilterSchema(Lenient):
     quality = ma.fields.String(validate=validate.OneOf(["ok", "warning"]))
     uploaded = ma.fields.String(validate=validate.OneOf([*UPLOADED_S]), metadata={"description": "so long ago at most"})
     reviewed = TrueOrFalse()
-    patient = WholeNumber(validate=validate.Range(1, 10**18), metadata={"description": "number of the patient's page"})
+    patient = WholeNumber(validate=validate.Range(1, 10**17), metadata={"description": "number of the patient's page"})
     sort = ma.fields.String(validate=validate.OneOf([*ORDERS]), load_default="newest")
 
     @ma.post_load

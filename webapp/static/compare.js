@@ -7,7 +7,9 @@ import { Samples } from "./viewer/samples.js";
 import { drawTraces, reach, shownLeads } from "./viewer/traces.js";
 
 const SMALL = { speed: 25, gains: [10, 5, 2.5], mostMm: 40, left: 2, right: 2 };
-const SHEET = { layout: "3x4", speed: 25, gain: 10, rhythm: "II", isPrint: false };
+const IS_NARROW = matchMedia("(max-width: 40rem)").matches; // there all leads fit in two columns of half as long a part
+const SHEET = { layout: IS_NARROW ? "6x2" : "3x4", speed: 25, gain: 10, rhythm: "II", isPrint: false };
+const PART_S = IS_NARROW ? SHOWN_S / 2 : SHOWN_S;
 const MOST_ROOM_MM = { above: 40, below: 40 };
 const KINDS = ["before", "after"];
 const ROOM_MM = 2;
@@ -84,7 +86,7 @@ async function showTracing({ api, fs_hz: fsHz, duration_s: durationS }, which) {
   const svg = byId(`ecg-${which + 1}`);
   try {
     const samples = new Samples(`${api}/samples.npy`, fsHz, durationS);
-    const lengthS = Math.min(SHOWN_S, durationS);
+    const lengthS = Math.min(PART_S, durationS);
     const part = await samples.fetch(0, lengthS);
     const sheet = arrange(SHEET, 0, lengthS);
     const shown = shownLeads(part, 0, lengthS);
@@ -101,5 +103,6 @@ async function showTracing({ api, fs_hz: fsHz, duration_s: durationS }, which) {
   }
 }
 
+byId("beside-scale").textContent = fill(words.part, { n: PART_S });
 showBeats();
 pair.forEach(showTracing);

@@ -57,7 +57,7 @@ def keep(session: Session, row: Record, known: Recorded) -> bool:
         session.add(PatientName(record=row.id, name=known.name))
     session.flush()
     if former != row.patient:
-        drop_unused(session, row.workspace)
+        drop_unused(session, former)
     return True
 
 
@@ -131,10 +131,11 @@ def list_patients(session: Session, workspace: str, limit: int, offset: int) -> 
     return total, [dict(zip(names, row, strict=True)) for row in session.execute(statement)]
 
 
-def drop_unused(session: Session, workspace: str) -> None:
-    """Take away patients that have no record any more."""
-    used = select(Record.id).where(Record.patient == Patient.id).exists()
-    session.execute(delete(Patient).where(Patient.workspace == workspace, ~used))
+def drop_unused(session: Session, number: int | None) -> None:
+    """Take away a patient who has no record any more."""
+    if number is not None:
+        used = select(Record.id).where(Record.patient == number).exists()
+        session.execute(delete(Patient).where(Patient.id == number, ~used))
 
 
 def drop_names(session: Session) -> int:

@@ -280,7 +280,7 @@ def delete_record(session: Session, row: Record) -> list[str]:
     """
     forget_name(session, row.workspace, row.name)
     session.execute(delete(Record).where(Record.id == row.id))
-    drop_unused(session, row.workspace)
+    drop_unused(session, row.patient)
     form = session.scalar(select(Form).where(Form.workspace == row.workspace).with_for_update())
     if form is not None and RECORD_COLUMN in form.columns:
         name_column = form.columns.index(RECORD_COLUMN)
