@@ -39,7 +39,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 LOG_IN = "log in first, or send a token (Authorization: Bearer ...)"
-OLD_PAGE = N_("the page is too old: load it again")
+OLD_PAGE = N_("this page is out of date: reload it")
 csrf = CSRFProtect()
 
 

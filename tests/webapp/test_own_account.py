@@ -61,7 +61,7 @@ def test_a_new_password_ends_everything_but_this_browser(others):
     token = shown_token(make_token(browser))
     assert change(browser).location == "/account"
     page = browser.get("/account").text
-    assert "All other sessions and all tokens have ended" in page and "There is no token" in page
+    assert "All your other sessions and all tokens have ended" in page and "No tokens yet" in page
     assert is_in(browser) and is_in(vera) and not is_in(elsewhere)
     copy = Browser(others)
     copy.client.set_cookie("__Host-session", old, domain="localhost", secure=True)
@@ -75,11 +75,11 @@ def test_a_new_password_ends_everything_but_this_browser(others):
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"present": "wrong" * 3}, "The present password is wrong"),
-        ({"present": ""}, "The present password is wrong"),
-        ({"again": NEW + "x"}, "The two new passwords differ"),
-        ({"new": "short"}, "take at least 10 letters"),
-        ({"new": PASSWORD}, "is the present one"),
+        ({"present": "wrong" * 3}, "The current password is wrong"),
+        ({"present": ""}, "The current password is wrong"),
+        ({"again": NEW + "x"}, "The new passwords do not match"),
+        ({"new": "short"}, "use at least 10 characters"),
+        ({"new": PASSWORD}, "is the same as the current one"),
     ],
 )
 @ONE_DATABASE
@@ -148,7 +148,7 @@ def test_tokens_are_made_shown_once_and_revoked(others):
     assert Browser(others).ask("GET", "/api/v1/records", headers=bearer(token)).status_code == 200
     assert browser.ask("POST", "/account/tokens/revoke", data={"token": value}).status_code == 302
     assert Browser(others).ask("GET", "/api/v1/records", headers=bearer(token)).status_code == 401
-    assert "There is no token" in browser.get("/account").text
+    assert "No tokens yet" in browser.get("/account").text
     done = [each for each in trail(others) if "token" in each[1]]
     assert done == [("rita", "made a token", "nightly export, 30 days"),
                     ("rita", "revoked a token", f"{value[:8]}, nightly export")]  # fmt: skip
@@ -157,9 +157,9 @@ def test_tokens_are_made_shown_once_and_revoked(others):
 def test_a_token_that_has_ended_is_marked(others):
     browser = enter(others, "rita")
     make_token(browser)
-    assert "has ended" not in browser.get("/account").text
+    assert "expired" not in browser.get("/account").text
     age(others, Token.expires_at, 31 * 86_400)
-    assert "has ended" in browser.get("/account").text
+    assert "expired" in browser.get("/account").text
 
 
 @pytest.mark.parametrize("given", [{"days": each} for each in ("0", "366", "-1", "1.5", "x", "", "99999999999", "٣")]
@@ -168,7 +168,7 @@ def test_a_token_that_has_ended_is_marked(others):
 def test_tokens_that_are_not_made(others, given):
     browser = enter(others, "rita")
     answer = make_token(browser, **given)
-    assert answer.status_code == 422 and "Nothing was made" in answer.text
+    assert answer.status_code == 422 and "No token was created" in answer.text
     with others.store.database.reading() as db:
         assert db.scalars(select(Token)).all() == []
 

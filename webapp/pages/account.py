@@ -51,7 +51,7 @@ def login() -> Any:
         user = accounts.check_password(db, name, request.form.get("password", ""))
     if user is None:
         note_stranger(name, "gave a wrong password")
-        return _login_page(following, _("Name or password is wrong.")), 401
+        return _login_page(following, _("Wrong name or password.")), 401
     with store().database.writing() as db:
         open_session(db, user)
         throttle.forgive(db, name, counter)  # after it, as a new password takes hold of the user before their failures

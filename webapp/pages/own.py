@@ -64,7 +64,7 @@ def set_password() -> Any:
         is_right = accounts.check_password(db, user.name, present) is not None
     if not is_right:
         leave_trail("gave a wrong password", detail="changing the password")
-        return _page(_("The present password is wrong: nothing was changed.")), 422
+        return _page(_("The current password is wrong. Nothing was changed.")), 422
     return _changed(new)
 
 
@@ -72,15 +72,15 @@ def _unfit(present: str, new: str) -> str | None:
     """What is wrong with a new password, whoever asks for it."""
     if wrong := unfit_password(new, request.form.get("again", "")):
         return wrong
-    return _("The new password is the present one: choose another.") if new == present else None
+    return _("The new password is the same as the current one: choose another.") if new == present else None
 
 
 def unfit_password(new: str, again: str) -> str | None:
     """What is wrong with a new password that was typed twice."""
     if new != again:
-        return _("The two new passwords differ: nothing was changed.")
+        return _("The new passwords do not match. Nothing was changed.")
     if len(new) < accounts.SHORTEST_PASSWORD:
-        return _("The new password is too short: take at least %(n)d letters.", n=accounts.SHORTEST_PASSWORD)
+        return _("The new password is too short: use at least %(n)d characters.", n=accounts.SHORTEST_PASSWORD)
     return None
 
 
@@ -90,7 +90,7 @@ def _changed(new: str) -> Any:
         accounts.change_password(db, user, new)
         note_event(db, person(), "changed the password")
         open_session(db, user)
-    flash(_("The password was changed. All other sessions and all tokens have ended; this browser has a new session."))
+    flash(_("Password changed. All your other sessions and all tokens have ended."))
     response = redirect(url_for("pages.own"))
     remember_browser(response, user)
     return response
@@ -106,8 +106,8 @@ def end_session() -> Any:
         for each in meant:
             logins.end_login(db, user.id, each.digest)
             note_event(db, person(), "ended a session", detail=login_detail(each))
-    done = _("All other sessions were ended.") if short == "others" else _("The session was ended.")
-    flash(done if meant else _("This session had ended before."))
+    done = _("All other sessions ended.") if short == "others" else _("Session ended.")
+    flash(done if meant else _("This session had already ended."))
     return redirect(url_for("pages.own"))
 
 
@@ -125,8 +125,8 @@ def make_token() -> Any:
             token = accounts.add_token(db, user.name, label, _whole_number(days))
             note_event(db, person(), "made a token", detail=f"{label}, {days} days")
     except ConfigError:
-        wrong = _("Nothing was made: a token has a label of 1 to %(letters)d letters and lasts 1 to %(days)d days, "
-                  "and nobody has more than %(most)d of them.", letters=accounts.LONGEST_LABEL,
+        wrong = _("No token was created: its purpose has 1 to %(letters)d characters, it lasts 1 to %(days)d days, "
+                  "and a user has at most %(most)d.", letters=accounts.LONGEST_LABEL,
                   days=accounts.MOST_TOKEN_DAYS, most=accounts.MOST_TOKENS)  # fmt: skip
         return _page(wrong), 422
     return _page(token=token), 201
@@ -140,9 +140,9 @@ def revoke_token() -> Any:
             token = accounts.revoke_token(db, _still_here(db), request.form.get("token", ""))
             note_event(db, person(), "revoked a token", detail=token_detail(token))
     except ConfigError:
-        flash(_("This token had been revoked before."))
+        flash(_("This token was already revoked."))
     else:
-        flash(_("The token was revoked: it opens nothing any more."))
+        flash(_("Token revoked: it no longer gives access."))
     return redirect(url_for("pages.own"))
 
 

@@ -16,7 +16,7 @@ from webapp.pages.plurals import PLURALS
 from webapp.problems import told
 from webapp.sentences import translated_job
 from webapp.settings import MOST_FILES
-from webapp.storage.jobs import latest_jobs
+from webapp.storage.jobs import UNFINISHED, latest_jobs
 from webapp.storage.records import Query, list_records
 from webapp.store import store
 from webapp.uploads import UploadRefused, drop_form, form_in_use, queue_upload, take_form
@@ -35,10 +35,14 @@ def counted(number: Any, n: int | None = None) -> dict[str, str]:
     }
 
 
-def is_empty(workspace: str) -> bool:
-    """Whether a workspace has no records."""
+def is_empty() -> bool:
+    """Whether the person's workspace has no records."""
     with store().database.reading() as session:
-        return list_records(session, workspace, Query(), 1, 0)[0] == 0
+        return list_records(session, person().workspace, Query(), 1, 0)[0] == 0
+
+
+def _may_hold(job: dict[str, Any]) -> bool:
+    return bool(job["records"]) or job["state"] in UNFINISHED
 
 
 @pages.get("/")
@@ -57,7 +61,7 @@ def upload() -> str:
         limits=limits,
         counted=counted,
         counts={kind: counted("{number}", n) for kind, n in PLURALS.items()},
-        n_demonstration=len(demonstration_files()) if is_empty(person().workspace) else 0,
+        n_demonstration=0 if any(_may_hold(job) for job in jobs) or not is_empty() else len(demonstration_files()),
     )
 
 
