@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from cardiac.leads import LEADS
-from cardiac.messages import ALL, Message
+from cardiac.messages import ALL, ENGLISH, Message
 
 MOST_SPANS = 5  # more stretches of one kind than this are reported in one sentence
 JOINED_S = 2.0  # stretches nearer to each other than this are one
@@ -53,6 +53,11 @@ class Fault:
 def said_leads(leads: tuple[str, ...], among: tuple[str, ...] = LEADS) -> list[str] | str:
     """The leads as a message has them: "all" of more than three. among : all leads."""
     return ALL if len(leads) == len(among) > MOST_NAMED else [*leads]
+
+
+def named(leads: tuple[str, ...], among: tuple[str, ...] = LEADS) -> str:
+    """The leads in English words: "lead V2", "leads I and V2"; "all leads" of more than three. among : all leads."""
+    return ENGLISH.formatter.format_field(said_leads(leads, among), "leads")
 
 
 def lead_names(mask: np.ndarray, among: tuple[str, ...] = LEADS) -> tuple[str, ...]:
