@@ -26,7 +26,7 @@ from webapp.storage.tables import NAME_LETTERS
 OLDEST_YEARS = 130.0
 TIME = "local time of the recording, 2021-03-04T10:20:30, or the day alone"
 SEXES = ("female", "male")
-_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d)?))?", re.ASCII)
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d)?))?", re.ASCII)  # a date and, perhaps, a time
 
 
 class Stated(Words):
@@ -57,7 +57,9 @@ class TypedSchema(Strict):
         validate=validate.Length(max=LONGEST_TEXT),
         metadata={"description": "422 where names of patients are switched off"},
     )
-    recorded_at = Moment(allow_none=True, load_default=None, metadata={"description": TIME})
+    recorded_at = Moment(
+        allow_none=True, load_default=None, metadata={"description": TIME, "pattern": f"^{_MOMENT.pattern}$"}
+    )
     age_years = JsonNumber(allow_none=True, load_default=None, validate=validate.Range(0, OLDEST_YEARS))
     sex = ma.fields.String(allow_none=True, load_default=None, validate=validate.OneOf(SEXES))
 
