@@ -120,7 +120,7 @@ def test_the_form_can_be_taken_away(site, read):
     assert site.post("/template", ("form.csv", as_csv(FULL))).status_code == 200
     assert [row[0] for row in table(export(site))[1:]] == ["a", "b"]
     told = site.client.post("/template/delete", follow_redirects=True).text
-    assert "The form was taken away" in told and "form.csv" not in told
+    assert "Form removed" in told and "form.csv" not in told
     assert [row[0] for row in table(export(site))[1:]] == sorted(read)
 
 

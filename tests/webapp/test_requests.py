@@ -24,7 +24,8 @@ OWN, FOREIGN = (
 )
 CHANGES = ["/upload", "/template", "/template/delete", "/patients/delete", "/patients/a/review", "/patients/a/delete",
            "/account/password", "/account/sessions/end", "/account/tokens", "/account/tokens/revoke",
-           "/language", "/login", "/logout", "/jobs/a/cancel", "/demonstration", "/api/v1/jobs/a/cancel",
+           "/language", "/login", "/logout", "/jobs/a/cancel", "/demonstration",
+           "/patients/selected/export", "/patients/selected/reports", "/patients/selected/delete", "/api/v1/jobs/a/cancel",
            "/api/v1/records", "/api/v1/records/a/review", "/api/v1/template"]  # fmt: skip
 LOOKS = ["/", "/patients", "/patients?fragment=1", "/patients/inferior", "/audit", "/login", "/account", "/api/docs", "/health",
          "/api/v1/openapi.json", "/api/v1/records", "/api/v1/records/inferior", "/api/v1/jobs", "/api/v1/export.csv",

@@ -24,6 +24,9 @@ RIGHTS = [
     ("POST", "/patients/own/review", {"data": {"verdict": "agree"}}, "reviewer"),
     ("POST", "/patients/own/delete", {}, "admin"),
     ("POST", "/patients/delete", {"data": {"confirm": "delete"}}, "admin"),
+    ("POST", "/patients/selected/export", {"data": {"record": ["own"]}}, "reader"),
+    ("POST", "/patients/selected/reports", {"data": {"record": ["own"]}}, "reader"),
+    ("POST", "/patients/selected/delete", {"data": {"record": ["own"]}}, "admin"),
     ("POST", "/api/v1/records", {"file": "a.npy"}, "reviewer"),
     ("POST", "/api/v1/template", {"file": "form.csv"}, "reviewer"),
     ("POST", "/api/v1/records/own/review", JSON_REVIEW, "reviewer"),
@@ -306,8 +309,7 @@ def test_readers_see_nothing_that_they_may_not_do(others, guarded):
         assert refused.search(rita.get(address).text) is None, address
         assert 'href="/"' in vera.get(address).text, address
     assert 'id="delete-open"' in ada.get("/patients").text and 'id="delete' not in vera.get("/patients").text
-    with others.store.database.writing() as db:
-        db.execute(delete(Record))
+    assert ada.ask("DELETE", "/api/v1/records/own").status_code == 204
     for address in ("/", "/patients"):
         assert refused.search(rita.get(address).text) is None, address
         assert "/demonstration" in vera.get(address).text, address
