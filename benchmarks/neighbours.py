@@ -18,6 +18,7 @@ N_STALLED, N_REPORTS, N_LISTED = 8, 16, 50_000
 PAGES = (
     "/patients",
     "/patients?q=copy%2040",
+    "/patients?q=49",
     "/patients?present=true&sort=probability",
     "/patients?offset=25000&sort=name",
 )

@@ -12,6 +12,7 @@ from sqlalchemy import MetaData, insert, select, text
 from webapp import create_app
 from webapp.storage import database as databases
 from webapp.storage.database import Database
+from webapp.storage.orders import ORDERS
 from webapp.storage.schema import COPIES_S, upgrade
 from webapp.storage.tables import Base, Event, Job, Record
 from webapp.storage.trail import check_chain, list_events
@@ -74,6 +75,22 @@ def test_an_old_trail_is_chained_and_has_no_names(old):
         database.migrate()
         with database.snapshot() as db:
             assert check_chain(db) == chain
+
+
+def test_old_records_keep_their_order_and_nothing_is_said_of_old_uploads(old):
+    """They have their own times, and are all the first of their uploads."""
+    with closing(Database(old.url)) as database, database.engine.begin() as connection:
+        (then := MetaData()).reflect(connection)
+        more = [RECORD | {"name": name, "uploaded_at": at} for name, at in (("b", 3), ("a", 2))]
+        connection.execute(insert(then.tables["records"]), more)
+    app = create_app(old)
+    client = app.test_client()
+    with app.extensions["store"].database.reading() as db:
+        rows = db.execute(select(Record.name, Record.position).order_by(*ORDERS["newest"].clauses())).all()
+        assert rows == [("b", 0), ("a", 0), ("Иванова 1951", 0)]
+    jobs = client.get("/api/v1/jobs").json["items"]
+    assert len(jobs) == 2 and all(each["already_here"] == each["renamed"] == [] for each in jobs)
+    app.extensions["store"].database.close()
 
 
 def copies(settings):

@@ -61,11 +61,11 @@ def print_selected() -> Response:
     """One PDF document of all reports; of many a zip with a document each."""
     is_one = len(selected()) <= MOST_PAGES
     rows, slot = _rows_that_leave("reports.pdf" if is_one else "reports.zip")
-    here = store()
+    reports = _reports(store(), rows, REPORT)
 
     def pieces(slot: Slot) -> Iterator[bytes]:
         try:
-            yield from join_pdfs(_reports(here, rows)) if is_one else documents_zip(_named_reports(here, rows))
+            yield from join_pdfs(reports) if is_one else documents_zip(_named(rows, reports))
         finally:
             slot.leave()
 
@@ -101,13 +101,13 @@ def _rows_that_leave(what: str) -> tuple[list[Record], Slot]:
         raise
 
 
-def _reports(here: Store, rows: Sequence[Record]) -> Iterator[bytes]:
-    for n, drawn in enumerate(drawings(here, [row.id for row in rows], REPORT), start=1):
+def _reports(here: Store, rows: Sequence[Record], kind: str) -> Iterator[bytes]:
+    for n, drawn in enumerate(drawings(here, [row.id for row in rows], kind), start=1):
         yield drawn or plain_page(f"Report {n} of {len(rows)} could not be drawn: open the record on the site.")
 
 
-def _named_reports(here: Store, rows: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
-    for row, report in zip(rows, _reports(here, rows), strict=True):
+def _named(rows: Sequence[Record], reports: Iterator[bytes]) -> Iterator[tuple[str, bytes]]:
+    for row, report in zip(rows, reports, strict=True):
         yield f"{row.name}.pdf", report
 
 
