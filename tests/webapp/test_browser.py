@@ -279,7 +279,10 @@ def seconds_wide(page) -> float:
 def delete_all(page, live) -> None:
     page.goto(f"{live}/patients")
     page.locator("#delete-open").click()
-    page.locator("#confirm").fill("delete")
+    word = {"en": "delete", "ru": "удалить"}[page.evaluate("document.documentElement.lang")]
+    page.locator("#confirm").fill(word[:-1])
+    assert page.locator("#delete-submit").is_disabled()
+    page.locator("#confirm").fill(word)
     page.locator("#delete-submit").click()
     page.locator(".empty").wait_for()
     assert page.request.get(f"{live}/api/v1/records").json()["total"] == 0
