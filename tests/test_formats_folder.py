@@ -74,7 +74,7 @@ def test_what_is_wrong_with_a_tracing_is_told(tmp_path, inferior):
         np.save(tmp_path / f"{name}.npy", signal)
     assert main([str(tmp_path), "--fs-hz", "500", "--out", str(tmp_path / "out")]) == 1
     found = {each["record"]: each for each in read(tmp_path / "out")}
-    assert found["clean"]["quality"] == {"status": "ok", "reasons": [], "details": []}
+    assert found["clean"]["quality"] == {"status": "ok", "reasons": [], "details": [], "messages": []}
     assert 50 < found["clean"]["heart_rate_bpm"] < 90
     assert found["dead"]["quality"]["status"] == "warning"
     assert [(each["kind"], each["leads"]) for each in found["dead"]["quality"]["details"]] == [("flat", ["V3"])]

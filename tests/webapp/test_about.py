@@ -185,8 +185,11 @@ def test_the_russian_words_of_the_model_card_say_as_much_as_the_english_ones(sit
 @ONE_DATABASE
 def test_help_has_every_key_of_a_records_page(site, npy):
     site.read(("a.npy", npy["inferior"]))
-    keys = re.findall(r"<kbd>(.*?)</kbd>", page(site, "/patients/a"))
-    assert keys and re.findall(r"<kbd>(.*?)</kbd>", page(site, "/help")) == keys
+    keys, helped = (
+        re.findall(r"<kbd>(.*?)</kbd>", page(site, where).split('<dl class="keys">')[1].split("</dl>")[0])
+        for where in ("/patients/a", "/help")
+    )
+    assert len(keys) > 10 and helped == keys
     for place in re.findall(r'<li><a href="#(\w+)"', page(site, "/help")):
         assert f'id="{place}"' in page(site, "/help")
 

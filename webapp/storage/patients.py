@@ -40,6 +40,8 @@ NOT_KNOWN = Recorded()
 
 def fill_in(session: Session, row: Record, known: Recorded) -> None:
     """Keep what a file states of a stored record, where nothing is known yet: what a person typed stays."""
+    if known == NOT_KNOWN:  # as of most files: nothing is asked of the database
+        return
     present = recorded_of(session, row)
     stays = {each.name: value for each in fields(present) if (value := getattr(present, each.name)) is not None}
     keep(session, row, replace(known, **stays))

@@ -160,8 +160,9 @@ def _store(
     for name, value in (columns | {"sites": mask_of(columns["sites"])}).items():
         setattr(row, name, value)
     session.add(row)
-    session.flush()
-    fill_in(session, row, read.recorded)
+    if read.recorded != NOT_KNOWN:
+        session.flush()  # its name and its patient are kept by its number
+        fill_in(session, row, read.recorded)
     rows[kept] = row
     return Stored(kept, known)
 
