@@ -1,7 +1,7 @@
 /* The leads of a recording on ECG paper, every beat with its letter, and the ways from one to the next. */
 import { fill } from "../../static/site.js";
 import {
-  clock, drawCalibration, drawFoot, drawGrid, drawNames, make, makeRoom, placeOf,
+  clock, drawCalibration, drawFoot, drawGrid, drawName, make, makeRoom, NAME_MM, nameLevel, placeOf, textSize,
 } from "../../static/viewer/paper.js";
 import { drawTraces, median, reach } from "../../static/viewer/traces.js";
 import { Zoom } from "../../static/viewer/zoom.js";
@@ -13,6 +13,15 @@ const MOST_ROOM_MM = { above: 40, below: 40 };
 const BAND_S = 0.16;
 const KEYS = { v: "V", s: "S", r: "run", м: "V", ы: "S", к: "run" }; // and where a Russian keyboard has them
 const byId = (id) => document.getElementById(id);
+
+/** The leads' names, each at the beginning of its row. */
+function drawNames(sheet) {
+  const named = ({ lead, x, ...cell }) => {
+    const place = { x: x + 1.5, y: nameLevel(sheet, cell), isFree: true };
+    return drawName(lead, { letters: sheet.letters, ...textSize(lead, NAME_MM) }, place);
+  };
+  return make("g", { class: "names" }, ...sheet.cells.map(named));
+}
 
 export class Strip {
   constructor(answer, words) {
@@ -160,7 +169,7 @@ export class Strip {
   arrange() {
     const { answer, startS, lengthS, speed, gain } = this;
     const rowMm = gain > 10 ? ROW_MM + 10 : ROW_MM;
-    const sheet = { speed, gain, startS, lengthS, rowMm, left: LEFT_MM, top: LETTERS_MM, cells: [], bases: [] };
+    const sheet = { speed, gain, startS, lengthS, rowMm, left: LEFT_MM, top: LETTERS_MM, cells: [], bases: [], foot: FOOT_MM, letters: 1 };
     answer.leads.forEach((lead, row) => {
       sheet.bases.push(LETTERS_MM + (row + 0.5) * rowMm);
       const span = { startS, endS: startS + lengthS, x: LEFT_MM, width: lengthS * speed };
@@ -195,7 +204,8 @@ export class Strip {
     const seen = this.between(this.startS, this.startS + this.lengthS);
     const svg = byId("beats-ecg");
     svg.setAttribute("viewBox", `0 0 ${sheet.width} ${sheet.height}`);
-    const layers = [drawGrid(sheet), this.drawBands(sheet, seen), drawNames(sheet), drawFoot(sheet, this.isLong)];
+    const foot = drawFoot(sheet, this.isLong, { seconds: `{n} ${this.words.seconds}` });
+    const layers = [drawGrid(sheet), this.drawBands(sheet, seen), drawNames(sheet), foot];
     layers.push(drawCalibration(sheet), drawTraces(sheet, shown, answer.fs_hz), this.drawLetters(sheet, seen));
     svg.replaceChildren(byId("beats-ecg-title"), ...layers);
     this.zoom.size(sheet);
