@@ -9,6 +9,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 
 from cardiac.errors import BundleError, CardiacError
+from cardiac.messages import Message
 from cards import CARD, Card, parse_card, take
 from tasks.mi.elsewhere import elsewhere_shares, read_elsewhere
 from tasks.mi.labels import SITES
@@ -37,7 +38,9 @@ def read_card(folder: Path) -> Card:
     try:
         content = (folder / CARD).read_bytes()
     except OSError as error:
-        raise BundleError(f"{folder.name}: its {CARD} cannot be read: ask an admin of this server") from error
+        raise BundleError(
+            Message("{name}: its {card} cannot be read: ask an admin of this server", name=folder.name, card=CARD)
+        ) from error
     return parse_card(content, folder)
 
 

@@ -8,6 +8,7 @@ import secrets
 from sqlalchemy.orm import Session
 
 from cardiac.errors import ConfigError
+from cardiac.messages import Message
 from webapp.storage import accounts, logins
 from webapp.storage.accounts import Person
 from webapp.storage.tables import Token, User
@@ -28,7 +29,7 @@ def add_user(session: Session, by: Person, name: str, password: str, role: str) 
 def invite_user(session: Session, by: Person, name: str, role: str) -> User:
     """A new user with a password that nobody knows. Raises ConfigError, also where the name is somebody's already."""
     if name.isprintable() and accounts.find_user(session, name) is not None:
-        raise ConfigError(f"the name {name!r} is taken on this server: choose another")
+        raise ConfigError(Message("the name {name!r} is taken on this server: choose another", name=name))
     add_user(session, by, name, secrets.token_urlsafe(32), role)
     return accounts.named_user(session, name)
 
@@ -42,7 +43,9 @@ def reset_password(session: Session, by: Person, user: User) -> None:
 def change_role(session: Session, by: Person, user: User, role: str) -> None:
     """Another role of a user; what they are logged in with stays, with the new rights. Raises ConfigError."""
     if role not in accounts.ROLES:
-        raise ConfigError(f"there is no role {role!r}: choose one of {', '.join(accounts.ROLES)}")
+        raise ConfigError(
+            Message("there is no role {role!r}: choose one of {roles}", role=role, roles=", ".join(accounts.ROLES))
+        )
     note_event(session, by, "changed the role", detail=f"{user.name}, {user.role} to {role}")
     user.role = role
 

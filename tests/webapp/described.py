@@ -44,7 +44,8 @@ def assert_as_described(described, labels=None):
     assert wrong == []
     assert phases >= {"COVERAGE", "FUZZING"}
     operations = labels or {each.ok().label for each in described.get_all_operations()}
-    assert {label for label, found in answered.items() if found >= {2, 4}} == operations  # each taken and refused
+    taken_and_refused = {label for label, found in answered.items() if found >= {2, 4}}
+    assert taken_and_refused == operations, {each: answered.get(each) for each in operations - taken_and_refused}
 
 
 def _told(recorder, case, check):
