@@ -76,6 +76,12 @@ def test_reports_are_one_document_in_the_order_of_the_list(filled):
     assert pages[names.index("inferior")].get_contents().get_data() == own.get_contents().get_data()
 
 
+def test_reports_are_in_the_language_of_whoever_asks(filled):
+    filled.client.set_cookie("language", "ru")
+    _, content = drawn_meanwhile(filled, "reports", ["inferior"])
+    assert "Найден инфаркт" in PdfReader(io.BytesIO(content)).pages[0].extract_text()
+
+
 def test_many_reports_are_a_zip(filled, monkeypatch):
     monkeypatch.setattr(selected, "MOST_PAGES", 3)
     names = names_there(filled)

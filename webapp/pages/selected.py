@@ -15,7 +15,7 @@ from webapp.access import needs, person
 from webapp.api.answers import download
 from webapp.api.exports import Slot
 from webapp.changes import named_records, remove_records
-from webapp.drawings import KINDS, drawings
+from webapp.drawings import KINDS, drawings, in_language
 from webapp.exports import documents_zip, everything_zip
 from webapp.pages.blueprint import pages
 from webapp.pages.patients import LISTED, MOST_SELECTED
@@ -23,7 +23,7 @@ from webapp.storage.records import Selection
 from webapp.storage.tables import Record
 from webapp.storage.trail import note_event
 from webapp.store import Store, store
-from webapp.words import N_
+from webapp.words import N_, language
 
 MOST_PAGES = 50  # records whose reports are pages of one document
 NONE = N_("no record is selected: tick some in the list first")
@@ -61,7 +61,7 @@ def print_selected() -> Response:
     """One PDF document of all reports; of many a zip with a document each."""
     is_one = len(selected()) <= MOST_PAGES
     rows, slot = _rows_that_leave("reports.pdf" if is_one else "reports.zip")
-    reports = _reports(store(), rows, REPORT)
+    reports = _reports(store(), rows, in_language(REPORT, language()))
 
     def pieces(slot: Slot) -> Iterator[bytes]:
         try:
