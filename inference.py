@@ -311,7 +311,8 @@ def _write_table(briefs: Sequence[Brief], path: Path, template: "pd.DataFrame | 
     finally:
         sys.stdout.writelines(findings_table(briefs))
     n_present = sum(each.mi.present for each in briefs)
-    print(f"\n{len(briefs)} records read, {n_present} with an infarction; {n_rows} rows in {path}.")
+    read, rows = (f"{n} {word if n == 1 else word + 's'}" for n, word in ((len(briefs), "record"), (n_rows, "row")))
+    print(f"\n{read} read, {n_present} with an infarction; {rows} in {path}.")
     print(NOTICE)
     if template is not None and n_rows < len(briefs):
         print(f"{len(briefs) - n_rows} findings are not asked for by the form: see findings.json", file=sys.stderr)

@@ -323,4 +323,4 @@ def test_evidence_that_failed_leaves_the_finding_and_the_exit_status_says_so(sig
     )
     printed = capsys.readouterr()
     assert "internal error (TypeError) while explaining a: please report it" in printed.err
-    assert "1 records read" in printed.out and "not read" not in printed.err
+    assert "1 record read" in printed.out and "not read" not in printed.err

@@ -109,8 +109,9 @@ def check_overlay(page):
     )
     apart = {}
     for lead, (before, after) in levels.items():
-        assert [x for x, _ in before] == [x for x, _ in after]
-        apart[lead] = max(abs(one[1] - other[1]) for one, other in zip(before, after, strict=True))
+        both = [*zip(before, after, strict=False)]  # each as far as its own next beat
+        assert len(both) > 120 and all(one[0] == other[0] for one, other in both)
+        apart[lead] = max(abs(one[1] - other[1]) for one, other in both)
     assert apart["III"] > 2.5 > 1.5 > apart["V1"]  # millimetres; a steep R may lie a sample aside
 
 

@@ -13,9 +13,19 @@ const PART_S = IS_NARROW ? SHOWN_S / 2 : SHOWN_S;
 const MOST_ROOM_MM = { above: 40, below: 40 };
 const KINDS = ["before", "after"];
 const ROOM_MM = 2;
+const SPARE_S = 0.04; // before the next beat
 const words = readWords();
 const pair = JSON.parse(document.getElementById("pair").textContent);
 const byId = (id) => document.getElementById(id);
+
+/** The beat up to where the next one's QRS may begin: a heart that beats fast has it within the same second. */
+function alone(beat) {
+  const gaps = beat.at_s.slice(1).map((time, place) => time - beat.at_s[place]);
+  const onsetS = (beat.fiducials_ms.qrs_onset ?? -60) / 1000;
+  const end = beat.before + Math.floor((Math.min(...gaps) + onsetS - SPARE_S) * beat.fs_hz);
+  const leads = Object.entries(beat.leads).map(([lead, values]) => [lead, values.slice(0, Math.max(end, beat.before + 1))]);
+  return { ...beat, leads: Object.fromEntries(leads) };
+}
 
 /** A sheet on which both beats have room, and their reference points one place, in millimetres. */
 function arrangeBeats(beats) {
@@ -65,8 +75,9 @@ async function showBeats() {
   let wrong = "";
   try {
     const answers = await Promise.all(pair.map(async ({ api }) => (await get(`${api}/beat`)).json()));
-    const beats = answers.map((answer) => answer.beat);
-    if (beats.every((beat) => beat !== null)) {
+    const found = answers.map((answer) => answer.beat);
+    if (found.every((beat) => beat !== null)) {
+      const beats = found.map(alone);
       const sheet = arrangeBeats(beats);
       byId("overlaid-leads").replaceChildren(...LEADS.map((lead) => drawLead(lead, sheet, beats)));
       byId("overlaid-scale").textContent = fill(words.scale, sheet);
