@@ -1,15 +1,15 @@
 # make run    sets up, then reads the demonstration records: table, results/submission.csv, results/findings.json
-# make test   sets up, then lint and the whole suite, two tests at a time (JOBS=1: one after another; real-data tests
-#             where ECG_DATA names unpacked recordings); the core's tests as where there are no networks and no site
+# make test   sets up, then lint and all tests but the slow ones, two tests at a time (JOBS=1: one after another; real-data tests
+#             where ECG_DATA names unpacked recordings); then the core's with torch and the site blocked
 # make test-slow  the tests that take minutes, or measure by the clock, one after another
 # make web    sets up, then starts the site on http://127.0.0.1:5000 (ARGS=... for webapp/main.py)
 # make train  sets up, then trains on ECG_DATA/aiijc or data/aiijc into runs/mi and prints every figure
-# make figures    prints the shipped bundle's figures again from its out-of-fold probabilities
+# make figures    prints the shipped bundle's figures again from its out-of-fold probabilities and the labels in data/aiijc
 # make report     the same with charts and the worst errors, into results/report.html
 # make evidence   is the evidence true to the detector? (minutes)
 # make quality    what the quality checks catch, and what faults do to the answer (ten minutes)
 # make bench      speeds, profile, scaling, and the site under load, into benchmarks/results (half an hour)
-# make elsewhere   what the detector makes of other hospitals' machines; every false alarm
+# make elsewhere   what the detector makes of other hospitals' machines (ECG_DATA or data: docs/datasets.md); every false alarm
 # make trees       what each choice about the trees is worth (ten minutes)
 # make waves       trains the delineator on LUDB into runs/waves (six minutes)
 # make delineation its errors against LUDB's hand-drawn waves, beside NeuroKit2's (set up in an environment of its own)

@@ -149,7 +149,7 @@ def test_everybody_can_use_the_pages_of_users(browser, shared, language):
         log_in(other, shared, "rita")
         log_in(page, shared, "ada")
         for size in at_sizes(page, shared):
-            for path in ("/users", "/users/user?name=rita", "/users/user?name=ada", "/welcome", "/help"):
+            for path in ("/users", "/users/user?name=rita", "/users/user?name=ada", "/welcome", "/help", "/account"):
                 page.goto(shared + path)
                 check_use(page, f"{path} {language} {size}")
             page.goto(f"{shared}/users/user?name=rita")
