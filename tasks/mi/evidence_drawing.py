@@ -90,10 +90,11 @@ def draw_moments(axes: Any, evidence: Evidence, start_s: float, length_s: float)
         axes.text(LEFT_MM - 0.8, base, text, color=INK, fontsize=5.5, ha="right")
 
 
-def draw_legend(axes: Any, at_mm: float, base: float, fontsize: float) -> None:
-    """What bars and strip mean, each with its colour, on one line."""
+def draw_legend(axes: Any, at_mm: float, base: float, fontsize: float) -> float:
+    """What bars and strip mean, each with its colour, on one line; where it ends, mm."""
     for colour in SPOKE:
         words = say(SPOKE[colour])
         _draw_bar(axes, at_mm, at_mm + 4, base + 0.9, BAR_HIGH_MM, colour)
         axes.text(at_mm + 5, base, words, color=INK, fontsize=fontsize)
         at_mm += 5 + length_mm([Part(words)], fontsize) + 1.5
+    return at_mm

@@ -35,6 +35,7 @@ from cardiac.paper import (
     draw_parts,
     draw_trace,
     lead_levels,
+    length_mm,
     paper_mm,
     shown_part,
     shown_strips,
@@ -59,7 +60,8 @@ from tasks.mi.findings import Finding
 LINE_MM, LINE_POINTS = 3.3, 7.5  # of the small lines
 USUAL_LINES, MOST_LINES = 3, 40  # small lines that paper has room for, and that it grows for
 SETTLED_MM = 75.0  # of the first line, for the seconds and the rate at its end
-FOOT_POINTS = 7.0
+FOOT_POINTS, FOOT_LEVEL_MM, FOOT_GAP_MM = 7.0, 3.3, 2.0
+SHORT_NOTICE = "For research and a second look; not a medical device."
 UNFILTERED = "no filter: as recorded"
 DPI = 110
 SITE_GIVEN = "Site, given an infarction:"
@@ -150,12 +152,22 @@ def _draw_paper(axes: Any, margins: Margins, shown_s: float, explained: bool, no
         draw_lead_mark(axes, at_mm, margins.base_mm(row))
     for row in range(4):
         draw_calibration(axes, margins.base_mm(row), margins.mm_per_mv)
+    _draw_foot(axes, margins, explained, notice)
+
+
+def _draw_foot(axes: Any, margins: Margins, explained: bool, notice: bool) -> None:
+    """Speed, gain and filter, what colours mean, and that this is no medical device: in few words where more do not fit."""
     words = say("{speed:g} mm/s   {gain:g} mm/mV", speed=MM_PER_S, gain=margins.mm_per_mv) + f"   {say(UNFILTERED)}"
-    axes.text(5, 3.3, words, color=INK, fontsize=FOOT_POINTS)
+    axes.text(5, FOOT_LEVEL_MM, words, color=INK, fontsize=FOOT_POINTS)
+    end = 5 + length_mm([Part(words)], FOOT_POINTS)
     if explained:
-        draw_legend(axes, 66.5, 3.3, FOOT_POINTS)
+        end = draw_legend(axes, end + FOOT_GAP_MM, FOOT_LEVEL_MM, FOOT_POINTS)
     if notice:
-        axes.text(paper_mm(margins)[0] - 5, 3.3, say(NOTICE), color=INK, fontsize=FOOT_POINTS, ha="right")
+        right = paper_mm(margins)[0] - 5
+        text = say(NOTICE)
+        if end + length_mm([Part(text)], FOOT_POINTS) > right:
+            text = say(SHORT_NOTICE)
+        axes.text(right, FOOT_LEVEL_MM, text, color=INK, fontsize=FOOT_POINTS, ha="right")
 
 
 def _draw_record(axes: Any, page: Page) -> None:
@@ -198,7 +210,7 @@ def _draw_text(axes: Any, page: Page) -> None:
     axes.text(width - 5, height - 6.4, settled, color=INK, fontsize=9, ha="right")
     if finding is None:
         return
-    axes.text(5, height - 12.6, summary(finding), color=INK, fontsize=10.5)
+    draw_parts(axes, [Part(summary(finding))], 5, height - 12.6, 10.5, width - 10)
     base = height - 17.2
     if finding.measurements is not None:
         draw_parts(axes, measured_parts(finding.measurements), 5, base, 9.5, width - 10)

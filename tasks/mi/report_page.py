@@ -97,7 +97,7 @@ def _draw_bars(axes: Any, finding: Finding, top: float) -> None:
 
 
 def _draw_bar(axes: Any, name: str, judgement: Judgement, level: float) -> None:
-    start, length = 38.0, 41.0  # behind the longest name in any language
+    start, length = 44.0, 35.0  # behind the longest name in any language
     axes.text(0, level, name, fontsize=8, color=INK, fontweight="bold" if judgement.present else "normal")
     y = level + 0.9
     axes.plot([start, start + length], [y, y], color=BAR_GROUND, linewidth=6, solid_capstyle="butt")
