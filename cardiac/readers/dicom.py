@@ -4,7 +4,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,8 @@ def _get(item: Any, name: str) -> Any:
 
 def _text(item: Any, name: str) -> str:
     value = _get(item, name) if item is not None else None
+    if isinstance(value, Sequence) and not isinstance(value, str):  # of a text with a backslash in it
+        value = "\\".join(map(str, value))
     return "" if value is None else " ".join(str(value).split())
 
 

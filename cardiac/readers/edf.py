@@ -13,8 +13,8 @@ from cardiac.leads import lead_and_sign
 from cardiac.messages import Message
 from cardiac.readers.byte_ranges import ByteRanges
 from cardiac.readers.edf_header import LONGEST_RECORD_S, Channel, EdfHeader, check_gaps, read_edf_header
-from cardiac.readers.edf_identity import identity_of
-from cardiac.readers.raw import LONG_S, SEXES, Note, Raw, check_length, check_rate
+from cardiac.readers.edf_identity import identity_of, sex_of
+from cardiac.readers.raw import LONG_S, Note, Raw, check_length, check_rate
 from cardiac.readers.units import mv_per_unit
 
 MOST_TOGETHER = 2**22  # bytes of data records that are read at once
@@ -65,7 +65,7 @@ def _read_channels(path: Path, header: EdfHeader, leads: Sequence[Channel]) -> R
     n_samples = samples.shape[1]
     check_length(n_samples, fs_hz)
     notes = tuple(_notes(header, leads, has_parts=check_gaps(header, path)))
-    sex = SEXES.get([*header.patient.split(), "", ""][1].upper())
+    sex = sex_of(header)
     names, units = tuple(each.label for each in leads), tuple(each.unit for each in leads)
     is_short = n_samples / fs_hz <= LONG_S
     shown = samples[:, :n_samples] if is_short else samples

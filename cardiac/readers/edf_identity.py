@@ -4,6 +4,7 @@ import re
 
 from cardiac.readers.edf_header import EdfHeader
 from cardiac.readers.identity import Identity, moment, stated_identity
+from cardiac.readers.raw import SEXES
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 CLIPPED = 85  # a year of two digits from here on is of the last century
@@ -15,6 +16,12 @@ def identity_of(header: EdfHeader) -> Identity:
     is_plus = header.form[:4] in ("EDF+", "BDF+")
     code, _, _, name = ([*header.patient.split(), *[""] * 4] if is_plus else [""] * 4)[:4]
     return stated_identity(code.replace("_", " "), name.replace("_", " "), _start(header, is_plus))
+
+
+def sex_of(header: EdfHeader) -> str | None:
+    """Sex, of plain EDF only where its patient is written as EDF+'s is: "X F 01-JAN-1960 Name", and not "JOHN F KENNEDY"."""
+    _, sex, born = [*header.patient.split(), "", "", ""][:3]
+    return SEXES.get(sex.upper()) if re.fullmatch(r"X?|\d\d-[A-Z]{3}-\d{4}", born, re.IGNORECASE) else None
 
 
 def _start(header: EdfHeader, is_plus: bool) -> str | None:

@@ -13,6 +13,7 @@ anonymizedpatient anonymisedpatient anonymouspatient anonymousanonymous deidenti
 blank empty notgiven notavailable notknown noid nopatientid default неизвестно неизвестный аноним анонимно
 """
 NOBODY_WORDS = frozenset(_NOBODY.split())
+_NAMELESS = re.compile(r"x+|0+|patient")  # as words beside those of nobody
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,7 +43,9 @@ def stated_text(text: str) -> str | None:
     """A name or an id on one line; None where it says that there is none."""
     shown = " ".join("".join(each if each.isprintable() else " " for each in text).split())[:LONGEST].strip()
     bare = re.sub(r"[\W_]", "", shown).lower()
-    return None if not bare or bare in NOBODY_WORDS or not bare.strip("0") else shown
+    words = [word for word in re.split(r"[\W_]+", shown.lower()) if word]
+    is_nobody = bare in NOBODY_WORDS or all(word in NOBODY_WORDS or _NAMELESS.fullmatch(word) for word in words)
+    return None if is_nobody else shown
 
 
 def moment(*numbers: int) -> str | None:

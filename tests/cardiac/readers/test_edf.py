@@ -218,6 +218,8 @@ def test_other_endings(ending, tmp_path, short):
         ("", None),
         ("Name", None),
         ("X f", "female"),
+        ("JOHN F KENNEDY", None),
+        ("P-4711 M 02-FEB-1950 Smith_Ann", "male"),
     ],
 )
 def test_sex(patient, sex, tmp_path, short):

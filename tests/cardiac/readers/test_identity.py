@@ -207,7 +207,24 @@ def test_no_name_is_in_a_text_of_a_record(signal, tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "X", "x x", "ANONYMOUS", "Anon.", "Anonymous^Patient", "-", "?", "0000", "n/a", "REMOVED", "\0 \t", "Unknown"],
+    [
+        *(
+            "",
+            "X",
+            "x x",
+            "ANONYMOUS",
+            "Anon.",
+            "Anonymous^Patient",
+            "-",
+            "?",
+            "0000",
+            "n/a",
+            "REMOVED",
+            "\0 \t",
+            "Unknown",
+        ),
+        *("XXXXXXXX", "XXX XXX", "Unknown Unknown", "ANONYMIZED^ANONYMIZED", "Patient, Anonymous", "0000 X"),
+    ],
 )
 def test_words_for_nobody(text):
     assert stated_text(text) is None
@@ -216,7 +233,7 @@ def test_words_for_nobody(text):
 def test_texts_are_one_line_that_can_be_shown():
     assert stated_text(" Smith\n\u202eAnn\0 ") == "Smith Ann"
     assert stated_text("a" * 999) == "a" * 200
-    assert stated_text("Xavier") == "Xavier" and stated_text("00120") == "00120"
+    assert stated_text("Xavier Na") == "Xavier Na" and stated_text("00120") == "00120"
 
 
 def test_moments():
