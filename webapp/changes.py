@@ -9,6 +9,7 @@ from werkzeug.exceptions import Conflict, NotFound
 
 from webapp.storage.accounts import Person
 from webapp.storage.jobs import cancel_job, get_job, job_document
+from webapp.storage.patients import hold_patients
 from webapp.storage.records import add_review, delete_all, delete_record, get_record, review_document
 from webapp.storage.tables import Record
 from webapp.storage.trail import note_event
@@ -31,6 +32,8 @@ def the_record(session: Session, person: Person, name: str) -> Record:
 
 def named_records(session: Session, person: Person, names: Sequence[str]) -> list[Record]:
     """Records of the person's workspace, in this order. Raises NotFound where one of them is gone."""
+    if any("\0" in name for name in names):  # of which no database has one
+        raise NotFound(SOME_GONE)
     found = select(Record).where(Record.workspace == person.workspace, Record.name.in_(names))
     rows = {row.name: row for row in session.scalars(found)}
     if not rows.keys() >= set(names):
@@ -69,6 +72,7 @@ def remove_records(store: Store, person: Person, names: Sequence[str]) -> int:
     """Delete several records as `remove_record` does one, all or none; how many. Raises NotFound."""
     with store.database.writing() as session:
         rows, left = named_records(session, person, names), []
+        hold_patients(session, [row.patient for row in rows])
         for row in rows:
             note_event(session, person, "deleted", row.name)
             left += delete_record(session, row)

@@ -4,17 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import NotFound, UnprocessableEntity
+from werkzeug.exceptions import Conflict, NotFound, UnprocessableEntity
 
 from tasks.mi.change_words import change_document
 from tasks.mi.changes import changes
-from webapp.changes import the_record
+from webapp.changes import NO_RECORD, the_record
 from webapp.storage.accounts import Person
 from webapp.storage.patients import (
     Recorded,
     are_one,
     get_patient,
+    hold_patients,
+    in_known_order,
     keep,
     list_patients,
     names_of,
@@ -28,6 +31,7 @@ from webapp.store import Store
 from webapp.words import N_
 
 NO_PATIENT = N_("there is no such patient in this workspace: look at the list of patients")
+CHANGED = N_("somebody changed this in the meantime, and nothing was saved: load the page again")
 NO_NAMES = N_("names of patients are switched off on this server: leave the name out")
 
 
@@ -45,24 +49,44 @@ def recorded_document(row: Record, recorded: Recorded) -> dict[str, Any]:
     return {"record": row.name, "patient": row.patient, **stated}
 
 
-def keep_recorded(store: Store, person: Person, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def shown_age(years: float | None) -> str:
+    """An age as the form has it: "61.28"."""
+    return "" if years is None else f"{round(years, 2):g}"
+
+
+def keep_recorded(
+    store: Store, person: Person, name: str, given: Mapping[str, Any], seen: str | None = None
+) -> dict[str, Any]:
     """Keep what a person typed of who was recorded, in the place of what was known; what the API says of it then.
 
-    The trail says which of it was changed, and neither what it was nor what it is. Raises NotFound; and
-    UnprocessableEntity for a name where names are switched off.
+    seen : digest of what the person saw before. The trail says which of it was changed, and neither what it was nor what
+    it is. Raises NotFound; Conflict where it is not what the person saw; and UnprocessableEntity for a name where names
+    are switched off.
     """
     recorded = Recorded(**given)
     if recorded.name and not store.settings.keep_names:
         raise UnprocessableEntity(NO_NAMES)
     with store.database.writing() as session:
-        row = the_record(session, person, name)
-        changed = recorded_of(session, row).changed(recorded)
+        row = _held(session, the_record(session, person, name))
+        known = recorded_of(session, row)
+        if seen is not None and seen != known.digest():
+            raise Conflict(CHANGED)
+        changed = known.changed(recorded)
         if keep(session, row, recorded):
             note_event(session, person, "changed who was recorded", row.name, ", ".join(changed))
         kept = recorded_document(row, recorded_of(session, row))
     if changed:
         store.database.leave_no_trace()
     return kept
+
+
+def _held(session: Session, row: Record) -> Record:
+    """The record as it now is, changed by nobody else until the transaction ends. Raises NotFound where it is gone."""
+    statement = select(Record).where(Record.id == row.id).with_for_update()
+    held = session.scalar(statement.execution_options(populate_existing=True))
+    if held is None:
+        raise NotFound(NO_RECORD)
+    return held
 
 
 def history(session: Session, patient: Patient) -> dict[str, Any]:
@@ -91,14 +115,22 @@ def compare(before: Record, after: Record, language: str) -> dict[str, Any]:
     return {
         "before": before.name,
         "after": after.name,
+        "is_order_known": in_known_order(before.recorded_at, after.recorded_at),
         "changes": [change_document(each, language) for each in found],
     }
 
 
-def remove_patient(store: Store, person: Person, number: int) -> int:
-    """Delete all records of a patient, with samples, findings and reviews; how many they were. Raises NotFound."""
+def remove_patient(store: Store, person: Person, number: int, patient_id: str | None = None) -> int:
+    """Delete all records of a patient, with samples, findings and reviews; how many they were.
+
+    patient_id : the id that the person saw, as a number may be given again. Raises NotFound.
+    """
     with store.database.writing() as session:
-        rows: Sequence[Record] = records_of(session, the_patient(session, person, number))
+        hold_patients(session, [number] if number < 2**63 else [])
+        meant = the_patient(session, person, number)
+        if patient_id not in (None, meant.patient_id):
+            raise NotFound(NO_PATIENT)
+        rows: Sequence[Record] = records_of(session, meant)
         numbers, left = [row.id for row in rows], []
         for row in rows:
             note_event(session, person, "deleted", row.name)

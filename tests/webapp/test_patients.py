@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import re
+import threading
 from contextlib import closing
 
 import pydicom
@@ -112,6 +114,11 @@ def test_the_worker_is_told_of_it(monkeypatch, tmp_path):
     assert main(["--data", str(tmp_path)]) == 0 and found == {"names": True}
 
 
+def seen(browser, record):
+    """What the form on a record's page says it was filled with."""
+    return re.search(r'name="seen" value="(\w+)"', browser.get(f"/patients/{record}").text)[1]
+
+
 def test_what_is_typed_is_kept_and_the_trail_has_no_word_of_it(make_site, monkeypatch, npy):
     site = site_with_people(make_site, monkeypatch)
     put_record(site, "clinic", "own", npy["inferior"])
@@ -121,6 +128,7 @@ def test_what_is_typed_is_kept_and_the_trail_has_no_word_of_it(make_site, monkey
     assert answer.status_code == 200
     assert {key: answer.json[key] for key in TYPED} == TYPED | {"recorded_at": "2020-05-06T07:08:00"}
     form = {"patient_id": "P 13", "name": "", "day": "2020-05-06", "clock": "", "age_years": "61,5", "sex": "male"}
+    form["seen"] = seen(vera, "own")
     assert vera.ask("POST", "/patients/own/patient", data=form).status_code == 302
     known = vera.get("/api/v1/records/own/patient").json
     expected = {"patient_id": "P 13", "name": None, "recorded_at": "2020-05-06", "age_years": 61.5, "sex": "male"}
@@ -133,6 +141,7 @@ def test_what_is_typed_is_kept_and_the_trail_has_no_word_of_it(make_site, monkey
     assert rows_of(site, "Ada Byron") == rows_of(site, "P 12") == []  # nor what it was before
     if site.store.database.is_sqlite:
         assert places_of(site, "Ada Byron") == places_of(site, "P 12") == []
+    form["seen"] = seen(vera, "own")
     assert vera.ask("POST", "/patients/own/patient", data=form).status_code == 302
     assert len([each for each in trail(site) if each[1] == "changed who was recorded"]) == 2  # it is so already
 
@@ -228,6 +237,118 @@ def test_what_changed_is_said_in_both_languages(followed):
         assert each["text"][1:] in page
     swapped = followed.client.get(f"/patients/of/{number}?before=later&after=first").text
     assert english["changes"][0]["text"][1:] in swapped  # in order of time, whichever was chosen first
+
+
+def test_a_form_does_not_take_back_what_somebody_else_saved(followed):
+    address, form = (
+        "/patients/first/patient",
+        {"patient_id": ID, "sex": "female", "seen": seen(followed.client, "first")},
+    )
+    followed.client.put("/api/v1/records/first/patient", json={"patient_id": "the right one"})
+    answer = followed.client.post(address, data=form | {"age_years": "61"})
+    assert answer.status_code == 409 and "somebody changed this in the meantime" in answer.text
+    assert patient_of(followed, "first")["patient_id"] == "the right one"
+    assert followed.client.post(address, data=form | {"seen": seen(followed.client, "first")}).status_code == 302
+
+
+def test_an_age_keeps_the_digits_that_a_form_does_not_show(followed):
+    followed.client.put("/api/v1/records/first/patient", json={"patient_id": ID, "age_years": 61.2849})
+    form = {"patient_id": ID, "age_years": "61.28", "sex": "male", "seen": seen(followed.client, "first")}
+    assert 'value="61.28"' in followed.client.get("/patients/first").text
+    assert followed.client.post("/patients/first/patient", data=form).status_code == 302
+    assert patient_of(followed, "first")["age_years"] == 61.2849
+    form |= {"age_years": "61.3", "seen": seen(followed.client, "first")}
+    assert followed.client.post("/patients/first/patient", data=form).status_code == 302
+    assert patient_of(followed, "first")["age_years"] == 61.3
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "is_known"),
+    [
+        ("2024-05-05T08:00:00", "2024-05-05T08:00:01", True),
+        ("2024-05-04", "2024-05-05T00:00:00", True),
+        ("2024-05-05", "2024-05-05T08:00:00", False),
+        ("2024-05-05T08:00:00", "2024-05-05", False),
+        ("2024-05-05", "2024-05-05", False),
+        ("2024-05-05T08:00:00", "2024-05-05T08:00:00", False),
+        ("2024-05-05", None, False),
+        (None, None, False),
+    ],
+)
+def test_what_is_a_guess_about_the_order_is_said(followed, earlier, later, is_known):
+    for record, at in (("first", earlier), ("later", later)):
+        followed.client.put(f"/api/v1/records/{record}/patient", json={"patient_id": ID, "recorded_at": at})
+    pages = [f"/patients/of/{patient_of(followed, 'first')['patient']}?before=first&after=later"]
+    assert ["is a guess" in followed.client.get(page).text for page in pages] == [not is_known]
+    found = followed.client.get("/api/v1/records/later/changes?since=first").json
+    assert found["is_order_known"] == is_known
+
+
+def test_the_page_of_a_record_leads_to_its_own_comparison(followed):
+    number = patient_of(followed, "first")["patient"]
+    assert f"/patients/of/{number}?after=between" in followed.client.get("/patients/between").text
+    for asked, pair in (
+        ("between", ["first", "between"]),
+        ("first", ["first", "between"]),
+        ("x", ["between", "later"]),
+    ):
+        page = followed.client.get(f"/patients/of/{number}?after={asked}").text
+        assert re.findall(r'<option value="(\w+)" selected>', page) == pair
+
+
+def test_what_cannot_be_shown_is_no_change(make_site, monkeypatch, npy):
+    site = site_with_people(make_site, monkeypatch)
+    put_record(site, "clinic", "own", npy["inferior"])
+    vera = enter(site, "vera")
+    for _ in range(2):
+        answer = vera.ask("PUT", "/api/v1/records/own/patient", json={"patient_id": "a\u200eb"})
+        assert answer.json["patient_id"] == "a_b"
+    assert len([each for each in trail(site) if each[1] == "changed who was recorded"]) == 1
+
+
+def at_once(*calls):
+    """What each returns, begun together."""
+    begin, answers = threading.Barrier(len(calls)), [None] * len(calls)
+
+    def call(place):
+        begin.wait(60)
+        answers[place] = calls[place]()
+
+    threads = [threading.Thread(target=call, args=[place]) for place in range(len(calls))]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(120)
+    return answers
+
+
+def test_the_last_two_records_can_be_deleted_at_once(site, npy):
+    for turn in range(6):
+        names = [f"{turn}{letter}" for letter in "ab"]
+        site.read(*((f"{name}.npy", npy["healthy"]) for name in names))
+        for name in names:
+            site.client.put(f"/api/v1/records/{name}/patient", json={"patient_id": f"P{turn}"})
+        calls = [lambda name=name: site.app.test_client().delete(f"/api/v1/records/{name}") for name in names]
+        assert [each.status_code for each in at_once(*calls)] == [204, 204]
+    assert site.client.get("/api/v1/patients").json == {"total": 0, "items": []}
+
+
+def test_one_form_can_be_sent_twice_at_once(site, npy):
+    site.read(("a.npy", npy["healthy"]))
+    for turn in range(6):
+        given = {"patient_id": f"P{turn}", "name": f"Ada {turn}"}
+        calls = [lambda given=given: site.app.test_client().put("/api/v1/records/a/patient", json=given)] * 3
+        assert [each.status_code for each in at_once(*calls)] == [200] * 3
+    assert site.client.get("/api/v1/patients").json["total"] == 1
+
+
+def test_a_patient_is_not_deleted_for_another_who_has_the_number(followed):
+    address = f"/patients/of/{patient_of(followed, 'first')['patient']}/delete"
+    assert followed.client.post(address, data={"patient_id": "somebody else"}).status_code == 404
+    assert followed.client.post(address).status_code == 404
+    assert len(followed.names()) == 4
+    assert followed.client.post(address, data={"patient_id": ID}).status_code == 302
+    assert followed.names() == ["other"]
 
 
 @pytest.mark.parametrize("whole", ["record", "patient", "everything"])

@@ -42,7 +42,7 @@ RIGHTS = [
     ("POST", "/users/close", {"data": {"user": "vera"}}, "admin"),
     ("POST", "/patients/own/patient", {"data": {"patient_id": "P 1", "age_years": "61"}}, "reviewer"),
     ("PUT", "/api/v1/records/own/patient", {"json": {"patient_id": "P 2", "sex": "female"}}, "reviewer"),
-    ("POST", "/patients/of/7/delete", {}, "admin"),
+    ("POST", "/patients/of/7/delete", {"data": {"patient_id": "clinic 7"}}, "admin"),
     ("DELETE", "/api/v1/patients/7", {}, "admin"),
 ]
 CHANGES = [each[:3] for each in RIGHTS]

@@ -147,6 +147,7 @@ def test_what_cannot_be_selected(filled, what, monkeypatch):
     assert post(filled, what, [f"r{n}" for n in range(4)]).status_code == 400
     answer = post(filled, what, ["inferior", "nobody"])
     assert answer.status_code == 404 and "no longer here" in answer.text
+    assert post(filled, what, ["a\0b"]).status_code == 404
     assert names_there(filled) == before
     assert post(filled, "export", ["inferior", "inferior"]).status_code == 200  # and no place to write at is lost
 

@@ -21,7 +21,7 @@ from webapp.api.schemas import (
     Words,
 )
 from webapp.storage.patients import LONGEST_TEXT
-from webapp.storage.tables import NAME_LETTERS
+from webapp.storage.tables import NAME_LETTERS, shown
 
 OLDEST_YEARS = 130.0
 TIME = "local time of the recording, 2021-03-04T10:20:30, or the day alone"
@@ -30,10 +30,10 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d)?))?", re.ASCII) 
 
 
 class Stated(Words):
-    """A text on one line, without blanks at its ends."""
+    """A text on one line, as it can be shown, without blanks at its ends."""
 
     def _deserialize(self, value: Any, *args: Any, **named: Any) -> Any:
-        return " ".join(super()._deserialize(value, *args, **named).split())
+        return " ".join(shown(super()._deserialize(value, *args, **named)).split())
 
 
 class Moment(Words):
@@ -156,4 +156,7 @@ class ChangesSchema(ma.Schema):
 
     before = ma.fields.String(required=True)
     after = ma.fields.String(required=True)
+    is_order_known = ma.fields.Boolean(
+        required=True, metadata={"description": "false where the times do not say that `before` was the earlier one"}
+    )
     changes = ma.fields.List(ma.fields.Nested(ChangeSchema), required=True)

@@ -11,8 +11,8 @@ from werkzeug.exceptions import BadRequest
 
 from webapp.access import leave_trail, needs, person
 from webapp.api.patient_schemas import TypedSchema, WhichPatientsSchema
-from webapp.changes import the_record
-from webapp.histories import compare, history, keep_recorded, patients_page, remove_patient, the_patient
+from webapp.changes import look_up, the_record
+from webapp.histories import compare, history, keep_recorded, patients_page, remove_patient, shown_age, the_patient
 from webapp.pages.blueprint import pages
 from webapp.problems import validation_sentence
 from webapp.store import store
@@ -46,17 +46,19 @@ def patient(patient: int) -> str:
 
 
 def _pair(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The two that are compared, the earlier first: those of the address, else the last two; none of a single one."""
-    names = [request.args.get(key) for key in ("before", "after")]
+    """The two that are compared, the earlier first: those of the address; one with that before it; else the last two."""
+    names = {request.args.get(key) for key in ("before", "after")}
     chosen = [place for place, item in enumerate(items) if item["record"] in names]
-    places = chosen if len(chosen) == 2 else range(max(0, len(items) - 2), len(items))
+    if len(chosen) == 1:  # with the one before it, which the first has not
+        chosen = [chosen[0] - 1, chosen[0]] if chosen[0] else [0, 1]
+    places = chosen or range(len(items) - 2, len(items))
     return [items[place] for place in places] if len(items) > 1 else []
 
 
 @pages.post("/patients/of/<int:patient>/delete")
 @needs("admin")
 def delete_patient(patient: int) -> Any:
-    n = remove_patient(store(), person(), patient)
+    n = remove_patient(store(), person(), patient, request.form.get("patient_id", ""))
     deleted = ngettext(
         "%(num)d record of the patient was deleted, with its samples, finding and reviews.",
         "%(num)d records of the patient were deleted, with their samples, findings and reviews.",
@@ -78,7 +80,10 @@ def recorded(record: str) -> Any:
         "age_years": _number(form.get("age_years", "").strip()),
         "sex": form.get("sex") or None,
     }
-    keep_recorded(store(), person(), record, _loaded(TYPED, given))
+    known = look_up(store(), person(), record).age_years
+    if known is not None and form.get("age_years") == shown_age(known):  # whose further digits the form does not show
+        given["age_years"] = known
+    keep_recorded(store(), person(), record, _loaded(TYPED, given), form.get("seen"))
     flash(_("What is known of the patient was saved."), "done")
     return redirect(url_for("pages.record", record=record))
 

@@ -134,7 +134,8 @@ def revoke_tokens(db: Session, meant: User) -> str:
 
 def _check_admin(db: Session, name: str = "") -> None:
     """Raises Unauthorized or Forbidden where whoever asks was closed, or is no admin any more, since the request began."""
-    statement = select(User).where(User.name.in_([person().name, name])).order_by(User.id)
+    names = [each for each in (person().name, name) if each.isprintable()]
+    statement = select(User).where(User.name.in_(names)).order_by(User.id)
     locked = db.scalars(statement.with_for_update().execution_options(populate_existing=True))
     own = next((each for each in locked.all() if each.name == person().name), None)
     if own is None or not own.is_active or db.get(Login, caller().login.digest) is None:

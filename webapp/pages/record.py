@@ -12,6 +12,7 @@ from tasks.mi.findings import sites_by_of
 from webapp.access import leave_trail, needs, person
 from webapp.api.schemas import ReviewSchema
 from webapp.changes import remove_record, review_record, the_record
+from webapp.histories import shown_age
 from webapp.measured import NOTHING, WAVES, measured
 from webapp.pages.blueprint import pages
 from webapp.pages.patients import asked
@@ -46,6 +47,7 @@ def record(record: str) -> str:
         nothing=NOTHING,
         reviews=reviews,
         recorded=recorded,
+        shown_age=shown_age,
         keeps_names=store().settings.keep_names,
         previous=before,
         next=after,

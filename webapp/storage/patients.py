@@ -3,6 +3,7 @@
 A name belongs to a record and not to an id: so it goes with the record, and two people with one id are seen.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
@@ -34,6 +35,10 @@ class Recorded:
         """Names of the fields in which another is different."""
         return [each.name for each in fields(self) if getattr(self, each.name) != getattr(other, each.name)]
 
+    def digest(self) -> str:
+        """Of all fields, for a form to say what it was filled with."""
+        return hashlib.sha256(repr([getattr(self, each.name) for each in fields(self)]).encode()).hexdigest()
+
 
 NOT_KNOWN = Recorded()
 
@@ -52,24 +57,39 @@ def keep(session: Session, row: Record, known: Recorded) -> bool:
     if known == recorded_of(session, row):
         return False
     former = row.patient
-    row.patient = None if known.patient_id is None else _number_of(session, row.workspace, known.patient_id)
+    row.patient = None if known.patient_id is None else _number_of(session, row.workspace, known.patient_id, former)
     row.recorded_at, row.age_years, row.sex = known.recorded_at, known.age_years, known.sex
-    session.execute(delete(PatientName).where(PatientName.record == row.id))
-    if known.name is not None:
-        session.add(PatientName(record=row.id, name=known.name))
     session.flush()
+    if known.name is None:
+        session.execute(delete(PatientName).where(PatientName.record == row.id))
+    else:
+        named = upsert(session, PatientName).values(record=row.id, name=known.name)
+        session.execute(named.on_conflict_do_update(index_elements=["record"], set_={"name": named.excluded.name}))
     if former != row.patient:
         drop_unused(session, former)
     return True
 
 
-def _number_of(session: Session, workspace: str, patient_id: str) -> int:
-    """The patient's number, who may be a new one."""
+def _number_of(session: Session, workspace: str, patient_id: str, former: int | None) -> int:
+    """The patient's number, who may be a new one, and who stays until the transaction ends. former : the one before."""
     patient_id = shown(patient_id)
     new = upsert(session, Patient).values(workspace=workspace, patient_id=patient_id)
-    session.execute(new.on_conflict_do_nothing())
     of_id = select(Patient.id).where(Patient.workspace == workspace, Patient.patient_id == patient_id)
-    return session.scalars(of_id).one()
+    while True:  # somebody may delete the patient's last record between the two
+        session.execute(new.on_conflict_do_nothing())
+        number = session.scalar(of_id if former is not None else of_id.with_for_update(read=True, key_share=True))
+        if number is not None and (former is None or number in hold_patients(session, [former, number])):
+            return number
+
+
+def hold_patients(session: Session, numbers: Iterable[int | None]) -> set[int]:
+    """Those of these patients who are there, and who are not changed by anybody else until the transaction ends.
+
+    They are held in one order: so no two transactions wait for one another.
+    """
+    asked = {number for number in numbers if number is not None}
+    held = select(Patient.id).where(Patient.id.in_(asked)).order_by(Patient.id).with_for_update()
+    return set(session.scalars(held)) if asked else set()
 
 
 def recorded_of(session: Session, row: Record) -> Recorded:
@@ -105,6 +125,14 @@ def record_before(session: Session, row: Record) -> Record | None:
     return next((sooner for sooner, later in pairwise(rows) if later.id == row.id), None)
 
 
+def in_known_order(earlier: str | None, later: str | None) -> bool:
+    """Whether two recordings' times say that the one was before the other; a day alone says nothing of the same day."""
+    if not earlier or not later:
+        return False
+    letters = min(len(earlier), len(later))
+    return earlier[:letters] < later[:letters]
+
+
 def names_of(session: Session, rows: Iterable[Record]) -> Mapping[int, str]:
     """The patients' names that some records have, by the records' numbers."""
     numbers = [row.id for row in rows]
@@ -119,9 +147,9 @@ def are_one(texts: Iterable[str | None]) -> bool:
 
 def list_patients(session: Session, workspace: str, limit: int, offset: int) -> tuple[int, list[dict[str, Any]]]:
     """How many patients there are, and a part of them by their ids: how many records each has, the first and last time."""
-    total = session.scalar(select(func.count()).select_from(Patient).where(Patient.workspace == workspace)) or 0
-    numbers = select(Patient.id).where(Patient.workspace == workspace).order_by(Patient.patient_id)
-    shown_numbers = numbers.limit(limit).offset(offset).subquery()
+    here = Patient.workspace == workspace
+    total = session.scalar(select(func.count()).select_from(Patient).where(here)) or 0
+    shown_numbers = select(Patient.id).where(here).order_by(Patient.patient_id).limit(limit).offset(offset).subquery()
     statement = (
         select(Patient.id, Patient.patient_id, func.count(), func.min(Record.recorded_at), func.max(Record.recorded_at))
         .join(Record, Record.patient == Patient.id)
@@ -134,8 +162,8 @@ def list_patients(session: Session, workspace: str, limit: int, offset: int) -> 
 
 
 def drop_unused(session: Session, number: int | None) -> None:
-    """Take away a patient who has no record any more."""
-    if number is not None:
+    """Take away a patient who has no record any more, also where others delete the patient's records at this moment."""
+    if hold_patients(session, [number]):
         used = select(Record.id).where(Record.patient == number).exists()
         session.execute(delete(Patient).where(Patient.id == number, ~used))
 
