@@ -34,6 +34,7 @@ SMALL = [
     "network.widths=[8, 8, 8]",
     "network.depth=1",
     "train.crop=200",
+    "train.precision=float32",  # two runs are compared, and under auto the clock would choose
     "trees.n_trees=20",
 ]
 N_OUTPUTS = 1 + len(SITES) + len(AUXILIARY)
