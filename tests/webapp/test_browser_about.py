@@ -88,6 +88,7 @@ def test_they_are_found_and_printed(browser, live, language):
             page.locator(f".site-foot a[href='{path}']").click()
             page.locator("h1").wait_for()
             assert page.url == live + path
+            page.wait_for_load_state()  # with the style sheet of what is printed
             printed = PdfReader(BytesIO(page.pdf(format="A4")))
             told = " ".join(" ".join(each.extract_text().split()) for each in printed.pages)
             assert 1 <= len(printed.pages) <= 9 and notice in told, path
